@@ -1,0 +1,42 @@
+/// Where in the model's residual stream an intervention acts.
+public enum Site: String, Hashable, Sendable, CaseIterable {
+    /// The token embeddings, before block 0.
+    case embed
+    /// After a block's attention is added to the residual stream.
+    case residMid = "resid_mid"
+    /// The output of a block.
+    case residPost = "resid_post"
+}
+
+/// One change to the residual stream h at one site of one block, at every token position.
+///
+/// The only description of steering there is: `generate` applies it online, `bake` turns it into edits,
+/// `verify` replays it.
+public struct Intervention: Hashable, Sendable {
+    public enum Operation: String, Hashable, Sendable {
+        /// h + strength · v
+        case add
+        /// h − strength · v̂ (v̂ · h), with v̂ = v / ‖v‖
+        case ablate
+        /// strength · h; the vector is not used
+        case scale
+    }
+
+    public var site: Site
+    /// 0-based; 0 for `embed`.
+    public var block: Int
+    public var operation: Operation
+    /// (hidden size); empty for `scale`
+    public var vector: [Float]
+    public var strength: Float
+
+    public init(
+        site: Site = .residPost, block: Int, operation: Operation = .add, vector: [Float], strength: Float = 1
+    ) {
+        self.site = site
+        self.block = block
+        self.operation = operation
+        self.vector = vector
+        self.strength = strength
+    }
+}
