@@ -69,7 +69,7 @@ final class Console: Sendable {
     /// Prints the result as one line of JSON with `--json`; otherwise nothing. To be called once.
     func report(_ result: @autoclosure () -> JSONObject) {
         guard settings.isJSON else { return }
-        put(JSONWriter.compact(.object(result())) + "\n")
+        put(JSONWriter().text(.object(result())) + "\n")
     }
 
     private func putResult(_ text: String) {

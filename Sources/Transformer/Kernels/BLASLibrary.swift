@@ -1,7 +1,7 @@
 import COpenBLAS
 
-/// The BLAS library that matrix products go to.
-public enum BLAS {
+/// The library that matrix products go to.
+public enum BLASLibrary {
     /// Which kernels OpenBLAS has chosen for this processor, and how it was built: "Zen (OpenBLAS 0.3.21 …)".
     public static var description: String {
         let core = openblas_get_corename().map { String(cString: $0) } ?? "unknown core"
