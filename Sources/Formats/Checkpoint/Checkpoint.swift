@@ -178,11 +178,13 @@ public final class Checkpoint: Sendable {
 
     /// The tokenizer, read from the GGUF metadata or from the folder's tokenizer files.
     ///
-    /// - Throws: `TokenizerFileError` where there is none, it is malformed, or of a kind that is not supported.
+    /// - Throws: `TokenizerError` where there is none, it is malformed, or of a kind that is not supported.
     public func tokenizer() throws -> TokenizerDefinition {
         switch source {
         case .gguf(let gguf): try TokenizerDefinition(metadata: gguf.metadata, file: path)
-        case .huggingFace(let files): try TokenizerDefinition(folder: files.folder)
+        case .huggingFace(let files):
+            try TokenizerDefinition.read(
+                folder: files.folder, vocabularySize: files.config?["vocab_size"]?.integer)
         }
     }
 }

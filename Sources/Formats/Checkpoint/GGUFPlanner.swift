@@ -22,7 +22,7 @@ struct GGUFPlanner {
                     TensorDescription(name: tensor.name, type: type, shape: tensor.shape), .tensor(tensor)))
         }
         tensors += try added(pending)
-        return plan(tensors, metadata: metadata, alignment: gguf.alignment)
+        return plan(tensors, metadata: metadata)
     }
 
     /// Hugging Face to GGUF: every tensor is renamed and, where the formats differ, permuted.
@@ -57,7 +57,7 @@ struct GGUFPlanner {
                     rule: rule, source: tensor, numbers: numbers, to: .gguf))
         }
         tensors += try added(pending)
-        return plan(tensors, metadata: try metadata(architecture, numbers, tensors), alignment: 32)
+        return plan(tensors, metadata: try metadata(architecture, numbers, tensors))
     }
 
     /// The source's tensors in the order of the architecture: model, then block by block, then model.
@@ -110,14 +110,13 @@ struct GGUFPlanner {
             TensorDescription(name: name, type: change.type, shape: shape), .values(change.values))
     }
 
-    private func plan(
-        _ tensors: [OutputPlan.Tensor], metadata: GGUFMetadata, alignment: Int
-    ) -> OutputPlan {
+    private func plan(_ tensors: [OutputPlan.Tensor], metadata: GGUFMetadata) -> OutputPlan {
         var metadata = metadata
         for change in changes.metadata { metadata[change.key] = change.value }
         return OutputPlan(
             source: source, tensors: tensors,
-            container: .gguf(metadata: metadata, alignment: alignment), notes: [])
+            container: .gguf(metadata: metadata),
+            notes: [])
     }
 
     private func metadata(
@@ -134,7 +133,7 @@ struct GGUFPlanner {
         let counts = Dictionary(grouping: matrices) { $0 }.mapValues(\.count)
         let main = counts.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key ?? .f32
         entries.append(.init("general.file_type", .u32(Self.fileType(of: main))))
-        entries += try source.tokenizer().metadataEntries()
+        entries += try source.tokenizer().metadataEntries(file: source.path)
         return GGUFMetadata(entries)
     }
 

@@ -56,7 +56,9 @@ public struct HuggingFaceFiles: Sendable {
     init(index path: String) throws {
         folder = Self.folder(of: path)
         indexName = URL(fileURLWithPath: path).lastPathComponent
-        shards = try SafetensorsIndex(path: path).shards.map { Shard(name: $0.name, file: $0.file) }
+        shards = try SafetensorsIndex(path: path).shards.map {
+            Shard(name: URL(fileURLWithPath: $0.path).lastPathComponent, file: $0)
+        }
         config = try Self.config(in: folder)
     }
 
@@ -68,7 +70,7 @@ public struct HuggingFaceFiles: Sendable {
     private static func config(in folder: String) throws -> JSONObject? {
         let path = folder + "/config.json"
         guard FileManager.default.fileExists(atPath: path) else { return nil }
-        guard let object = try JSONReader.parse(file: path).object else {
+        guard let object = try JSONReader.parse(MappedFile(path: path).bytes).object else {
             throw CheckpointError.wrongValue(file: path, key: "", expected: "an object")
         }
         return object

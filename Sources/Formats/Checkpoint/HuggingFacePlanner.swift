@@ -26,6 +26,7 @@ struct HuggingFacePlanner {
                     .tensor(tensor), shard: shard))
         }
         var config = files.config
+        var needsConfiguration = false
         if !changes.roles.isEmpty {
             let architecture = try source.requireArchitecture()
             let biases = try biases(architecture, try source.hyperparameters())
@@ -36,6 +37,7 @@ struct HuggingFacePlanner {
                     shard: weight.flatMap { shards[$0] } ?? 0)
             }
             for (flag, value) in biases.flags where value { config?[flag] = .bool(true) }
+            needsConfiguration = biases.flags.values.contains(true)
         }
         if let type = changes.type, config != nil {
             let key = config?["dtype"] != nil ? "dtype" : "torch_dtype"
@@ -45,11 +47,11 @@ struct HuggingFacePlanner {
         return OutputPlan(
             source: source, tensors: tensors,
             container: .huggingFace(
-                config: config,
-                shards: files.shards.map {
-                    OutputPlan.Shard(name: $0.name, metadata: $0.file.metadata)
-                },
-                copies: copies, tokenizer: nil),
+                OutputPlan.HuggingFaceLayout(
+                    config: config,
+                    shards: files.shards.map { .init(name: $0.name, metadata: $0.file.metadata) },
+                    isIndexed: files.indexName != nil, sourceFolder: files.folder, copies: copies,
+                    files: [], needsConfiguration: needsConfiguration)),
             notes: skipped.isEmpty
                 ? [] : ["not copied: \(skipped.joined(separator: ", ")) (other weights or folders)"])
     }
@@ -89,12 +91,30 @@ struct HuggingFacePlanner {
         return OutputPlan(
             source: source, tensors: tensors,
             container: .huggingFace(
-                config: config,
-                shards: [OutputPlan.Shard(name: "model.safetensors", metadata: ["format": "pt"])],
-                copies: [], tokenizer: tokenizer),
+                OutputPlan.HuggingFaceLayout(
+                    config: config,
+                    shards: [
+                        .init(name: "model.safetensors", metadata: [SafetensorsMetadata("format", "pt")])
+                    ],
+                    isIndexed: false, sourceFolder: "", copies: [],
+                    files: try tokenizer.huggingFaceFiles(file: source.path)
+                        .map { ($0.name, $0.content) } + [generation(tokenizer)],
+                    needsConfiguration: biases.flags.values.contains(true))),
             notes: widened
                 ? ["quantised tensors are widened to f32 without loss; --type bf16 or f16 takes half the space"]
                 : [])
+    }
+
+    /// The file that tells transformers where generation begins and ends.
+    private func generation(_ tokenizer: TokenizerDefinition) -> (name: String, content: JSONValue) {
+        let identifiers = [
+            ("bos_token_id", tokenizer.beginningOfText), ("eos_token_id", tokenizer.endOfText),
+            ("pad_token_id", tokenizer.padding),
+        ]
+        let members = identifiers.compactMap { key, value in
+            value.map { JSONObject.Member(key, .integer($0)) }
+        }
+        return ("generation_config.json", .object(JSONObject(members)))
     }
 
     /// The biases an output needs beyond those the source has, and the flags of `config.json` that announce them.
@@ -146,6 +166,7 @@ struct HuggingFacePlanner {
     /// The folder's files beside this checkpoint's weights and `config.json`: those to copy, and those left out
     /// because they hold other weights, which the edit would not reach, or are folders.
     private func otherFiles(_ files: HuggingFaceFiles) throws -> (copies: [String], skipped: [String]) {
+        guard files.config != nil else { return ([], []) }
         let own = Set(files.shards.map(\.name) + [files.indexName ?? "", "config.json"])
         let weights = [".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pth", ".pt", ".gguf", ".h5", ".msgpack", ".onnx"]
         var copies: [String] = []

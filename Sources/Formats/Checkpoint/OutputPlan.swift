@@ -4,9 +4,9 @@ public struct OutputPlan: Sendable {
     public struct Tensor: Sendable {
         public let description: TensorDescription
         public let content: TensorContent
-        /// The length of the rows that `content` is written in.
+        /// The length of the rows that `content` is taken in.
         let columns: Int
-        /// The shard of the source that holds the tensor, where the output keeps the source's shards.
+        /// The file of the source's layout that the tensor goes to.
         let shard: Int
 
         init(
@@ -20,24 +20,59 @@ public struct OutputPlan: Sendable {
 
         /// Whether the bytes are the source's own.
         public var isCopy: Bool { content.isCopy(as: description.type) }
+
+        /// The bytes of one row of the output; rows of types below a byte are taken together.
+        var rowBytes: Int {
+            description.type.byteCount(elements: columns) ?? description.byteCount ?? 0
+        }
+
+        /// The source's bytes of some rows where they are the output's.
+        func mappedBytes(rows: Range<Int>) -> MappedBytes? {
+            guard isCopy, case .tensor(let tensor, _) = content.origin else { return nil }
+            return tensor.bytes.slice((rows.lowerBound * rowBytes)..<(rows.upperBound * rowBytes))
+        }
+
+        func write(
+            rows: Range<Int>, to destination: UnsafeMutableRawBufferPointer
+        ) throws(QuantizationError) -> Int {
+            try content.write(rows: rows, columns: columns, as: description.type, to: destination)
+        }
+
+        /// Gives the source's pages of some rows back to the system.
+        func releaseSource(rows: Range<Int>) {
+            guard case .tensor(let tensor, _) = content.origin,
+                let bytes = tensor.type.byteCount(elements: columns),
+                let range = tensor.bytes.slice((rows.lowerBound * bytes)..<(rows.upperBound * bytes))?.range
+            else { return }
+            tensor.bytes.file.release(range)
+        }
     }
 
     /// What stands beside the tensors.
     public enum Container: Sendable {
-        case gguf(metadata: GGUFMetadata, alignment: Int)
-        /// - Parameters:
-        ///   - config: the `config.json`, or nil to write none.
-        ///   - shards: the files' names; one alone for an output without index.
-        ///   - metadata: `__metadata__` of each file.
-        ///   - copies: files of the source folder that are copied as they are.
-        ///   - tokenizer: written as tokenizer files where the source is no folder that has them.
-        case huggingFace(
-            config: JSONObject?, shards: [Shard], copies: [String], tokenizer: TokenizerDefinition?)
+        case gguf(metadata: GGUFMetadata)
+        case huggingFace(HuggingFaceLayout)
     }
 
-    public struct Shard: Sendable {
-        public let name: String
-        public let metadata: [String: String]
+    /// The files of a Hugging Face output.
+    public struct HuggingFaceLayout: Sendable {
+        public struct Shard: Sendable {
+            public let name: String
+            public let metadata: [SafetensorsMetadata]
+        }
+
+        /// The `config.json`, or nil to write none.
+        public var config: JSONObject?
+        /// The weight files; one alone needs no index.
+        public var shards: [Shard]
+        public var isIndexed: Bool
+        /// Files of the source folder that are copied as they are.
+        public var sourceFolder: String
+        public var copies: [String]
+        /// Further files: the tokenizer where the source is no folder that has it.
+        public var files: [(name: String, content: JSONValue)]
+        /// Whether the weights cannot be read without the `config.json`.
+        public var needsConfiguration: Bool
     }
 
     public let source: Checkpoint

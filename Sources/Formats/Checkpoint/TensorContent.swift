@@ -64,7 +64,7 @@ public struct TensorContent: Sendable {
         case .tensor(let tensor, let order):
             return try tensor.bytes.withUnsafeBytes { bytes throws(QuantizationError) in
                 guard let rowBytes = tensor.type.byteCount(elements: columns) else {
-                    throw .partialBlock(type: tensor.type, elements: columns)
+                    throw .sizeMismatch(type: tensor.type, elements: columns, bytes: 0)
                 }
                 if tensor.type == type {
                     copyRows(rows, of: bytes, rowBytes: rowBytes, order: order, to: destination)
@@ -101,7 +101,7 @@ public struct TensorContent: Sendable {
         to destination: UnsafeMutableRawBufferPointer
     ) throws(QuantizationError) -> Int {
         guard let outputBytes = type.byteCount(elements: columns) else {
-            throw .partialBlock(type: type, elements: columns)
+            throw .sizeMismatch(type: type, elements: columns, bytes: 0)
         }
         var overflows = 0
         var row = [Float](repeating: 0, count: columns)

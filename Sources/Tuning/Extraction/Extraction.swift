@@ -1,4 +1,5 @@
 public import Formats
+import Synchronization
 public import Transformer
 
 /// Finding a behaviour direction in a model by contrast pairs.
@@ -175,15 +176,15 @@ public enum ExtractionError: Failure, Equatable {
 }
 
 /// Results of parallel work, each index written once by whoever did it.
-final class ResultBox<Value>: @unchecked Sendable {
-    private var values: [Value]
+final class ResultBox<Value: Sendable>: Sendable {
+    private let values: Mutex<[Value]>
 
     init(repeating value: Value, count: Int) {
-        values = [Value](repeating: value, count: count)
+        values = Mutex([Value](repeating: value, count: count))
     }
 
     subscript(index: Int) -> Value {
-        get { values[index] }
-        set { values.withUnsafeMutableBufferPointer { $0[index] = newValue } }
+        get { values.withLock { $0[index] } }
+        set { values.withLock { $0[index] = newValue } }
     }
 }

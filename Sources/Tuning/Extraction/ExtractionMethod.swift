@@ -1,4 +1,5 @@
 import Glibc
+import Transformer
 
 /// How a direction is found in the activations of contrast pairs.
 public enum ExtractionMethod: String, Sendable, CaseIterable {
@@ -46,7 +47,7 @@ enum PrincipalComponent {
             guard let centre else { return Array(samples[row]) }
             return zip(samples[row], centre).map { $0 - $1 }
         }
-        var generator = SplitMix64(seed: 0x7265_7074)
+        var generator = Xoshiro256(seed: 0x7265_7074)
         var vector = (0..<samples.width).map { _ in Float(generator.nextUnit() - 0.5) }
         normalize(&vector)
         for _ in 0..<largestIterationCount {

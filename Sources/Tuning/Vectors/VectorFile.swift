@@ -152,15 +152,18 @@ public enum VectorFile {
         let isTensor = { (block: Int) in vector.site == .residPost && block >= 1 }
         let tensors = vector.blocks.filter(isTensor)
         let header = try GGUFHeader(
-            metadata: metadata(vector, arrays: vector.blocks.filter { !isTensor($0) }),
+            path: path, metadata: metadata(vector, arrays: vector.blocks.filter { !isTensor($0) }),
             tensors: tensors.map {
                 TensorDescription(name: "direction.\($0)", type: .f32, shape: [vector.width])
             })
-        let file = try AtomicFile(path: path, size: header.fileSize, replacing: replacing)
-        try header.bytes.withUnsafeBytes { try file.write($0, at: 0) }
-        for (block, offset) in zip(tensors, header.offsets) {
-            try vector.directions[block]?.withUnsafeBytes { try file.write($0, at: offset) }
+        var bytes = header.bytes
+        for (block, placement) in zip(tensors, header.layout) {
+            bytes += [UInt8](repeating: 0, count: placement.offset - bytes.count)
+            bytes += vector.directions[block]?.withUnsafeBytes { Array($0) } ?? []
         }
+        bytes += [UInt8](repeating: 0, count: header.fileSize - bytes.count)
+        let file = try AtomicFile(path: path, reserving: bytes.count, replacing: replacing)
+        try file.append(bytes)
         try file.commit()
     }
 
