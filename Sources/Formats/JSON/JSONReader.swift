@@ -12,6 +12,7 @@ public enum JSONReader {
     /// - Parameters:
     ///   - bytes: the text
     ///   - source: the file's name, for errors
+    /// - Returns: the value, members and numbers as written
     /// - Throws: `JSONError` for the first rule the text breaks.
     public static func parse(_ bytes: [UInt8], source: String) throws(JSONError) -> JSONValue {
         try parse(bytes.span, source: source)
