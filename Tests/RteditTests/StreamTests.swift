@@ -47,6 +47,19 @@ struct StreamTests {
         #expect(errors.fileHandleForReading.readDataToEndOfFile().isEmpty)
     }
 
+    @Test func theCleanUpIsDoneBeforeASignalEndsTheProgram() async throws {
+        let result = try await #require(
+            processExitsWith: .exitCode(143), observing: [\.standardErrorContent]
+        ) {
+            Interruption.watch()
+            Interruption.whenEnding { write(STDERR_FILENO, "first ", 6) }
+            Interruption.whenEnding { write(STDERR_FILENO, "second", 6) }
+            kill(getpid(), SIGTERM)
+            while true { pause() }
+        }
+        #expect(String(decoding: result.standardErrorContent, as: UTF8.self) == "first second")
+    }
+
     @Test func colorIsForTerminalsWhoseUserWantsIt() throws {
         let colored = "\u{1B}[1;31mrtedit:\u{1B}[0m 'x' is not a command"
         #expect(try errorsOnTerminal().hasPrefix(colored))

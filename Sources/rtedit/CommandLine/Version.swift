@@ -7,7 +7,8 @@ enum Version {
     /// The facts that explain a difference between two builds or machines: a name and a value each.
     static var facts: [(name: String, value: String)] {
         [
-            ("Swift", compiler), ("target", target), ("build", build), ("BLAS", BLASLibrary.description),
+            ("Swift", compiler), ("target", target), ("build", build),
+            ("BLAS", BLASLibrary.description),
             ("threads", "\(Processor.onlineCores) unless --threads says otherwise"),
         ]
     }
