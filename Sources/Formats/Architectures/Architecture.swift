@@ -36,7 +36,9 @@ public struct Architecture: Sendable {
     ///
     /// llama.cpp stores the query and key rows of some families permuted, so that pairs lie side by side.
     public func ropePairing(in format: Checkpoint.Format) -> RopePairing {
-        let permutes = weights.contains { if case .rotaryRows = $0.transform { true } else { false } }
+        let permutes = weights.contains {
+            if case .rotaryRows = $0.transform { true } else { false }
+        }
         return permutes && format == .gguf ? .interleaved : .halves
     }
 

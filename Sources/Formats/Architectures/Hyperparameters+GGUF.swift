@@ -11,25 +11,28 @@ extension Hyperparameters {
     init(
         metadata: GGUFMetadata, architecture: Architecture, file: String, vocabularySize: Int,
         tiesEmbeddings: Bool, ropeDivisors: [Float]?
-    ) throws(CheckpointError) {
+    ) throws {
         let keys = GGUFKeys(metadata: metadata, prefix: architecture.name, file: file)
         if let experts = try keys.integer("expert_count"), experts > 0 {
-            throw .unsupportedFeature(
+            throw CheckpointError.unsupportedFeature(
                 file: file, fact: "mixtures of experts (\(experts) experts) are not supported")
         }
         let heads = try keys.required("attention.head_count")
         let hidden = try keys.required("embedding_length")
         let headSize = try keys.integer("attention.key_length") ?? hidden / max(heads, 1)
         if let valueSize = try keys.integer("attention.value_length"), valueSize != headSize {
-            throw .unsupportedFeature(
+            throw CheckpointError.unsupportedFeature(
                 file: file,
-                fact: "attention heads with keys of \(headSize) and values of \(valueSize) are not supported")
+                fact:
+                    "attention heads with keys of \(headSize) and values of \(valueSize) are not supported"
+            )
         }
         let context = try keys.required("context_length")
         self.init(
             blockCount: try keys.required("block_count"), hiddenSize: hidden,
             feedForwardSize: try keys.required("feed_forward_length"), headCount: heads,
-            keyValueHeadCount: try keys.integer("attention.head_count_kv") ?? heads, headSize: headSize,
+            keyValueHeadCount: try keys.integer("attention.head_count_kv") ?? heads,
+            headSize: headSize,
             vocabularySize: vocabularySize, contextLength: context,
             normEpsilon: Float(try keys.requiredNumber("attention.layer_norm_rms_epsilon")),
             rope: RopeParameters(
@@ -37,7 +40,7 @@ extension Hyperparameters {
                 dimensions: try keys.integer("rope.dimension_count") ?? headSize,
                 scaling: try Self.scaling(keys, context: context, divisors: ropeDivisors)),
             tiesEmbeddings: tiesEmbeddings)
-        try validate(file: file) { keys.full(Self.ggufKeys[$0] ?? "rope.freq_base") }
+        try validate(file: file, names: Self.names(keys))
     }
 
     /// The metadata of a model with these numbers, in the order llama.cpp's converter writes them.
@@ -66,12 +69,15 @@ extension Hyperparameters {
             if let attention {
                 // llama.cpp multiplies this key with YaRN's own factor.
                 entries.append(
-                    entry("rope.scaling.attn_factor", .f32(Float(attention / Self.yarnAttention(factor)))))
+                    entry(
+                        "rope.scaling.attn_factor",
+                        .f32(Float(attention / Self.yarnAttention(factor)))))
             }
             entries.append(entry("rope.scaling.yarn_beta_fast", .f32(Float(fast))))
             entries.append(entry("rope.scaling.yarn_beta_slow", .f32(Float(slow))))
         case .dynamic:
-            throw .cannotExpress(fact: "dynamic rope scaling has no equivalent in a GGUF file of llama.cpp")
+            throw .cannotExpress(
+                fact: "dynamic rope scaling has no equivalent in a GGUF file of llama.cpp")
         }
         entries.append(entry("rope.freq_base", .f32(Float(rope.base))))
         entries.append(entry("attention.layer_norm_rms_epsilon", .f32(normEpsilon)))
@@ -84,14 +90,16 @@ extension Hyperparameters {
         return entries
     }
 
-    private static var ggufKeys: [PartialKeyPath<Hyperparameters>: String] {
-        [
-            \.blockCount: "block_count", \.hiddenSize: "embedding_length",
-            \.feedForwardSize: "feed_forward_length", \.headCount: "attention.head_count",
-            \.keyValueHeadCount: "attention.head_count_kv", \.headSize: "attention.key_length",
-            \.vocabularySize: "vocab_size", \.contextLength: "context_length",
-            \.normEpsilon: "attention.layer_norm_rms_epsilon",
-        ]
+    private static func names(_ keys: GGUFKeys) -> Names {
+        Names(
+            blockCount: keys.full("block_count"), hiddenSize: keys.full("embedding_length"),
+            feedForwardSize: keys.full("feed_forward_length"),
+            headCount: keys.full("attention.head_count"),
+            keyValueHeadCount: keys.full("attention.head_count_kv"),
+            headSize: keys.full("attention.key_length"), vocabularySize: keys.full("vocab_size"),
+            contextLength: keys.full("context_length"),
+            normEpsilon: keys.full("attention.layer_norm_rms_epsilon"),
+            ropeBase: keys.full("rope.freq_base"))
     }
 
     /// YaRN's attention factor where a file names none.
@@ -99,7 +107,7 @@ extension Hyperparameters {
 
     private static func scaling(
         _ keys: GGUFKeys, context: Int, divisors: [Float]?
-    ) throws(CheckpointError) -> RopeParameters.Scaling {
+    ) throws -> RopeParameters.Scaling {
         let kind = try keys.text("rope.scaling.type") ?? "linear"
         let factor = try keys.number("rope.scaling.factor") ?? keys.number("rope.scale_linear") ?? 1
         let scaling: RopeParameters.Scaling
@@ -110,18 +118,21 @@ extension Hyperparameters {
             let attention = try keys.number("rope.scaling.attn_factor")
             scaling = .yarn(
                 factor: factor,
-                originalContext: try keys.integer("rope.scaling.original_context_length") ?? context,
+                originalContext: try keys.integer("rope.scaling.original_context_length")
+                    ?? context,
                 attentionFactor: attention.map { $0 * yarnAttention(factor) },
                 betaFast: try keys.number("rope.scaling.yarn_beta_fast") ?? 32,
                 betaSlow: try keys.number("rope.scaling.yarn_beta_slow") ?? 1)
         default:
-            throw .unsupportedFeature(
-                file: keys.file, fact: "rope scaling '\(kind)' is not supported; supported: none, linear, yarn")
+            throw CheckpointError.unsupportedFeature(
+                file: keys.file,
+                fact: "rope scaling '\(kind)' is not supported; supported: none, linear, yarn")
         }
         guard let divisors else { return scaling }
         guard scaling == .none else {
-            throw .unsupportedFeature(
-                file: keys.file, fact: "rope_freqs.weight together with rope scaling '\(kind)' is not supported")
+            throw CheckpointError.unsupportedFeature(
+                file: keys.file,
+                fact: "rope_freqs.weight together with rope scaling '\(kind)' is not supported")
         }
         return .divisors(divisors)
     }

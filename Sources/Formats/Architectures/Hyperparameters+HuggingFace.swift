@@ -3,11 +3,12 @@ extension Hyperparameters {
     ///
     /// - Throws: `CheckpointError` for a missing key, a value of the wrong kind or out of range, and features that
     ///   the architecture's description does not cover.
-    init(config: JSONObject, file: String) throws(CheckpointError) {
+    init(config: JSONObject, file: String) throws {
         let keys = ConfigKeys(config: config, file: file)
         for (key, only) in [("hidden_act", "silu")] {
             if let found = try keys.text(key), found != only {
-                throw .unsupportedFeature(file: file, fact: "\(key) '\(found)' is not supported; only '\(only)' is")
+                throw CheckpointError.unsupportedFeature(
+                    file: file, fact: "\(key) '\(found)' is not supported; only '\(only)' is")
             }
         }
         let heads = try keys.required("num_attention_heads")
@@ -17,9 +18,11 @@ extension Hyperparameters {
         let rope = try keys.object("rope_parameters") ?? keys.object("rope_scaling")
         let ropeKeys = ConfigKeys(config: rope ?? JSONObject(), file: file)
         let partial =
-            try ropeKeys.number("partial_rotary_factor") ?? keys.number("partial_rotary_factor") ?? 1
+            try ropeKeys.number("partial_rotary_factor") ?? keys.number("partial_rotary_factor")
+            ?? 1
         guard partial == 1 else {
-            throw .unsupportedFeature(file: file, fact: "partial_rotary_factor \(partial) is not supported")
+            throw CheckpointError.unsupportedFeature(
+                file: file, fact: "partial_rotary_factor \(partial) is not supported")
         }
         self.init(
             blockCount: try keys.required("num_hidden_layers"), hiddenSize: hidden,
@@ -31,7 +34,7 @@ extension Hyperparameters {
                 base: try ropeKeys.number("rope_theta") ?? keys.number("rope_theta") ?? 10_000,
                 dimensions: headSize, scaling: try Self.scaling(ropeKeys, context: context)),
             tiesEmbeddings: try keys.flag("tie_word_embeddings") ?? false)
-        try validate(file: file) { Self.configKeys[$0] ?? "rope_theta" }
+        try validate(file: file, names: Self.configNames)
     }
 
     /// The members of a `config.json` for a model with these numbers.
@@ -58,7 +61,9 @@ extension Hyperparameters {
             .init("rope_scaling", try ropeScaling()),
             .init("tie_word_embeddings", .bool(tiesEmbeddings)),
         ])
-        for (flag, value) in biasFlags.sorted(by: { $0.key < $1.key }) { config[flag] = .bool(value) }
+        for (flag, value) in biasFlags.sorted(by: { $0.key < $1.key }) {
+            config[flag] = .bool(value)
+        }
         func identifier(_ value: Int?) -> JSONValue { value.map { .integer($0) } ?? .null }
         config["bos_token_id"] = identifier(tokenizer?.beginningOfText)
         config["eos_token_id"] = identifier(tokenizer?.endOfText)
@@ -90,10 +95,13 @@ extension Hyperparameters {
             ]
         case .llama3(let ramp): members = Self.members(ramp)
         case .divisors(let divisors):
-            guard let ramp = Llama3(divisors: divisors, base: rope.base, dimensions: rope.dimensions)
+            guard
+                let ramp = Llama3(divisors: divisors, base: rope.base, dimensions: rope.dimensions)
             else {
                 throw .cannotExpress(
-                    fact: "rope_freqs.weight follows no llama3 ramp, so no config.json can express it")
+                    fact:
+                        "rope_freqs.weight follows no llama3 ramp, so no config.json can express it"
+                )
             }
             members = Self.members(ramp)
         case .yarn(let factor, let original, let attention, let fast, let slow):
@@ -116,19 +124,17 @@ extension Hyperparameters {
         ]
     }
 
-    private static var configKeys: [PartialKeyPath<Hyperparameters>: String] {
-        [
-            \.blockCount: "num_hidden_layers", \.hiddenSize: "hidden_size",
-            \.feedForwardSize: "intermediate_size", \.headCount: "num_attention_heads",
-            \.keyValueHeadCount: "num_key_value_heads", \.headSize: "head_dim",
-            \.vocabularySize: "vocab_size", \.contextLength: "max_position_embeddings",
-            \.normEpsilon: "rms_norm_eps",
-        ]
-    }
+    private static let configNames = Names(
+        blockCount: "num_hidden_layers", hiddenSize: "hidden_size",
+        feedForwardSize: "intermediate_size", headCount: "num_attention_heads",
+        keyValueHeadCount: "num_key_value_heads", headSize: "head_dim",
+        vocabularySize: "vocab_size",
+        contextLength: "max_position_embeddings", normEpsilon: "rms_norm_eps",
+        ropeBase: "rope_theta")
 
     private static func scaling(
         _ keys: ConfigKeys, context: Int
-    ) throws(CheckpointError) -> RopeParameters.Scaling {
+    ) throws -> RopeParameters.Scaling {
         let kind = try keys.text("rope_type") ?? keys.text("type") ?? "default"
         func factor() throws(CheckpointError) -> Double { try keys.requiredNumber("factor") }
         let original = try keys.integer("original_max_position_embeddings")
@@ -146,16 +152,20 @@ extension Hyperparameters {
                     originalContext: original ?? context))
         case "yarn":
             for key in ["mscale", "mscale_all_dim"] where try keys.number(key) != nil {
-                throw .unsupportedFeature(file: keys.file, fact: "yarn with '\(key)' is not supported")
+                throw CheckpointError.unsupportedFeature(
+                    file: keys.file, fact: "yarn with '\(key)' is not supported")
             }
             return .yarn(
                 factor: try factor(), originalContext: original ?? context,
                 attentionFactor: try keys.number("attention_factor"),
-                betaFast: try keys.number("beta_fast") ?? 32, betaSlow: try keys.number("beta_slow") ?? 1)
+                betaFast: try keys.number("beta_fast") ?? 32,
+                betaSlow: try keys.number("beta_slow") ?? 1)
         default:
-            throw .unsupportedFeature(
+            throw CheckpointError.unsupportedFeature(
                 file: keys.file,
-                fact: "rope scaling '\(kind)' is not supported; supported: default, linear, dynamic, llama3, yarn")
+                fact:
+                    "rope scaling '\(kind)' is not supported; supported: default, linear, dynamic, llama3, yarn"
+            )
         }
     }
 }

@@ -16,8 +16,10 @@ public struct Hyperparameters: Sendable, Hashable {
     public var tiesEmbeddings: Bool
 
     public init(
-        blockCount: Int, hiddenSize: Int, feedForwardSize: Int, headCount: Int, keyValueHeadCount: Int,
-        headSize: Int, vocabularySize: Int, contextLength: Int, normEpsilon: Float, rope: RopeParameters,
+        blockCount: Int, hiddenSize: Int, feedForwardSize: Int, headCount: Int,
+        keyValueHeadCount: Int,
+        headSize: Int, vocabularySize: Int, contextLength: Int, normEpsilon: Float,
+        rope: RopeParameters,
         tiesEmbeddings: Bool
     ) {
         self.blockCount = blockCount
@@ -36,25 +38,34 @@ public struct Hyperparameters: Sendable, Hashable {
     /// The largest value a size may have; larger ones are mistakes or attacks, and would overflow products.
     static let largestSize = 1 << 24
 
-    /// Checks that the numbers fit together; `name` gives the file's own name of a number for the message.
-    func validate(file: String, name: (PartialKeyPath<Hyperparameters> & Sendable) -> String) throws(CheckpointError) {
-        let sizes: [KeyPath<Hyperparameters, Int> & Sendable] = [
-            \.blockCount, \.hiddenSize, \.feedForwardSize, \.headCount, \.keyValueHeadCount, \.headSize,
-            \.vocabularySize, \.contextLength,
+    /// What a file calls the numbers, for messages.
+    struct Names {
+        let blockCount, hiddenSize, feedForwardSize, headCount, keyValueHeadCount, headSize: String
+        let vocabularySize, contextLength, normEpsilon, ropeBase: String
+    }
+
+    /// Checks that the numbers are in range and fit together.
+    func validate(file: String, names: Names) throws(CheckpointError) {
+        let sizes = [
+            (names.blockCount, blockCount), (names.hiddenSize, hiddenSize),
+            (names.feedForwardSize, feedForwardSize), (names.headCount, headCount),
+            (names.keyValueHeadCount, keyValueHeadCount), (names.headSize, headSize),
+            (names.vocabularySize, vocabularySize),
         ]
-        for size in sizes {
-            let value = self[keyPath: size]
-            let limit = size == \.contextLength ? Int(Int32.max) : Self.largestSize
-            guard value >= 1, value <= limit else {
-                throw .outOfRange(
-                    file: file, key: name(size), value: String(value), range: "1…\(limit)")
-            }
+        for (name, value) in sizes where value < 1 || value > Self.largestSize {
+            throw .outOfRange(
+                file: file, key: name, value: String(value), range: "1…\(Self.largestSize)")
+        }
+        guard (1...Int(Int32.max)).contains(contextLength) else {
+            throw .outOfRange(
+                file: file, key: names.contextLength, value: String(contextLength),
+                range: "1…\(Int32.max)")
         }
         guard headCount % keyValueHeadCount == 0 else {
             throw .contradiction(
                 file: file,
-                fact: "\(name(\.headCount)) \(headCount) is no multiple of "
-                    + "\(name(\.keyValueHeadCount)) \(keyValueHeadCount)")
+                fact: "\(names.headCount) \(headCount) is no multiple of "
+                    + "\(names.keyValueHeadCount) \(keyValueHeadCount)")
         }
         guard rope.dimensions >= 2, rope.dimensions % 2 == 0, rope.dimensions <= headSize else {
             throw .contradiction(
@@ -63,11 +74,11 @@ public struct Hyperparameters: Sendable, Hashable {
         }
         guard normEpsilon.isFinite, normEpsilon >= 0 else {
             throw .outOfRange(
-                file: file, key: name(\.normEpsilon), value: "\(normEpsilon)", range: "0 or more")
+                file: file, key: names.normEpsilon, value: "\(normEpsilon)", range: "0 or more")
         }
         guard rope.base.isFinite, rope.base > 0 else {
             throw .outOfRange(
-                file: file, key: name(\.rope), value: "\(rope.base)", range: "more than 0")
+                file: file, key: names.ropeBase, value: "\(rope.base)", range: "more than 0")
         }
         try rope.scaling.validate(file: file)
     }

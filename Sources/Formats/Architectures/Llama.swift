@@ -9,7 +9,8 @@ extension Architecture {
         huggingFaceClass: "LlamaForCausalLM",
         weights: [
             WeightRule(
-                .model(.ropeFrequencies), huggingFace: nil, gguf: "rope_freqs", shape: [.rotaryPairs],
+                .model(.ropeFrequencies), huggingFace: nil, gguf: "rope_freqs",
+                shape: [.rotaryPairs],
                 presence: .optional),
             WeightRule(
                 .model(.tokenEmbedding), huggingFace: "model.embed_tokens", gguf: "token_embd",
@@ -30,7 +31,8 @@ extension Architecture {
                 gguf: "blk.#.attn_v", shape: [.keyValueWidth, .hidden], biasFlag: "attention_bias"),
             WeightRule(
                 .everyBlock(.attentionOutput), huggingFace: "model.layers.#.self_attn.o_proj",
-                gguf: "blk.#.attn_output", shape: [.hidden, .queryWidth], biasFlag: "attention_bias"),
+                gguf: "blk.#.attn_output", shape: [.hidden, .queryWidth], biasFlag: "attention_bias"
+            ),
             WeightRule(
                 .everyBlock(.feedForwardNorm),
                 huggingFace: "model.layers.#.post_attention_layernorm", gguf: "blk.#.ffn_norm",
@@ -45,9 +47,11 @@ extension Architecture {
                 .everyBlock(.feedForwardDown), huggingFace: "model.layers.#.mlp.down_proj",
                 gguf: "blk.#.ffn_down", shape: [.hidden, .feedForward], biasFlag: "mlp_bias"),
             WeightRule(
-                .model(.outputNorm), huggingFace: "model.norm", gguf: "output_norm", shape: [.hidden]),
+                .model(.outputNorm), huggingFace: "model.norm", gguf: "output_norm",
+                shape: [.hidden]),
             WeightRule(
-                .model(.output), huggingFace: "lm_head", gguf: "output", shape: [.vocabulary, .hidden],
+                .model(.output), huggingFace: "lm_head", gguf: "output",
+                shape: [.vocabulary, .hidden],
                 presence: .unlessTied),
         ],
         residualPath: .direct

@@ -22,7 +22,8 @@ public struct RopeParameters: Sendable, Hashable {
         case llama3(Llama3)
         /// YaRN (arXiv 2309.00071). Without an attention factor it is 0.1 ln(factor) + 1.
         case yarn(
-            factor: Double, originalContext: Int, attentionFactor: Double?, betaFast: Double, betaSlow: Double)
+            factor: Double, originalContext: Int, attentionFactor: Double?, betaFast: Double,
+            betaSlow: Double)
         /// Dynamic NTK: the base grows once the context passes the original length.
         case dynamic(factor: Double, originalContext: Int)
         /// Divisors for each frequency, as a GGUF's `rope_freqs.weight` stores them.
@@ -33,7 +34,8 @@ public struct RopeParameters: Sendable, Hashable {
                 switch self {
                 case .none: []
                 case .linear(let factor), .dynamic(let factor, _): [factor]
-                case .llama3(let ramp): [ramp.factor, ramp.lowFrequencyFactor, ramp.highFrequencyFactor]
+                case .llama3(let ramp):
+                    [ramp.factor, ramp.lowFrequencyFactor, ramp.highFrequencyFactor]
                 case .yarn(let factor, _, let attention, let fast, let slow):
                     [factor, attention ?? 1, fast, slow]
                 case .divisors(let divisors): divisors.map(Double.init)
@@ -72,7 +74,8 @@ public struct Llama3: Sendable, Hashable {
     public var originalContext: Int
 
     public init(
-        factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalContext: Int
+        factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double,
+        originalContext: Int
     ) {
         self.factor = factor
         self.lowFrequencyFactor = lowFrequencyFactor
@@ -90,7 +93,8 @@ public struct Llama3: Sendable, Hashable {
             if wavelength < context / highFrequencyFactor { return 1 }
             if wavelength > context / lowFrequencyFactor { return Float(factor) }
             let smooth =
-                (context / wavelength - lowFrequencyFactor) / (highFrequencyFactor - lowFrequencyFactor)
+                (context / wavelength - lowFrequencyFactor)
+                / (highFrequencyFactor - lowFrequencyFactor)
             return Float(1 / ((1 - smooth) / factor + smooth))
         }
     }
@@ -105,13 +109,12 @@ public struct Llama3: Sendable, Hashable {
         let frequencies = RopeParameters.frequencies(base: base, dimensions: dimensions)
         guard frequencies.count == divisors.count else { return nil }
         // On the ramp, smooth is linear in 1/wavelength: smooth = (context/wavelength − low) / (high − low).
-        let ramp = zip(divisors, frequencies).filter { $0.0 > 1 && $0.0 < largest }
-            .map { divisor, frequency in
-                (
-                    inverse: Double(frequency) / (2 * Double.pi),
-                    smooth: (1 / Double(divisor) - 1 / factor) / (1 - 1 / factor)
-                )
-            }
+        var ramp: [(inverse: Double, smooth: Double)] = []
+        for (divisor, frequency) in zip(divisors, frequencies)
+        where divisor > 1 && divisor < largest {
+            let smooth = (1 / Double(divisor) - 1 / factor) / (1 - 1 / factor)
+            ramp.append((Double(frequency) / (2 * Double.pi), smooth))
+        }
         guard let first = ramp.first, let last = ramp.last, first.inverse != last.inverse else {
             return nil
         }
@@ -122,7 +125,8 @@ public struct Llama3: Sendable, Hashable {
         let context = slope * (high - 1)
         guard high.isFinite, context.isFinite, context >= 1, context < 1e9 else { return nil }
         let found = Llama3(
-            factor: factor, lowFrequencyFactor: 1, highFrequencyFactor: (high * 1000).rounded() / 1000,
+            factor: factor, lowFrequencyFactor: 1,
+            highFrequencyFactor: (high * 1000).rounded() / 1000,
             originalContext: Int(context.rounded()))
         let again = found.divisors(base: base, dimensions: dimensions)
         let agrees = zip(again, divisors).allSatisfy { abs($0 - $1) <= 1e-5 * $1 }

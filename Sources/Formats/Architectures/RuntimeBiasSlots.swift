@@ -27,7 +27,9 @@ public enum RuntimeBiasSlots {
     /// What llama.cpp does with `blk.N.attn_output.bias` or `blk.N.ffn_down.bias` in a GGUF of this architecture.
     ///
     /// - Parameter isMixture: whether the feed-forward part is a mixture of experts; llama's has no bias there.
-    public static func llamaCpp(architecture: String, slot: BlockSlot, isMixture: Bool = false) -> Loading {
+    public static func llamaCpp(architecture: String, slot: BlockSlot, isMixture: Bool = false)
+        -> Loading
+    {
         if slot == .feedForwardDown, isMixture { return .refused }
         if bothUsed.contains(architecture) { return .used }
         if bothIgnored.contains(architecture) { return .ignored }
@@ -39,9 +41,12 @@ public enum RuntimeBiasSlots {
     }
 
     private static let attentionFlag: Set<String> = [
-        "llama", "granite", "smollm3", "nemotron", "qwen3", "qwen3_moe", "qwen3_next", "gemma", "gemma2",
-        "gemma3", "gemma3_text", "olmo", "olmo2", "olmo3", "olmoe", "cohere", "cohere2", "deepseek_v3",
-        "granitemoe", "gpt_oss", "apertus", "phimoe", "bitnet", "hunyuan_v1_dense", "dots1", "diffllama",
+        "llama", "granite", "smollm3", "nemotron", "qwen3", "qwen3_moe", "qwen3_next", "gemma",
+        "gemma2",
+        "gemma3", "gemma3_text", "olmo", "olmo2", "olmo3", "olmoe", "cohere", "cohere2",
+        "deepseek_v3",
+        "granitemoe", "gpt_oss", "apertus", "phimoe", "bitnet", "hunyuan_v1_dense", "dots1",
+        "diffllama",
         "nanochat",
     ]
     private static let feedForwardFlag: Set<String> = [

@@ -112,13 +112,16 @@ public final class Checkpoint: Sendable {
     /// - Throws: `CheckpointError.unsupportedArchitecture`, or `.missingKey` where the files do not name one.
     public func requireArchitecture() throws(CheckpointError) -> Architecture {
         if let architecture { return architecture }
-        if let architectureName { throw .unsupportedArchitecture(file: path, name: architectureName) }
+        if let architectureName {
+            throw .unsupportedArchitecture(file: path, name: architectureName)
+        }
         switch source {
         case .gguf: throw .missingKey(file: path, key: "general.architecture")
         case .huggingFace(let files):
             guard files.config != nil else {
                 throw .missingFile(
-                    path: files.folder + "/config.json", need: "it names the architecture of \(path)")
+                    path: files.folder + "/config.json",
+                    need: "it names the architecture of \(path)")
             }
             throw .missingKey(file: files.folder + "/config.json", key: "model_type")
         }
@@ -136,7 +139,8 @@ public final class Checkpoint: Sendable {
             guard let embedding = tensor(WeightRole(.tokenEmbedding)) else {
                 throw CheckpointError.missingTensor(
                     file: path,
-                    name: architecture.name(of: WeightRole(.tokenEmbedding), in: format) ?? "embedding")
+                    name: architecture.name(of: WeightRole(.tokenEmbedding), in: format)
+                        ?? "embedding")
             }
             numbers = try Hyperparameters(
                 metadata: gguf.metadata, architecture: architecture, file: path,
@@ -151,15 +155,20 @@ public final class Checkpoint: Sendable {
         return numbers
     }
 
-    private func check(_ architecture: Architecture, _ numbers: Hyperparameters) throws(CheckpointError) {
+    private func check(_ architecture: Architecture, _ numbers: Hyperparameters)
+        throws(CheckpointError)
+    {
         if let last = tensors.compactMap(\.role?.block).max(), last >= numbers.blockCount {
             throw .contradiction(
                 file: path,
-                fact: "it has tensors of block \(last), but its numbers say \(numbers.blockCount) blocks")
+                fact:
+                    "it has tensors of block \(last), but its numbers say \(numbers.blockCount) blocks"
+            )
         }
         for rule in architecture.weights {
             let isRequired =
-                rule.presence == .required || rule.presence == .unlessTied && !numbers.tiesEmbeddings
+                rule.presence == .required
+                || rule.presence == .unlessTied && !numbers.tiesEmbeddings
             for role in rule.roles(blocks: numbers.blockCount)
             where isRequired && tensor(role) == nil {
                 let name = rule.name(of: role, in: format) ?? role.description
@@ -167,7 +176,9 @@ public final class Checkpoint: Sendable {
             }
         }
         for tensor in tensors {
-            guard let role = tensor.role, let rule = architecture.rule(for: role.slot) else { continue }
+            guard let role = tensor.role, let rule = architecture.rule(for: role.slot) else {
+                continue
+            }
             let expected = rule.shape(of: role.part, in: numbers)
             guard tensor.shape == expected else {
                 throw .wrongShape(

@@ -16,7 +16,8 @@ extension CheckpointEdit: CustomStringConvertible {
         case .set(let role, let values, let type):
             "set \(role): \(values.count) values as \(type.name)"
         case .retype(let type): "store matrices as \(type.name)"
-        case .setMetadata(let key, let value): value == nil ? "remove metadata \(key)" : "set metadata \(key)"
+        case .setMetadata(let key, let value):
+            value == nil ? "remove metadata \(key)" : "set metadata \(key)"
         }
     }
 }

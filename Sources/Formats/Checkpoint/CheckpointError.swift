@@ -15,7 +15,8 @@ public enum CheckpointError: Failure, Equatable {
 
     public var kind: FailureKind {
         switch self {
-        case .unsupportedArchitecture, .unsupportedFeature, .cannotExpress, .unknownTensor: .unsupported
+        case .unsupportedArchitecture, .unsupportedFeature, .cannotExpress, .unknownTensor:
+            .unsupported
         default: .input
         }
     }
@@ -25,7 +26,8 @@ public enum CheckpointError: Failure, Equatable {
         case .notAModel(let path, let reason): "\(path): is not a model: \(reason)"
         case .missingFile(let path, let need): "\(path): is missing; \(need)"
         case .missingKey(let file, let key): "\(file): key '\(key)' is missing"
-        case .wrongValue(let file, let key, let expected): "\(file): key '\(key)' is not \(expected)"
+        case .wrongValue(let file, let key, let expected):
+            "\(file): key '\(key)' is not \(expected)"
         case .outOfRange(let file, let key, let value, let range):
             "\(file): '\(key)' is \(value), but must be \(range)"
         case .contradiction(let file, let fact): "\(file): \(fact)"

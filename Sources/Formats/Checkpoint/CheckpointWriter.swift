@@ -86,7 +86,8 @@ public struct CheckpointWriter: Sendable {
     }
 
     private func writeFolder(
-        _ plan: OutputPlan, _ layout: OutputPlan.HuggingFaceLayout, to path: String, shardLimit: Int?,
+        _ plan: OutputPlan, _ layout: OutputPlan.HuggingFaceLayout, to path: String,
+        shardLimit: Int?,
         replacing: Bool
     ) throws -> Summary {
         let shards: SafetensorsShards
@@ -127,7 +128,8 @@ public struct CheckpointWriter: Sendable {
             try folder.create("config.json").append(
                 JSONWriter(.indented).bytes(.object(config)) + Array("\n".utf8))
         }
-        let written = Set(shards.shards.map(\.name) + [shards.index == nil ? "" : SafetensorsIndex.fileName])
+        let written = Set(
+            shards.shards.map(\.name) + [shards.index == nil ? "" : SafetensorsIndex.fileName])
         try folder.commit(removing: stale.filter { !written.contains($0) })
         return summary
     }
@@ -174,7 +176,9 @@ public struct CheckpointWriter: Sendable {
         return overflows
     }
 
-    private static func pieces(of tensor: OutputPlan.Tensor, at placement: TensorPlacement) -> [Piece] {
+    private static func pieces(of tensor: OutputPlan.Tensor, at placement: TensorPlacement)
+        -> [Piece]
+    {
         let rowBytes = tensor.rowBytes
         guard rowBytes > 0 else { return [] }
         let rows = placement.byteCount / rowBytes

@@ -19,7 +19,8 @@ struct GGUFPlanner {
             let type = try outputType(of: tensor)
             tensors.append(
                 OutputPlan.Tensor(
-                    TensorDescription(name: tensor.name, type: type, shape: tensor.shape), .tensor(tensor)))
+                    TensorDescription(name: tensor.name, type: type, shape: tensor.shape),
+                    .tensor(tensor)))
         }
         tensors += try added(pending)
         return plan(tensors, metadata: metadata)
@@ -29,7 +30,8 @@ struct GGUFPlanner {
     func planFromHuggingFace() throws -> OutputPlan {
         let architecture = try source.requireArchitecture()
         let numbers = try source.hyperparameters()
-        for tensor in source.tensors where tensor.role == nil && !tensor.name.hasSuffix(".rotary_emb.inv_freq") {
+        for tensor in source.tensors
+        where tensor.role == nil && !tensor.name.hasSuffix(".rotary_emb.inv_freq") {
             throw CheckpointError.unknownTensor(
                 file: source.path, name: tensor.name, architecture: architecture.name)
         }
@@ -37,7 +39,8 @@ struct GGUFPlanner {
         if case .llama3(let ramp) = numbers.rope.scaling,
             let name = architecture.name(of: WeightRole(.ropeFrequencies), in: .gguf)
         {
-            let divisors = ramp.divisors(base: numbers.rope.base, dimensions: numbers.rope.dimensions)
+            let divisors = ramp.divisors(
+                base: numbers.rope.base, dimensions: numbers.rope.dimensions)
             tensors.append(Self.tensor(name, [divisors.count], (divisors, .f32)))
         }
         var pending = changes.roles
@@ -53,7 +56,8 @@ struct GGUFPlanner {
             }
             tensors.append(
                 OutputPlan.Tensor(
-                    TensorDescription(name: name, type: try outputType(of: tensor), shape: tensor.shape),
+                    TensorDescription(
+                        name: name, type: try outputType(of: tensor), shape: tensor.shape),
                     rule: rule, source: tensor, numbers: numbers, to: .gguf))
         }
         tensors += try added(pending)
@@ -62,27 +66,30 @@ struct GGUFPlanner {
 
     /// The source's tensors in the order of the architecture: model, then block by block, then model.
     private func orderedTensors(_ architecture: Architecture) -> [CheckpointTensor] {
-        func rank(_ tensor: CheckpointTensor) -> (Int, Int, Int) {
+        let rules = architecture.weights
+        let firstOfBlock =
+            rules.firstIndex { if case .everyBlock = $0.place { true } else { false } }
+            ?? rules.count
+        let ranked = source.tensors.compactMap {
+            tensor -> (rank: [Int], tensor: CheckpointTensor)? in
             guard let role = tensor.role,
-                let rule = architecture.weights.firstIndex(where: { $0.place.matches(role.slot) })
-            else { return (0, 0, 0) }
-            let blocks = architecture.weights.indices.filter {
-                if case .everyBlock = architecture.weights[$0].place { true } else { false }
+                let rule = rules.firstIndex(where: { $0.place.matches(role.slot) })
+            else { return nil }
+            let part = role.part == .weight ? 0 : 1
+            guard let block = role.block else {
+                return ([rule < firstOfBlock ? 0 : 2, 0, rule, part], tensor)
             }
-            guard let first = blocks.first else { return (0, 0, rule) }
-            guard let block = role.block else { return (rule < first ? 0 : 2, 0, rule) }
-            return (1, block, rule)
+            return ([1, block, rule, part], tensor)
         }
-        return source.tensors.map { (rank($0), $0) }
-            .sorted { $0.0 == $1.0 ? $0.1.name < $1.1.name : $0.0 < $1.0 }
-            .map(\.1)
+        return ranked.sorted { $0.rank.lexicographicallyPrecedes($1.rank) }.map(\.tensor)
     }
 
     private func added(_ roles: [WeightRole]) throws -> [OutputPlan.Tensor] {
         guard !roles.isEmpty else { return [] }
         let architecture = try source.requireArchitecture()
         return try roles.map { role in
-            guard let change = changes.values[role], let name = architecture.name(of: role, in: .gguf)
+            guard let change = changes.values[role],
+                let name = architecture.name(of: role, in: .gguf)
             else {
                 throw CheckpointError.cannotExpress(
                     fact: "a GGUF file of architecture '\(architecture.name)' has no \(role)")
@@ -98,7 +105,9 @@ struct GGUFPlanner {
         if let type = changes.type, tensor.shape.count >= 2, isFloat { return type }
         guard tensor.type.ggmlIdentifier != nil else {
             throw .cannotExpress(
-                fact: "\(source.path): tensor '\(tensor.name)' is \(tensor.type.name), which GGUF cannot hold")
+                fact:
+                    "\(source.path): tensor '\(tensor.name)' is \(tensor.type.name), which GGUF cannot hold"
+            )
         }
         return tensor.type
     }
@@ -131,7 +140,8 @@ struct GGUFPlanner {
         entries += try numbers.metadata(architecture: architecture)
         let matrices = tensors.filter { $0.description.shape.count >= 2 }.map(\.description.type)
         let counts = Dictionary(grouping: matrices) { $0 }.mapValues(\.count)
-        let main = counts.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key ?? .f32
+        let main =
+            counts.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key ?? .f32
         entries.append(.init("general.file_type", .u32(Self.fileType(of: main))))
         entries += try source.tokenizer().metadataEntries(file: source.path)
         return GGUFMetadata(entries)

@@ -20,7 +20,8 @@ public struct HuggingFaceFiles: Sendable {
     ///
     /// - Throws: `CheckpointError.notAModel` where there is no such file, or several and no index.
     init(folder: String) throws {
-        let path = folder == "/" ? folder : folder.hasSuffix("/") ? String(folder.dropLast()) : folder
+        let path =
+            folder == "/" ? folder : folder.hasSuffix("/") ? String(folder.dropLast()) : folder
         let files = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         if files.contains("model.safetensors.index.json") {
             try self.init(index: path + "/model.safetensors.index.json")
@@ -34,7 +35,8 @@ public struct HuggingFaceFiles: Sendable {
         } else if weights.isEmpty {
             let gguf = files.filter { $0.hasSuffix(".gguf") }.sorted().first
             let hint = gguf.map { "; it holds \($0): name that file" } ?? ""
-            throw CheckpointError.notAModel(path: path, reason: "the folder has no .safetensors file\(hint)")
+            throw CheckpointError.notAModel(
+                path: path, reason: "the folder has no .safetensors file\(hint)")
         } else {
             throw CheckpointError.notAModel(
                 path: path,

@@ -53,7 +53,8 @@ struct HuggingFacePlanner {
                     isIndexed: files.indexName != nil, sourceFolder: files.folder, copies: copies,
                     files: [], needsConfiguration: needsConfiguration)),
             notes: skipped.isEmpty
-                ? [] : ["not copied: \(skipped.joined(separator: ", ")) (other weights or folders)"])
+                ? [] : ["not copied: \(skipped.joined(separator: ", ")) (other weights or folders)"]
+        )
     }
 
     /// GGUF to Hugging Face: every tensor is renamed, its rows put back in order; what safetensors cannot hold is
@@ -76,7 +77,8 @@ struct HuggingFacePlanner {
             }
             tensors.append(
                 OutputPlan.Tensor(
-                    TensorDescription(name: name, type: outputType(of: tensor), shape: tensor.shape),
+                    TensorDescription(
+                        name: name, type: outputType(of: tensor), shape: tensor.shape),
                     rule: rule, source: tensor, numbers: numbers, to: .safetensors))
         }
         let biases = try biases(architecture, numbers)
@@ -94,19 +96,24 @@ struct HuggingFacePlanner {
                 OutputPlan.HuggingFaceLayout(
                     config: config,
                     shards: [
-                        .init(name: "model.safetensors", metadata: [SafetensorsMetadata("format", "pt")])
+                        .init(
+                            name: "model.safetensors",
+                            metadata: [SafetensorsMetadata("format", "pt")])
                     ],
                     isIndexed: false, sourceFolder: "", copies: [],
                     files: try tokenizer.huggingFaceFiles(file: source.path)
                         .map { ($0.name, $0.content) } + [generation(tokenizer)],
                     needsConfiguration: biases.flags.values.contains(true))),
             notes: widened
-                ? ["quantised tensors are widened to f32 without loss; --type bf16 or f16 takes half the space"]
+                ? [
+                    "quantised tensors are widened to f32 without loss; --type bf16 or f16 takes half the space"
+                ]
                 : [])
     }
 
     /// The file that tells transformers where generation begins and ends.
-    private func generation(_ tokenizer: TokenizerDefinition) -> (name: String, content: JSONValue) {
+    private func generation(_ tokenizer: TokenizerDefinition) -> (name: String, content: JSONValue)
+    {
         let identifiers = [
             ("bos_token_id", tokenizer.beginningOfText), ("eos_token_id", tokenizer.endOfText),
             ("pad_token_id", tokenizer.padding),
@@ -123,7 +130,8 @@ struct HuggingFacePlanner {
     /// are zeros.
     private func biases(
         _ architecture: Architecture, _ numbers: Hyperparameters
-    ) throws -> (added: [(role: WeightRole, name: String, values: [Float])], flags: [String: Bool]) {
+    ) throws -> (added: [(role: WeightRole, name: String, values: [Float])], flags: [String: Bool])
+    {
         var flags: [String: Bool] = [:]
         for rule in architecture.weights {
             guard let flag = rule.bias?.huggingFaceFlag else { continue }
@@ -139,13 +147,19 @@ struct HuggingFacePlanner {
             where source.tensor(role) == nil {
                 guard let name = rule.name(of: role, in: .safetensors) else { continue }
                 let width = rule.shape(of: .bias, in: numbers).first ?? 0
-                added.append((role, name, changes.values[role]?.values ?? [Float](repeating: 0, count: width)))
+                added.append(
+                    (
+                        role, name,
+                        changes.values[role]?.values ?? [Float](repeating: 0, count: width)
+                    ))
             }
         }
         let reachable = Set(added.map(\.role))
         for role in changes.roles where source.tensor(role) == nil && !reachable.contains(role) {
             throw CheckpointError.cannotExpress(
-                fact: "a Hugging Face '\(architecture.huggingFaceModelType)' checkpoint has no \(role)")
+                fact:
+                    "a Hugging Face '\(architecture.huggingFaceModelType)' checkpoint has no \(role)"
+            )
         }
         return (added, flags)
     }
@@ -165,16 +179,22 @@ struct HuggingFacePlanner {
 
     /// The folder's files beside this checkpoint's weights and `config.json`: those to copy, and those left out
     /// because they hold other weights, which the edit would not reach, or are folders.
-    private func otherFiles(_ files: HuggingFaceFiles) throws -> (copies: [String], skipped: [String]) {
+    private func otherFiles(_ files: HuggingFaceFiles) throws -> (
+        copies: [String], skipped: [String]
+    ) {
         guard files.config != nil else { return ([], []) }
         let own = Set(files.shards.map(\.name) + [files.indexName ?? "", "config.json"])
-        let weights = [".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pth", ".pt", ".gguf", ".h5", ".msgpack", ".onnx"]
+        let weights = [
+            ".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pth", ".pt",
+            ".gguf", ".h5", ".msgpack", ".onnx",
+        ]
         var copies: [String] = []
         var skipped: [String] = []
         for name in try FileManager.default.contentsOfDirectory(atPath: files.folder).sorted()
         where !own.contains(name) && !name.hasPrefix(".") {
             var isFolder: ObjCBool = false
-            FileManager.default.fileExists(atPath: files.folder + "/" + name, isDirectory: &isFolder)
+            _ = FileManager.default.fileExists(
+                atPath: files.folder + "/" + name, isDirectory: &isFolder)
             if isFolder.boolValue || weights.contains(where: name.hasSuffix) {
                 skipped.append(name)
             } else {

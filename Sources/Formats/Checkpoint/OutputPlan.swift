@@ -10,7 +10,8 @@ public struct OutputPlan: Sendable {
         let shard: Int
 
         init(
-            _ description: TensorDescription, _ content: TensorContent, columns: Int? = nil, shard: Int = 0
+            _ description: TensorDescription, _ content: TensorContent, columns: Int? = nil,
+            shard: Int = 0
         ) {
             self.description = description
             self.content = content
@@ -42,7 +43,8 @@ public struct OutputPlan: Sendable {
         func releaseSource(rows: Range<Int>) {
             guard case .tensor(let tensor, _) = content.origin,
                 let bytes = tensor.type.byteCount(elements: columns),
-                let range = tensor.bytes.slice((rows.lowerBound * bytes)..<(rows.upperBound * bytes))?.range
+                let range = tensor.bytes.slice(
+                    (rows.lowerBound * bytes)..<(rows.upperBound * bytes))?.range
             else { return }
             tensor.bytes.file.release(range)
         }
@@ -88,7 +90,8 @@ public struct OutputPlan: Sendable {
         let changes = EditList(edits)
         if let type = changes.type, !type.isPlainFloat || type == .f64 {
             throw CheckpointError.cannotExpress(
-                fact: "writing \(type.name) is not supported; supported types: keep, f32, f16, bf16")
+                fact: "writing \(type.name) is not supported; supported types: keep, f32, f16, bf16"
+            )
         }
         switch (source.source, format) {
         case (.gguf(let gguf), .gguf):

@@ -31,7 +31,8 @@ public struct TensorContent: Sendable {
     let origin: Origin
 
     /// A source tensor's data.
-    public static func tensor(_ tensor: CheckpointTensor, order: RowOrder = .same) -> TensorContent {
+    public static func tensor(_ tensor: CheckpointTensor, order: RowOrder = .same) -> TensorContent
+    {
         TensorContent(origin: .tensor(tensor, order: order))
     }
 
@@ -71,7 +72,8 @@ public struct TensorContent: Sendable {
                     return 0
                 }
                 return try convertRows(
-                    rows, of: bytes, rowBytes: rowBytes, columns: columns, from: tensor.type, order: order,
+                    rows, of: bytes, rowBytes: rowBytes, columns: columns, from: tensor.type,
+                    order: order,
                     as: type, to: destination)
             }
         }
@@ -110,7 +112,8 @@ public struct TensorContent: Sendable {
             let part = UnsafeRawBufferPointer(rebasing: bytes[start..<(start + rowBytes)])
             let target = UnsafeMutableRawBufferPointer(
                 rebasing: destination[(index * outputBytes)..<((index + 1) * outputBytes)])
-            overflows += try row.withUnsafeMutableBufferPointer { buffer throws(QuantizationError) in
+            overflows += try row.withUnsafeMutableBufferPointer {
+                buffer throws(QuantizationError) in
                 try Dequantizer.widen(part, type: source, into: buffer)
                 return try FloatEncoder.encode(UnsafeBufferPointer(buffer), as: type, into: target)
             }

@@ -44,6 +44,29 @@ public struct SafetensorsShards: Sendable {
         index = Self.index(of: shards)
     }
 
+    /// Plans files that are given: those of a checkpoint whose division is kept.
+    ///
+    /// - Parameters:
+    ///   - folder: the folder the files will be in, for errors
+    ///   - files: each file's name, tensors and metadata
+    ///   - isIndexed: whether there is an index; several files always have one
+    /// - Throws: `SafetensorsError` as `SafetensorsHeader.init`.
+    public init(
+        folder: String,
+        files: [(name: String, tensors: [TensorDescription], metadata: [SafetensorsMetadata])],
+        isIndexed: Bool
+    ) throws(SafetensorsError) {
+        var shards: [Shard] = []
+        for file in files {
+            let header = try SafetensorsHeader(
+                path: PathParts.join(folder, file.name), tensors: file.tensors,
+                metadata: file.metadata)
+            shards.append(Shard(name: file.name, header: header))
+        }
+        self.shards = shards
+        index = isIndexed || shards.count > 1 ? Self.index(of: shards) : nil
+    }
+
     static let singleName = "model.safetensors"
 
     private static func groups(_ tensors: [TensorDescription], limit: Int?) -> [[TensorDescription]]

@@ -17,7 +17,8 @@ public enum BiasRoute {
 
         public var description: String {
             switch self {
-            case .noSlot(let site): "no bias acts at site '\(site.rawValue)'; bake resid_post or resid_mid"
+            case .noSlot(let site):
+                "no bias acts at site '\(site.rawValue)'; bake resid_post or resid_mid"
             case .notAnAddition(let operation):
                 "a bias adds a vector; it cannot \(operation.rawValue), so this intervention has no exact bias"
             case .postNorm(let architecture):
@@ -56,7 +57,8 @@ public enum BiasRoute {
         switch format {
         case .gguf:
             let architecture = checkpoint.architecture?.name ?? name
-            let tensor = "blk.N." + (slot == .feedForwardDown ? "ffn_down" : "attn_output") + ".bias"
+            let tensor =
+                "blk.N." + (slot == .feedForwardDown ? "ffn_down" : "attn_output") + ".bias"
             let isMixture = checkpoint.tensors.contains { $0.name.contains("_exps") }
             switch RuntimeBiasSlots.llamaCpp(
                 architecture: architecture, slot: slot, isMixture: isMixture)
@@ -70,7 +72,8 @@ public enum BiasRoute {
             guard RuntimeBiasSlots.transformers(modelType: modelType, slot: slot) else {
                 return .transformersDrops(
                     modelType: modelType,
-                    projection: slot == .feedForwardDown ? "feed-forward output" : "attention output")
+                    projection: slot == .feedForwardDown
+                        ? "feed-forward output" : "attention output")
             }
         }
         if let architecture = checkpoint.architecture, architecture.residualPath != .direct {
@@ -101,11 +104,13 @@ public enum BiasRoute {
             guard let slot = slot(for: intervention.site) else { continue }
             guard intervention.vector.count == numbers.hiddenSize else {
                 throw VectorError.wrongWidth(
-                    file: checkpoint.path, width: intervention.vector.count, model: numbers.hiddenSize)
+                    file: checkpoint.path, width: intervention.vector.count,
+                    model: numbers.hiddenSize)
             }
             guard (0..<numbers.blockCount).contains(intervention.block) else {
                 throw VectorError.noSuchBlock(
-                    file: checkpoint.path, block: intervention.block, blockCount: numbers.blockCount)
+                    file: checkpoint.path, block: intervention.block, blockCount: numbers.blockCount
+                )
             }
             let role = WeightRole.block(intervention.block, slot, .bias)
             let present =

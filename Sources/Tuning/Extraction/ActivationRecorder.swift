@@ -73,7 +73,8 @@ struct ActivationRecorder {
         let total = prompts.reduce(0) { $0 + $1.tokens.count }
         var done = 0
         for pass in passes(prompts.map(\.tokens.count)) {
-            let observer = StreamObserver(sites: [site], scope: token == .last ? .last : .all) { place, rows in
+            let observer = StreamObserver(sites: [site], scope: token == .last ? .last : .all) {
+                place, rows in
                 guard let index = places[place.block] else { return }
                 let prompt = pass.lowerBound + place.slice
                 let wanted = chosen[prompt].clamped(to: place.tokens)

@@ -64,7 +64,8 @@ public struct Extraction {
     ///   not differ in a block; what the decoder throws.
     public init(
         decoder: Decoder, crew: WorkCrew,
-        prompts: [(positive: [Int], negative: [Int], place: String)], options: Options, modelHint: String,
+        prompts: [(positive: [Int], negative: [Int], place: String)], options: Options,
+        modelHint: String,
         baseHash: String?, progress: (Int, Int) -> Void = { _, _ in }
     ) throws {
         let blockCount = decoder.configuration.sizes.blockCount
@@ -75,7 +76,8 @@ public struct Extraction {
         guard !prompts.isEmpty else { throw ExtractionError.noPairs }
         let recorder = ActivationRecorder(
             decoder: decoder, site: options.site, token: options.token, blocks: wanted)
-        let sides = prompts.map { ($0.positive, $0.place) } + prompts.map { ($0.negative, $0.place) }
+        let sides =
+            prompts.map { ($0.positive, $0.place) } + prompts.map { ($0.negative, $0.place) }
         let activations = try recorder.activations(of: sides, progress: progress)
         tokenCount = sides.reduce(0) { $0 + $1.0.count }
 
@@ -135,7 +137,9 @@ public struct Extraction {
         let result = BlockResult(
             block: block, length: length, activationNorm: norms.reduce(0, +) / Double(norms.count),
             signAgreement: Double(agreement) / Double(pairs),
-            heldOut: heldOut(pairs: pairs, positive: positive, negative: negative) { oriented($0)?.unit })
+            heldOut: heldOut(pairs: pairs, positive: positive, negative: negative) {
+                oriented($0)?.unit
+            })
         let scale = options.normalization == .unit ? 1 : length
         return (result, unit.map { Float(Double($0) * scale) })
     }
@@ -149,7 +153,9 @@ public struct Extraction {
         var up: [Double] = []
         var down: [Double] = []
         for fold in 0..<folds {
-            guard let unit = direction((0..<pairs).filter { $0 % folds != fold }) else { return nil }
+            guard let unit = direction((0..<pairs).filter { $0 % folds != fold }) else {
+                return nil
+            }
             for pair in 0..<pairs where pair % folds == fold {
                 up.append(SampleMatrix.dot(positive[pair], unit[...]))
                 down.append(SampleMatrix.dot(negative[pair], unit[...]))

@@ -56,9 +56,13 @@ enum PrincipalComponent {
                 let projection = SampleMatrix.dot(row[...], vector[...])
                 for index in next.indices { next[index] += projection * Double(row[index]) }
             }
-            var moved = next.map { Float($0 / max(next.map(abs).max() ?? 1, .leastNormalMagnitude)) }
+            var moved = next.map {
+                Float($0 / max(next.map(abs).max() ?? 1, .leastNormalMagnitude))
+            }
             guard normalize(&moved) else { return vector }
-            let distance = zip(moved, vector).reduce(0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }
+            let distance = zip(moved, vector).reduce(0) {
+                $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1))
+            }
             vector = moved
             if distance.squareRoot() < tolerance { break }
         }
@@ -92,7 +96,9 @@ enum LogisticRegression {
         }
         let centred = samples.map { sample in zip(sample, mean).map { Float(Double($0) - $1) } }
         var gram = centred.map { left in centred.map { SampleMatrix.dot(left[...], $0[...]) } }
-        let scale = max((0..<count).reduce(0) { $0 + gram[$1][$1] } / Double(max(count, 1)), .leastNormalMagnitude)
+        let scale = max(
+            (0..<count).reduce(0) { $0 + gram[$1][$1] } / Double(max(count, 1)),
+            .leastNormalMagnitude)
         for row in gram.indices { gram[row] = gram[row].map { $0 / scale } }
         // Nesterov's accelerated gradient on the coefficients; the loss is 1/4-smooth in each margin.
         let largest = gram.map { row in row.reduce(0) { $0 + abs($1) } }.max() ?? 1

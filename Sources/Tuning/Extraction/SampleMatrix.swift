@@ -19,7 +19,9 @@ struct SampleMatrix: Sendable {
     mutating func add(_ other: UnsafeBufferPointer<Float>, times factor: Float, to row: Int) {
         let start = row * width
         values.withUnsafeMutableBufferPointer { values in
-            for index in 0..<min(width, other.count) { values[start + index] += factor * other[index] }
+            for index in 0..<min(width, other.count) {
+                values[start + index] += factor * other[index]
+            }
         }
     }
 

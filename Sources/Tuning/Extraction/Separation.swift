@@ -11,9 +11,13 @@ public struct Separation: Sendable, Hashable {
     ///   - positive: projections of the positive sides, by pair.
     ///   - negative: those of the negative sides.
     init(positive: [Double], negative: [Double]) {
-        let wins = zip(positive, negative).reduce(0.0) { $0 + ($1.0 > $1.1 ? 1 : $1.0 == $1.1 ? 0.5 : 0) }
+        let wins = zip(positive, negative).reduce(0.0) {
+            $0 + ($1.0 > $1.1 ? 1 : $1.0 == $1.1 ? 0.5 : 0)
+        }
         pairAccuracy = wins / Double(max(positive.count, 1))
-        let ranked = (positive.map { ($0, true) } + negative.map { ($0, false) }).sorted { $0.0 < $1.0 }
+        let ranked = (positive.map { ($0, true) } + negative.map { ($0, false) }).sorted {
+            $0.0 < $1.0
+        }
         var area = 0.0
         var below = 0.0
         var index = 0

@@ -22,7 +22,8 @@ public struct ContrastPair: Sendable, Hashable {
                 guard let value = object[key] else { throw .missingMember(place: place, key: key) }
                 return try Prompt(value, place: place)
             }
-            return ContrastPair(positive: try side("positive"), negative: try side("negative"), place: place)
+            return ContrastPair(
+                positive: try side("positive"), negative: try side("negative"), place: place)
         }
     }
 }

@@ -18,7 +18,8 @@ public enum Prompt: Sendable, Hashable {
         guard let object = value.object else { throw .notAPrompt(place: place) }
         var turns: [String: String] = [:]
         for member in object.members {
-            guard ["system", "user", "assistant"].contains(member.key), let text = member.value.string
+            guard ["system", "user", "assistant"].contains(member.key),
+                let text = member.value.string
             else { throw .badMember(place: place, key: member.key) }
             turns[member.key] = text
         }
@@ -50,7 +51,8 @@ public enum PromptError: Failure, Equatable {
         switch self {
         case .notAPrompt(let place):
             "\(place): a prompt is a string or an object with system, user and assistant"
-        case .badMember(let place, let key): "\(place): member '\(key)' is not a known string member"
+        case .badMember(let place, let key):
+            "\(place): member '\(key)' is not a known string member"
         case .missingMember(let place, let key): "\(place): member '\(key)' is missing"
         case .empty(let place): "\(place): the prompt is empty"
         case .noLines(let file): "\(file): has no lines"
@@ -71,7 +73,9 @@ public enum JSONLines {
     public static func read(_ path: String) throws -> [(place: String, object: JSONObject)] {
         let text = try MappedFile(path: path).bytes.withUnsafeBytes { Array($0) }
         var objects: [(place: String, object: JSONObject)] = []
-        for (number, line) in text.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
+        for (number, line) in text.split(separator: 0x0a, omittingEmptySubsequences: false)
+            .enumerated()
+        {
             guard line.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0d }) else { continue }
             let place = "\(path):\(number + 1)"
             guard let object = try JSONReader.parse(Array(line), source: place).object else {

@@ -17,7 +17,8 @@ public enum BlockSet {
     }
 
     private static func number(_ digits: some StringProtocol) -> Int? {
-        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }), let value = Int(digits),
+        guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && $0.isNumber }),
+            let value = Int(digits),
             value < limit
         else { return nil }
         return value

@@ -26,7 +26,8 @@ public struct SteeringVector: Sendable, Hashable {
         public var activationNorm: [Int: Float]
 
         public init(
-            modelHint: String, method: String? = nil, token: String? = nil, normalization: String? = nil,
+            modelHint: String, method: String? = nil, token: String? = nil,
+            normalization: String? = nil,
             baseHash: String? = nil, pairCount: Int? = nil, signAgreement: [Int: Float] = [:],
             activationNorm: [Int: Float] = [:]
         ) {
@@ -67,7 +68,8 @@ public struct SteeringVector: Sendable, Hashable {
             }
             interventions.append(
                 Intervention(
-                    site: site, block: block, operation: operation, vector: direction, strength: scale))
+                    site: site, block: block, operation: operation, vector: direction,
+                    strength: scale))
         }
         return interventions
     }

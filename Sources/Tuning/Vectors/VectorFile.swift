@@ -38,13 +38,16 @@ public enum VectorFile {
     ///
     /// - Throws: `GGUFError` and `FileError` for a file that is no GGUF; `VectorError` for one that holds no vector,
     ///   tensors that are not one-dimensional f32 of one width, or values that are not finite.
-    public static func read(_ path: String, convention: Convention = .llamaCpp) throws -> SteeringVector {
+    public static func read(_ path: String, convention: Convention = .llamaCpp) throws
+        -> SteeringVector
+    {
         let file = try GGUFFile.open(path)
         let architecture = file.metadata["general.architecture"]?.text
         guard architecture == "controlvector" else {
             throw VectorError.notAVector(
                 file: path,
-                reason: "general.architecture is '\(architecture ?? "missing")', not 'controlvector'")
+                reason:
+                    "general.architecture is '\(architecture ?? "missing")', not 'controlvector'")
         }
         var directions: [Int: [Float]] = [:]
         for tensor in file.tensors {
@@ -58,7 +61,8 @@ public enum VectorFile {
                 block < blockLimit, directions[block] == nil
             else {
                 throw VectorError.badMetadata(
-                    file: path, key: entry.key, reason: "names no block, or one that a tensor names too")
+                    file: path, key: entry.key,
+                    reason: "names no block, or one that a tensor names too")
             }
             guard let values = entry.value.array?.floats else {
                 throw VectorError.badMetadata(file: path, key: entry.key, reason: "is no f32 array")
@@ -100,7 +104,8 @@ public enum VectorFile {
             guard values.count == direction.count, !values.isEmpty else {
                 throw .notAVector(
                     file: path,
-                    reason: "the direction of block \(block) is \(values.count) wide, that of block \(first) "
+                    reason:
+                        "the direction of block \(block) is \(values.count) wide, that of block \(first) "
                         + "\(direction.count)")
             }
             if let index = values.firstIndex(where: { !$0.isFinite }) {
@@ -109,7 +114,8 @@ public enum VectorFile {
         }
     }
 
-    private static func site(_ metadata: GGUFMetadata, in path: String) throws(VectorError) -> Site {
+    private static func site(_ metadata: GGUFMetadata, in path: String) throws(VectorError) -> Site
+    {
         guard let value = metadata[Key.site] else { return .residPost }
         guard let site = value.text.flatMap(Site.init(rawValue:)) else {
             throw .badMetadata(
@@ -129,14 +135,16 @@ public enum VectorFile {
                 Set(blocks).count == blocks.count
             else {
                 throw .badMetadata(
-                    file: path, key: key, reason: "is no f32 array of the \(blocks.count) blocks in \(Key.blocks)")
+                    file: path, key: key,
+                    reason: "is no f32 array of the \(blocks.count) blocks in \(Key.blocks)")
             }
             return Dictionary(uniqueKeysWithValues: zip(blocks, floats))
         }
         return SteeringVector.Provenance(
             modelHint: metadata[Key.modelHint]?.text ?? "",
             method: metadata[Key.method]?.text, token: metadata[Key.token]?.text,
-            normalization: metadata[Key.normalization]?.text, baseHash: metadata[Key.baseHash]?.text,
+            normalization: metadata[Key.normalization]?.text,
+            baseHash: metadata[Key.baseHash]?.text,
             pairCount: metadata[Key.pairCount]?.integer,
             signAgreement: try perBlock(Key.signAgreement),
             activationNorm: try perBlock(Key.activationNorm))
@@ -184,12 +192,15 @@ public enum VectorFile {
         metadata[Key.pairCount] = provenance.pairCount.map { .u32(UInt32(clamping: $0)) }
         metadata[Key.blocks] = .array(.u32(blocks.map { UInt32(clamping: $0) }))
         for (key, values) in [
-            (Key.signAgreement, provenance.signAgreement), (Key.activationNorm, provenance.activationNorm),
+            (Key.signAgreement, provenance.signAgreement),
+            (Key.activationNorm, provenance.activationNorm),
         ] where blocks.allSatisfy({ values[$0] != nil }) {
             metadata[key] = .array(.f32(blocks.map { values[$0] ?? 0 }))
         }
         for block in arrays {
-            metadata[Key.direction + String(block)] = vector.directions[block].map { .array(.f32($0)) }
+            metadata[Key.direction + String(block)] = vector.directions[block].map {
+                .array(.f32($0))
+            }
         }
         return metadata
     }

@@ -45,7 +45,8 @@ public struct VectorSpecification: Sendable, Hashable {
     ///   - blockCount: the number of the model's blocks.
     /// - Throws: `VectorError` where the file is no vector or does not fit the model, and file errors.
     public func interventions(
-        _ operation: Intervention.Operation, convention: VectorFile.Convention = .llamaCpp, hiddenSize: Int,
+        _ operation: Intervention.Operation, convention: VectorFile.Convention = .llamaCpp,
+        hiddenSize: Int,
         blockCount: Int
     ) throws -> [Intervention] {
         let vector = try VectorFile.read(file, convention: convention)

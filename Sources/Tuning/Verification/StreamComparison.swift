@@ -22,7 +22,8 @@ struct StreamComparison {
     /// Adds what two traces of the same tokens differ by.
     mutating func add(reference: Trace, other: Trace) {
         for index in blocks.indices {
-            guard let left = reference["resid_post.\(index)"], let right = other["resid_post.\(index)"]
+            guard let left = reference["resid_post.\(index)"],
+                let right = other["resid_post.\(index)"]
             else { continue }
             for row in 0..<left.rows {
                 let range = (row * left.columns)..<((row + 1) * left.columns)

@@ -46,11 +46,14 @@ public struct Tolerance: Sendable, Hashable {
     private static func coarsestStorage(base: Checkpoint, edited: Checkpoint) -> ElementType? {
         var coarsest: ElementType?
         for tensor in edited.tensors {
-            guard let role = tensor.role, let original = base.tensor(role), original.type != tensor.type,
+            guard let role = tensor.role, let original = base.tensor(role),
+                original.type != tensor.type,
                 unitRoundoff(tensor.type) > 0,
                 original.type.isQuantized || unitRoundoff(tensor.type) > unitRoundoff(original.type)
             else { continue }
-            if unitRoundoff(tensor.type) > coarsest.map(unitRoundoff) ?? 0 { coarsest = tensor.type }
+            if unitRoundoff(tensor.type) > coarsest.map(unitRoundoff) ?? 0 {
+                coarsest = tensor.type
+            }
         }
         return coarsest
     }

@@ -67,7 +67,8 @@ public struct Verification: Sendable {
     /// - Throws: what opening, loading and running the models throws; `VerificationError.differentModels` where the
     ///   two cannot be compared.
     public init(
-        base: Checkpoint, edited: Checkpoint, interventions: [Intervention], prompts: [(tokens: [Int], text: String)],
+        base: Checkpoint, edited: Checkpoint, interventions: [Intervention],
+        prompts: [(tokens: [Int], text: String)],
         tolerance override: Double?, textLength: Int, crew: WorkCrew, decode: ([Int]) -> String,
         progress: (Int, Int) -> Void
     ) throws {
@@ -110,7 +111,8 @@ public struct Verification: Sendable {
         blocks = Self.rows(errors: errors, effects: effects, tolerance: tolerance, tokens: tokens)
         logits = errors.logits
         logitEffect = effects.logits.largestDifference
-        logitEffectShare = Self.share(errors.logits.squaredDifference, of: effects.logits.squaredDifference)
+        logitEffectShare = Self.share(
+            errors.logits.squaredDifference, of: effects.logits.squaredDifference)
         controls = [
             Control(
                 name: "strength 0 equals the base", passes: nullIsEqual,
@@ -143,12 +145,15 @@ public struct Verification: Sendable {
             ("vocabulary", base.vocabularySize, edited.vocabularySize),
         ]
         for (name, left, right) in numbers where left != right {
-            throw .differentModels(base: paths.0, edited: paths.1, what: name, numbers: [left, right])
+            throw .differentModels(
+                base: paths.0, edited: paths.1, what: name, numbers: [left, right])
         }
     }
 
     /// The same vectors, each on the next block, the last block's on the first.
-    private static func movedOneBlock(_ interventions: [Intervention], blockCount: Int) -> [Intervention] {
+    private static func movedOneBlock(_ interventions: [Intervention], blockCount: Int)
+        -> [Intervention]
+    {
         interventions.map { intervention in
             var copy = intervention
             copy.block = (copy.block + 1) % blockCount
