@@ -1,4 +1,5 @@
 import CPUCheck
+import Formats
 import Glibc
 
 // Nothing may run before this: the libraries use instructions that an older processor does not have.
@@ -9,6 +10,7 @@ if rtedit_processor_is_supported() == 0 {
 }
 
 Interruption.watch()
+Interruption.whenEnding { AtomicFile.discardAll() }
 exit(
     Program(commands: CommandRegistry.commands).run(Array(CommandLine.arguments.dropFirst()))
         .rawValue)

@@ -46,6 +46,15 @@ public struct TensorContent: Sendable {
         if case .tensor(let tensor, .same) = origin { tensor.type == type } else { false }
     }
 
+    /// Where the bytes come from, in a few words.
+    public var summary: String {
+        switch origin {
+        case .values: "new values"
+        case .tensor(let tensor, .same): "\(tensor.name) (\(tensor.type.name))"
+        case .tensor(let tensor, _): "\(tensor.name) (\(tensor.type.name)), rows reordered"
+        }
+    }
+
     /// Writes some rows, as elements of `type`, to `destination`.
     ///
     /// Rows are those of the source seen as a matrix of `columns`; a bias that follows a row order has columns of 1.

@@ -190,8 +190,10 @@ public final class AtomicFile: Sendable {
 
     // MARK: - File system
 
-    /// - Throws: `exists`; `notReplaceable` for a folder or a device.
-    private static func checkTarget(_ path: String, replacing: Bool) throws(FileError) {
+    /// Checks before any work that an output may be written.
+    ///
+    /// - Throws: `FileError.exists`; `.notReplaceable` for a folder or a device.
+    public static func checkTarget(_ path: String, replacing: Bool) throws(FileError) {
         guard let status = status(of: path) else { return }
         guard replacing else { throw .exists(path: path) }
         let kind = status.st_mode & S_IFMT

@@ -74,16 +74,19 @@ public enum ElementType: String, CaseIterable, Hashable, Sendable {
     /// overflows.
     public func byteCount(elements count: Int) -> Int? {
         guard count >= 0, count % elementsPerBlock == 0 else { return nil }
-        let (bits, overflow) = (count / elementsPerBlock).multipliedReportingOverflow(by: bitsPerBlock)
+        let (bits, overflow) = (count / elementsPerBlock).multipliedReportingOverflow(
+            by: bitsPerBlock)
         guard !overflow, bits % 8 == 0 else { return nil }
         return bits / 8
     }
 
     private static let byIdentifier = Dictionary(
-        uniqueKeysWithValues: allCases.compactMap { type in type.ggmlIdentifier.map { ($0, type) } })
+        uniqueKeysWithValues: allCases.compactMap { type in type.ggmlIdentifier.map { ($0, type) } }
+    )
 
     private static let byDtype = Dictionary(
-        uniqueKeysWithValues: allCases.compactMap { type in type.safetensorsName.map { ($0, type) } })
+        uniqueKeysWithValues: allCases.compactMap { type in type.safetensorsName.map { ($0, type) }
+        })
 }
 
 extension ElementType {

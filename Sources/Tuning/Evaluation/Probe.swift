@@ -43,10 +43,14 @@ public struct ProbeResult: Sendable {
     public let items: [Item]
 
     /// Mean log-odds margin.
-    public var meanMargin: Double { items.reduce(0) { $0 + $1.margin } / Double(max(items.count, 1)) }
+    public var meanMargin: Double {
+        items.reduce(0) { $0 + $1.margin } / Double(max(items.count, 1))
+    }
 
     /// Share of probes whose correct choice is the likeliest.
-    public var accuracy: Double { Double(items.count { $0.margin > 0 }) / Double(max(items.count, 1)) }
+    public var accuracy: Double {
+        Double(items.count { $0.margin > 0 }) / Double(max(items.count, 1))
+    }
 
     /// Runs the probes.
     ///
@@ -60,7 +64,9 @@ public struct ProbeResult: Sendable {
         for (index, probe) in probes.enumerated() {
             let prompt = try renderer.tokens(probe.prompt, asChat: asChat, place: probe.place)
             let scores = try Self.logProbabilities(
-                of: probe.choices.map { renderer.tokenizer.encode($0, addSpecial: false, parseSpecial: false) },
+                of: probe.choices.map {
+                    renderer.tokenizer.encode($0, addSpecial: false, parseSpecial: false)
+                },
                 after: prompt, decoder: decoder, interventions: interventions)
             let others = scores.indices.filter { $0 != probe.correct }.map { scores[$0] }
             items.append(
@@ -74,7 +80,8 @@ public struct ProbeResult: Sendable {
 
     /// The log probability of each completion after the prompt; all run packed together.
     private static func logProbabilities(
-        of completions: [[Int]], after prompt: [Int], decoder: Decoder, interventions: [Intervention]
+        of completions: [[Int]], after prompt: [Int], decoder: Decoder,
+        interventions: [Intervention]
     ) throws -> [Double] {
         let vocabulary = decoder.configuration.sizes.vocabularySize
         var sums = [Double](repeating: 0, count: completions.count)
@@ -82,12 +89,15 @@ public struct ProbeResult: Sendable {
             for (row, token) in tokens.enumerated() {
                 let next = token + 1 - prompt.count
                 guard next >= 0, next < completions[slice].count else { continue }
-                let row = rows.withUnsafeBufferPointer { Array($0[(row * vocabulary)..<((row + 1) * vocabulary)]) }
+                let row = rows.withUnsafeBufferPointer {
+                    Array($0[(row * vocabulary)..<((row + 1) * vocabulary)])
+                }
                 sums[slice] += LogitComparison.logProbabilities(row[...])[completions[slice][next]]
             }
         }
         try decoder.forward(
-            completions.map { DecoderSlice(prompt + $0) }, interventions: interventions, logits: logits)
+            completions.map { DecoderSlice(prompt + $0) }, interventions: interventions,
+            logits: logits)
         return sums
     }
 }

@@ -62,6 +62,7 @@ public struct Verification: Sendable {
     /// - Parameters:
     ///   - prompts: tokens and their text.
     ///   - textLength: greedy tokens generated for each of the first prompts.
+    ///   - stopTokens: tokens that end a text.
     ///   - decode: turns tokens into text.
     ///   - progress: called with steps done and in all.
     /// - Throws: what opening, loading and running the models throws; `VerificationError.differentModels` where the
@@ -69,7 +70,8 @@ public struct Verification: Sendable {
     public init(
         base: Checkpoint, edited: Checkpoint, interventions: [Intervention],
         prompts: [(tokens: [Int], text: String)],
-        tolerance override: Double?, textLength: Int, crew: WorkCrew, decode: ([Int]) -> String,
+        tolerance override: Double?, textLength: Int, crew: WorkCrew, stopTokens: Set<Int>,
+        decode: ([Int]) -> String,
         progress: (Int, Int) -> Void
     ) throws {
         let baseDecoder = try Decoder(checkpoint: base, crew: crew)
@@ -124,7 +126,9 @@ public struct Verification: Sendable {
             func text(_ decoder: Decoder, _ interventions: [Intervention]) throws -> String {
                 var generator = try TextGenerator(
                     decoder,
-                    options: .init(maximumTokens: textLength, interventions: interventions))
+                    options: .init(
+                        maximumTokens: textLength, stopTokens: stopTokens,
+                        interventions: interventions))
                 return decode(try generator.generate(from: prompt.tokens).tokens)
             }
             rows.append(

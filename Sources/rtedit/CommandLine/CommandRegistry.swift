@@ -1,6 +1,15 @@
 /// The commands of rtedit, in the order of its help: a new command is a line here.
 enum CommandRegistry {
     static let commands: [any Command] = [
+        InspectCommand(),
+        ConvertCommand(),
+        TokenizeCommand(),
+        TraceCommand(),
+        GenerateCommand(),
+        ExtractCommand(),
+        BakeCommand(),
+        VerifyCommand(),
+        EvalCommand(),
         HelpCommand(),
         VersionCommand(),
         CompletionsCommand(),

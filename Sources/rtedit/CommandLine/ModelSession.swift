@@ -8,7 +8,9 @@ struct ModelSession {
     let crew: WorkCrew
 
     /// Opens a model and passes on what is odd about it.
-    init(_ path: String, _ arguments: ParsedArguments, _ console: Console, crew: WorkCrew? = nil) throws {
+    init(_ path: String, _ arguments: ParsedArguments, _ console: Console, crew: WorkCrew? = nil)
+        throws
+    {
         checkpoint = try Checkpoint.open(path)
         for warning in checkpoint.warnings { console.warning(warning) }
         self.crew = try crew ?? WorkCrew(threads: arguments.threads)
@@ -24,9 +26,11 @@ struct ModelSession {
 /// The options that ask for steering, the same in every command that takes them.
 enum SteeringOptions {
     static let vector = Option.list(
-        "vector", "SPEC", "Add a steering vector: FILE[:SCALE][@BLOCKS], such as mood.gguf:-2@10-15.")
+        "vector", "SPEC",
+        "Add a steering vector: FILE[:SCALE][@BLOCKS], such as mood.gguf:-2@10-15.")
     static let ablate = Option.list(
-        "ablate", "SPEC", "Remove a vector's direction from the stream; the scale is how much of it.")
+        "ablate", "SPEC",
+        "Remove a vector's direction from the stream; the scale is how much of it.")
     static let convention = Option.value(
         "vector-convention", "NAME",
         "How files number blocks: 'generator' for files of llama.cpp's own vector generator.",

@@ -6,14 +6,16 @@ import Tuning
 struct ExtractCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
     static let pairs = Option.value(
-        "pairs", "FILE", "Contrast pairs: {\"positive\": X, \"negative\": X} a line.", isRequired: true)
+        "pairs", "FILE", "Contrast pairs: {\"positive\": X, \"negative\": X} a line.",
+        isRequired: true)
     static let output = Option.value(
         "output", "FILE", short: "o", "The vector file to write.", isRequired: true)
     static let method = Option.value(
         "method", "NAME", "How the direction is found.", standard: ExtractionMethod.mean.rawValue,
         allowed: ExtractionMethod.allCases.map(\.rawValue))
     static let token = Option.value(
-        "token", "WHICH", "The token compared: last, mean, or an index (-2: the last but one).", standard: "last")
+        "token", "WHICH", "The token compared: last, mean, or an index (-2: the last but one).",
+        standard: "last")
     static let site = Option.value(
         "site", "SITE", "Where in the block.", standard: Site.residPost.rawValue,
         allowed: Site.allCases.map(\.rawValue))
@@ -41,10 +43,13 @@ struct ExtractCommand: Command {
         Self.normalize, Self.limit,
     ]
     let examples = [
-        Example("A vector for every block:", "rtedit extract model.gguf --pairs mood.jsonl -o mood.gguf"),
+        Example(
+            "A vector for every block:", "rtedit extract model.gguf --pairs mood.jsonl -o mood.gguf"
+        ),
         Example(
             "As repeng makes them:",
-            "rtedit extract model.gguf --pairs p.jsonl --method pca-centered --normalize unit -o v.gguf"),
+            "rtedit extract model.gguf --pairs p.jsonl --method pca-centered --normalize unit -o v.gguf"
+        ),
     ]
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
@@ -70,7 +75,7 @@ struct ExtractCommand: Command {
         let extraction = try Extraction(
             decoder: session.decoder(), crew: session.crew, prompts: prompts, options: options,
             modelHint: session.checkpoint.requireArchitecture().name,
-            baseHash: session.checkpoint.weightsHash(crew: session.crew)
+            baseHash: session.checkpoint.weightsHash()
         ) { done, _ in progress.reach(done) }
         progress.finish()
         try VectorFile.write(extraction.vector, to: output, replacing: arguments.replacesOutputs)
@@ -104,7 +109,8 @@ struct ExtractCommand: Command {
         for block in extraction.blocks {
             let heldOut = block.heldOut
             table.add(
-                "\(block.block)", Quantity.fixed(block.length, 3), Quantity.fixed(block.activationNorm, 1),
+                "\(block.block)", Quantity.fixed(block.length, 3),
+                Quantity.fixed(block.activationNorm, 1),
                 Quantity.percent(block.length / max(block.activationNorm, .leastNormalMagnitude)),
                 Quantity.percent(block.signAgreement),
                 heldOut.map { Quantity.percent($0.pairAccuracy) } ?? "-",

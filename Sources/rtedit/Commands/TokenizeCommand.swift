@@ -6,10 +6,12 @@ import Tuning
 struct TokenizeCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
     static let text = Positional("TEXT", "The text; leave it out with --decode.", isOptional: true)
-    static let chat = Option.flag("chat", "Render the text as a user's turn with the chat template.")
+    static let chat = Option.flag(
+        "chat", "Render the text as a user's turn with the chat template.")
     static let noSpecial = Option.flag(
         "no-special", "Add no begin or end token, and take special tokens' text as plain text.")
-    static let decode = Option.value("decode", "IDS", "Turn token ids, separated by commas, into text.")
+    static let decode = Option.value(
+        "decode", "IDS", "Turn token ids, separated by commas, into text.")
 
     let name = "tokenize"
     let summary = "Turn text into token ids, or ids into text."
@@ -26,7 +28,9 @@ struct TokenizeCommand: Command {
         let renderer = try session.renderer()
         let tokenizer = renderer.tokenizer
         let tokens: [Int]
-        if let ids = try arguments.integersIfGiven(Self.decode, in: 0...(tokenizer.vocabularySize - 1)) {
+        if let ids = try arguments.integersIfGiven(
+            Self.decode, in: 0...(tokenizer.vocabularySize - 1))
+        {
             guard arguments.textIfGiven(Self.text) == nil else {
                 throw UsageError.excessArgument(try arguments.text(Self.text))
             }

@@ -6,8 +6,10 @@ import Tuning
 struct TraceCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
     static let tokens = Option.value("tokens", "IDS", "Token ids, separated by commas.")
-    static let prompt = Option.value("prompt", "TEXT", "A text, tokenised with the model's tokenizer.")
-    static let chat = Option.flag("chat", "Render the prompt as a user's turn with the chat template.")
+    static let prompt = Option.value(
+        "prompt", "TEXT", "A text, tokenised with the model's tokenizer.")
+    static let chat = Option.flag(
+        "chat", "Render the prompt as a user's turn with the chat template.")
     static let output = Option.value(
         "output", "FILE", short: "o", "The safetensors file to write.", isRequired: true)
 
@@ -21,7 +23,9 @@ struct TraceCommand: Command {
     let options = [Self.tokens, Self.prompt, Self.chat, Self.output] + SteeringOptions.all
     let groups = [OptionGroup(.exactlyOne, [Self.tokens, Self.prompt])]
     let examples = [
-        Example("Streams of a prompt:", "rtedit trace model.gguf --prompt \"Hello\" -o hello.safetensors"),
+        Example(
+            "Streams of a prompt:",
+            "rtedit trace model.gguf --prompt \"Hello\" -o hello.safetensors"),
         Example(
             "The same, steered:",
             "rtedit trace model.gguf --tokens 1,2,3 --vector v.gguf:2@12 -o s.safetensors"),
@@ -32,11 +36,14 @@ struct TraceCommand: Command {
         let numbers = try session.checkpoint.hyperparameters()
         let interventions = try SteeringOptions.interventions(arguments, for: numbers)
         let tokens: [Int]
-        if let ids = try arguments.integersIfGiven(Self.tokens, in: 0...(numbers.vocabularySize - 1)) {
+        if let ids = try arguments.integersIfGiven(
+            Self.tokens, in: 0...(numbers.vocabularySize - 1))
+        {
             tokens = ids
         } else {
             tokens = try session.renderer().tokens(
-                .text(arguments.text(Self.prompt)), asChat: arguments.has(Self.chat), place: "--prompt")
+                .text(arguments.text(Self.prompt)), asChat: arguments.has(Self.chat),
+                place: "--prompt")
         }
         let trace = try Trace(of: tokens, in: session.decoder(), interventions: interventions)
         let output = try arguments.text(Self.output)
@@ -44,7 +51,8 @@ struct TraceCommand: Command {
         console.print("\(output): \(trace.entries.count + 1) tensors of \(tokens.count) tokens")
         console.report(
             JSONObject([
-                .init("output", .string(output)), .init("tokens", .array(tokens.map { .integer($0) })),
+                .init("output", .string(output)),
+                .init("tokens", .array(tokens.map { .integer($0) })),
                 .init("tensors", .array(trace.entries.map { .string($0.name) })),
             ]))
         return .done

@@ -1,0 +1,79 @@
+import Synchronization
+
+/// What a look at all data of a checkpoint finds.
+public struct TensorCheck: Sendable {
+    /// One tensor with something odd in it.
+    public struct Finding: Sendable {
+        public let tensor: String
+        public let nanCount: Int
+        public let infinityCount: Int
+        /// Whether every value is zero.
+        public let isZero: Bool
+        /// How many rows at the end are all zeros, where others are not; a sign of a download cut short.
+        public let zeroTailRows: Int
+    }
+
+    public let findings: [Finding]
+    /// Tensors whose type rtedit cannot widen; they were not looked at.
+    public let skipped: [String]
+
+    /// Whether no tensor has a value that is not finite.
+    public var isFinite: Bool { findings.allSatisfy { $0.nanCount == 0 && $0.infinityCount == 0 } }
+
+    /// Reads all data of a checkpoint, the crew's threads a tensor each.
+    ///
+    /// - Parameter advance: called from any thread with the number of bytes looked at since.
+    public init(
+        _ checkpoint: Checkpoint, crew: WorkCrew,
+        advance: @escaping @Sendable (Int) -> Void = { _ in }
+    ) {
+        let tensors = checkpoint.tensors
+        let results = Mutex([Int: Finding]())
+        crew.run(tensors.count) { index in
+            guard Dequantizer.isSupported(tensors[index].type) else { return }
+            if let finding = Self.look(at: tensors[index]) {
+                results.withLock { $0[index] = finding }
+            }
+            advance(tensors[index].bytes.count)
+        }
+        findings = results.withLock { found in tensors.indices.compactMap { found[$0] } }
+        skipped = tensors.filter { !Dequantizer.isSupported($0.type) }.map(\.name)
+    }
+
+    private static func look(at tensor: CheckpointTensor) -> Finding? {
+        let columns = tensor.description.columns
+        guard let rowBytes = tensor.type.byteCount(elements: columns), rowBytes > 0 else {
+            return nil
+        }
+        var nans = 0
+        var infinities = 0
+        var lastNonZero = -1
+        var row = [Float](repeating: 0, count: columns)
+        let rows = tensor.bytes.count / rowBytes
+        for number in 0..<rows {
+            guard let bytes = tensor.bytes.slice((number * rowBytes)..<((number + 1) * rowBytes))
+            else { break }
+            let isWidened = bytes.withUnsafeBytes { source in
+                row.withUnsafeMutableBufferPointer { target in
+                    (try? Dequantizer.widen(source, type: tensor.type, into: target)) != nil
+                }
+            }
+            guard isWidened else { return nil }
+            var isZero = true
+            for value in row where value != 0 {
+                isZero = false
+                if value.isNaN { nans += 1 } else if value.isInfinite { infinities += 1 }
+            }
+            if !isZero { lastNonZero = number }
+            if number % 4096 == 4095 { tensor.bytes.file.release(bytes.range) }
+        }
+        tensor.bytes.file.release(tensor.bytes.range)
+        let tail = rows - 1 - lastNonZero
+        let isZero = lastNonZero < 0 && rows > 0
+        // A tail of a row or two is nothing odd in an embedding.
+        guard nans > 0 || infinities > 0 || isZero || tail > max(2, rows / 20) else { return nil }
+        return Finding(
+            tensor: tensor.name, nanCount: nans, infinityCount: infinities, isZero: isZero,
+            zeroTailRows: isZero ? 0 : tail)
+    }
+}

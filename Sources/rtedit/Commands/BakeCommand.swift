@@ -1,0 +1,51 @@
+import Formats
+import Transformer
+import Tuning
+
+/// `rtedit bake`
+struct BakeCommand: Command {
+    static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
+    static let output = Positional(
+        "OUT", "A .gguf file or a folder; may be MODEL itself with --force.")
+    static let method = Option.value(
+        "method", "NAME", "The route; auto takes the exact one there is.", standard: "auto",
+        allowed: ["auto", "bias"])
+
+    let name = "bake"
+    let summary = "Make steering permanent in the weights, exactly."
+    let details = """
+        A vector added after a block's feed-forward part (site resid_post) is the bias of its last projection; one \
+        added after attention (resid_mid) is the bias of attention's. The output gains those biases in f32, and \
+        nothing else changes: every other tensor is copied byte for byte, quantised ones too. Where a runtime would \
+        refuse or ignore the bias, bake refuses and says why.
+        """
+    let positionals = [Self.model, Self.output]
+    let options =
+        SteeringOptions.all + [Self.method, CheckpointOutput.shardSize, CheckpointOutput.dryRun]
+    let groups = [OptionGroup(.atLeastOne, [SteeringOptions.vector, SteeringOptions.ablate])]
+    let examples = [
+        Example(
+            "Into a quantised GGUF:",
+            "rtedit bake model.gguf cheerful.gguf --vector mood.gguf:1.5@10-15"),
+        Example(
+            "Into a Hugging Face folder:",
+            "rtedit bake model.gguf cheerful --vector mood.gguf:1.5@10-15"),
+    ]
+
+    func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
+        let session = try ModelSession(arguments.text(Self.model), arguments, console)
+        let output = CheckpointOutput(path: try arguments.text(Self.output))
+        let source = session.checkpoint
+        // A runtime's refusal is worth more to the user than a complaint about the architecture.
+        for site in [Site.residPost, .residMid] where source.architecture == nil {
+            if let refusal = BiasRoute.refusal(site: site, in: source, format: output.format) {
+                throw refusal
+            }
+        }
+        let interventions = try SteeringOptions.interventions(
+            arguments, for: source.hyperparameters())
+        let edits = try BiasRoute.edits(baking: interventions, into: source, format: output.format)
+        try output.write(source, edits: edits, crew: session.crew, arguments, console)
+        return .done
+    }
+}

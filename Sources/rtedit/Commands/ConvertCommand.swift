@@ -1,0 +1,49 @@
+import Formats
+
+/// `rtedit convert`
+struct ConvertCommand: Command {
+    static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
+    static let output = Positional("OUT", "A .gguf file, a .safetensors file, or a folder.")
+    static let type = Option.value(
+        "type", "T", "The type of the weights: keep, f32, f16 or bf16.", standard: "keep")
+
+    let name = "convert"
+    let summary = "Convert between GGUF and Hugging Face, and between types."
+    let details = """
+        Tokenizer, chat template and rope scaling are carried over. Tensors whose type and layout stay are copied \
+        byte for byte. With --type keep, quantised tensors are widened to f32 without loss where the output's \
+        format cannot hold them.
+        """
+    let positionals = [Self.model, Self.output]
+    let options = [Self.type, CheckpointOutput.shardSize, CheckpointOutput.dryRun]
+    let examples = [
+        Example("To a Hugging Face folder:", "rtedit convert model.gguf folder --type bf16"),
+        Example("To GGUF:", "rtedit convert folder model.gguf --type f16"),
+    ]
+
+    func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
+        let session = try ModelSession(arguments.text(Self.model), arguments, console)
+        let output = CheckpointOutput(path: try arguments.text(Self.output))
+        var edits: [CheckpointEdit] = []
+        let name = try arguments.text(Self.type)
+        if name != "keep" {
+            guard let type = ElementType(rawValue: name) else {
+                guard Self.mixes.contains(name) else {
+                    throw arguments.invalid(Self.type, name, "one of keep, f32, f16, bf16")
+                }
+                throw CheckpointError.cannotExpress(
+                    fact: "writing \(name) is not supported yet; supported: keep, f32, f16, bf16")
+            }
+            edits.append(.retype(type))
+        }
+        try output.write(session.checkpoint, edits: edits, crew: session.crew, arguments, console)
+        return .done
+    }
+
+    /// Names of `llama-quantize` that mix types.
+    private static let mixes: Set<String> = [
+        "q2_k_s", "q3_k_s", "q3_k_m", "q3_k_l", "q4_k_s", "q4_k_m", "q5_k_s", "q5_k_m", "iq3_xs",
+        "iq3_m",
+        "iq2_m", "mxfp4_moe",
+    ]
+}

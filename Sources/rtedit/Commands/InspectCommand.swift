@@ -1,0 +1,126 @@
+import Formats
+import Transformer
+import Tuning
+
+/// `rtedit inspect`
+struct InspectCommand: Command {
+    static let model = Positional(
+        "MODEL", "A GGUF file, a safetensors file or a Hugging Face folder.")
+    static let tensors = Option.flag("tensors", "List every tensor.")
+    static let metadata = Option.flag("metadata", "List the metadata.")
+    static let check = Option.flag(
+        "check",
+        "Read all data: NaN, infinities, zero tensors and zero tails; exit code 1 where values are not finite."
+    )
+
+    let name = "inspect"
+    let summary = "Show what a checkpoint is and how it can be edited."
+    let positionals = [Self.model]
+    let options = [Self.tensors, Self.metadata, Self.check]
+    let examples = [
+        Example("An overview:", "rtedit inspect model.gguf"),
+        Example("Everything, as JSON:", "rtedit inspect model.gguf --tensors --metadata --json"),
+    ]
+
+    func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
+        let session = try ModelSession(arguments.text(Self.model), arguments, console)
+        let checkpoint = session.checkpoint
+        let facts = ModelFacts(checkpoint)
+        for (name, value) in facts.lines { console.print("\(name.padded(to: 14))\(value)") }
+        var report = facts.json
+        if arguments.has(Self.metadata) {
+            report["metadata"] = .object(showMetadata(checkpoint, console))
+        }
+        if arguments.has(Self.tensors) {
+            report["tensors"] = .array(showTensors(checkpoint, console))
+        }
+        var isFinite = true
+        if arguments.has(Self.check) {
+            let total = checkpoint.tensors.reduce(0) { $0 + $1.bytes.count }
+            let progress = console.progress("checking", total: total, unit: .bytes)
+            let check = TensorCheck(checkpoint, crew: session.crew) { progress.advance(by: $0) }
+            progress.finish()
+            isFinite = check.isFinite
+            report["check"] = .object(show(check, console))
+        }
+        console.report(report)
+        return isFinite ? .done : .checkFailed
+    }
+
+    private func showTensors(_ checkpoint: Checkpoint, _ console: Console) -> [JSONValue] {
+        var table = Table([
+            .left("tensor"), .left("type"), .left("shape"), .right("bytes"), .left("role"),
+        ])
+        var objects: [JSONValue] = []
+        for tensor in checkpoint.tensors {
+            table.add(
+                tensor.name, tensor.type.name, tensor.shape.map(String.init).joined(separator: "x"),
+                "\(tensor.bytes.count)", tensor.role?.description ?? "")
+            objects.append(
+                .object(
+                    JSONObject([
+                        .init("name", .string(tensor.name)),
+                        .init("type", .string(tensor.type.name)),
+                        .init("shape", .array(tensor.shape.map { .integer($0) })),
+                        .init("offset", .integer(tensor.bytes.range.lowerBound)),
+                        .init("bytes", .integer(tensor.bytes.count)),
+                        .init("role", tensor.role.map { .string($0.description) } ?? .null),
+                    ])))
+        }
+        console.print()
+        console.print(table)
+        return objects
+    }
+
+    private func showMetadata(_ checkpoint: Checkpoint, _ console: Console) -> JSONObject {
+        let members: [JSONObject.Member] =
+            switch checkpoint.source {
+            case .gguf(let gguf): gguf.metadata.entries.map { .init($0.key, $0.value.json) }
+            case .huggingFace(let files): files.config?.members ?? []
+            }
+        console.print()
+        for member in members {
+            let text =
+                member.value.array.map { "array of \($0.count)" } ?? JSONWriter().text(member.value)
+            console.print("\(member.key) = \(text.clipped(to: 200))")
+        }
+        return JSONObject(members)
+    }
+
+    private func show(_ check: TensorCheck, _ console: Console) -> JSONObject {
+        console.print()
+        for finding in check.findings {
+            var words: [String] = []
+            if finding.nanCount > 0 { words.append("\(finding.nanCount) NaN") }
+            if finding.infinityCount > 0 { words.append("\(finding.infinityCount) infinite") }
+            if finding.isZero { words.append("all zero") }
+            if finding.zeroTailRows > 0 {
+                words.append("\(finding.zeroTailRows) zero rows at the end")
+            }
+            console.print("\(finding.tensor): \(words.joined(separator: ", "))")
+        }
+        if !check.skipped.isEmpty {
+            console.print(
+                "not looked at, their types cannot be read: \(check.skipped.count) tensors")
+        }
+        if check.findings.isEmpty {
+            console.print("check: nothing odd in any tensor", style: .good)
+        }
+        return JSONObject([
+            .init("finite", .bool(check.isFinite)), .init("skipped", .integer(check.skipped.count)),
+            .init(
+                "findings",
+                .array(
+                    check.findings.map { finding in
+                        .object(
+                            JSONObject([
+                                .init("tensor", .string(finding.tensor)),
+                                .init("nan", .integer(finding.nanCount)),
+                                .init("infinite", .integer(finding.infinityCount)),
+                                .init("zero", .bool(finding.isZero)),
+                                .init("zero_tail_rows", .integer(finding.zeroTailRows)),
+                            ]))
+                    })),
+        ])
+    }
+}

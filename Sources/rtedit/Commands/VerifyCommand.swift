@@ -1,0 +1,96 @@
+import Formats
+import Transformer
+import Tuning
+
+/// `rtedit verify`
+struct VerifyCommand: Command {
+    static let base = Positional("BASE", "The unedited model.")
+    static let edited = Positional("EDITED", "The edited checkpoint, as it was written.")
+    static let prompts = Option.value(
+        "prompts", "FILE", "Prompts, one JSON object {\"prompt\": X} a line.")
+    static let chat = Option.flag("chat", "Take plain strings as a user's turn.")
+    static let tolerance = Option.value(
+        "tolerance", "X",
+        "Largest relative difference allowed; derived from the types if not given.")
+    static let maxTokens = Option.value(
+        "max-tokens", "N", short: "n", "Greedy tokens generated from each prompt.", standard: "24")
+
+    let name = "verify"
+    let summary = "Prove from disk that an edited checkpoint equals online steering."
+    let details = """
+        Both files are opened anew. The base is steered online, the edited one runs as it is, on the same tokens; \
+        every block's residual stream and the logits are compared. Two controls show that the test can tell: \
+        strength 0 must equal the base bit for bit, and the vectors one block off must not pass. Exit code 1 where \
+        the two are not equal.
+        """
+    let positionals = [Self.base, Self.edited]
+    let options =
+        SteeringOptions.all + [Self.prompts, Self.chat, Self.tolerance, Self.maxTokens]
+    let groups = [OptionGroup(.atLeastOne, [SteeringOptions.vector, SteeringOptions.ablate])]
+    let examples = [
+        Example(
+            "A baked file against its base:",
+            "rtedit verify model.gguf cheerful.gguf --vector mood.gguf:1.5@10-15")
+    ]
+
+    /// Texts of different kinds, for calls without --prompts.
+    private static let standardPrompts = [
+        "The capital of France is", "Once upon a time there was a small village where",
+        "def add(a, b):\n    return", "To be, or not to be, that is the question:",
+        "12 + 30 = 42, and 7 x 8 =", "Dear Sir or Madam, I am writing to you because",
+    ]
+
+    func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
+        let base = try ModelSession(arguments.text(Self.base), arguments, console)
+        let edited = try ModelSession(
+            arguments.text(Self.edited), arguments, console, crew: base.crew)
+        let interventions = try SteeringOptions.interventions(
+            arguments, for: base.checkpoint.hyperparameters())
+        let renderer = try base.renderer()
+        let prompts = try prompts(arguments, renderer)
+        let sameTokens = try Self.sameTokens(prompts, edited)
+        let progress = console.progress("verifying", total: prompts.count, unit: .things("steps"))
+        let verification = try Verification(
+            base: base.checkpoint, edited: edited.checkpoint, interventions: interventions,
+            prompts: prompts,
+            tolerance: arguments.numberIfGiven(Self.tolerance, in: 0...1),
+            textLength: arguments.integer(Self.maxTokens, in: 1...100_000), crew: base.crew,
+            stopTokens: renderer.tokenizer.endOfGeneration,
+            decode: { renderer.tokenizer.decode($0) }
+        ) { done, _ in progress.reach(done) }
+        progress.finish()
+        let passes = verification.passes && sameTokens != false
+        VerificationView(verification, sameTokens: sameTokens, passes: passes).show(on: console)
+        return passes ? .done : .checkFailed
+    }
+
+    private func prompts(
+        _ arguments: ParsedArguments, _ renderer: PromptRenderer
+    ) throws -> [(tokens: [Int], text: String)] {
+        let asChat = arguments.has(Self.chat)
+        var prompts = Self.standardPrompts.map { (Prompt.text($0), "built-in prompt") }
+        if let path = arguments.textIfGiven(Self.prompts) {
+            prompts = try JSONLines.read(path).map { place, object in
+                guard let value = object["prompt"] else {
+                    throw PromptError.missingMember(place: place, key: "prompt")
+                }
+                return (try Prompt(value, place: place), place)
+            }
+        }
+        return try prompts.map { prompt, place in
+            (
+                try renderer.tokens(prompt, asChat: asChat, place: place),
+                try renderer.text(prompt, asChat: asChat)
+            )
+        }
+    }
+
+    /// Whether the edited checkpoint's tokenizer gives the same tokens; nil where it has none of its own.
+    private static func sameTokens(
+        _ prompts: [(tokens: [Int], text: String)], _ edited: ModelSession
+    ) throws -> Bool? {
+        if edited.checkpoint.path.hasSuffix(".safetensors") { return nil }
+        let tokenizer = try edited.renderer().tokenizer
+        return prompts.allSatisfy { tokenizer.encode($0.text) == $0.tokens }
+    }
+}

@@ -1,0 +1,165 @@
+import Formats
+import Transformer
+import Tuning
+
+/// What there is to say about a checkpoint at a glance.
+///
+/// What cannot be found out is said so in its line; a file that is only partly understood can still be inspected.
+struct ModelFacts {
+    private(set) var lines: [(name: String, value: String)] = []
+    private(set) var json = JSONObject()
+
+    init(_ checkpoint: Checkpoint) {
+        addFiles(checkpoint)
+        addNumbers(checkpoint)
+        addTypes(checkpoint)
+        addTokenizer(checkpoint)
+        addRoutes(checkpoint)
+    }
+
+    private mutating func add(_ name: String, _ value: String) { lines.append((name, value)) }
+
+    private mutating func addFiles(_ checkpoint: Checkpoint) {
+        let format =
+            switch checkpoint.source {
+            case .gguf(let gguf):
+                "GGUF version \(gguf.version)"
+                    + (gguf.shards.count > 1 ? ", \(gguf.shards.count) files" : "")
+            case .huggingFace(let files):
+                "safetensors" + (files.shards.count > 1 ? ", \(files.shards.count) files" : "")
+            }
+        add("format", format)
+        json["format"] = .string(checkpoint.format.rawValue)
+        let name = checkpoint.architectureName
+        add(
+            "architecture",
+            (name ?? "not named")
+                + (checkpoint.architecture == nil ? " (not one rtedit knows)" : ""))
+        json["architecture"] = name.map { .string($0) } ?? .null
+        json["supported"] = .bool(checkpoint.architecture != nil)
+    }
+
+    private mutating func addNumbers(_ checkpoint: Checkpoint) {
+        guard checkpoint.architecture != nil else { return }
+        do {
+            let numbers = try checkpoint.hyperparameters()
+            add("blocks", "\(numbers.blockCount)")
+            add("width", "\(numbers.hiddenSize), feed-forward \(numbers.feedForwardSize)")
+            add(
+                "attention",
+                "\(numbers.headCount) heads of \(numbers.headSize), \(numbers.keyValueHeadCount) key/value heads"
+            )
+            add(
+                "vocabulary",
+                "\(numbers.vocabularySize)\(numbers.tiesEmbeddings ? ", head tied to the embedding" : "")"
+            )
+            add("context", "\(numbers.contextLength)")
+            add("rope", "base \(numbers.rope.base), scaling \(Self.words(numbers.rope.scaling))")
+            let members: [(String, Int)] = [
+                ("blocks", numbers.blockCount), ("hidden_size", numbers.hiddenSize),
+                ("feed_forward_size", numbers.feedForwardSize), ("heads", numbers.headCount),
+                ("key_value_heads", numbers.keyValueHeadCount), ("head_size", numbers.headSize),
+                ("vocabulary", numbers.vocabularySize), ("context", numbers.contextLength),
+            ]
+            for (key, value) in members { json[key] = .integer(value) }
+            json["tied_embeddings"] = .bool(numbers.tiesEmbeddings)
+            json["rope_scaling"] = .string(Self.words(numbers.rope.scaling))
+        } catch {
+            add("numbers", "unusable: \(error)")
+            json["problem"] = .string("\(error)")
+        }
+    }
+
+    private mutating func addTypes(_ checkpoint: Checkpoint) {
+        let elements = checkpoint.tensors.reduce(0) { $0 + ($1.description.elementCount ?? 0) }
+        let bytes = checkpoint.tensors.reduce(0) { $0 + $1.bytes.count }
+        add(
+            "tensors",
+            "\(checkpoint.tensors.count), \(Quantity.scaled(Double(elements)))parameters, \(Quantity.bytes(bytes))"
+        )
+        let types = Dictionary(grouping: checkpoint.tensors, by: \.type)
+            .sorted { ($1.value.count, $0.key.name) < ($0.value.count, $1.key.name) }
+        add("types", types.map { "\($0.key.name) \($0.value.count)" }.joined(separator: ", "))
+        json["tensor_count"] = .integer(checkpoint.tensors.count)
+        json["parameters"] = .integer(elements)
+        json["bytes"] = .integer(bytes)
+        json["types"] = .object(
+            JSONObject(types.map { .init($0.key.name, .integer($0.value.count)) }))
+    }
+
+    private mutating func addTokenizer(_ checkpoint: Checkpoint) {
+        do {
+            let tokenizer = try checkpoint.tokenizer()
+            let template =
+                tokenizer.chatTemplate.map { source in
+                    (try? ChatTemplate(source: source)).map { "chat template \($0.family)" }
+                        ?? "chat template not recognised"
+                } ?? "no chat template"
+            add(
+                "tokenizer",
+                "\(tokenizer.preTokenizer.rawValue), \(tokenizer.tokens.count) tokens, \(template)")
+            json["tokenizer"] = .string(tokenizer.preTokenizer.rawValue)
+            json["chat_template"] = .string(template)
+        } catch {
+            add("tokenizer", "none that rtedit can use: \(error)")
+            json["tokenizer"] = .null
+        }
+    }
+
+    private mutating func addRoutes(_ checkpoint: Checkpoint) {
+        var routes = JSONObject()
+        for (format, runtime) in [(Checkpoint.Format.gguf, "GGUF"), (.safetensors, "folder")] {
+            for site in [Site.residPost, .residMid] {
+                let refusal = BiasRoute.refusal(site: site, in: checkpoint, format: format)
+                // Another format is reached by conversion, which needs the architecture.
+                guard checkpoint.architecture != nil || format == checkpoint.format else {
+                    continue
+                }
+                let answer =
+                    refusal?.description
+                    ?? (checkpoint.architecture == nil
+                        ? "a runtime would load the bias, but rtedit does not know the architecture"
+                        : "exact, as a bias")
+                add("bake", "\(site.rawValue) into \(runtime): \(answer)")
+                routes["\(runtime.lowercased()).\(site.rawValue)"] = .string(
+                    refusal == nil && checkpoint.architecture != nil ? "bias" : answer)
+            }
+        }
+        json["bake_routes"] = .object(routes)
+    }
+
+    private static func words(_ scaling: RopeParameters.Scaling) -> String {
+        switch scaling {
+        case .none: "none"
+        case .linear(let factor): "linear \(factor)"
+        case .llama3(let ramp): "llama3 \(ramp.factor)"
+        case .yarn(let factor, _, _, _, _): "yarn \(factor)"
+        case .dynamic(let factor, _): "dynamic \(factor)"
+        case .divisors: "divisors in rope_freqs.weight"
+        }
+    }
+}
+
+extension GGUFValue {
+    /// The value as JSON; text that is not UTF-8 is repaired.
+    var json: JSONValue {
+        switch self {
+        case .bool(let value): .bool(value)
+        case .string(let value): .string(value.text)
+        case .array(let array): .array(array.json)
+        default: integer.map { .integer($0) } ?? number.map { .number($0) } ?? .null
+        }
+    }
+}
+
+extension GGUFArray {
+    fileprivate var json: [JSONValue] {
+        switch self {
+        case .strings(let strings): strings.indices.map { .string(strings.text($0)) }
+        case .bool(let values): values.map { .bool($0) }
+        case .f32(let values): values.map { .number(Double($0)) }
+        case .f64(let values): values.map { .number($0) }
+        default: integers?.map { .integer($0) } ?? []
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import Formats
+import Tuning
+
+/// A verification as people and scripts read it.
+struct VerificationView {
+    private let result: Verification
+    private let sameTokens: Bool?
+    private let passes: Bool
+
+    /// - Parameter sameTokens: whether both tokenizers agree on the prompts; nil where only one has a tokenizer.
+    init(_ result: Verification, sameTokens: Bool?, passes: Bool) {
+        self.result = result
+        self.sameTokens = sameTokens
+        self.passes = passes
+    }
+
+    func show(on console: Console) {
+        showBlocks(on: console)
+        showLogits(on: console)
+        showTexts(on: console)
+        showControls(on: console)
+        let tolerance = Quantity.scientific(result.tolerance.relative, 1)
+        console.print(
+            "tolerance \(tolerance) relative, from \(result.tolerance.derivation); "
+                + "and \(Quantity.percent(result.tolerance.effectShare)) of the effect")
+        console.print(
+            passes
+                ? "EQUAL: the edited checkpoint is the base steered online"
+                : "NOT EQUAL: the edited checkpoint differs from the base steered online",
+            style: passes ? .good : .bad)
+        console.report(json)
+    }
+
+    private func showBlocks(on console: Console) {
+        var table = Table([
+            .right("block"), .right("effect"), .right("error/stream"), .right("error/effect"),
+            .left(""),
+        ])
+        for block in result.blocks {
+            table.add(
+                "\(block.block)", Quantity.fixed(block.effect, 3),
+                Quantity.scientific(block.relativeError, 1),
+                block.effectShare.map { Quantity.scientific($0, 1) } ?? "-",
+                block.passes ? "ok" : "DIFFERS")
+        }
+        console.print(table)
+    }
+
+    private func showLogits(on console: Console) {
+        let logits = result.logits
+        console.print(
+            "logits: largest |d| \(Quantity.scientific(logits.largestDifference, 1)) of "
+                + "\(Quantity.fixed(logits.largestLogit, 1)) (relative \(Quantity.scientific(logits.relative, 1))); "
+                + "steering moves them by up to \(Quantity.fixed(result.logitEffect, 2))")
+        console.print(
+            "KL(steered || edited), nats: mean \(Quantity.scientific(logits.meanDivergence, 1)), "
+                + "p95 \(Quantity.scientific(logits.percentile95, 1)), "
+                + "max \(Quantity.scientific(logits.largestDivergence, 1)); top-1 agreement "
+                + "\(Quantity.percent(logits.topAgreement)) of \(logits.positions) positions")
+    }
+
+    private func showTexts(on console: Console) {
+        for text in result.texts {
+            console.print("prompt:   \(Self.oneLine(text.prompt))", style: .strong)
+            console.print("  base:    \(Self.oneLine(text.unsteered))")
+            console.print("  steered: \(Self.oneLine(text.steered))")
+            console.print(
+                "  edited:  \(Self.oneLine(text.edited))\(text.isEqual ? "" : "   <- differs")")
+        }
+    }
+
+    private func showControls(on console: Console) {
+        for control in result.controls {
+            console.print(
+                "control: \(control.name): \(control.passes ? "ok" : "FAILED") (\(control.detail))")
+        }
+        if let sameTokens {
+            console.print(
+                "tokenizers: \(sameTokens ? "the same tokens on every prompt" : "DIFFERENT tokens")"
+            )
+        }
+    }
+
+    private static func oneLine(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n")
+    }
+
+    private var json: JSONObject {
+        let logits = result.logits
+        return JSONObject([
+            .init("equal", .bool(passes)),
+            .init("tolerance", .number(result.tolerance.relative)),
+            .init("tolerance_effect_share", .number(result.tolerance.effectShare)),
+            .init("tolerance_derivation", .string(result.tolerance.derivation)),
+            .init(
+                "blocks",
+                .array(
+                    result.blocks.map { block in
+                        .object(
+                            JSONObject([
+                                .init("block", .integer(block.block)),
+                                .init("effect", .number(block.effect)),
+                                .init("relative_error", .number(block.relativeError)),
+                                .init(
+                                    "effect_share", block.effectShare.map { .number($0) } ?? .null),
+                                .init("passes", .bool(block.passes)),
+                            ]))
+                    })),
+            .init(
+                "logits",
+                .object(
+                    JSONObject([
+                        .init("max_abs", .number(logits.largestDifference)),
+                        .init("max_logit", .number(logits.largestLogit)),
+                        .init("relative", .number(logits.relative)),
+                        .init("effect", .number(result.logitEffect)),
+                        .init("effect_share", result.logitEffectShare.map { .number($0) } ?? .null),
+                        .init("kl_mean", .number(logits.meanDivergence)),
+                        .init("kl_p95", .number(logits.percentile95)),
+                        .init("kl_max", .number(logits.largestDivergence)),
+                        .init("top1_agreement", .number(logits.topAgreement)),
+                        .init("positions", .integer(logits.positions)),
+                    ]))),
+            .init(
+                "texts",
+                .array(
+                    result.texts.map { text in
+                        .object(
+                            JSONObject([
+                                .init("prompt", .string(text.prompt)),
+                                .init("base", .string(text.unsteered)),
+                                .init("steered", .string(text.steered)),
+                                .init("edited", .string(text.edited)),
+                                .init("equal", .bool(text.isEqual)),
+                            ]))
+                    })),
+            .init(
+                "controls",
+                .array(
+                    result.controls.map { control in
+                        .object(
+                            JSONObject([
+                                .init("name", .string(control.name)),
+                                .init("passes", .bool(control.passes)),
+                                .init("detail", .string(control.detail)),
+                            ]))
+                    })),
+            .init("same_tokens", sameTokens.map { .bool($0) } ?? .null),
+        ])
+    }
+}
