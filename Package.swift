@@ -15,11 +15,14 @@ let language: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-// Kernels are 100 times slower at -Onone, so debug builds of the libraries are optimised too.
+// Kernels are 100 times slower at -Onone, so debug builds of the libraries are optimised too: as whole modules, because
+// kernels are generics that are specialised across files.
 let library: [SwiftSetting] =
     language + [
         .unsafeFlags(vectorInstructions),
-        .unsafeFlags(["-O"], .when(configuration: .debug)),
+        .unsafeFlags(
+            ["-O", "-wmo", "-disable-batch-mode", "-num-threads", "1"],
+            .when(configuration: .debug)),
     ]
 
 let package = Package(

@@ -14,28 +14,61 @@ public struct Hyperparameters: Sendable, Hashable {
     public var rope: RopeParameters
     /// Whether the output head is the token embedding.
     public var tiesEmbeddings: Bool
-}
 
-/// Rotary position embedding: base, width and scaling.
-public struct RopeParameters: Sendable, Hashable {
-    public var base: Double
-    /// How many dimensions of a head are rotated.
-    public var dimensions: Int
-    public var scaling: Scaling
+    public init(
+        blockCount: Int, hiddenSize: Int, feedForwardSize: Int, headCount: Int, keyValueHeadCount: Int,
+        headSize: Int, vocabularySize: Int, contextLength: Int, normEpsilon: Float, rope: RopeParameters,
+        tiesEmbeddings: Bool
+    ) {
+        self.blockCount = blockCount
+        self.hiddenSize = hiddenSize
+        self.feedForwardSize = feedForwardSize
+        self.headCount = headCount
+        self.keyValueHeadCount = keyValueHeadCount
+        self.headSize = headSize
+        self.vocabularySize = vocabularySize
+        self.contextLength = contextLength
+        self.normEpsilon = normEpsilon
+        self.rope = rope
+        self.tiesEmbeddings = tiesEmbeddings
+    }
 
-    /// How frequencies are changed for contexts longer than the model was trained on.
-    public enum Scaling: Sendable, Hashable {
-        case none
-        /// All frequencies divided by the factor.
-        case linear(factor: Double)
-        /// Llama 3.1: long wavelengths divided, short ones kept, a ramp between.
-        case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalContext: Int)
-        /// YaRN (arXiv 2309.00071).
-        case yarn(
-            factor: Double, originalContext: Int, attentionFactor: Double?, betaFast: Double, betaSlow: Double)
-        /// Dynamic NTK: the base grows once the context passes the original length.
-        case dynamic(factor: Double, originalContext: Int)
-        /// Divisors for each frequency, as a GGUF's `rope_freqs.weight` stores them.
-        case divisors([Float])
+    /// The largest value a size may have; larger ones are mistakes or attacks, and would overflow products.
+    static let largestSize = 1 << 24
+
+    /// Checks that the numbers fit together; `name` gives the file's own name of a number for the message.
+    func validate(file: String, name: (PartialKeyPath<Hyperparameters> & Sendable) -> String) throws(CheckpointError) {
+        let sizes: [KeyPath<Hyperparameters, Int> & Sendable] = [
+            \.blockCount, \.hiddenSize, \.feedForwardSize, \.headCount, \.keyValueHeadCount, \.headSize,
+            \.vocabularySize, \.contextLength,
+        ]
+        for size in sizes {
+            let value = self[keyPath: size]
+            let limit = size == \.contextLength ? Int(Int32.max) : Self.largestSize
+            guard value >= 1, value <= limit else {
+                throw .outOfRange(
+                    file: file, key: name(size), value: String(value), range: "1…\(limit)")
+            }
+        }
+        guard headCount % keyValueHeadCount == 0 else {
+            throw .contradiction(
+                file: file,
+                fact: "\(name(\.headCount)) \(headCount) is no multiple of "
+                    + "\(name(\.keyValueHeadCount)) \(keyValueHeadCount)")
+        }
+        guard rope.dimensions >= 2, rope.dimensions % 2 == 0, rope.dimensions <= headSize else {
+            throw .contradiction(
+                file: file,
+                fact: "\(rope.dimensions) rotary dimensions do not fit heads of \(headSize)")
+        }
+        guard normEpsilon.isFinite, normEpsilon >= 0 else {
+            throw .outOfRange(
+                file: file, key: name(\.normEpsilon), value: "\(normEpsilon)", range: "0 or more")
+        }
+        guard rope.base.isFinite, rope.base > 0 else {
+            throw .outOfRange(
+                file: file, key: name(\.rope), value: "\(rope.base)", range: "more than 0")
+        }
+        try rope.scaling.validate(file: file)
     }
 }

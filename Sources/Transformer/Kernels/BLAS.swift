@@ -1,0 +1,37 @@
+import COpenBLAS
+
+/// Matrix products by OpenBLAS, on the calling thread alone.
+///
+/// OpenBLAS's bits depend on its thread count, and its threads would fight with the crew's; so it is held to one, and
+/// callers split their work into tiles whose sizes do not depend on the crew.
+enum BLAS {
+    private static let oneThread: Void = openblas_set_num_threads(1)
+
+    /// A matrix in row-major order: where it begins, and how far apart its rows are.
+    struct Matrix<Pointer> {
+        var start: Pointer
+        var rowStride: Int
+    }
+
+    /// c (m, n) = scale · a (m, k) · bᵀ (n, k)
+    static func multiplyTransposed(
+        _ c: Matrix<UnsafeMutablePointer<Float>>, _ a: Matrix<UnsafePointer<Float>>,
+        _ b: Matrix<UnsafePointer<Float>>, m: Int, n: Int, k: Int, scale: Float = 1
+    ) {
+        _ = oneThread
+        cblas_sgemm(
+            CblasRowMajor, CblasNoTrans, CblasTrans, Int32(m), Int32(n), Int32(k), scale, a.start,
+            Int32(a.rowStride), b.start, Int32(b.rowStride), 0, c.start, Int32(c.rowStride))
+    }
+
+    /// c (m, n) += a (m, k) · b (k, n)
+    static func addProduct(
+        _ c: Matrix<UnsafeMutablePointer<Float>>, _ a: Matrix<UnsafePointer<Float>>,
+        _ b: Matrix<UnsafePointer<Float>>, m: Int, n: Int, k: Int
+    ) {
+        _ = oneThread
+        cblas_sgemm(
+            CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(m), Int32(n), Int32(k), 1, a.start,
+            Int32(a.rowStride), b.start, Int32(b.rowStride), 1, c.start, Int32(c.rowStride))
+    }
+}

@@ -1,0 +1,176 @@
+public import Formats
+
+/// A weight matrix (rows, columns) of any supported type. Its bytes stay where they are, in the file's type, and are
+/// widened while they are used: never a whole f32 copy.
+public struct WeightMatrix: Sendable {
+    public let rows: Int
+    public let columns: Int
+    public let type: ElementType
+    private let storage: Storage
+    private let kernels: RowKernels
+    private let bytesPerRow: Int
+
+    private enum Storage: Sendable {
+        case mapped(MappedBytes)
+        case values([Float])
+    }
+
+    /// Up to this many tokens are multiplied with the encoded rows; more are worth widening the rows for.
+    private static let mostTokensByRow = 4
+    /// Elements of a chunk of rows that is multiplied as it is: some microseconds of work.
+    private static let elementsPerChunk = 16_384
+    /// Elements of a tile of rows that is widened at a time: at most half a megabyte, so that it stays in cache.
+    private static let elementsPerTile = 131_072
+    private static let mostRowsPerTile = 96
+
+    /// A view of a checkpoint's tensor.
+    ///
+    /// - Throws: `WeightMatrixError` where the tensor is not a matrix of a type that arithmetic knows, or its bytes
+    ///   are not as many as its shape says.
+    public init(tensor: CheckpointTensor) throws(WeightMatrixError) {
+        guard let kernels = RowKernels(tensor.type) else {
+            throw .unsupportedType(tensor: tensor.name, type: tensor.type)
+        }
+        let limit = 1...Int(Int32.max)
+        guard tensor.shape.count == 2, tensor.shape.allSatisfy(limit.contains) else {
+            throw .wrongShape(tensor: tensor.name, shape: tensor.shape)
+        }
+        guard let bytesPerRow = tensor.type.byteCount(elements: tensor.shape[1]),
+            tensor.description.byteCount == tensor.bytes.count
+        else {
+            throw .sizeMismatch(
+                tensor: tensor.name, expected: tensor.description.byteCount,
+                bytes: tensor.bytes.count)
+        }
+        rows = tensor.shape[0]
+        columns = tensor.shape[1]
+        type = tensor.type
+        storage = .mapped(tensor.bytes)
+        self.kernels = kernels
+        self.bytesPerRow = bytesPerRow
+    }
+
+    /// An f32 matrix in memory.
+    ///
+    /// - Precondition: there are rows · columns values, and at least one.
+    public init(rows: Int, columns: Int, values: [Float]) {
+        precondition(rows > 0 && columns > 0 && values.count == rows * columns)
+        self.rows = rows
+        self.columns = columns
+        type = .f32
+        storage = .values(values)
+        kernels = .f32
+        bytesPerRow = columns * MemoryLayout<Float>.stride
+    }
+
+    /// output = input · Wᵀ, in f32; the same bits for every crew.
+    ///
+    /// - Parameters:
+    ///   - input: (tokens, columns)
+    ///   - tokens: how many input rows there are
+    ///   - output: (tokens, rows)
+    ///   - crew: the threads that share the work
+    public func multiply(
+        _ input: UnsafePointer<Float>, tokens: Int, into output: UnsafeMutablePointer<Float>,
+        crew: WorkCrew
+    ) {
+        withBytes { weights in
+            if tokens <= Self.mostTokensByRow {
+                multiplyRows(weights, input, tokens, output, crew)
+            } else {
+                multiplyTiles(weights, input, tokens, output, crew)
+            }
+        }
+    }
+
+    /// Widens one row (an embedding look-up) to `columns` floats.
+    ///
+    /// - Precondition: 0 ≤ row < rows.
+    public func widenRow(_ row: Int, into output: UnsafeMutablePointer<Float>) {
+        precondition((0..<rows).contains(row))
+        withBytes { kernels.widen($0 + row * bytesPerRow, columns, output) }
+    }
+
+    private func withBytes(_ body: (UnsafeRawPointer) -> Void) {
+        let call = { (bytes: UnsafeRawBufferPointer) in
+            if let start = bytes.baseAddress { body(start) }
+        }
+        switch storage {
+        case .mapped(let bytes): bytes.withUnsafeBytes(call)
+        case .values(let values): values.withUnsafeBytes(call)
+        }
+    }
+
+    /// Dot products of the encoded rows with each token, in chunks of rows.
+    private func multiplyRows(
+        _ weights: UnsafeRawPointer, _ input: UnsafePointer<Float>, _ tokens: Int,
+        _ output: UnsafeMutablePointer<Float>, _ crew: WorkCrew
+    ) {
+        let groups = kernels.summedGroup.map { columns / $0 } ?? 0
+        ScratchPool.shared.withFloats(tokens * groups) { sums in
+            if let group = kernels.summedGroup {
+                sumGroups(of: group, input, tokens * groups, into: sums)
+            }
+            let rowsPerChunk = max(1, Self.elementsPerChunk / columns)
+            crew.run((rows + rowsPerChunk - 1) / rowsPerChunk) { chunk in
+                let first = chunk * rowsPerChunk
+                for token in 0..<tokens {
+                    kernels.multiply(
+                        RowProduct(
+                            weights: weights + first * bytesPerRow,
+                            rows: min(rowsPerChunk, rows - first),
+                            columns: columns, bytesPerRow: bytesPerRow,
+                            input: input + token * columns,
+                            groupSums: sums + token * groups, output: output + token * rows + first)
+                    )
+                }
+            }
+        }
+    }
+
+    /// Tiles of rows, widened and given to sgemm, which writes its columns of the output in place.
+    private func multiplyTiles(
+        _ weights: UnsafeRawPointer, _ input: UnsafePointer<Float>, _ tokens: Int,
+        _ output: UnsafeMutablePointer<Float>, _ crew: WorkCrew
+    ) {
+        let rowsPerTile = max(1, min(Self.mostRowsPerTile, Self.elementsPerTile / columns))
+        crew.run((rows + rowsPerTile - 1) / rowsPerTile) { tile in
+            let first = tile * rowsPerTile
+            let count = min(rowsPerTile, rows - first)
+            withFloats(weights + first * bytesPerRow, rows: count) { values in
+                BLAS.multiplyTransposed(
+                    .init(start: output + first, rowStride: rows),
+                    .init(start: input, rowStride: columns),
+                    .init(start: values, rowStride: columns), m: tokens, n: count, k: columns)
+            }
+        }
+    }
+
+    /// Rows as f32: the bytes themselves where they are that already.
+    private func withFloats(
+        _ weights: UnsafeRawPointer, rows count: Int, _ body: (UnsafePointer<Float>) -> Void
+    ) {
+        if type == .f32, Int(bitPattern: weights) % MemoryLayout<Float>.alignment == 0 {
+            return body(weights.assumingMemoryBound(to: Float.self))
+        }
+        ScratchPool.shared.withFloats(count * columns) { values in
+            kernels.widen(weights, count * columns, values)
+            body(values)
+        }
+    }
+}
+
+/// Sums of `count` neighbouring groups of 16 or 32 inputs.
+private func sumGroups(
+    of size: Int, _ input: UnsafePointer<Float>, _ count: Int,
+    into sums: UnsafeMutablePointer<Float>
+) {
+    for group in 0..<count {
+        var total = SIMD8<Float>.zero
+        for part in stride(from: 0, to: size, by: 8) {
+            total += UnsafeRawPointer(input + group * size + part).loadUnaligned(
+                as: SIMD8<Float>.self)
+        }
+        sums[group] = total.sum()
+    }
+}

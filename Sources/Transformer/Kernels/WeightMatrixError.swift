@@ -1,0 +1,29 @@
+public import Formats
+
+/// A tensor cannot serve as a weight matrix.
+public enum WeightMatrixError: Failure, Hashable {
+    case unsupportedType(tensor: String, type: ElementType)
+    /// The shape is not (rows, columns) with both from 1 to 2³¹ − 1.
+    case wrongShape(tensor: String, shape: [Int])
+    case sizeMismatch(tensor: String, expected: Int?, bytes: Int)
+
+    public var kind: FailureKind {
+        switch self {
+        case .unsupportedType: .unsupported
+        case .wrongShape, .sizeMismatch: .input
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .unsupportedType(let tensor, let type):
+            "tensor '\(tensor)': arithmetic with elements of type \(type.name) is not supported"
+        case .wrongShape(let tensor, let shape):
+            "tensor '\(tensor)': expected a matrix, but its shape is \(shape)"
+        case .sizeMismatch(let tensor, let expected?, let bytes):
+            "tensor '\(tensor)': its elements take \(expected) bytes, but there are \(bytes)"
+        case .sizeMismatch(let tensor, nil, let bytes):
+            "tensor '\(tensor)': its rows are no whole number of blocks, or too large (\(bytes) bytes)"
+        }
+    }
+}

@@ -1,0 +1,88 @@
+"""Encoded blocks and what they widen to; f32 values and what they are encoded to.
+
+Made with gguf 0.19.0, numpy 1.26.4 and torch 2.13.0:  python make_quantization.py  (writes beside itself, the same bytes each time)
+
+TYPE.bin  encoded elements: random bytes, with scales that are zero, subnormal, largest, infinite and NaN among them
+TYPE.f32  the same elements as f32, by gguf.quants.dequantize, numpy or torch
+encode.f32, encode.f16, encode.bf16, encode.f64  values and their encodings, by numpy and gguf.quants.quantize
+"""
+
+import pathlib
+
+import gguf
+import numpy as np
+import torch
+
+HERE = pathlib.Path(__file__).parent
+RANDOM = np.random.default_rng(20261122)
+SCALES = np.array(
+    [0x0000, 0x8000, 0x0001, 0x8001, 0x03FF, 0x0400, 0x3C00, 0x7BFF, 0xFBFF, 0x7C00, 0xFC00, 0x7E00], np.uint16)
+# Where a block's half-precision scales lie.
+SCALE_OFFSETS = {
+    "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q2_K": [80, 82], "Q3_K": [108],
+    "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208],
+}
+
+
+def write(name, array):
+    (HERE / name).write_bytes(np.ascontiguousarray(array).tobytes())
+
+
+def quantised(name):
+    kind = gguf.GGMLQuantizationType[name]
+    elements, size = gguf.GGML_QUANT_SIZES[kind]
+    blocks = RANDOM.integers(0, 256, (36 if elements == 32 else 18, size), np.uint8)
+    for offset in SCALE_OFFSETS[name]:
+        # Ordinary scales, small enough not to overflow, then the special ones in one third of the blocks.
+        scales = RANDOM.normal(0, 0.05, len(blocks)).astype(np.float16).view(np.uint16)
+        special = RANDOM.permutation(len(blocks))[: len(blocks) // 3]
+        scales[special] = RANDOM.permutation(SCALES)[: len(special)]
+        blocks[:, offset : offset + 2] = scales.view(np.uint8).reshape(-1, 2)
+    write(name.lower() + ".bin", blocks)
+    with np.errstate(all="ignore"):
+        write(name.lower() + ".f32", gguf.quants.dequantize(blocks, kind))
+
+
+def plain(name, values):
+    write(name + ".bin", values)
+    with np.errstate(all="ignore"):
+        write(name + ".f32", values.astype(np.float32))
+
+
+def bits(kind, count):
+    return RANDOM.integers(0, np.iinfo(kind).max, count, kind, endpoint=True)
+
+
+def encodings():
+    special = np.array(
+        [0, 1, 0x7FFFFF, 0x800000, 0x3F800000, 0x33000000, 0x33000001, 0x33800000, 0x387FC000, 0x387FE000,
+         0x38800000, 0x477FE000, 0x477FEFFF, 0x477FF000, 0x47800000, 0x7F7F7FFF, 0x7F7F8000, 0x7F7FFFFF,
+         0x7F800000, 0x7F800001, 0x7FC00000, 0x7FFFFFFF, 0x3F808000, 0x3F818000, 0x3F801000, 0x3F803000], np.uint32)
+    halves = RANDOM.normal(0, 1, 400).astype(np.float32) * np.exp2(RANDOM.integers(-26, 18, 400)).astype(np.float32)
+    values = np.concatenate([special, special | 0x80000000, halves.view(np.uint32), bits(np.uint32, 600)])
+    values = values.astype(np.uint32).view(np.float32)
+    write("encode.f32", values)
+    with np.errstate(all="ignore"):
+        write("encode.f16", values.astype(np.float16))
+        write("encode.f64", values.astype(np.float64))
+    write("encode.bf16", gguf.quants.quantize(values, gguf.GGMLQuantizationType.BF16))
+
+
+for name in SCALE_OFFSETS:
+    quantised(name)
+plain("f64", np.concatenate([bits(np.uint64, 150).view(np.float64), RANDOM.normal(0, 1, 101)]))
+plain("f16", bits(np.uint16, 251).view(np.float16))
+for kind in [np.uint8, np.uint16, np.uint32, np.uint64]:
+    plain("u%d" % (8 * np.dtype(kind).itemsize), bits(kind, 251))
+plain("i8", bits(np.uint8, 251).view(np.int8))
+plain("i16", bits(np.uint16, 251).view(np.int16))
+plain("i32", bits(np.uint32, 251).view(np.int32))
+plain("i64", bits(np.uint64, 251).view(np.int64))
+bf16 = bits(np.uint16, 250)
+write("bf16.bin", bf16)
+write("bf16.f32", gguf.quants.dequantize(bf16.view(np.uint8).reshape(1, -1), gguf.GGMLQuantizationType.BF16))
+for name, kind in [("f8_e4m3", torch.float8_e4m3fn), ("f8_e5m2", torch.float8_e5m2)]:
+    every = torch.arange(256, dtype=torch.uint8)
+    write(name + ".bin", every.numpy())
+    write(name + ".f32", every.view(kind).to(torch.float32).numpy())
+encodings()
