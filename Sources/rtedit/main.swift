@@ -1,0 +1,14 @@
+import CPUCheck
+import Glibc
+
+// Nothing may run before this: the libraries use instructions that an older processor does not have.
+if rtedit_processor_is_supported() == 0 {
+    let line = "rtedit: this processor lacks AVX2, FMA or F16C, which rtedit is built for\n"
+    write(STDERR_FILENO, line, line.utf8.count)
+    exit(ExitCode.unsupported.rawValue)
+}
+
+Interruption.watch()
+exit(
+    Program(commands: CommandRegistry.commands).run(Array(CommandLine.arguments.dropFirst()))
+        .rawValue)

@@ -14,28 +14,72 @@ public struct Hyperparameters: Sendable, Hashable {
     public var rope: RopeParameters
     /// Whether the output head is the token embedding.
     public var tiesEmbeddings: Bool
-}
 
-/// Rotary position embedding: base, width and scaling.
-public struct RopeParameters: Sendable, Hashable {
-    public var base: Double
-    /// How many dimensions of a head are rotated.
-    public var dimensions: Int
-    public var scaling: Scaling
+    public init(
+        blockCount: Int, hiddenSize: Int, feedForwardSize: Int, headCount: Int,
+        keyValueHeadCount: Int,
+        headSize: Int, vocabularySize: Int, contextLength: Int, normEpsilon: Float,
+        rope: RopeParameters,
+        tiesEmbeddings: Bool
+    ) {
+        self.blockCount = blockCount
+        self.hiddenSize = hiddenSize
+        self.feedForwardSize = feedForwardSize
+        self.headCount = headCount
+        self.keyValueHeadCount = keyValueHeadCount
+        self.headSize = headSize
+        self.vocabularySize = vocabularySize
+        self.contextLength = contextLength
+        self.normEpsilon = normEpsilon
+        self.rope = rope
+        self.tiesEmbeddings = tiesEmbeddings
+    }
 
-    /// How frequencies are changed for contexts longer than the model was trained on.
-    public enum Scaling: Sendable, Hashable {
-        case none
-        /// All frequencies divided by the factor.
-        case linear(factor: Double)
-        /// Llama 3.1: long wavelengths divided, short ones kept, a ramp between.
-        case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalContext: Int)
-        /// YaRN (arXiv 2309.00071).
-        case yarn(
-            factor: Double, originalContext: Int, attentionFactor: Double?, betaFast: Double, betaSlow: Double)
-        /// Dynamic NTK: the base grows once the context passes the original length.
-        case dynamic(factor: Double, originalContext: Int)
-        /// Divisors for each frequency, as a GGUF's `rope_freqs.weight` stores them.
-        case divisors([Float])
+    /// The largest value a size may have; larger ones are mistakes or attacks, and would overflow products.
+    static let largestSize = 1 << 24
+
+    /// What a file calls the numbers, for messages.
+    struct Names {
+        let blockCount, hiddenSize, feedForwardSize, headCount, keyValueHeadCount, headSize: String
+        let vocabularySize, contextLength, normEpsilon, ropeBase: String
+    }
+
+    /// Checks that the numbers are in range and fit together.
+    func validate(file: String, names: Names) throws(CheckpointError) {
+        let sizes = [
+            (names.blockCount, blockCount), (names.hiddenSize, hiddenSize),
+            (names.feedForwardSize, feedForwardSize), (names.headCount, headCount),
+            (names.keyValueHeadCount, keyValueHeadCount), (names.headSize, headSize),
+            (names.vocabularySize, vocabularySize),
+        ]
+        for (name, value) in sizes where value < 1 || value > Self.largestSize {
+            throw .outOfRange(
+                file: file, key: name, value: String(value), range: "1…\(Self.largestSize)")
+        }
+        guard (1...Int(Int32.max)).contains(contextLength) else {
+            throw .outOfRange(
+                file: file, key: names.contextLength, value: String(contextLength),
+                range: "1…\(Int32.max)")
+        }
+        guard headCount % keyValueHeadCount == 0 else {
+            throw .contradiction(
+                file: file,
+                fact: "\(names.headCount) \(headCount) is no multiple of "
+                    + "\(names.keyValueHeadCount) \(keyValueHeadCount)")
+        }
+        guard rope.dimensions >= 2, rope.dimensions % 2 == 0, rope.dimensions <= headSize else {
+            throw .contradiction(
+                file: file,
+                fact: "\(rope.dimensions) rotary dimensions do not fit heads of \(headSize)")
+        }
+        guard normEpsilon.isFinite, normEpsilon >= 0 else {
+            throw .outOfRange(
+                file: file, key: names.normEpsilon, value: "\(normEpsilon)", range: "0 or more")
+        }
+        guard rope.base.isFinite, rope.base > 0 else {
+            throw .outOfRange(
+                file: file, key: names.ropeBase, value: "\(rope.base)", range: "more than 0")
+        }
+        try rope.scaling.validate(file: file)
     }
 }

@@ -25,7 +25,8 @@ public struct WeightRole: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// A weight of a block.
-    public static func block(_ index: Int, _ slot: BlockSlot, _ part: Part = .weight) -> WeightRole {
+    public static func block(_ index: Int, _ slot: BlockSlot, _ part: Part = .weight) -> WeightRole
+    {
         WeightRole(.block(index, slot), part)
     }
 

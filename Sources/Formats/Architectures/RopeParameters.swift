@@ -1,0 +1,136 @@
+import Glibc
+
+/// Rotary position embedding: base, width and scaling.
+public struct RopeParameters: Sendable, Hashable {
+    public var base: Double
+    /// How many dimensions of a head are rotated.
+    public var dimensions: Int
+    public var scaling: Scaling
+
+    public init(base: Double, dimensions: Int, scaling: Scaling = .none) {
+        self.base = base
+        self.dimensions = dimensions
+        self.scaling = scaling
+    }
+
+    /// How frequencies are changed for contexts longer than the model was trained on.
+    public enum Scaling: Sendable, Hashable {
+        case none
+        /// All frequencies divided by the factor.
+        case linear(factor: Double)
+        /// Llama 3.1: long wavelengths divided, short ones kept, a ramp between.
+        case llama3(Llama3)
+        /// YaRN (arXiv 2309.00071). Without an attention factor it is 0.1 ln(factor) + 1.
+        case yarn(
+            factor: Double, originalContext: Int, attentionFactor: Double?, betaFast: Double,
+            betaSlow: Double)
+        /// Dynamic NTK: the base grows once the context passes the original length.
+        case dynamic(factor: Double, originalContext: Int)
+        /// Divisors for each frequency, as a GGUF's `rope_freqs.weight` stores them.
+        case divisors([Float])
+
+        func validate(file: String) throws(CheckpointError) {
+            let factors: [Double] =
+                switch self {
+                case .none: []
+                case .linear(let factor), .dynamic(let factor, _): [factor]
+                case .llama3(let ramp):
+                    [ramp.factor, ramp.lowFrequencyFactor, ramp.highFrequencyFactor]
+                case .yarn(let factor, _, let attention, let fast, let slow):
+                    [factor, attention ?? 1, fast, slow]
+                case .divisors(let divisors): divisors.map(Double.init)
+                }
+            for factor in factors where !(factor.isFinite && factor > 0) {
+                throw .outOfRange(
+                    file: file, key: "rope scaling", value: "\(factor)", range: "more than 0")
+            }
+            let context: Int? =
+                switch self {
+                case .llama3(let ramp): ramp.originalContext
+                case .yarn(_, let context, _, _, _), .dynamic(_, let context): context
+                default: nil
+                }
+            if let context, context < 1 {
+                throw .outOfRange(
+                    file: file, key: "rope scaling's original context", value: String(context),
+                    range: "1 or more")
+            }
+        }
+    }
+
+    /// The frequencies 1 / base^(2i/dimensions) in f32, computed as transformers does.
+    public static func frequencies(base: Double, dimensions: Int) -> [Float] {
+        (0..<dimensions / 2).map { pair in
+            1 / Float(pow(base, Double(Float(2 * pair) / Float(dimensions))))
+        }
+    }
+}
+
+/// Llama 3.1's frequency ramp.
+public struct Llama3: Sendable, Hashable {
+    public var factor: Double
+    public var lowFrequencyFactor: Double
+    public var highFrequencyFactor: Double
+    public var originalContext: Int
+
+    public init(
+        factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double,
+        originalContext: Int
+    ) {
+        self.factor = factor
+        self.lowFrequencyFactor = lowFrequencyFactor
+        self.highFrequencyFactor = highFrequencyFactor
+        self.originalContext = originalContext
+    }
+
+    /// What each frequency is divided by, as llama.cpp's converter writes it to `rope_freqs.weight`.
+    ///
+    /// - Returns: (dimensions / 2)
+    public func divisors(base: Double, dimensions: Int) -> [Float] {
+        let context = Double(originalContext)
+        return RopeParameters.frequencies(base: base, dimensions: dimensions).map { frequency in
+            let wavelength = Double(Float(2 * Double.pi) / frequency)
+            if wavelength < context / highFrequencyFactor { return 1 }
+            if wavelength > context / lowFrequencyFactor { return Float(factor) }
+            let smooth =
+                (context / wavelength - lowFrequencyFactor)
+                / (highFrequencyFactor - lowFrequencyFactor)
+            return Float(1 / ((1 - smooth) / factor + smooth))
+        }
+    }
+
+    /// Finds the ramp that gives these divisors, with the low frequency factor 1 that every published model uses:
+    /// a GGUF file stores the divisors only.
+    ///
+    /// - Returns: nil where no ramp gives them.
+    public init?(divisors: [Float], base: Double, dimensions: Int) {
+        guard let largest = divisors.max(), largest > 1 else { return nil }
+        let factor = Double(largest)
+        let frequencies = RopeParameters.frequencies(base: base, dimensions: dimensions)
+        guard frequencies.count == divisors.count else { return nil }
+        // On the ramp, smooth is linear in 1/wavelength: smooth = (context/wavelength − low) / (high − low).
+        var ramp: [(inverse: Double, smooth: Double)] = []
+        for (divisor, frequency) in zip(divisors, frequencies)
+        where divisor > 1 && divisor < largest {
+            let smooth = (1 / Double(divisor) - 1 / factor) / (1 - 1 / factor)
+            ramp.append((Double(frequency) / (2 * Double.pi), smooth))
+        }
+        guard let first = ramp.first, let last = ramp.last, first.inverse != last.inverse else {
+            return nil
+        }
+        let slope = (first.smooth - last.smooth) / (first.inverse - last.inverse)
+        let intercept = first.smooth - slope * first.inverse
+        guard intercept < 0, slope > 0 else { return nil }
+        let high = 1 - 1 / intercept
+        let context = slope * (high - 1)
+        guard high.isFinite, context.isFinite, context >= 1, context < 1e9 else { return nil }
+        let found = Llama3(
+            factor: factor, lowFrequencyFactor: 1,
+            highFrequencyFactor: (high * 1000).rounded() / 1000,
+            originalContext: Int(context.rounded()))
+        let again = found.divisors(base: base, dimensions: dimensions)
+        let agrees = zip(again, divisors).allSatisfy { abs($0 - $1) <= 1e-5 * $1 }
+        guard agrees else { return nil }
+        self = found
+    }
+}

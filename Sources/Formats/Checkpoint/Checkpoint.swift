@@ -1,0 +1,224 @@
+import Foundation
+
+/// A language model on disk, whatever its format: tensors with their roles, numbers, tokenizer. Lazy: the files
+/// are mapped, and nothing but metadata is read before it is asked for.
+///
+/// ```swift
+/// let model = try Checkpoint.open("model.gguf")
+/// let query = model.tensor(.block(0, .attentionQuery))
+/// ```
+public final class Checkpoint: Sendable {
+    public enum Format: String, Sendable, Hashable { case gguf, safetensors }
+
+    /// The files behind a checkpoint.
+    public enum Source: Sendable {
+        case gguf(GGUFFile)
+        case huggingFace(HuggingFaceFiles)
+    }
+
+    /// The path as the user gave it.
+    public let path: String
+    public let source: Source
+    /// Every tensor in the order of the file or files.
+    public let tensors: [CheckpointTensor]
+    /// The model family, or nil where rtedit has no description of it.
+    public let architecture: Architecture?
+    /// What the file calls its family, or nil where it does not say.
+    public let architectureName: String?
+    /// What is odd but harmless in the files.
+    public let warnings: [String]
+    private let places: [WeightRole: Int]
+    private let names: [String: Int]
+
+    public var format: Format { if case .gguf = source { .gguf } else { .safetensors } }
+
+    /// Opens a `.gguf` file (the first of a split one), a `.safetensors` file, a `.safetensors.index.json`, or a
+    /// Hugging Face folder.
+    ///
+    /// - Throws: `FileError`, `GGUFError`, `SafetensorsError` or `JSONError` for a file that cannot be read or is
+    ///   malformed, `CheckpointError.notAModel` for anything else.
+    public static func open(_ path: String) throws -> Checkpoint {
+        var isFolder: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        if exists, isFolder.boolValue {
+            return try Checkpoint(path: path, files: HuggingFaceFiles(folder: path))
+        }
+        if path.hasSuffix(".index.json") {
+            return try Checkpoint(path: path, files: HuggingFaceFiles(index: path))
+        }
+        let magic = try MappedFile(path: path).bytes.slice(0..<4)?.withUnsafeBytes { Array($0) }
+        if magic == Array("GGUF".utf8) || path.hasSuffix(".gguf") {
+            return try Checkpoint(path: path, gguf: GGUFFile.open(path))
+        }
+        guard path.hasSuffix(".safetensors") else {
+            throw CheckpointError.notAModel(
+                path: path,
+                reason: "it does not begin with 'GGUF', and its name does not end in .safetensors")
+        }
+        return try Checkpoint(path: path, files: HuggingFaceFiles(weights: path))
+    }
+
+    private convenience init(path: String, gguf: GGUFFile) throws {
+        let name = gguf.metadata["general.architecture"]?.text
+        self.init(
+            path: path, source: .gguf(gguf), architectureName: name,
+            architecture: name.flatMap(Architecture.named), warnings: gguf.warnings,
+            contents: gguf.tensors.map { ($0.description, $0.bytes) })
+    }
+
+    private convenience init(path: String, files: HuggingFaceFiles) throws {
+        let name = files.config?["model_type"]?.string
+        self.init(
+            path: path, source: .huggingFace(files), architectureName: name,
+            architecture: name.flatMap(Architecture.huggingFace(modelType:)), warnings: [],
+            contents: files.shards.flatMap { shard in
+                shard.file.tensors.map { ($0.description, $0.bytes) }
+            })
+    }
+
+    private init(
+        path: String, source: Source, architectureName: String?, architecture: Architecture?,
+        warnings: [String], contents: [(TensorDescription, MappedBytes)]
+    ) {
+        self.path = path
+        self.source = source
+        self.architectureName = architectureName
+        self.architecture = architecture
+        self.warnings = warnings
+        let format: Format = if case .gguf = source { .gguf } else { .safetensors }
+        tensors = contents.map { description, bytes in
+            CheckpointTensor(
+                description: description, bytes: bytes,
+                role: architecture?.role(of: description.name, in: format))
+        }
+        var places: [WeightRole: Int] = [:]
+        var names: [String: Int] = [:]
+        for (index, tensor) in tensors.enumerated() {
+            names[tensor.name] = index
+            if let role = tensor.role { places[role] = index }
+        }
+        self.places = places
+        self.names = names
+    }
+
+    /// The tensor with this role, or nil.
+    public func tensor(_ role: WeightRole) -> CheckpointTensor? { places[role].map { tensors[$0] } }
+
+    /// The tensor with this name, or nil.
+    public func tensor(named name: String) -> CheckpointTensor? { names[name].map { tensors[$0] } }
+
+    /// The architecture, for work that cannot do without.
+    ///
+    /// - Throws: `CheckpointError.unsupportedArchitecture`, or `.missingKey` where the files do not name one.
+    public func requireArchitecture() throws(CheckpointError) -> Architecture {
+        if let architecture { return architecture }
+        if let architectureName {
+            throw .unsupportedArchitecture(file: path, name: architectureName)
+        }
+        switch source {
+        case .gguf: throw .missingKey(file: path, key: "general.architecture")
+        case .huggingFace(let files):
+            guard files.config != nil else {
+                throw .missingFile(
+                    path: files.folder + "/config.json",
+                    need: "it names the architecture of \(path)")
+            }
+            throw .missingKey(file: files.folder + "/config.json", key: "model_type")
+        }
+    }
+
+    /// The numbers that shape the model, checked against every tensor that has a role.
+    ///
+    /// - Throws: `CheckpointError` where a number is missing or wrong, a required tensor is missing, or a tensor's
+    ///   shape contradicts the numbers.
+    public func hyperparameters() throws -> Hyperparameters {
+        let architecture = try requireArchitecture()
+        let numbers: Hyperparameters
+        switch source {
+        case .gguf(let gguf):
+            guard let embedding = tensor(WeightRole(.tokenEmbedding)) else {
+                throw CheckpointError.missingTensor(
+                    file: path,
+                    name: architecture.name(of: WeightRole(.tokenEmbedding), in: format)
+                        ?? "embedding")
+            }
+            numbers = try Hyperparameters(
+                metadata: gguf.metadata, architecture: architecture, file: path,
+                vocabularySize: embedding.shape.first ?? 0,
+                tiesEmbeddings: tensor(WeightRole(.output)) == nil,
+                ropeDivisors: try tensor(WeightRole(.ropeFrequencies))?.values())
+        case .huggingFace(let files):
+            numbers = try Hyperparameters(
+                config: files.config ?? JSONObject(), file: files.folder + "/config.json")
+        }
+        try check(architecture, numbers)
+        return numbers
+    }
+
+    private func check(_ architecture: Architecture, _ numbers: Hyperparameters)
+        throws(CheckpointError)
+    {
+        if let last = tensors.compactMap(\.role?.block).max(), last >= numbers.blockCount {
+            throw .contradiction(
+                file: path,
+                fact:
+                    "it has tensors of block \(last), but its numbers say \(numbers.blockCount) blocks"
+            )
+        }
+        for rule in architecture.weights {
+            let isRequired =
+                rule.presence == .required
+                || rule.presence == .unlessTied && !numbers.tiesEmbeddings
+            for role in rule.roles(blocks: numbers.blockCount)
+            where isRequired && tensor(role) == nil {
+                let name = rule.name(of: role, in: format) ?? role.description
+                throw .missingTensor(file: path, name: name)
+            }
+        }
+        for tensor in tensors {
+            guard let role = tensor.role, let rule = architecture.rule(for: role.slot) else {
+                continue
+            }
+            let expected = rule.shape(of: role.part, in: numbers)
+            guard tensor.shape == expected else {
+                throw .wrongShape(
+                    file: path, tensor: tensor.name, found: tensor.shape, expected: expected)
+            }
+        }
+    }
+
+    /// The tokenizer, read from the GGUF metadata or from the folder's tokenizer files.
+    ///
+    /// - Throws: `TokenizerError` where there is none, it is malformed, or of a kind that is not supported.
+    public func tokenizer() throws -> TokenizerDefinition {
+        switch source {
+        case .gguf(let gguf): try TokenizerDefinition(metadata: gguf.metadata, file: path)
+        case .huggingFace(let files):
+            try TokenizerDefinition.read(
+                folder: files.folder, vocabularySize: files.config?["vocab_size"]?.integer)
+        }
+    }
+}
+
+extension CheckpointTensor {
+    /// All values widened to f32; for small tensors (norms, biases): a matrix is widened row by row where it is used.
+    ///
+    /// - Throws: `QuantizationError` where the type cannot be widened.
+    public func values() throws -> [Float] {
+        let count = description.elementCount ?? 0
+        return try bytes.withUnsafeBytes { source in
+            var problem: QuantizationError?
+            let values = [Float](unsafeUninitializedCapacity: count) { buffer, filled in
+                let target = UnsafeMutableBufferPointer(rebasing: buffer[0..<count])
+                do throws(QuantizationError) {
+                    try Dequantizer.widen(source, type: type, into: target)
+                    filled = count
+                } catch {
+                    problem = error
+                }
+            }
+            if let problem { throw problem }
+            return values
+        }
+    }
+}

@@ -1,0 +1,46 @@
+/// A checkpoint that cannot be opened, understood or expressed.
+public enum CheckpointError: Failure, Equatable {
+    case notAModel(path: String, reason: String)
+    case missingFile(path: String, need: String)
+    case missingKey(file: String, key: String)
+    case wrongValue(file: String, key: String, expected: String)
+    case outOfRange(file: String, key: String, value: String, range: String)
+    case contradiction(file: String, fact: String)
+    case unsupportedArchitecture(file: String, name: String)
+    case unsupportedFeature(file: String, fact: String)
+    case missingTensor(file: String, name: String)
+    case wrongShape(file: String, tensor: String, found: [Int], expected: [Int])
+    case unknownTensor(file: String, name: String, architecture: String)
+    case cannotExpress(fact: String)
+
+    public var kind: FailureKind {
+        switch self {
+        case .unsupportedArchitecture, .unsupportedFeature, .cannotExpress, .unknownTensor:
+            .unsupported
+        default: .input
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .notAModel(let path, let reason): "\(path): is not a model: \(reason)"
+        case .missingFile(let path, let need): "\(path): is missing; \(need)"
+        case .missingKey(let file, let key): "\(file): key '\(key)' is missing"
+        case .wrongValue(let file, let key, let expected):
+            "\(file): key '\(key)' is not \(expected)"
+        case .outOfRange(let file, let key, let value, let range):
+            "\(file): '\(key)' is \(value), but must be \(range)"
+        case .contradiction(let file, let fact): "\(file): \(fact)"
+        case .unsupportedArchitecture(let file, let name):
+            "\(file): architecture '\(name)' is not supported; supported: "
+                + Architecture.all.map(\.name).joined(separator: ", ")
+        case .unsupportedFeature(let file, let fact): "\(file): \(fact)"
+        case .missingTensor(let file, let name): "\(file): tensor '\(name)' is missing"
+        case .wrongShape(let file, let tensor, let found, let expected):
+            "\(file): tensor '\(tensor)' has shape \(found), but the model's numbers make it \(expected)"
+        case .unknownTensor(let file, let name, let architecture):
+            "\(file): tensor '\(name)' is not one of architecture '\(architecture)'"
+        case .cannotExpress(let fact): fact
+        }
+    }
+}

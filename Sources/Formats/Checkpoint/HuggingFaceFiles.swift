@@ -1,0 +1,80 @@
+import Foundation
+
+/// The files of a model in Hugging Face's layout: `config.json` and safetensors weights, in one file or in shards.
+public struct HuggingFaceFiles: Sendable {
+    public struct Shard: Sendable {
+        /// The file's name inside the folder.
+        public let name: String
+        public let file: SafetensorsFile
+    }
+
+    public let folder: String
+    /// The parsed `config.json`, or nil where there is none.
+    public let config: JSONObject?
+    public let shards: [Shard]
+    /// The name of the shard index, or nil for a single file.
+    public let indexName: String?
+
+    /// Opens the weights a folder holds: the shard index if there is one, else `model.safetensors`, else the only
+    /// `.safetensors` file.
+    ///
+    /// - Throws: `CheckpointError.notAModel` where there is no such file, or several and no index.
+    init(folder: String) throws {
+        let path =
+            folder == "/" ? folder : folder.hasSuffix("/") ? String(folder.dropLast()) : folder
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        if files.contains("model.safetensors.index.json") {
+            try self.init(index: path + "/model.safetensors.index.json")
+            return
+        }
+        let weights = files.filter { $0.hasSuffix(".safetensors") }.sorted()
+        if weights.contains("model.safetensors") {
+            try self.init(weights: path + "/model.safetensors")
+        } else if weights.count == 1 {
+            try self.init(weights: path + "/" + weights[0])
+        } else if weights.isEmpty {
+            let gguf = files.filter { $0.hasSuffix(".gguf") }.sorted().first
+            let hint = gguf.map { "; it holds \($0): name that file" } ?? ""
+            throw CheckpointError.notAModel(
+                path: path, reason: "the folder has no .safetensors file\(hint)")
+        } else {
+            throw CheckpointError.notAModel(
+                path: path,
+                reason: "the folder has \(weights.count) .safetensors files and no "
+                    + "model.safetensors.index.json")
+        }
+    }
+
+    /// Opens one `.safetensors` file and the `config.json` beside it.
+    init(weights path: String) throws {
+        let url = URL(fileURLWithPath: path)
+        folder = Self.folder(of: path)
+        shards = [Shard(name: url.lastPathComponent, file: try SafetensorsFile(path: path))]
+        indexName = nil
+        config = try Self.config(in: folder)
+    }
+
+    /// Opens every shard an index names.
+    init(index path: String) throws {
+        folder = Self.folder(of: path)
+        indexName = URL(fileURLWithPath: path).lastPathComponent
+        shards = try SafetensorsIndex(path: path).shards.map {
+            Shard(name: URL(fileURLWithPath: $0.path).lastPathComponent, file: $0)
+        }
+        config = try Self.config(in: folder)
+    }
+
+    private static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    private static func config(in folder: String) throws -> JSONObject? {
+        let path = folder + "/config.json"
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        guard let object = try JSONReader.parse(MappedFile(path: path).bytes).object else {
+            throw CheckpointError.wrongValue(file: path, key: "", expected: "an object")
+        }
+        return object
+    }
+}

@@ -1,0 +1,206 @@
+import Foundation
+
+/// Plans an output in Hugging Face's layout.
+struct HuggingFacePlanner {
+    let source: Checkpoint
+    let changes: EditList
+
+    /// Hugging Face to Hugging Face: tensors stay in their files; a new one joins the file of the weight it belongs
+    /// to. `config.json` gains what the new tensors need; the folder's other files are copied.
+    func plan(keeping files: HuggingFaceFiles) throws -> OutputPlan {
+        var tensors: [OutputPlan.Tensor] = []
+        var shards: [String: Int] = [:]
+        for (number, shard) in files.shards.enumerated() {
+            for tensor in shard.file.tensors { shards[tensor.description.name] = number }
+        }
+        for tensor in source.tensors {
+            let shard = shards[tensor.name] ?? 0
+            if let role = tensor.role, let change = changes.values[role] {
+                tensors.append(Self.tensor(tensor.name, change, shape: tensor.shape, shard: shard))
+                continue
+            }
+            tensors.append(
+                OutputPlan.Tensor(
+                    TensorDescription(
+                        name: tensor.name, type: outputType(of: tensor), shape: tensor.shape),
+                    .tensor(tensor), shard: shard))
+        }
+        var config = files.config
+        var needsConfiguration = false
+        if !changes.roles.isEmpty {
+            let architecture = try source.requireArchitecture()
+            let biases = try biases(architecture, try source.hyperparameters())
+            tensors += biases.added.map { bias in
+                let weight = architecture.name(of: WeightRole(bias.role.slot), in: .safetensors)
+                return Self.tensor(
+                    bias.name, (bias.values, .f32), shape: [bias.values.count],
+                    shard: weight.flatMap { shards[$0] } ?? 0)
+            }
+            for (flag, value) in biases.flags where value { config?[flag] = .bool(true) }
+            needsConfiguration = biases.flags.values.contains(true)
+        }
+        if let type = changes.type, config != nil {
+            let key = config?["dtype"] != nil ? "dtype" : "torch_dtype"
+            config?[key] = .string(Hyperparameters.torchName(type))
+        }
+        let (copies, skipped) = try otherFiles(files)
+        return OutputPlan(
+            source: source, tensors: tensors,
+            container: .huggingFace(
+                OutputPlan.HuggingFaceLayout(
+                    config: config,
+                    shards: files.shards.map { .init(name: $0.name, metadata: $0.file.metadata) },
+                    isIndexed: files.indexName != nil, sourceFolder: files.folder, copies: copies,
+                    files: [], needsConfiguration: needsConfiguration)),
+            notes: skipped.isEmpty
+                ? [] : ["not copied: \(skipped.joined(separator: ", ")) (other weights or folders)"]
+        )
+    }
+
+    /// GGUF to Hugging Face: every tensor is renamed, its rows put back in order; what safetensors cannot hold is
+    /// widened to f32 without loss unless another type is asked for.
+    func planFromGGUF() throws -> OutputPlan {
+        let architecture = try source.requireArchitecture()
+        let numbers = try source.hyperparameters()
+        for tensor in source.tensors where tensor.role == nil {
+            throw CheckpointError.unknownTensor(
+                file: source.path, name: tensor.name, architecture: architecture.name)
+        }
+        var tensors: [OutputPlan.Tensor] = []
+        for tensor in source.tensors {
+            guard let role = tensor.role, let rule = architecture.rule(for: role.slot),
+                let name = rule.name(of: role, in: .safetensors)
+            else { continue }
+            if let change = changes.values[role] {
+                tensors.append(Self.tensor(name, change, shape: tensor.shape, shard: 0))
+                continue
+            }
+            tensors.append(
+                OutputPlan.Tensor(
+                    TensorDescription(
+                        name: name, type: outputType(of: tensor), shape: tensor.shape),
+                    rule: rule, source: tensor, numbers: numbers, to: .safetensors))
+        }
+        let biases = try biases(architecture, numbers)
+        tensors += biases.added.map {
+            Self.tensor($0.name, ($0.values, .f32), shape: [$0.values.count], shard: 0)
+        }
+        let tokenizer = try source.tokenizer()
+        let main = tensors.first { $0.description.shape.count >= 2 }?.description.type ?? .f32
+        let config = try numbers.config(
+            architecture: architecture, biasFlags: biases.flags, type: main, tokenizer: tokenizer)
+        let widened = source.tensors.contains { $0.type.isQuantized } && changes.type == nil
+        return OutputPlan(
+            source: source, tensors: tensors,
+            container: .huggingFace(
+                OutputPlan.HuggingFaceLayout(
+                    config: config,
+                    shards: [
+                        .init(
+                            name: "model.safetensors",
+                            metadata: [SafetensorsMetadata("format", "pt")])
+                    ],
+                    isIndexed: false, sourceFolder: "", copies: [],
+                    files: try tokenizer.huggingFaceFiles(file: source.path)
+                        .map { ($0.name, $0.content) } + [generation(tokenizer)],
+                    needsConfiguration: biases.flags.values.contains(true))),
+            notes: widened
+                ? [
+                    "quantised tensors are widened to f32 without loss; --type bf16 or f16 takes half the space"
+                ]
+                : [])
+    }
+
+    /// The file that tells transformers where generation begins and ends.
+    private func generation(_ tokenizer: TokenizerDefinition) -> (name: String, content: JSONValue)
+    {
+        let identifiers = [
+            ("bos_token_id", tokenizer.beginningOfText), ("eos_token_id", tokenizer.endOfText),
+            ("pad_token_id", tokenizer.padding),
+        ]
+        let members = identifiers.compactMap { key, value in
+            value.map { JSONObject.Member(key, .integer($0)) }
+        }
+        return ("generation_config.json", .object(JSONObject(members)))
+    }
+
+    /// The biases an output needs beyond those the source has, and the flags of `config.json` that announce them.
+    ///
+    /// A flag makes transformers create the biases of several projections in every block; those that no edit sets
+    /// are zeros.
+    private func biases(
+        _ architecture: Architecture, _ numbers: Hyperparameters
+    ) throws -> (added: [(role: WeightRole, name: String, values: [Float])], flags: [String: Bool])
+    {
+        var flags: [String: Bool] = [:]
+        for rule in architecture.weights {
+            guard let flag = rule.bias?.huggingFaceFlag else { continue }
+            let isUsed = rule.roles(blocks: numbers.blockCount, part: .bias).contains {
+                changes.values[$0] != nil || source.tensor($0) != nil
+            }
+            flags[flag] = (flags[flag] ?? false) || isUsed
+        }
+        var added: [(role: WeightRole, name: String, values: [Float])] = []
+        for rule in architecture.weights {
+            guard let flag = rule.bias?.huggingFaceFlag, flags[flag] == true else { continue }
+            for role in rule.roles(blocks: numbers.blockCount, part: .bias)
+            where source.tensor(role) == nil {
+                guard let name = rule.name(of: role, in: .safetensors) else { continue }
+                let width = rule.shape(of: .bias, in: numbers).first ?? 0
+                added.append(
+                    (
+                        role, name,
+                        changes.values[role]?.values ?? [Float](repeating: 0, count: width)
+                    ))
+            }
+        }
+        let reachable = Set(added.map(\.role))
+        for role in changes.roles where source.tensor(role) == nil && !reachable.contains(role) {
+            throw CheckpointError.cannotExpress(
+                fact:
+                    "a Hugging Face '\(architecture.huggingFaceModelType)' checkpoint has no \(role)"
+            )
+        }
+        return (added, flags)
+    }
+
+    private func outputType(of tensor: CheckpointTensor) -> ElementType {
+        guard tensor.type.isPlainFloat || tensor.type.isQuantized else { return tensor.type }
+        return changes.type ?? (tensor.type.safetensorsName == nil ? .f32 : tensor.type)
+    }
+
+    private static func tensor(
+        _ name: String, _ change: (values: [Float], type: ElementType), shape: [Int], shard: Int
+    ) -> OutputPlan.Tensor {
+        OutputPlan.Tensor(
+            TensorDescription(name: name, type: change.type, shape: shape), .values(change.values),
+            shard: shard)
+    }
+
+    /// The folder's files beside this checkpoint's weights and `config.json`: those to copy, and those left out
+    /// because they hold other weights, which the edit would not reach, or are folders.
+    private func otherFiles(_ files: HuggingFaceFiles) throws -> (
+        copies: [String], skipped: [String]
+    ) {
+        guard files.config != nil else { return ([], []) }
+        let own = Set(files.shards.map(\.name) + [files.indexName ?? "", "config.json"])
+        let weights = [
+            ".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json", ".pth", ".pt",
+            ".gguf", ".h5", ".msgpack", ".onnx",
+        ]
+        var copies: [String] = []
+        var skipped: [String] = []
+        for name in try FileManager.default.contentsOfDirectory(atPath: files.folder).sorted()
+        where !own.contains(name) && !name.hasPrefix(".") {
+            var isFolder: ObjCBool = false
+            _ = FileManager.default.fileExists(
+                atPath: files.folder + "/" + name, isDirectory: &isFolder)
+            if isFolder.boolValue || weights.contains(where: name.hasSuffix) {
+                skipped.append(name)
+            } else {
+                copies.append(name)
+            }
+        }
+        return (copies, skipped)
+    }
+}

@@ -1,0 +1,134 @@
+/// Everything an output will hold, decided before the first byte is written: the source with the edits applied, in
+/// the names, order and layout of the output's format.
+public struct OutputPlan: Sendable {
+    public struct Tensor: Sendable {
+        public let description: TensorDescription
+        public let content: TensorContent
+        /// The length of the rows that `content` is taken in.
+        let columns: Int
+        /// The file of the source's layout that the tensor goes to.
+        let shard: Int
+
+        init(
+            _ description: TensorDescription, _ content: TensorContent, columns: Int? = nil,
+            shard: Int = 0
+        ) {
+            self.description = description
+            self.content = content
+            self.columns = columns ?? description.columns
+            self.shard = shard
+        }
+
+        /// Whether the bytes are the source's own.
+        public var isCopy: Bool { content.isCopy(as: description.type) }
+
+        /// The bytes of one row of the output; rows of types below a byte are taken together.
+        var rowBytes: Int {
+            description.type.byteCount(elements: columns) ?? description.byteCount ?? 0
+        }
+
+        /// The source's bytes of some rows where they are the output's.
+        func mappedBytes(rows: Range<Int>) -> MappedBytes? {
+            guard isCopy, case .tensor(let tensor, _) = content.origin else { return nil }
+            return tensor.bytes.slice((rows.lowerBound * rowBytes)..<(rows.upperBound * rowBytes))
+        }
+
+        func write(
+            rows: Range<Int>, to destination: UnsafeMutableRawBufferPointer
+        ) throws(QuantizationError) -> Int {
+            try content.write(rows: rows, columns: columns, as: description.type, to: destination)
+        }
+
+        /// Gives the source's pages of some rows back to the system.
+        func releaseSource(rows: Range<Int>) {
+            guard case .tensor(let tensor, _) = content.origin,
+                let bytes = tensor.type.byteCount(elements: columns),
+                let range = tensor.bytes.slice(
+                    (rows.lowerBound * bytes)..<(rows.upperBound * bytes))?.range
+            else { return }
+            tensor.bytes.file.release(range)
+        }
+    }
+
+    /// What stands beside the tensors.
+    public enum Container: Sendable {
+        case gguf(metadata: GGUFMetadata)
+        case huggingFace(HuggingFaceLayout)
+    }
+
+    /// The files of a Hugging Face output.
+    public struct HuggingFaceLayout: Sendable {
+        public struct Shard: Sendable {
+            public let name: String
+            public let metadata: [SafetensorsMetadata]
+        }
+
+        /// The `config.json`, or nil to write none.
+        public var config: JSONObject?
+        /// The weight files; one alone needs no index.
+        public var shards: [Shard]
+        public var isIndexed: Bool
+        /// Files of the source folder that are copied as they are.
+        public var sourceFolder: String
+        public var copies: [String]
+        /// Further files: the tokenizer where the source is no folder that has it.
+        public var files: [(name: String, content: JSONValue)]
+        /// Whether the weights cannot be read without the `config.json`.
+        public var needsConfiguration: Bool
+    }
+
+    public let source: Checkpoint
+    public let tensors: [Tensor]
+    public let container: Container
+    /// What the user should know about the output.
+    public let notes: [String]
+
+    /// Plans an output in the given format.
+    ///
+    /// - Throws: `CheckpointError` where the output cannot hold what is asked for.
+    public init(source: Checkpoint, edits: [CheckpointEdit], format: Checkpoint.Format) throws {
+        let changes = EditList(edits)
+        if let type = changes.type, !type.isPlainFloat || type == .f64 {
+            throw CheckpointError.cannotExpress(
+                fact: "writing \(type.name) is not supported; supported types: keep, f32, f16, bf16"
+            )
+        }
+        switch (source.source, format) {
+        case (.gguf(let gguf), .gguf):
+            self = try GGUFPlanner(source: source, changes: changes).plan(keeping: gguf)
+        case (.huggingFace, .gguf):
+            self = try GGUFPlanner(source: source, changes: changes).planFromHuggingFace()
+        case (.huggingFace(let files), .safetensors):
+            self = try HuggingFacePlanner(source: source, changes: changes).plan(keeping: files)
+        case (.gguf, .safetensors):
+            self = try HuggingFacePlanner(source: source, changes: changes).planFromGGUF()
+        }
+    }
+
+    init(source: Checkpoint, tensors: [Tensor], container: Container, notes: [String]) {
+        self.source = source
+        self.tensors = tensors
+        self.container = container
+        self.notes = notes
+    }
+}
+
+/// The edits, sorted by what they touch.
+struct EditList {
+    private(set) var values: [WeightRole: (values: [Float], type: ElementType)] = [:]
+    /// In the order of the edits.
+    private(set) var roles: [WeightRole] = []
+    private(set) var metadata: [(key: String, value: GGUFValue?)] = []
+    private(set) var type: ElementType?
+
+    init(_ edits: [CheckpointEdit]) {
+        for edit in edits {
+            switch edit {
+            case .set(let role, let newValues, let type):
+                if values.updateValue((newValues, type), forKey: role) == nil { roles.append(role) }
+            case .retype(let newType): type = newType
+            case .setMetadata(let key, let value): metadata.append((key, value))
+            }
+        }
+    }
+}

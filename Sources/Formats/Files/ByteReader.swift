@@ -1,0 +1,47 @@
+#if _endian(big)
+    #error("the file formats are little-endian, and are read without swapping")
+#endif
+
+/// Reads values one after another from mapped bytes; each read is checked against the bytes that remain.
+struct ByteReader {
+    let bytes: MappedBytes
+    /// The offset of the next byte.
+    private(set) var offset = 0
+
+    init(_ bytes: MappedBytes) {
+        self.bytes = bytes
+    }
+
+    var remaining: Int { bytes.count - offset }
+
+    /// The next value, little-endian, or nil where too few bytes remain.
+    mutating func read<Value: BitwiseCopyable>(_ type: Value.Type) -> Value? {
+        guard MemoryLayout<Value>.size <= remaining else { return nil }
+        let start = offset
+        offset += MemoryLayout<Value>.size
+        return bytes.withUnsafeBytes {
+            $0.bytes.unsafeLoadUnaligned(fromByteOffset: start, as: type)
+        }
+    }
+
+    /// The next `count` values, little-endian, or nil where too few bytes remain.
+    mutating func read<Value: BitwiseCopyable>(_ type: Value.Type, count: Int) -> [Value]? {
+        let size = MemoryLayout<Value>.size
+        guard count >= 0, count <= remaining / size else { return nil }
+        let start = offset
+        offset += count * size
+        return bytes.withUnsafeBytes { buffer in
+            let span = buffer.bytes
+            return (0..<count).map { index in
+                span.unsafeLoadUnaligned(fromByteOffset: start + index * size, as: type)
+            }
+        }
+    }
+
+    /// The next `count` bytes, or nil where fewer remain.
+    mutating func take(_ count: Int) -> MappedBytes? {
+        guard count >= 0, count <= remaining else { return nil }
+        defer { offset += count }
+        return bytes.slice(offset..<offset + count)
+    }
+}

@@ -1,0 +1,50 @@
+/// A text is not the JSON that rtedit accepts: which rule it breaks, and at which byte.
+public struct JSONError: Failure, Equatable {
+    /// The name of the file or of the part of it that was read.
+    public let source: String
+    /// The byte the problem is at, counted from the start of the text.
+    public let offset: Int
+    public let problem: Problem
+
+    public enum Problem: Error, Equatable {
+        case unexpectedEnd(expected: String)
+        case unexpectedByte(UInt8, expected: String)
+        case textAfterEnd
+        case duplicateKey(String)
+        case invalidUTF8
+        case controlCharacter(UInt8)
+        case invalidEscape
+        case loneSurrogate(UInt16)
+        case leadingZero
+        case numberTooLarge
+        case tooDeep(limit: Int)
+    }
+
+    public var kind: FailureKind { .input }
+
+    public var description: String { "\(source): byte \(offset): \(problem)" }
+}
+
+extension JSONError.Problem: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .unexpectedEnd(let expected): "the text ends, expected \(expected)"
+        case .unexpectedByte(let byte, let expected): "\(Self.name(byte)), expected \(expected)"
+        case .textAfterEnd: "text after the end of the value"
+        case .duplicateKey(let key): "key \(key.quoted) occurs twice in one object"
+        case .invalidUTF8: "not UTF-8"
+        case .controlCharacter(let byte): "\(Self.name(byte)) must be escaped inside a string"
+        case .invalidEscape: "no such escape sequence"
+        case .loneSurrogate(let unit): "surrogate \\u\(String(unit, radix: 16)) without its partner"
+        case .leadingZero: "a number starts with a superfluous zero"
+        case .numberTooLarge: "a number is too large for 64-bit floating point"
+        case .tooDeep(let limit): "arrays and objects nest more than \(limit) deep"
+        }
+    }
+
+    private static func name(_ byte: UInt8) -> String {
+        (0x21...0x7e).contains(byte)
+            ? "'\(Unicode.Scalar(byte))'"
+            : "byte 0x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }
+}

@@ -1,0 +1,95 @@
+import Formats
+
+/// Cuts text into the pieces inside which merges may run: hand-written scanners for the four families.
+///
+/// Each is a single pass over the scalars, equal to leftmost matching of the family's regular expression
+/// (given at each method); alternatives are tried in the expression's order. Letters and numbers are the
+/// Unicode general categories L and N, white space is the property White_Space.
+struct PreTokenizer {
+    let family: TokenizerDefinition.PreTokenizer
+
+    /// Where the piece that starts at `start` ends: after `start`, at most at `end`.
+    ///
+    /// - Parameters:
+    ///   - text: UTF-8
+    ///   - start: the first byte of a scalar, before `end`
+    ///   - end: where the stretch of text ends; nothing beyond it is looked at
+    func pieceEnd(in text: [UInt8], from start: Int, to end: Int) -> Int {
+        let scanner = ScalarScanner(text: text, end: end)
+        return switch family {
+        case .gpt2: gpt2(scanner, start)
+        case .smolLM: smolLM(scanner, start)
+        case .llama3: llama3(scanner, start, digits: 3)
+        case .qwen2: llama3(scanner, start, digits: 1)
+        }
+    }
+
+    /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+    private func gpt2(_ scanner: ScalarScanner, _ start: Int) -> Int {
+        if let end = scanner.contraction(start, ignoringCase: false) { return end }
+        let first = scanner.scalar(at: start)
+        // The optional space before a run of one class.
+        let (run, runStart) =
+            first.isSpace && first.end < scanner.end
+            ? (scanner.scalar(at: first.end), first.end) : (first, start)
+        if !run.kind.isWhitespace {
+            return scanner.run(from: runStart) { $0 == run.kind }
+        }
+        return whitespace(scanner, start)
+    }
+
+    /// Every number by itself, and GPT-2's expression on the stretches between.
+    private func smolLM(_ scanner: ScalarScanner, _ start: Int) -> Int {
+        let first = scanner.scalar(at: start)
+        if first.kind == .number { return first.end }
+        // Only a space or a run of white space looks further than its own class; a number ends the stretch.
+        guard first.kind.isWhitespace else { return gpt2(scanner, start) }
+        let stretchEnd = scanner.run(from: start) { $0.isWhitespace }
+        guard stretchEnd < scanner.end, scanner.scalar(at: stretchEnd).kind == .number else {
+            return gpt2(scanner, start)
+        }
+        return stretchEnd
+    }
+
+    /// ```
+    /// (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*
+    /// |\s*[\r\n]+|\s+(?!\S)|\s+
+    /// ```
+    /// with `\p{N}{1,3}` for three digits and `\p{N}` for one.
+    private func llama3(_ scanner: ScalarScanner, _ start: Int, digits: Int) -> Int {
+        if let end = scanner.contraction(start, ignoringCase: true) { return end }
+        let first = scanner.scalar(at: start)
+        let next = first.end < scanner.end ? scanner.scalar(at: first.end) : nil
+        switch first.kind {
+        case .letter:
+            return scanner.run(from: start) { $0 == .letter }
+        case .number:
+            return scanner.run(from: start, limit: digits) { $0 == .number }
+        case .whitespace, .other:
+            if next?.kind == .letter { return scanner.run(from: first.end) { $0 == .letter } }
+        case .newline:
+            break
+        }
+        let symbols = first.isSpace && next?.kind == .other ? first.end : start
+        if scanner.scalar(at: symbols).kind == .other {
+            return scanner.run(from: scanner.run(from: symbols) { $0 == .other }) { $0 == .newline }
+        }
+        if let end = scanner.lastNewlineEnd(inWhitespaceFrom: start) { return end }
+        return whitespace(scanner, start)
+    }
+
+    /// `\s+(?!\S)|\s+`: white space before a visible scalar leaves its last one to that scalar's piece.
+    private func whitespace(_ scanner: ScalarScanner, _ start: Int) -> Int {
+        var last = start
+        var position = start
+        while position < scanner.end {
+            let scalar = scanner.scalar(at: position)
+            guard scalar.kind.isWhitespace else {
+                return last > start ? last : position
+            }
+            last = position
+            position = scalar.end
+        }
+        return position
+    }
+}

@@ -1,0 +1,124 @@
+public import Formats
+public import Transformer
+
+/// The exact route by bias: a vector added to the stream after a sub-layer is the bias of that sub-layer's last
+/// projection, in every block whose sub-layer output is added to the stream as it is.
+public enum BiasRoute {
+    /// Why a vector cannot be baked as a bias.
+    public enum Refusal: Failure, Hashable {
+        case noSlot(site: Site)
+        case notAnAddition(operation: Intervention.Operation)
+        case postNorm(architecture: String)
+        case llamaCppRefuses(architecture: String, tensor: String)
+        case llamaCppIgnores(architecture: String, tensor: String)
+        case transformersDrops(modelType: String, projection: String)
+
+        public var kind: FailureKind { .unsupported }
+
+        public var description: String {
+            switch self {
+            case .noSlot(let site):
+                "no bias acts at site '\(site.rawValue)'; bake resid_post or resid_mid"
+            case .notAnAddition(let operation):
+                "a bias adds a vector; it cannot \(operation.rawValue), so this intervention has no exact bias"
+            case .postNorm(let architecture):
+                "in architecture '\(architecture)' the output passes a norm before the residual stream, so a bias "
+                    + "there does not equal steering"
+            case .llamaCppRefuses(let architecture, let tensor):
+                "llama.cpp refuses a file of architecture '\(architecture)' that has \(tensor) "
+                    + "(wrong number of tensors), so the vector cannot be baked as a bias"
+            case .llamaCppIgnores(let architecture, let tensor):
+                "llama.cpp loads \(tensor) of architecture '\(architecture)' but never uses it, so the edit would "
+                    + "disappear in silence"
+            case .transformersDrops(let modelType, let projection):
+                "transformers' '\(modelType)' has no bias on its \(projection) projection and would drop it in "
+                    + "silence"
+            }
+        }
+    }
+
+    /// The projection whose bias acts at a site, or nil where none does.
+    public static func slot(for site: Site) -> BlockSlot? {
+        switch site {
+        case .residPost: .feedForwardDown
+        case .residMid: .attentionOutput
+        case .embed: nil
+        }
+    }
+
+    /// Why a vector at this site cannot be baked as a bias into a file of this format; nil where it can.
+    ///
+    /// It asks for no more of the checkpoint than its architecture's name.
+    public static func refusal(
+        site: Site, in checkpoint: Checkpoint, format: Checkpoint.Format
+    ) -> Refusal? {
+        guard let slot = slot(for: site) else { return .noSlot(site: site) }
+        let name = checkpoint.architectureName ?? ""
+        switch format {
+        case .gguf:
+            let architecture = checkpoint.architecture?.name ?? name
+            let tensor =
+                "blk.N." + (slot == .feedForwardDown ? "ffn_down" : "attn_output") + ".bias"
+            let isMixture = checkpoint.tensors.contains { $0.name.contains("_exps") }
+            switch RuntimeBiasSlots.llamaCpp(
+                architecture: architecture, slot: slot, isMixture: isMixture)
+            {
+            case .used: break
+            case .ignored: return .llamaCppIgnores(architecture: architecture, tensor: tensor)
+            case .refused: return .llamaCppRefuses(architecture: architecture, tensor: tensor)
+            }
+        case .safetensors:
+            let modelType = checkpoint.architecture?.huggingFaceModelType ?? name
+            guard RuntimeBiasSlots.transformers(modelType: modelType, slot: slot) else {
+                return .transformersDrops(
+                    modelType: modelType,
+                    projection: slot == .feedForwardDown
+                        ? "feed-forward output" : "attention output")
+            }
+        }
+        if let architecture = checkpoint.architecture, architecture.residualPath != .direct {
+            return .postNorm(architecture: architecture.name)
+        }
+        return nil
+    }
+
+    /// The edits that make interventions permanent: one f32 bias for each site and block, the sum of all vectors that
+    /// act there and of the bias the model has there already.
+    ///
+    /// - Throws: `Refusal` where a runtime would not honour a bias, `CheckpointError` where rtedit does not know the
+    ///   architecture, `VectorError` where a vector does not fit the model.
+    public static func edits(
+        baking interventions: [Intervention], into checkpoint: Checkpoint, format: Checkpoint.Format
+    ) throws -> [CheckpointEdit] {
+        for intervention in interventions {
+            guard intervention.operation == .add else {
+                throw Refusal.notAnAddition(operation: intervention.operation)
+            }
+            if let refusal = refusal(site: intervention.site, in: checkpoint, format: format) {
+                throw refusal
+            }
+        }
+        let numbers = try checkpoint.hyperparameters()
+        var biases: [WeightRole: [Float]] = [:]
+        for intervention in interventions {
+            guard let slot = slot(for: intervention.site) else { continue }
+            guard intervention.vector.count == numbers.hiddenSize else {
+                throw VectorError.wrongWidth(
+                    file: checkpoint.path, width: intervention.vector.count,
+                    model: numbers.hiddenSize)
+            }
+            guard (0..<numbers.blockCount).contains(intervention.block) else {
+                throw VectorError.noSuchBlock(
+                    file: checkpoint.path, block: intervention.block, blockCount: numbers.blockCount
+                )
+            }
+            let role = WeightRole.block(intervention.block, slot, .bias)
+            let present =
+                try biases[role] ?? checkpoint.tensor(role)?.values()
+                ?? [Float](repeating: 0, count: numbers.hiddenSize)
+            biases[role] = zip(present, intervention.vector).map { $0 + intervention.strength * $1 }
+        }
+        return biases.sorted { ($0.key.block ?? 0, "\($0.key)") < ($1.key.block ?? 0, "\($1.key)") }
+            .map { .set($0.key, values: $0.value, type: .f32) }
+    }
+}

@@ -1,0 +1,70 @@
+/// Vectors of one width, one row each: activations, or differences of activations.
+struct SampleMatrix: Sendable {
+    let width: Int
+    private(set) var values: [Float]
+
+    init(width: Int, rows: Int) {
+        self.width = width
+        values = [Float](repeating: 0, count: rows * width)
+    }
+
+    var rows: Int { width == 0 ? 0 : values.count / width }
+
+    subscript(row: Int) -> ArraySlice<Float> {
+        get { values[(row * width)..<((row + 1) * width)] }
+        set { values.replaceSubrange((row * width)..<((row + 1) * width), with: newValue) }
+    }
+
+    /// Adds `other` times `factor` to a row.
+    mutating func add(_ other: UnsafeBufferPointer<Float>, times factor: Float, to row: Int) {
+        let start = row * width
+        values.withUnsafeMutableBufferPointer { values in
+            for index in 0..<min(width, other.count) {
+                values[start + index] += factor * other[index]
+            }
+        }
+    }
+
+    /// The projections of all rows on a direction.
+    func projections(on direction: [Float]) -> [Double] {
+        (0..<rows).map { Self.dot(self[$0], direction[...]) }
+    }
+
+    /// The mean of some rows.
+    func mean(of chosen: [Int]) -> [Float] {
+        var sums = [Double](repeating: 0, count: width)
+        for row in chosen {
+            for (index, value) in self[row].enumerated() { sums[index] += Double(value) }
+        }
+        let count = Double(max(chosen.count, 1))
+        return sums.map { Float($0 / count) }
+    }
+
+    /// The inner product, summed in f64 in a fixed order.
+    static func dot(_ left: ArraySlice<Float>, _ right: ArraySlice<Float>) -> Double {
+        left.withUnsafeBufferPointer { left in
+            right.withUnsafeBufferPointer { right in
+                let count = min(left.count, right.count)
+                var lanes = SIMD8<Double>()
+                var index = 0
+                while index + 8 <= count {
+                    let a = UnsafeRawPointer(left.baseAddress.unsafelyUnwrapped + index)
+                        .loadUnaligned(as: SIMD8<Float>.self)
+                    let b = UnsafeRawPointer(right.baseAddress.unsafelyUnwrapped + index)
+                        .loadUnaligned(as: SIMD8<Float>.self)
+                    lanes += SIMD8<Double>(a) * SIMD8<Double>(b)
+                    index += 8
+                }
+                var sum = lanes.sum()
+                while index < count {
+                    sum += Double(left[index]) * Double(right[index])
+                    index += 1
+                }
+                return sum
+            }
+        }
+    }
+
+    /// The Euclidean norm.
+    static func norm(_ vector: ArraySlice<Float>) -> Double { dot(vector, vector).squareRoot() }
+}

@@ -1,0 +1,45 @@
+/// How well a block's direction tells pairs apart that it was not made from.
+public struct Separation: Sendable, Hashable {
+    /// Share of held-out pairs whose positive side lies further along the direction than the negative.
+    public let pairAccuracy: Double
+    /// Area under the ROC curve over all held-out activations, positive against negative.
+    public let areaUnderCurve: Double
+    /// Difference of the mean projections over the pooled standard deviation (Cohen's d).
+    public let effectSize: Double
+
+    /// - Parameters:
+    ///   - positive: projections of the positive sides, by pair.
+    ///   - negative: those of the negative sides.
+    init(positive: [Double], negative: [Double]) {
+        let wins = zip(positive, negative).reduce(0.0) {
+            $0 + ($1.0 > $1.1 ? 1 : $1.0 == $1.1 ? 0.5 : 0)
+        }
+        pairAccuracy = wins / Double(max(positive.count, 1))
+        let ranked = (positive.map { ($0, true) } + negative.map { ($0, false) }).sorted {
+            $0.0 < $1.0
+        }
+        var area = 0.0
+        var below = 0.0
+        var index = 0
+        while index < ranked.count {
+            // Equal projections count half.
+            var end = index
+            while end < ranked.count, ranked[end].0 == ranked[index].0 { end += 1 }
+            let tie = ranked[index..<end]
+            let positives = Double(tie.count { $0.1 })
+            let negatives = Double(tie.count) - positives
+            area += positives * (below + negatives / 2)
+            below += negatives
+            index = end
+        }
+        areaUnderCurve = area / max(Double(positive.count * negative.count), 1)
+        func moments(_ values: [Double]) -> (mean: Double, variance: Double) {
+            let mean = values.reduce(0, +) / Double(max(values.count, 1))
+            let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+            return (mean, squares / Double(max(values.count - 1, 1)))
+        }
+        let (up, down) = (moments(positive), moments(negative))
+        let deviation = ((up.variance + down.variance) / 2).squareRoot()
+        effectSize = deviation > 0 ? (up.mean - down.mean) / deviation : 0
+    }
+}

@@ -1,0 +1,89 @@
+public import Formats
+
+/// A text for a model: raw, or turns of a conversation that the model's chat template renders.
+public enum Prompt: Sendable, Hashable {
+    case text(String)
+    /// The last turn is the assistant's: empty, to be written by the model, or begun.
+    case chat(system: String?, user: String?, assistant: String?)
+
+    /// Reads a JSON string, or an object `{"system":…,"user":…,"assistant":…}`.
+    ///
+    /// - Throws: `PromptError` where the value is neither, or has other members.
+    public init(_ value: JSONValue, place: String) throws(PromptError) {
+        if let text = value.string {
+            guard !text.isEmpty else { throw .empty(place: place) }
+            self = .text(text)
+            return
+        }
+        guard let object = value.object else { throw .notAPrompt(place: place) }
+        var turns: [String: String] = [:]
+        for member in object.members {
+            guard ["system", "user", "assistant"].contains(member.key),
+                let text = member.value.string
+            else { throw .badMember(place: place, key: member.key) }
+            turns[member.key] = text
+        }
+        guard !turns.isEmpty else { throw .empty(place: place) }
+        self = .chat(system: turns["system"], user: turns["user"], assistant: turns["assistant"])
+    }
+}
+
+/// A prompt that cannot be read or rendered.
+public enum PromptError: Failure, Equatable {
+    case notAPrompt(place: String)
+    case badMember(place: String, key: String)
+    case missingMember(place: String, key: String)
+    case empty(place: String)
+    case noLines(file: String)
+    case noTokens(place: String)
+    case tokenIndex(place: String, index: Int, count: Int)
+    case noChatTemplate(file: String)
+
+    public var kind: FailureKind {
+        switch self {
+        case .noChatTemplate: .unsupported
+        case .tokenIndex: .usage
+        default: .input
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .notAPrompt(let place):
+            "\(place): a prompt is a string or an object with system, user and assistant"
+        case .badMember(let place, let key):
+            "\(place): member '\(key)' is not a known string member"
+        case .missingMember(let place, let key): "\(place): member '\(key)' is missing"
+        case .empty(let place): "\(place): the prompt is empty"
+        case .noLines(let file): "\(file): has no lines"
+        case .noTokens(let place): "\(place): the prompt gives no tokens"
+        case .tokenIndex(let place, let index, let count):
+            "\(place): token \(index) does not exist; the prompt has \(count) tokens"
+        case .noChatTemplate(let file):
+            "\(file): has no chat template; give prompts as plain strings and leave out --chat"
+        }
+    }
+}
+
+/// Files of one JSON object a line.
+public enum JSONLines {
+    /// Reads the objects of a file with their places ("file:line"); empty lines are passed over.
+    ///
+    /// - Throws: `FileError`, `JSONError` with the line as its source, `PromptError.noLines` for an empty file.
+    public static func read(_ path: String) throws -> [(place: String, object: JSONObject)] {
+        let text = try MappedFile(path: path).bytes.withUnsafeBytes { Array($0) }
+        var objects: [(place: String, object: JSONObject)] = []
+        for (number, line) in text.split(separator: 0x0a, omittingEmptySubsequences: false)
+            .enumerated()
+        {
+            guard line.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0d }) else { continue }
+            let place = "\(path):\(number + 1)"
+            guard let object = try JSONReader.parse(Array(line), source: place).object else {
+                throw PromptError.notAPrompt(place: place)
+            }
+            objects.append((place, object))
+        }
+        guard !objects.isEmpty else { throw PromptError.noLines(file: path) }
+        return objects
+    }
+}

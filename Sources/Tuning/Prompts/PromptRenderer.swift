@@ -1,0 +1,49 @@
+public import Formats
+public import Transformer
+
+/// Turns prompts into the tokens of one model.
+public struct PromptRenderer: Sendable {
+    public let tokenizer: Tokenizer
+    private let template: Result<ChatTemplate, ChatTemplateError>?
+    private let file: String
+
+    /// - Parameter file: the model's path, for messages.
+    public init(tokenizer: Tokenizer, file: String) {
+        self.tokenizer = tokenizer
+        self.file = file
+        // A template that is not understood matters only to prompts that need one.
+        template = tokenizer.definition.chatTemplate.map { source in
+            Result { () throws(ChatTemplateError) in try ChatTemplate(source: source) }
+        }
+    }
+
+    /// The tokens of a prompt.
+    ///
+    /// Turns are rendered with the chat template up to the assistant's, which is begun with the prompt's own text.
+    ///
+    /// - Parameter asChat: whether a plain string is a user's turn rather than raw text.
+    /// - Throws: `ChatTemplateError` where turns cannot be rendered, `PromptError.noTokens` for an empty result.
+    public func tokens(_ prompt: Prompt, asChat: Bool = false, place: String) throws -> [Int] {
+        let tokens = tokenizer.encode(try text(prompt, asChat: asChat))
+        guard !tokens.isEmpty else { throw PromptError.noTokens(place: place) }
+        return tokens
+    }
+
+    /// The text of a prompt as the model sees it.
+    public func text(_ prompt: Prompt, asChat: Bool = false) throws -> String {
+        switch prompt {
+        case .text(let text):
+            return asChat ? try render(system: nil, user: text, assistant: nil) : text
+        case .chat(let system, let user, let assistant):
+            return try render(system: system, user: user, assistant: assistant)
+        }
+    }
+
+    private func render(system: String?, user: String?, assistant: String?) throws -> String {
+        guard let template else { throw PromptError.noChatTemplate(file: file) }
+        var messages: [ChatMessage] = []
+        if let system { messages.append(ChatMessage(.system, system)) }
+        if let user { messages.append(ChatMessage(.user, user)) }
+        return try template.get().render(messages, addGenerationPrompt: true) + (assistant ?? "")
+    }
+}

@@ -1,0 +1,104 @@
+import Glibc
+import Transformer
+
+/// How far one trace is from another on the same tokens.
+struct StreamComparison {
+    /// One residual stream against the other.
+    struct Block {
+        /// The largest ‖Δ‖ / ‖reference‖ over the tokens.
+        var largestRelative = 0.0
+        /// Σ ‖Δ‖² over the tokens.
+        var squaredDifference = 0.0
+    }
+
+    /// By block: the stream after it.
+    private(set) var blocks: [Block]
+    private(set) var logits = LogitComparison()
+
+    init(blockCount: Int) {
+        blocks = [Block](repeating: Block(), count: blockCount)
+    }
+
+    /// Adds what two traces of the same tokens differ by.
+    mutating func add(reference: Trace, other: Trace) {
+        for index in blocks.indices {
+            guard let left = reference["resid_post.\(index)"],
+                let right = other["resid_post.\(index)"]
+            else { continue }
+            for row in 0..<left.rows {
+                let range = (row * left.columns)..<((row + 1) * left.columns)
+                var difference = 0.0
+                var size = 0.0
+                for place in range {
+                    let delta = Double(left.values[place]) - Double(right.values[place])
+                    difference += delta * delta
+                    size += Double(left.values[place]) * Double(left.values[place])
+                }
+                blocks[index].squaredDifference += difference
+                let relative = (difference / max(size, .leastNormalMagnitude)).squareRoot()
+                blocks[index].largestRelative = max(
+                    blocks[index].largestRelative, relative.isNaN ? .infinity : relative)
+            }
+        }
+        guard let left = reference["logits"], let right = other["logits"] else { return }
+        for row in 0..<left.rows {
+            let range = (row * left.columns)..<((row + 1) * left.columns)
+            logits.add(reference: left.values[range], other: right.values[range])
+        }
+    }
+}
+
+/// How far one model's logits are from another's, over positions.
+public struct LogitComparison: Sendable {
+    /// The largest |Δ| of any logit.
+    public private(set) var largestDifference = 0.0
+    /// The largest |logit| of the reference.
+    public private(set) var largestLogit = 0.0
+    /// Σ Δ² over all logits.
+    private(set) var squaredDifference = 0.0
+    private var divergences: [Double] = []
+    private var agreements = 0
+
+    public var positions: Int { divergences.count }
+    public var relative: Double { largestDifference / max(largestLogit, .leastNormalMagnitude) }
+    /// Share of positions with the same most likely token.
+    public var topAgreement: Double { Double(agreements) / Double(max(positions, 1)) }
+    /// KL(reference ‖ other) in nats, from f64 log-softmax, over positions.
+    public var meanDivergence: Double { divergences.reduce(0, +) / Double(max(positions, 1)) }
+    public var largestDivergence: Double { divergences.max() ?? 0 }
+    /// The 95th percentile (nearest rank).
+    public var percentile95: Double {
+        let sorted = divergences.sorted()
+        guard !sorted.isEmpty else { return 0 }
+        return sorted[min(sorted.count - 1, Int((0.95 * Double(sorted.count)).rounded(.up)) - 1)]
+    }
+
+    /// Adds one position.
+    mutating func add(reference: ArraySlice<Float>, other: ArraySlice<Float>) {
+        let left = Self.logProbabilities(reference)
+        let right = Self.logProbabilities(other)
+        var divergence = 0.0
+        for (a, b) in zip(left, right) where a > -.infinity { divergence += exp(a) * (a - b) }
+        divergences.append(divergence.isNaN ? .infinity : max(divergence, 0))
+        var bestLeft = 0
+        var bestRight = 0
+        for index in left.indices {
+            if left[index] > left[bestLeft] { bestLeft = index }
+            if right[index] > right[bestRight] { bestRight = index }
+        }
+        if bestLeft == bestRight { agreements += 1 }
+        for (a, b) in zip(reference, other) {
+            let delta = abs(Double(a) - Double(b))
+            largestDifference = max(largestDifference, delta.isNaN ? .infinity : delta)
+            largestLogit = max(largestLogit, abs(Double(a)))
+            squaredDifference += delta * delta
+        }
+    }
+
+    static func logProbabilities(_ logits: ArraySlice<Float>) -> [Double] {
+        let largest = Double(logits.max() ?? 0)
+        let sum = logits.reduce(0.0) { $0 + exp(Double($1) - largest) }
+        let shift = largest + log(sum)
+        return logits.map { Double($0) - shift }
+    }
+}

@@ -1,0 +1,217 @@
+public import Formats
+public import Transformer
+
+/// Proof from disk that an edited checkpoint equals its base steered online.
+///
+/// Both files are opened anew and run on the same tokens. The edited model's residual stream after every block and
+/// its logits must equal those of the base with the interventions, within a tolerance derived from the number
+/// formats, and to a small share of what steering changes at all. Two controls show that the test can tell: with
+/// strength 0 the base must equal itself bit for bit, and the vectors moved to the next block must not pass.
+public struct Verification: Sendable {
+    /// One block of the table.
+    public struct BlockRow: Sendable {
+        public let block: Int
+        /// The largest ‖edited − steered‖ / ‖steered‖ over all tokens.
+        public let relativeError: Double
+        /// ‖steered − base‖, root mean square over the tokens.
+        public let effect: Double
+        /// ‖edited − steered‖ / ‖steered − base‖ over all tokens; nil where steering changes nothing yet.
+        public let effectShare: Double?
+        public let passes: Bool
+    }
+
+    /// Greedy text of one prompt, from the steered base and from the edited file.
+    public struct TextRow: Sendable {
+        public let prompt: String
+        public let steered: String
+        public let edited: String
+        public let unsteered: String
+        public var isEqual: Bool { steered == edited }
+    }
+
+    /// A control run.
+    public struct Control: Sendable {
+        public let name: String
+        public let passes: Bool
+        public let detail: String
+    }
+
+    public let tolerance: Tolerance
+    public let blocks: [BlockRow]
+    public let logits: LogitComparison
+    /// ‖edited − steered‖ / ‖steered − base‖ over all logits; nil where steering changes nothing.
+    public let logitEffectShare: Double?
+    /// The largest change of any logit by steering.
+    public let logitEffect: Double
+    public let texts: [TextRow]
+    public let controls: [Control]
+    public let tokenCount: Int
+
+    public var streamsPass: Bool { blocks.allSatisfy(\.passes) }
+    public var logitsPass: Bool {
+        logits.relative <= tolerance.relative && (logitEffectShare ?? 0) <= tolerance.effectShare
+    }
+    public var passes: Bool { streamsPass && logitsPass && controls.allSatisfy(\.passes) }
+
+    /// Tokens of a prompt that are compared at most; logits of all of them are held.
+    private static let tokensPerPrompt = 96
+    private static let logitsPerPrompt = 16 << 20
+
+    /// Compares the two files.
+    ///
+    /// - Parameters:
+    ///   - prompts: tokens and their text.
+    ///   - textLength: greedy tokens generated for each of the first prompts.
+    ///   - decode: turns tokens into text.
+    ///   - progress: called with steps done and in all.
+    /// - Throws: what opening, loading and running the models throws; `VerificationError.differentModels` where the
+    ///   two cannot be compared.
+    public init(
+        base: Checkpoint, edited: Checkpoint, interventions: [Intervention],
+        prompts: [(tokens: [Int], text: String)],
+        tolerance override: Double?, textLength: Int, crew: WorkCrew, decode: ([Int]) -> String,
+        progress: (Int, Int) -> Void
+    ) throws {
+        let baseDecoder = try Decoder(checkpoint: base, crew: crew)
+        let editedDecoder = try Decoder(checkpoint: edited, crew: crew)
+        let sizes = baseDecoder.configuration.sizes
+        try Self.check(sizes, editedDecoder.configuration.sizes, paths: (base.path, edited.path))
+        guard !prompts.isEmpty else { throw VerificationError.noPrompts }
+        tolerance = try Tolerance(base: base, edited: edited, override: override)
+
+        let nulled = interventions.map { intervention in
+            var copy = intervention
+            copy.strength = 0
+            return copy
+        }
+        let moved = Self.movedOneBlock(interventions, blockCount: sizes.blockCount)
+        var errors = StreamComparison(blockCount: sizes.blockCount)
+        var effects = errors
+        var wrong = errors
+        var nullIsEqual = true
+        let length = max(1, min(Self.tokensPerPrompt, Self.logitsPerPrompt / sizes.vocabularySize))
+        var tokens = 0
+        let texted = min(prompts.count, 4)
+        let steps = prompts.count + texted
+        for (index, prompt) in prompts.enumerated() {
+            let part = Array(prompt.tokens.prefix(length))
+            tokens += part.count
+            let steered = try Trace(of: part, in: baseDecoder, interventions: interventions)
+            let plain = try Trace(of: part, in: baseDecoder)
+            effects.add(reference: steered, other: plain)
+            errors.add(reference: steered, other: try Trace(of: part, in: editedDecoder))
+            let null = try Trace(of: part, in: baseDecoder, interventions: nulled)
+            nullIsEqual = nullIsEqual && null.entries == plain.entries
+            wrong.add(
+                reference: try Trace(of: part, in: baseDecoder, interventions: moved),
+                other: try Trace(of: part, in: editedDecoder))
+            progress(index + 1, steps)
+        }
+        tokenCount = tokens
+        blocks = Self.rows(errors: errors, effects: effects, tolerance: tolerance, tokens: tokens)
+        logits = errors.logits
+        logitEffect = effects.logits.largestDifference
+        logitEffectShare = Self.share(
+            errors.logits.squaredDifference, of: effects.logits.squaredDifference)
+        controls = [
+            Control(
+                name: "strength 0 equals the base", passes: nullIsEqual,
+                detail: nullIsEqual ? "every bit of every block and logit" : "bits differ"),
+            Self.wrongBlockControl(wrong, effects: effects, tolerance: tolerance, tokens: tokens),
+        ]
+        var rows: [TextRow] = []
+        for (index, prompt) in prompts.prefix(texted).enumerated() {
+            func text(_ decoder: Decoder, _ interventions: [Intervention]) throws -> String {
+                var generator = try TextGenerator(
+                    decoder,
+                    options: .init(maximumTokens: textLength, interventions: interventions))
+                return decode(try generator.generate(from: prompt.tokens).tokens)
+            }
+            rows.append(
+                TextRow(
+                    prompt: prompt.text, steered: try text(baseDecoder, interventions),
+                    edited: try text(editedDecoder, []), unsteered: try text(baseDecoder, [])))
+            progress(prompts.count + index + 1, steps)
+        }
+        texts = rows
+    }
+
+    private static func check(
+        _ base: Hyperparameters, _ edited: Hyperparameters, paths: (String, String)
+    ) throws(VerificationError) {
+        let numbers: [(String, Int, Int)] = [
+            ("blocks", base.blockCount, edited.blockCount),
+            ("stream width", base.hiddenSize, edited.hiddenSize),
+            ("vocabulary", base.vocabularySize, edited.vocabularySize),
+        ]
+        for (name, left, right) in numbers where left != right {
+            throw .differentModels(
+                base: paths.0, edited: paths.1, what: name, numbers: [left, right])
+        }
+    }
+
+    /// The same vectors, each on the next block, the last block's on the first.
+    private static func movedOneBlock(_ interventions: [Intervention], blockCount: Int)
+        -> [Intervention]
+    {
+        interventions.map { intervention in
+            var copy = intervention
+            copy.block = (copy.block + 1) % blockCount
+            return copy
+        }
+    }
+
+    private static func share(_ squaredError: Double, of squaredEffect: Double) -> Double? {
+        squaredEffect > 0 ? (squaredError / squaredEffect).squareRoot() : nil
+    }
+
+    private static func rows(
+        errors: StreamComparison, effects: StreamComparison, tolerance: Tolerance, tokens: Int
+    ) -> [BlockRow] {
+        zip(errors.blocks, effects.blocks).enumerated().map { index, pair in
+            let (error, effect) = pair
+            let share = share(error.squaredDifference, of: effect.squaredDifference)
+            return BlockRow(
+                block: index, relativeError: error.largestRelative,
+                effect: (effect.squaredDifference / Double(max(tokens, 1))).squareRoot(),
+                effectShare: share,
+                passes: error.largestRelative <= tolerance.relative
+                    && (share ?? 0) <= tolerance.effectShare)
+        }
+    }
+
+    private static func wrongBlockControl(
+        _ wrong: StreamComparison, effects: StreamComparison, tolerance: Tolerance, tokens: Int
+    ) -> Control {
+        let rows = rows(errors: wrong, effects: effects, tolerance: tolerance, tokens: tokens)
+        let failures = rows.filter { !$0.passes }
+        let worst = rows.compactMap(\.effectShare).max() ?? 0
+        return Control(
+            name: "the vectors one block off must fail", passes: !failures.isEmpty,
+            detail: failures.isEmpty
+                ? "they pass: the test cannot tell these blocks apart"
+                : "\(failures.count) of \(rows.count) blocks differ, by up to \(Int((worst * 100).rounded())) % "
+                    + "of the effect")
+    }
+}
+
+/// Two checkpoints that cannot be compared.
+public enum VerificationError: Failure, Equatable {
+    case differentModels(base: String, edited: String, what: String, numbers: [Int])
+    case noPrompts
+
+    public var kind: FailureKind {
+        switch self {
+        case .differentModels: .input
+        case .noPrompts: .usage
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .differentModels(let base, let edited, let what, let numbers):
+            "\(edited): has \(what) \(numbers[1]), but \(base) has \(numbers[0])"
+        case .noPrompts: "there are no prompts to verify on"
+        }
+    }
+}

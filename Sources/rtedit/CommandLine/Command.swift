@@ -1,0 +1,73 @@
+/// One thing rtedit does: what its help, its parsing and its completions are made from, and its body.
+///
+/// A command is a file in `Commands` and a line in `CommandRegistry`.
+protocol Command: Sendable {
+    /// The word that calls it.
+    var name: String { get }
+    /// One sentence, at most a line of help.
+    var summary: String { get }
+    /// What a user should know beyond the summary; paragraphs are separated by an empty line.
+    var details: String { get }
+    var positionals: [Positional] { get }
+    /// The command's own options; those of every command are `Option.common`.
+    var options: [Option] { get }
+    /// Options of which one must be given.
+    var groups: [OptionGroup] { get }
+    var examples: [Example] { get }
+
+    /// Does the work. Results go to `console.print` and `console.report`.
+    ///
+    /// Throws a `Failure` for whatever ends in an exit code from 2 to 5.
+    func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode
+}
+
+extension Command {
+    var details: String { "" }
+    var positionals: [Positional] { [] }
+    var options: [Option] { [] }
+    var groups: [OptionGroup] { [] }
+
+    /// The command's own options, then those of every command.
+    var allOptions: [Option] { options + Option.common }
+}
+
+/// An argument that is told by its place.
+struct Positional: Sendable {
+    /// The name in upper case, as help shows it.
+    let name: String
+    let help: String
+    let allowed: [String]
+    let isOptional: Bool
+
+    init(_ name: String, _ help: String, allowed: [String] = [], isOptional: Bool = false) {
+        self.name = name
+        self.help = help
+        self.allowed = allowed
+        self.isOptional = isOptional
+    }
+}
+
+/// A call worth copying, with what it does.
+struct Example: Sendable {
+    let purpose: String
+    /// The whole line, from `rtedit` on; it is never wrapped.
+    let call: String
+
+    init(_ purpose: String, _ call: String) {
+        self.purpose = purpose
+        self.call = call
+    }
+}
+
+/// Options of which exactly one, or at least one, must be given.
+struct OptionGroup: Sendable {
+    enum Rule: Sendable { case exactlyOne, atLeastOne }
+
+    let rule: Rule
+    let options: [Option]
+
+    init(_ rule: Rule, _ options: [Option]) {
+        self.rule = rule
+        self.options = options
+    }
+}

@@ -1,0 +1,44 @@
+import Formats
+
+/// A call of rtedit that makes no sense.
+enum UsageError: Failure, Equatable {
+    case noCommand
+    case unknownCommand(String, suggestion: String?)
+    case unknownOption(String, suggestion: String?)
+    case missingValue(option: String, valueName: String)
+    case unexpectedValue(option: String, value: String)
+    /// `place` is the option or positional argument; `expected` completes "is not …".
+    case invalidValue(place: String, value: String, expected: String)
+    case missingArgument(String)
+    case extraArgument(String)
+    case missingOption(String)
+    case missingOneOf([String])
+    case conflict([String])
+
+    var kind: FailureKind { .usage }
+
+    var description: String {
+        switch self {
+        case .noCommand: "no command is given"
+        case .unknownCommand(let name, let suggestion):
+            "'\(name)' is not a command" + Self.hint(suggestion)
+        case .unknownOption(let name, let suggestion):
+            "unknown option '\(name)'" + Self.hint(suggestion)
+        case .missingValue(let option, let valueName): "\(option): needs a value (\(valueName))"
+        case .unexpectedValue(let option, let value):
+            "\(option): takes no value, but has '\(value)'"
+        case .invalidValue(let place, let value, let expected):
+            "\(place): '\(value)' is not \(expected)"
+        case .missingArgument(let name): "argument \(name) is missing"
+        case .extraArgument(let value): "one argument too many: '\(value)'"
+        case .missingOption(let option): "\(option) is missing"
+        case .missingOneOf(let options): "one of \(options.joined(separator: ", ")) is missing"
+        case .conflict(let options):
+            "only one of \(options.joined(separator: ", ")) can be given"
+        }
+    }
+
+    private static func hint(_ suggestion: String?) -> String {
+        suggestion.map { "; did you mean '\($0)'?" } ?? ""
+    }
+}

@@ -1,0 +1,77 @@
+import Testing
+
+@testable import rtedit
+
+struct ParsedArgumentsTests {
+    private enum Method: String, CaseIterable { case auto, bias }
+
+    private func given(_ option: Option, _ text: String) -> ParsedArguments {
+        ParsedArguments(values: [option.name: [text]])
+    }
+
+    @Test(arguments: ["0", "1025", "x", "", "1.5", "99999999999999999999", " 1"])
+    func threadsOutsideTheRangeAreRefused(text: String) {
+        #expect(
+            throws: UsageError.invalidValue(
+                place: "--threads", value: text, expected: "a number from 1 to 1024")
+        ) { try given(.threads, text).threads }
+    }
+
+    @Test(arguments: ["nan", "inf", "-1e999", "x", "", "2"])
+    func numbersAreFiniteAndInTheRange(text: String) {
+        #expect(
+            throws: UsageError.invalidValue(
+                place: "--scale", value: text, expected: "a number from -1.0 to 1.0")
+        ) { try given(SampleCommand.scale, text).number(SampleCommand.scale, in: -1...1) }
+    }
+
+    @Test func numbersMayBeNegative() throws {
+        #expect(try given(SampleCommand.scale, "-2.5e-1").number(SampleCommand.scale) == -0.25)
+    }
+
+    @Test func integersAreSeparatedByCommas() throws {
+        #expect(
+            try given(SampleCommand.tokens, "1,22, 3").integersIfGiven(SampleCommand.tokens) == [
+                1, 22, 3,
+            ])
+        for text in ["", "1,,2", "1,", "-1", "a"] {
+            #expect(throws: UsageError.self) {
+                try given(SampleCommand.tokens, text).integersIfGiven(SampleCommand.tokens)
+            }
+        }
+    }
+
+    @Test func choicesAreCases() throws {
+        #expect(
+            try given(SampleCommand.method, "bias").choice(SampleCommand.method, as: Method.self)
+                == .bias)
+        #expect(
+            throws: UsageError.invalidValue(
+                place: "--method", value: "fit", expected: "one of auto, bias")
+        ) { try given(SampleCommand.method, "fit").choice(SampleCommand.method, as: Method.self) }
+    }
+
+    @Test(arguments: [
+        ("4096", 4096), ("1K", 1000), ("500MB", 500_000_000), ("4GiB", 4 << 30),
+        ("2g", 2_000_000_000),
+    ])
+    func sizesHaveUnits(text: String, bytes: Int) throws {
+        #expect(try given(SampleCommand.seed, text).byteCountIfGiven(SampleCommand.seed) == bytes)
+    }
+
+    @Test(arguments: ["0", "-1", "1X", "GB", "", "99999999999GB", "9223372036854775808", "1.5GB"])
+    func sizesThatAreNoneAreRefused(text: String) {
+        #expect(throws: UsageError.self) {
+            try given(SampleCommand.seed, text).byteCountIfGiven(SampleCommand.seed)
+        }
+    }
+
+    @Test func whatIsMissingIsNamed() {
+        #expect(throws: UsageError.missingOption("--seed")) {
+            try ParsedArguments().integer(SampleCommand.seed)
+        }
+        #expect(throws: UsageError.missingArgument("MODEL")) {
+            try ParsedArguments().text(SampleCommand.model)
+        }
+    }
+}

@@ -1,0 +1,53 @@
+import Foundation
+import Glibc
+
+/// One run of the built program.
+struct ProgramRun {
+    let output: String
+    let errors: String
+    let exitCode: Int32
+
+    /// The errors without the line end of their only line.
+    var errorLine: String { String(errors.drop { $0.isNewline }.prefix { !$0.isNewline }) }
+
+    /// The program lies beside the test bundle.
+    static var program: URL {
+        URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+            .appendingPathComponent("rtedit")
+    }
+
+    /// Runs the program to its end. Variables that change its output are cleared first.
+    static func rtedit(
+        _ arguments: [String], environment: [String: String] = [:]
+    ) throws -> ProgramRun {
+        let output = Pipe()
+        let errors = Pipe()
+        let process = try start(arguments, environment: environment, output: output, errors: errors)
+        // What is printed here fits the pipe's buffer, so that one can be read after the other.
+        let outputBytes = output.fileHandleForReading.readDataToEndOfFile()
+        let errorBytes = errors.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return ProgramRun(
+            output: String(decoding: outputBytes, as: UTF8.self),
+            errors: String(decoding: errorBytes, as: UTF8.self),
+            exitCode: process.terminationStatus)
+    }
+
+    /// Starts the program with streams of the caller's.
+    static func start(
+        _ arguments: [String], environment: [String: String] = [:], output: Any, errors: Any
+    ) throws -> Process {
+        let process = Process()
+        process.executableURL = program
+        process.arguments = arguments
+        var variables = ProcessInfo.processInfo.environment
+        for name in ["COLUMNS", "NO_COLOR"] { variables[name] = nil }
+        variables["TERM"] = "xterm"
+        process.environment = variables.merging(environment) { $1 }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = output
+        process.standardError = errors
+        try process.run()
+        return process
+    }
+}
