@@ -10,11 +10,7 @@ struct TestMatrix {
 
     init(type: ElementType, rows: Int, columns: Int, seed: UInt64 = 3) throws {
         let elements = rows * columns
-        var bytes = [UInt8](
-            repeating: 0, count: elements / type.elementsPerBlock * type.bitsPerBlock / 8)
-        var random = SplitMix(seed: seed)
-        for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: random.next()) }
-        Self.tameScales(of: type, in: &bytes)
+        let bytes = Self.randomElements(elements, type: type, seed: seed)
         var values = [Float](repeating: 0, count: elements)
         try bytes.withUnsafeBytes { source in
             try values.withUnsafeMutableBufferPointer {
@@ -25,6 +21,15 @@ struct TestMatrix {
         let description = TensorDescription(name: "matrix", type: type, shape: [rows, columns])
         matrix = try WeightMatrix(
             tensor: CheckpointTensor(description: description, bytes: Self.mapped(bytes)))
+    }
+
+    /// Encoded random elements of ordinary size.
+    static func randomElements(_ count: Int, type: ElementType, seed: UInt64) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count / type.elementsPerBlock * type.bitsPerBlock / 8)
+        var random = SplitMix(seed: seed)
+        for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: random.next()) }
+        tameScales(of: type, in: &bytes)
+        return bytes
     }
 
     /// Random bits make wild floats: scales become 2⁻⁸ to 2⁻⁷, plain floats 1 to 2.

@@ -7,22 +7,20 @@ enum BlockLoops<Block: QuantizedBlock> {
         var output = UnsafeMutableRawPointer(output)
         for _ in 0..<count / Block.elements {
             let scales = Block.scales(block)
-            for group in 0..<Block.elements / Block.groupSize {
-                let (scale, minimum) = Block.scale(scales, group: group)
-                for part in 0..<Block.groupSize / 16 {
-                    let integers = Block.integers(
-                        block, sixteen: group * (Block.groupSize / 16) + part)
-                    var low = SIMD8<Float>(integers.lowHalf) * scale
-                    var high = SIMD8<Float>(integers.highHalf) * scale
-                    if Block.hasMinimum {
-                        low += minimum
-                        high += minimum
-                    }
-                    output.storeBytes(of: low, as: SIMD8<Float>.self)
-                    output.storeBytes(of: high, toByteOffset: 32, as: SIMD8<Float>.self)
-                    output += 64
+            @inline(__always) func widenSixteen(_ index: Int) {
+                let (scale, minimum) = Block.scale(scales, group: index * 16 / Block.groupSize)
+                let integers = Block.integers(block, sixteen: index)
+                var low = SIMD8<Float>(integers.lowHalf) * scale
+                var high = SIMD8<Float>(integers.highHalf) * scale
+                if Block.hasMinimum {
+                    low += minimum
+                    high += minimum
                 }
+                output.storeBytes(of: low, toByteOffset: index * 64, as: SIMD8<Float>.self)
+                output.storeBytes(of: high, toByteOffset: index * 64 + 32, as: SIMD8<Float>.self)
             }
+            forEachSixteen(widenSixteen)
+            output += Block.elements * 4
             block += Block.byteCount
         }
     }
@@ -48,23 +46,46 @@ enum BlockLoops<Block: QuantizedBlock> {
         var offset: Float = 0
         for _ in 0..<columns / Block.elements {
             let scales = Block.scales(block)
-            for group in 0..<Block.elements / Block.groupSize {
+            var partial = SIMD8<Float>.zero
+            @inline(__always) func addSixteen(_ index: Int) {
+                let integers = Block.integers(block, sixteen: index)
+                partial.addProduct(SIMD8<Float>(integers.lowHalf), input.floats8(index * 64))
+                partial.addProduct(SIMD8<Float>(integers.highHalf), input.floats8(index * 64 + 32))
+                guard (index + 1) * 16 % Block.groupSize == 0 else { return }
+                let group = index * 16 / Block.groupSize
                 let (scale, minimum) = Block.scale(scales, group: group)
-                var partial = SIMD8<Float>.zero
-                for part in 0..<Block.groupSize / 16 {
-                    let integers = Block.integers(
-                        block, sixteen: group * (Block.groupSize / 16) + part)
-                    partial.addProduct(SIMD8<Float>(integers.lowHalf), input.floats8(0))
-                    partial.addProduct(SIMD8<Float>(integers.highHalf), input.floats8(32))
-                    input += 64
-                }
                 total.addProduct(partial, scale)
+                partial = .zero
                 if Block.hasMinimum { offset += minimum * sums[group] }
             }
+            forEachSixteen(addSixteen)
+            input += Block.elements * 4
             if Block.hasMinimum { sums += Block.elements / Block.groupSize }
             block += Block.byteCount
         }
         return total.sum() + offset
+    }
+
+    /// Calls the body with the indices of a block's sixteens: written out, so that an index is a constant where the body
+    /// shifts bits by it.
+    @inline(__always) private static func forEachSixteen(_ body: (Int) -> Void) {
+        body(0)
+        body(1)
+        guard Block.elements == 256 else { return }
+        body(2)
+        body(3)
+        body(4)
+        body(5)
+        body(6)
+        body(7)
+        body(8)
+        body(9)
+        body(10)
+        body(11)
+        body(12)
+        body(13)
+        body(14)
+        body(15)
     }
 }
 

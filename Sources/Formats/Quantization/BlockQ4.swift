@@ -4,7 +4,7 @@ enum BlockQ4_0: QuantizedBlock {
     static var groupSize: Int { 32 }
     static var hasMinimum: Bool { false }
 
-    @inline(__always) static func scales(_ block: UnsafeRawPointer) -> Float { block.half(0) }
+    @inline(__always) static func scales(_ block: UnsafeRawPointer) -> Float { block.halves4(0)[0] }
 
     @inline(__always) static func scale(_ scales: Float, group: Int) -> (
         scale: Float, minimum: Float
@@ -26,7 +26,8 @@ enum BlockQ4_1: QuantizedBlock {
 
     @inline(__always)
     static func scales(_ block: UnsafeRawPointer) -> (scale: Float, minimum: Float) {
-        (block.half(0), block.half(2))
+        let halves = block.halves4(0)
+        return (halves[0], halves[1])
     }
 
     @inline(__always)

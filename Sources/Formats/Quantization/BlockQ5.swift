@@ -5,7 +5,7 @@ enum BlockQ5_0: QuantizedBlock {
     static var groupSize: Int { 32 }
     static var hasMinimum: Bool { false }
 
-    @inline(__always) static func scales(_ block: UnsafeRawPointer) -> Float { block.half(0) }
+    @inline(__always) static func scales(_ block: UnsafeRawPointer) -> Float { block.halves4(0)[0] }
 
     @inline(__always) static func scale(_ scales: Float, group: Int) -> (
         scale: Float, minimum: Float
@@ -27,7 +27,8 @@ enum BlockQ5_1: QuantizedBlock {
 
     @inline(__always)
     static func scales(_ block: UnsafeRawPointer) -> (scale: Float, minimum: Float) {
-        (block.half(0), block.half(2))
+        let halves = block.halves4(0)
+        return (halves[0], halves[1])
     }
 
     @inline(__always)
@@ -46,10 +47,9 @@ enum BlockQ5_1: QuantizedBlock {
 private func fifthBits(
     _ block: UnsafeRawPointer, _ offset: Int, sixteen index: Int
 ) -> SIMD16<UInt8> {
-    let low = block.loadUnaligned(fromByteOffset: offset + 2 * index, as: UInt8.self)
-    let high = block.loadUnaligned(fromByteOffset: offset + 2 * index + 1, as: UInt8.self)
+    let word = block.bytes16(offset)
     let bytes = SIMD16<UInt8>(
-        lowHalf: SIMD8(repeating: low), highHalf: SIMD8(repeating: high))
+        lowHalf: SIMD8(repeating: word[2 * index]), highHalf: SIMD8(repeating: word[2 * index + 1]))
     let bits = SIMD16<UInt8>(1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128)
     return SIMD16<UInt8>(repeating: 0).replacing(with: 16, where: bytes & bits .== bits)
 }

@@ -4,7 +4,7 @@ enum BlockQ8_0: QuantizedBlock {
     static var groupSize: Int { 32 }
     static var hasMinimum: Bool { false }
 
-    @inline(__always) static func scales(_ block: UnsafeRawPointer) -> Float { block.half(0) }
+    @inline(__always) static func scales(_ block: UnsafeRawPointer) -> Float { block.halves4(0)[0] }
 
     @inline(__always) static func scale(_ scales: Float, group: Int) -> (
         scale: Float, minimum: Float

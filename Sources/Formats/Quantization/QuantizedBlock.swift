@@ -32,6 +32,11 @@ extension UnsafeRawPointer {
         Float(loadUnaligned(fromByteOffset: offset, as: Float16.self))
     }
 
+    /// Four half-precision numbers from a byte offset: cheaper than one, which no vector instruction reads from memory.
+    @inline(__always) func halves4(_ offset: Int) -> SIMD4<Float> {
+        SIMD4<Float>(loadUnaligned(fromByteOffset: offset, as: SIMD4<Float16>.self))
+    }
+
     @inline(__always) func bytes16(_ offset: Int) -> SIMD16<UInt8> {
         loadUnaligned(fromByteOffset: offset, as: SIMD16<UInt8>.self)
     }

@@ -1,0 +1,67 @@
+/// Which elements of a head make up the pairs that a rotary embedding turns.
+public enum RotaryPairs: Sendable, Hashable {
+    /// (0, 1), (2, 3) …: GGUF's order for the llama family.
+    case interleaved
+    /// (0, n), (1, n + 1) … with n pairs: Hugging Face's order.
+    case halves
+}
+
+/// Turns the pairs of each head by its token's angles (rotary position embedding, arXiv 2104.09864), in place.
+///
+/// (a, b) becomes (a cos − b sin, a sin + b cos). Elements after the first 2 · `pairs` of a head stay as they are.
+/// - Parameters:
+///   - values: (tokens, heads, headSize)
+///   - cosines: (tokens, pairs)
+///   - sines: (tokens, pairs)
+///   - order: which elements make up a pair
+///   - tokens: how many tokens there are
+///   - heads: how many heads each token has
+///   - headSize: the length of a head, at least 2 · `pairs`
+///   - pairs: how many pairs of a head are turned
+public func rotaryForward(
+    _ values: UnsafeMutablePointer<Float>, cosines: UnsafePointer<Float>,
+    sines: UnsafePointer<Float>,
+    order: RotaryPairs, tokens: Int, heads: Int, headSize: Int, pairs: Int
+) {
+    precondition(2 * pairs <= headSize)
+    for token in 0..<tokens {
+        let cosine = cosines + token * pairs
+        let sine = sines + token * pairs
+        for head in 0..<heads {
+            let x = values + (token * heads + head) * headSize
+            switch order {
+            case .interleaved: turnInterleaved(x, cosine, sine, pairs)
+            case .halves: turnHalves(x, cosine, sine, pairs)
+            }
+        }
+    }
+}
+
+private func turnInterleaved(
+    _ x: UnsafeMutablePointer<Float>, _ cosine: UnsafePointer<Float>, _ sine: UnsafePointer<Float>,
+    _ pairs: Int
+) {
+    for pair in 0..<pairs {
+        let (a, b) = (x[2 * pair], x[2 * pair + 1])
+        x[2 * pair] = a * cosine[pair] - b * sine[pair]
+        x[2 * pair + 1] = a * sine[pair] + b * cosine[pair]
+    }
+}
+
+private func turnHalves(
+    _ x: UnsafeMutablePointer<Float>, _ cosine: UnsafePointer<Float>, _ sine: UnsafePointer<Float>,
+    _ pairs: Int
+) {
+    let whole = wholeEights(pairs)
+    for pair in stride(from: 0, to: whole, by: 8) {
+        let (a, b) = (x.load8(pair), x.load8(pairs + pair))
+        let (c, s) = (cosine.load8(pair), sine.load8(pair))
+        x.store8(a * c - b * s, pair)
+        x.store8(a * s + b * c, pairs + pair)
+    }
+    for pair in whole..<pairs {
+        let (a, b) = (x[pair], x[pairs + pair])
+        x[pair] = a * cosine[pair] - b * sine[pair]
+        x[pairs + pair] = a * sine[pair] + b * cosine[pair]
+    }
+}
