@@ -37,11 +37,9 @@ public enum PromptError: Failure, Equatable {
     case noLines(file: String)
     case noTokens(place: String)
     case tokenIndex(place: String, index: Int, count: Int)
-    case noChatTemplate(file: String)
 
     public var kind: FailureKind {
         switch self {
-        case .noChatTemplate: .unsupported
         case .tokenIndex: .usage
         default: .input
         }
@@ -59,8 +57,6 @@ public enum PromptError: Failure, Equatable {
         case .noTokens(let place): "\(place): the prompt gives no tokens"
         case .tokenIndex(let place, let index, let count):
             "\(place): token \(index) does not exist; the prompt has \(count) tokens"
-        case .noChatTemplate(let file):
-            "\(file): has no chat template; give prompts as plain strings and leave out --chat"
         }
     }
 }

@@ -1,20 +1,14 @@
-public import Formats
 public import Transformer
 
 /// Turns prompts into the tokens of one model.
 public struct PromptRenderer: Sendable {
     public let tokenizer: Tokenizer
-    private let template: Result<ChatTemplate, ChatTemplateError>?
-    private let file: String
+    private let template: Result<ChatTemplate, ChatTemplateError>
 
-    /// - Parameter file: the model's path, for messages.
-    public init(tokenizer: Tokenizer, file: String) {
+    public init(tokenizer: Tokenizer) {
         self.tokenizer = tokenizer
-        self.file = file
-        // A template that is not understood matters only to prompts that need one.
-        template = tokenizer.definition.chatTemplate.map { source in
-            Result { () throws(ChatTemplateError) in try ChatTemplate(source: source) }
-        }
+        // A template that is missing or not understood matters only to prompts that need one.
+        template = Result { () throws(ChatTemplateError) in try ChatTemplate(tokenizer.definition) }
     }
 
     /// The tokens of a prompt.
@@ -40,7 +34,6 @@ public struct PromptRenderer: Sendable {
     }
 
     private func render(system: String?, user: String?, assistant: String?) throws -> String {
-        guard let template else { throw PromptError.noChatTemplate(file: file) }
         var messages: [ChatMessage] = []
         if let system { messages.append(ChatMessage(.system, system)) }
         if let user { messages.append(ChatMessage(.user, user)) }

@@ -10,6 +10,7 @@ enum CommandRegistry {
         BakeCommand(),
         VerifyCommand(),
         EvalCommand(),
+        BenchCommand(),
         HelpCommand(),
         VersionCommand(),
         CompletionsCommand(),

@@ -19,7 +19,7 @@ struct ModelSession {
     func decoder() throws -> Decoder { try Decoder(checkpoint: checkpoint, crew: crew) }
 
     func renderer() throws -> PromptRenderer {
-        PromptRenderer(tokenizer: try Tokenizer(checkpoint.tokenizer()), file: checkpoint.path)
+        PromptRenderer(tokenizer: try Tokenizer(checkpoint.tokenizer()))
     }
 }
 

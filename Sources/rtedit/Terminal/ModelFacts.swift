@@ -91,10 +91,10 @@ struct ModelFacts {
         do {
             let tokenizer = try checkpoint.tokenizer()
             let template =
-                tokenizer.chatTemplate.map { source in
-                    (try? ChatTemplate(source: source)).map { "chat template \($0.family)" }
-                        ?? "chat template not recognised"
-                } ?? "no chat template"
+                tokenizer.chatTemplate == nil
+                ? "no chat template"
+                : (try? ChatTemplate(tokenizer)).map { "chat template \($0.family.rawValue)" }
+                    ?? "chat template not recognised"
             add(
                 "tokenizer",
                 "\(tokenizer.preTokenizer.rawValue), \(tokenizer.tokens.count) tokens, \(template)")
