@@ -10,11 +10,17 @@ public enum FileError: Failure {
     case cannotReserve(path: String, bytes: Int, reason: SystemReason)
     case cannotWrite(path: String, reason: SystemReason)
     case cannotReplace(path: String, reason: SystemReason)
+    /// A folder or a device stands where a file shall be written, or a file where a folder shall be.
+    case notReplaceable(path: String)
+    /// Fewer bytes were written than were announced.
+    case incomplete(path: String, written: Int, expected: Int)
 
     public var kind: FailureKind {
         switch self {
         case .cannotOpen, .cannotRead, .notAFile: .input
-        case .exists, .cannotCreate, .cannotReserve, .cannotWrite, .cannotReplace: .output
+        case .exists, .cannotCreate, .cannotReserve, .cannotWrite, .cannotReplace, .notReplaceable,
+            .incomplete:
+            .output
         }
     }
 
@@ -29,6 +35,9 @@ public enum FileError: Failure {
             "\(path): cannot reserve \(bytes) bytes: \(reason)"
         case .cannotWrite(let path, let reason): "\(path): cannot write: \(reason)"
         case .cannotReplace(let path, let reason): "\(path): cannot put in place: \(reason)"
+        case .notReplaceable(let path): "\(path): is not of a kind that can be replaced"
+        case .incomplete(let path, let written, let expected):
+            "\(path): \(written) bytes were written, but \(expected) were announced"
         }
     }
 }

@@ -43,6 +43,7 @@ public struct GGUFError: Failure, Equatable {
         case shardKey(String, expected: Int, found: Int?)
         case shardTensorCount(expected: Int, found: Int)
         // Writing.
+        case alignmentTooLarge(Int, limit: Int)
         case typeWithoutIdentifier(tensor: String, type: ElementType)
     }
 
@@ -56,7 +57,7 @@ public struct GGUFError: Failure, Equatable {
 
     public var kind: FailureKind {
         switch problem {
-        case .bigEndian, .obsoleteVersion, .typeWithoutIdentifier: .unsupported
+        case .bigEndian, .obsoleteVersion, .alignmentTooLarge, .typeWithoutIdentifier: .unsupported
         default: .input
         }
     }
@@ -139,6 +140,8 @@ extension GGUFError.Problem: CustomStringConvertible {
                 + (found.map { "but is \($0)" } ?? "but is missing or no integer")
         case .shardTensorCount(let expected, let found):
             "'split.tensors.count' announces \(expected) tensors, but the shards hold \(found)"
+        case .alignmentTooLarge(let alignment, let limit):
+            "metadata key 'general.alignment' is \(alignment), but at most \(limit) is written"
         case .typeWithoutIdentifier(let tensor, let type):
             "tensor \(tensor.quoted): GGUF has no type \(type.name)"
         }

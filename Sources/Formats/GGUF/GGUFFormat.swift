@@ -20,6 +20,31 @@ enum GGUFFormat {
         case u8, i8, u16, i16, u32, i32, f32, bool, string, array, u64, i64, f64
     }
 
+    // MARK: - Rules
+
+    /// - Throws: `emptyKey`, `keyTooLong`.
+    static func checkKey(length: UInt64, index: Int) throws(GGUFError.Problem) {
+        guard length > 0 else { throw .emptyKey(index: index) }
+        guard length <= keyLimit else {
+            throw .keyTooLong(index: index, length: length, limit: keyLimit)
+        }
+    }
+
+    /// - Throws: `tensorNameLength`.
+    static func checkTensorName(length: UInt64, index: Int) throws(GGUFError.Problem) {
+        guard length > 0, length <= tensorNameLimit else {
+            throw .tensorNameLength(index: index, length: length, limit: tensorNameLimit)
+        }
+    }
+
+    /// - Throws: `nullInTensorName`, since C readers would see another name; `dimensionCount`.
+    static func checkTensor(_ name: String, dimensions: Int) throws(GGUFError.Problem) {
+        guard !name.utf8.contains(0) else { throw .nullInTensorName(name) }
+        guard dimensions >= 1, dimensions <= dimensionLimit else {
+            throw .dimensionCount(tensor: name, count: dimensions)
+        }
+    }
+
     /// The bytes of a tensor's data.
     ///
     /// - Throws: `partialBlock` where a row is no whole number of blocks, `sizeOverflow`.

@@ -62,10 +62,7 @@ struct GGUFParser {
 
     private mutating func key(_ index: Int) throws(GGUFError.Problem) -> String {
         let length = try read(UInt64.self, of: .key(index: index))
-        guard length > 0 else { throw .emptyKey(index: index) }
-        guard length <= GGUFFormat.keyLimit else {
-            throw .keyTooLong(index: index, length: length, limit: GGUFFormat.keyLimit)
-        }
+        try GGUFFormat.checkKey(length: length, index: index)
         return try text(length, of: .key(index: index))
     }
 
@@ -141,6 +138,7 @@ struct GGUFParser {
                 remaining: reader.remaining)
         }
         var strings = ByteStringList()
+        strings.reserve(strings: Int(count), bytes: 0)
         for _ in 0..<count {
             let bytes = try take(try read(UInt64.self, of: place), of: place)
             bytes.withUnsafeBytes { strings.append($0) }
@@ -166,17 +164,12 @@ struct GGUFParser {
     private mutating func tensor(_ index: Int) throws(GGUFError.Problem) -> Entry {
         let place = GGUFError.Place.tensor(index: index)
         let length = try read(UInt64.self, of: place)
-        guard length > 0, length <= GGUFFormat.tensorNameLimit else {
-            throw .tensorNameLength(index: index, length: length, limit: GGUFFormat.tensorNameLimit)
-        }
+        try GGUFFormat.checkTensorName(length: length, index: index)
         let name = try text(length, of: place)
-        guard !name.utf8.contains(0) else { throw .nullInTensorName(name) }
-        let dimensions = try read(UInt32.self, of: place)
-        guard dimensions >= 1, dimensions <= GGUFFormat.dimensionLimit else {
-            throw .dimensionCount(tensor: name, count: Int(dimensions))
-        }
+        let dimensions = Int(try read(UInt32.self, of: place))
+        try GGUFFormat.checkTensor(name, dimensions: dimensions)
         var shape: [Int] = []
-        for dimension in 0..<Int(dimensions) {
+        for dimension in 0..<dimensions {
             let size = try read(UInt64.self, of: place)
             guard let size = Int(exactly: size) else {
                 throw .dimensionTooLarge(tensor: name, index: dimension, size: size)

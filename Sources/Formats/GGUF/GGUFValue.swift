@@ -74,7 +74,8 @@ public enum GGUFArray: Hashable, Sendable {
         case .u32(let values): values.map { Int($0) }
         case .i32(let values): values.map { Int($0) }
         case .i64(let values): values.map { Int($0) }
-        case .u64(let values): values.allSatisfy { $0 <= UInt64(Int.max) } ? values.map { Int($0) } : nil
+        case .u64(let values):
+            values.allSatisfy { $0 <= UInt64(Int.max) } ? values.map { Int($0) } : nil
         default: nil
         }
     }

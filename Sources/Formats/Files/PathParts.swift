@@ -1,0 +1,28 @@
+/// A path as the folder that holds a file and the file's name in it.
+struct PathParts {
+    let folder: String
+    /// Empty where the path ends with a slash.
+    let name: String
+
+    init(_ path: String) {
+        let bytes = path.utf8
+        guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else {
+            (folder, name) = (".", path)
+            return
+        }
+        folder = slash == bytes.startIndex ? "/" : String(path[..<slash])
+        name = String(path[bytes.index(after: slash)...])
+    }
+
+    /// The path of a file in a folder.
+    static func join(_ folder: String, _ name: String) -> String {
+        if folder == "." { return name }
+        return folder.utf8.last == UInt8(ascii: "/") ? folder + name : folder + "/" + name
+    }
+
+    /// Whether a name taken from a file names a file beside it and nothing else: no folder, no control character.
+    static func isPlainFileName(_ name: String) -> Bool {
+        !name.isEmpty && name != "." && name != ".." && name.utf8.count <= 255
+            && name.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "/") }
+    }
+}

@@ -1,0 +1,34 @@
+import Formats
+import TestSupport
+import Testing
+
+@Suite struct JSONWriterTests {
+    @Test func compactTextIsThatOfPython() throws {
+        let original = try bytes(ofFile: try fixture("python-compact.json"))
+        let value = try JSONReader.parse(original, source: "python-compact.json")
+        #expect(JSONWriter().text(value) == String(decoding: original, as: UTF8.self))
+    }
+
+    @Test func indentedTextWithSortedKeysIsThatOfPython() throws {
+        let compact = try bytes(ofFile: try fixture("python-compact.json"))
+        let value = try JSONReader.parse(compact, source: "python-compact.json")
+        let expected = try bytes(ofFile: try fixture("python-indented.json"))
+        #expect(
+            JSONWriter(.indented, sortsKeys: true).text(value)
+                == String(decoding: expected, as: UTF8.self))
+    }
+
+    @Test func everyDoubleReadsBackAsItself() throws {
+        var generator = SeededGenerator(seed: 1)
+        for _ in 0..<10_000 {
+            let number = Double(bitPattern: generator.next())
+            guard number.isFinite else { continue }
+            let text = JSONWriter().bytes(.number(number))
+            #expect(try JSONReader.parse(text, source: "number") == .number(number))
+        }
+    }
+
+    @Test func numbersThatAreNotFiniteAreNull() {
+        #expect(JSONWriter().text(.array([.number(.nan), .number(-.infinity)])) == "[null,null]")
+    }
+}
