@@ -21,8 +21,13 @@ public final class AtomicFile: Sendable {
     private let state = Mutex(State())
 
     private struct State {
+        /// Where the next appended bytes go.
         var end = 0
-        var isFinished = false
+        var phase = Phase.open
+    }
+
+    private enum Phase {
+        case open, committed, gone
     }
 
     /// Creates the temporary file.
@@ -122,17 +127,17 @@ public final class AtomicFile: Sendable {
 
     // MARK: - Finishing
 
-    /// Flushes the file, puts it in place and flushes the folder; a second call does nothing.
+    /// Flushes the file, puts it in place and flushes the folder; does nothing where that is done already.
     ///
     /// - Throws: `FileError.incomplete` where fewer bytes were written than reserved, `.exists` where a file
     ///   appeared meanwhile that may not be replaced, `.cannotWrite`, `.cannotReplace`. The temporary file is gone
-    ///   then.
+    ///   then, and `commit` fails from then on, as it does after `discard`.
     public func commit() throws(FileError) {
-        let isFirstCall = state.withLock { state in
-            defer { state.isFinished = true }
-            return !state.isFinished
+        switch leaveOpenPhase() {
+        case .open: break
+        case .committed: return
+        case .gone: throw .cannotReplace(path: path, reason: SystemReason(code: ENOENT))
         }
-        guard isFirstCall else { return }
         do throws(FileError) {
             let count = written.load(ordering: .acquiring)
             guard count >= reserved else {
@@ -146,16 +151,22 @@ public final class AtomicFile: Sendable {
             TemporaryPaths.remove(temporaryPath)
             throw error
         }
+        state.withLock { $0.phase = .committed }
         try Self.flushFolder(of: path)
     }
 
     /// Removes the temporary file; does nothing after `commit`.
     public func discard() {
-        let isFirstCall = state.withLock { state in
-            defer { state.isFinished = true }
-            return !state.isFinished
+        if leaveOpenPhase() == .open { TemporaryPaths.remove(temporaryPath) }
+    }
+
+    /// The phase until now; an open file counts as gone until the caller says otherwise.
+    private func leaveOpenPhase() -> Phase {
+        state.withLock { state in
+            let phase = state.phase
+            if phase == .open { state.phase = .gone }
+            return phase
         }
-        if isFirstCall { TemporaryPaths.remove(temporaryPath) }
     }
 
     /// Removes every temporary file and folder that is not in place yet, as a program does that is interrupted.

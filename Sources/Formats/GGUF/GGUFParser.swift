@@ -138,6 +138,7 @@ struct GGUFParser {
                 remaining: reader.remaining)
         }
         var strings = ByteStringList()
+        strings.reserve(strings: Int(count), bytes: 0)
         for _ in 0..<count {
             let bytes = try take(try read(UInt64.self, of: place), of: place)
             bytes.withUnsafeBytes { strings.append($0) }

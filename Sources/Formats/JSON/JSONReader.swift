@@ -339,19 +339,44 @@ private struct JSONParser {
     }
 }
 
-/// The keys of one object: compared one by one while they are few, hashed when they are many.
+/// The keys of one object: compared one by one while they are few, in a hash table when they are many.
+///
+/// The table holds indexes of members and is probed linearly; with the hashes kept, growing it is cheap, which a
+/// vocabulary of 200,000 keys needs.
 private struct KeySet {
     private static let fewKeys = 8
-    private var hashed: Set<ExactString> = []
+    /// The hash of each member's key, once there are many.
+    private var hashes: [Int] = []
+    /// Member indexes plus one; 0 is a free place. The count is a power of two.
+    private var places: [Int] = []
 
-    /// Adds the key; false where the members, whose keys were added before, have it already.
+    /// Adds the key of the next member; false where one of the members before has it already.
     mutating func insert(_ key: String, among members: [JSONObject.Member]) -> Bool {
         if members.count < Self.fewKeys {
             return !members.contains { ExactString($0.key) == ExactString(key) }
         }
-        if members.count == Self.fewKeys {
-            hashed = Set(members.map { ExactString($0.key) })
+        if members.count * 2 >= places.count { grow(members) }
+        let hash = ExactString(key).hashValue
+        var place = hash & (places.count - 1)
+        while places[place] != 0 {
+            let index = places[place] - 1
+            if hashes[index] == hash, ExactString(members[index].key) == ExactString(key) {
+                return false
+            }
+            place = (place + 1) & (places.count - 1)
         }
-        return hashed.insert(ExactString(key)).inserted
+        hashes.append(hash)
+        places[place] = hashes.count
+        return true
+    }
+
+    private mutating func grow(_ members: [JSONObject.Member]) {
+        if hashes.isEmpty { hashes = members.map { ExactString($0.key).hashValue } }
+        places = Array(repeating: 0, count: max(4 * Self.fewKeys, places.count * 4))
+        for (index, hash) in hashes.enumerated() {
+            var place = hash & (places.count - 1)
+            while places[place] != 0 { place = (place + 1) & (places.count - 1) }
+            places[place] = index + 1
+        }
     }
 }

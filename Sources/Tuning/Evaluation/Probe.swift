@@ -1,4 +1,4 @@
-public import Formats
+import Formats
 public import Transformer
 
 /// Forced choices: a prompt and completions, one of which shows the behaviour that is probed.

@@ -1,4 +1,4 @@
-public import Formats
+import Formats
 import Transformer
 
 /// Steering vectors on disk: a GGUF that llama.cpp's `--control-vector` accepts unchanged.

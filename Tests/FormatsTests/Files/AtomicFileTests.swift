@@ -78,9 +78,7 @@ import Testing
         #expect(try permissions(path) == 0o640)
         let new = try AtomicFile(path: folder.path("new"), replacing: false)
         try new.commit()
-        #expect(FileManager.default.createFile(atPath: folder.path("usual"), contents: nil))
-        let usual = open(folder.path("plain"), O_CREAT | O_WRONLY, 0o666)
-        close(usual)
+        close(open(folder.path("plain"), O_CREAT | O_WRONLY, 0o666))
         #expect(try permissions(folder.path("new")) == permissions(folder.path("plain")))
     }
 
@@ -93,8 +91,20 @@ import Testing
         let file = try AtomicFile(path: path, replacing: false)
         file.discard()
         #expect(try folder.names().isEmpty)
-        try file.commit()
+        #expect(throws: FileError.self) { try file.commit() }
         #expect(try folder.names().isEmpty)
+    }
+
+    @Test func aSecondCommitDoesNothingAndAFailedOneStaysFailed() throws {
+        let file = try AtomicFile(path: path, reserving: 1, replacing: false)
+        #expect(throws: FileError.self) { try file.commit() }
+        #expect(throws: FileError.self) { try file.commit() }
+        let whole = try AtomicFile(path: path, reserving: 1, replacing: false)
+        try whole.append([1])
+        try whole.commit()
+        whole.discard()
+        try whole.commit()
+        #expect(try bytes(ofFile: path) == [1])
     }
 
     @Test func spaceThatIsNotThereIsAnEarlyError() throws {
