@@ -31,7 +31,8 @@ public struct Intervention: Hashable, Sendable {
     public var strength: Float
 
     public init(
-        site: Site = .residPost, block: Int, operation: Operation = .add, vector: [Float], strength: Float = 1
+        site: Site = .residPost, block: Int, operation: Operation = .add, vector: [Float],
+        strength: Float = 1
     ) {
         self.site = site
         self.block = block

@@ -11,7 +11,9 @@ public enum TraceFile {
                 withUnsafeBytes(of: Int64(token).littleEndian) { Array($0) }
             }
         ]
-        var descriptions = [TensorDescription(name: "tokens", type: .i64, shape: [trace.tokens.count])]
+        var descriptions = [
+            TensorDescription(name: "tokens", type: .i64, shape: [trace.tokens.count])
+        ]
         for entry in trace.entries {
             descriptions.append(
                 TensorDescription(name: entry.name, type: .f32, shape: [entry.rows, entry.columns]))

@@ -1,0 +1,113 @@
+public import Formats
+
+/// A decoder-only transformer: tokens in, residual streams and logits out.
+///
+///     let decoder = try Decoder(checkpoint: Checkpoint.open(path), crew: WorkCrew(threads: 2))
+///     let cache = KeyValueCache(decoder.configuration)
+///     let logits = LogitsReceiver(scope: .last) { _, _, row in print(row.count) }
+///     try decoder.forward([DecoderSlice([1, 2, 3], cache: cache)], logits: logits)
+///
+/// Arithmetic is f32 on weights in the file's type. A pass gives the same bits for every number of threads;
+/// packing or caching changes how rows are grouped into products, and with it the last bits.
+/// One decoder serves one thread at a time.
+public final class Decoder {
+    public let configuration: DecoderConfiguration
+    public let weights: DecoderWeights
+    let crew: WorkCrew
+    let rotary: RotaryTable
+    /// Memory kept from the last pass. A pass takes it, so that one started from an observer gets its own.
+    private var idleWorkspace: Workspace?
+
+    /// Rows that run through the blocks together: enough to keep the products fast, and the bound on
+    /// activation memory however long a prompt is.
+    static let rowsPerChunk = 512
+
+    /// Opens a checkpoint's model.
+    ///
+    /// - Throws: `DecoderError`, and what reading the hyperparameters and weights throws.
+    public convenience init(checkpoint: Checkpoint, crew: WorkCrew) throws {
+        let weights = CheckpointWeights(checkpoint)
+        try self.init(DecoderConfiguration(checkpoint), weights: weights, crew: crew)
+        try weights.refuseUnused()
+    }
+
+    /// Makes a decoder of weights from any source.
+    ///
+    /// - Throws: `DecoderError`, and what the source throws.
+    public init(
+        _ configuration: DecoderConfiguration, weights source: some WeightSource, crew: WorkCrew
+    ) throws {
+        weights = try DecoderWeights(source, configuration)
+        self.configuration = configuration
+        self.crew = crew
+        rotary = RotaryTable(configuration.sizes.rope)
+    }
+
+    /// Runs new tokens of one or more sequences, which share matrix products but do not see each other.
+    ///
+    /// Each slice continues its cache, and its keys and values are added to it. A pass that throws, or that
+    /// stops after a block, leaves the caches as they were.
+    ///
+    /// - Parameters:
+    ///   - slices: the sequences' new tokens.
+    ///   - interventions: applied at every token, in order.
+    ///   - stopAfterBlock: the last block to run; nil runs all.
+    ///   - observer: sees the residual stream.
+    ///   - logits: takes logits; without it the head is not computed.
+    /// - Throws: `ForwardError` before anything is computed, and what the observer and the receiver throw.
+    public func forward(
+        _ slices: [DecoderSlice], interventions: [Intervention] = [], stopAfterBlock: Int? = nil,
+        observer: StreamObserver? = nil, logits: LogitsReceiver? = nil
+    ) throws {
+        try check(slices)
+        if let stopAfterBlock {
+            guard (0..<configuration.sizes.blockCount).contains(stopAfterBlock) else {
+                throw ForwardError.stopBlock(
+                    block: stopAfterBlock, blockCount: configuration.sizes.blockCount)
+            }
+            guard logits == nil else { throw ForwardError.logitsAfterStop(block: stopAfterBlock) }
+        }
+        let workspace = idleWorkspace ?? Workspace(configuration)
+        idleWorkspace = nil
+        defer { idleWorkspace = workspace }
+        let pass = ForwardPass(
+            decoder: self, workspace: workspace, slices: slices,
+            plan: try InterventionPlan(interventions, configuration),
+            lastBlock: stopAfterBlock ?? configuration.sizes.blockCount - 1, observer: observer,
+            logits: logits)
+        try pass.run(keepsCaches: stopAfterBlock == nil)
+    }
+
+    private func check(_ slices: [DecoderSlice]) throws(ForwardError) {
+        guard !slices.isEmpty else { throw .noSlices }
+        var cacheOwners: [ObjectIdentifier: Int] = [:]
+        for (index, slice) in slices.enumerated() {
+            try check(slice, index)
+            guard let cache = slice.cache else { continue }
+            if let owner = cacheOwners.updateValue(index, forKey: ObjectIdentifier(cache)) {
+                throw .sharedCache(slices: [owner, index])
+            }
+        }
+    }
+
+    private func check(_ slice: DecoderSlice, _ index: Int) throws(ForwardError) {
+        guard !slice.tokens.isEmpty else { throw .noTokens(slice: index) }
+        let vocabularySize = configuration.sizes.vocabularySize
+        for (position, token) in slice.tokens.enumerated()
+        where token < 0 || token >= vocabularySize {
+            throw .tokenOutOfRange(
+                slice: index, index: position, token: token, vocabularySize: vocabularySize)
+        }
+        let positions = (slice.cache?.length ?? 0) + slice.tokens.count
+        guard positions <= configuration.positionLimit else {
+            throw .contextOverflow(
+                slice: index, positions: positions, limit: configuration.positionLimit)
+        }
+        guard let cache = slice.cache else { return }
+        let expected = [configuration.sizes.blockCount, configuration.keyValueWidth]
+        guard [cache.blockCount, cache.width] == expected else {
+            throw .foreignCache(
+                slice: index, expected: expected, found: [cache.blockCount, cache.width])
+        }
+    }
+}

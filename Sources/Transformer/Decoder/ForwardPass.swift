@@ -1,0 +1,256 @@
+import Formats
+
+/// One run of a decoder over packed slices.
+///
+/// The code of a block reads as transformers' `LlamaDecoderLayer.forward` does, with the sites between. Rows are
+/// shared out among the crew in parts of fixed size, so that results do not depend on the number of threads.
+struct ForwardPass {
+    private let configuration: DecoderConfiguration
+    private let weights: DecoderWeights
+    private let crew: WorkCrew
+    private let rotary: RotaryTable
+    private let workspace: Workspace
+    private let slices: [Slice]
+    private let chunks: [PackedChunk]
+    private let plan: InterventionPlan
+    private let lastBlock: Int
+    private let observer: StreamObserver?
+    private let logits: LogitsReceiver?
+
+    /// A slice in this pass.
+    private struct Slice {
+        let tokens: [Int]
+        /// nil where the whole slice lies in one chunk and nobody continues it.
+        let cache: KeyValueCache?
+        /// The position of the first token.
+        let start: Int
+
+        /// How many positions the sequence has at the end of the pass.
+        var end: Int { start + tokens.count }
+    }
+
+    /// Rows that one thread works on at a time: some microseconds of work.
+    private static let rowsPerPart = 16
+    /// The most logits computed at a time: 16 MB.
+    private static let logitsPerPiece = 1 << 22
+
+    /// - Precondition: the slices and the block have been checked.
+    init(
+        decoder: Decoder, workspace: Workspace, slices: [DecoderSlice], plan: InterventionPlan,
+        lastBlock: Int, observer: StreamObserver?, logits: LogitsReceiver?
+    ) {
+        configuration = decoder.configuration
+        weights = decoder.weights
+        crew = decoder.crew
+        rotary = decoder.rotary
+        self.workspace = workspace
+        self.plan = plan
+        self.lastBlock = lastBlock
+        self.observer = observer
+        self.logits = logits
+        chunks = PackedChunk.pack(slices.map(\.tokens.count), limit: Decoder.rowsPerChunk)
+        var segmentCounts = [Int](repeating: 0, count: slices.count)
+        for segment in chunks.flatMap(\.segments) { segmentCounts[segment.slice] += 1 }
+        self.slices = zip(slices, segmentCounts).map { slice, segments in
+            let ownCache = segments > 1 ? KeyValueCache(decoder.configuration) : nil
+            return Slice(
+                tokens: slice.tokens, cache: slice.cache ?? ownCache,
+                start: slice.cache?.length ?? 0)
+        }
+    }
+
+    /// Runs every chunk; puts the caches back where a chunk fails or they are not to be kept.
+    func run(keepsCaches: Bool) throws {
+        var isKept = false
+        defer {
+            if !isKept {
+                for slice in slices { slice.cache?.truncate(to: slice.start) }
+            }
+        }
+        for slice in slices { slice.cache?.reserve(slice.end) }
+        workspace.reserve(rows: chunks.map(\.rowCount).max() ?? 0)
+        for chunk in chunks {
+            try run(chunk)
+            for segment in chunk.segments {
+                slices[segment.slice].cache?.advance(by: segment.tokens.count)
+            }
+        }
+        isKept = keepsCaches
+    }
+
+    private func run(_ chunk: PackedChunk) throws {
+        embed(chunk)
+        try visit(.embed, block: 0, chunk)
+        for block in 0...lastBlock {
+            attend(block, chunk)
+            try visit(.residMid, block: block, chunk)
+            feedForward(weights.blocks[block], rows: chunk.rowCount)
+            try visit(.residPost, block: block, chunk)
+        }
+        if let logits { try computeLogits(chunk, for: logits) }
+    }
+
+    // MARK: - Blocks
+
+    /// Looks up the tokens' embeddings and their positions' rotations.
+    private func embed(_ chunk: PackedChunk) {
+        for segment in chunk.segments {
+            let slice = slices[segment.slice]
+            for token in segment.tokens {
+                weights.embedding.widenRow(
+                    slice.tokens[token], into: workspace.stream.row(segment.row(of: token)))
+            }
+            rotary.write(
+                segment.tokens.offset(by: slice.start),
+                sequenceLength: slice.end, cosine: workspace.cosine.row(segment.firstRow),
+                sine: workspace.sine.row(segment.firstRow))
+        }
+    }
+
+    /// stream += o(attention(rope(q(n)), rope(k(n)), v(n))), n = norm(stream)
+    private func attend(_ block: Int, _ chunk: PackedChunk) {
+        let (block, index, rows) = (weights.blocks[block], block, chunk.rowCount)
+        norm(rows, block.attentionNorm, from: workspace.stream, into: workspace.normed)
+        project(rows, block.query, from: workspace.normed, into: workspace.query)
+        project(rows, block.key, from: workspace.normed, into: workspace.key)
+        project(rows, block.value, from: workspace.normed, into: workspace.value)
+        rotate(rows, workspace.query, heads: configuration.sizes.headCount)
+        rotate(rows, workspace.key, heads: configuration.sizes.keyValueHeadCount)
+        for segment in chunk.segments { attend(segment, block: index) }
+        project(rows, block.attentionOutput, from: workspace.attention, into: workspace.update)
+        addUpdate(rows)
+    }
+
+    /// Lets a segment's queries see the keys of its own sequence: those cached and those of the segment.
+    private func attend(_ segment: PackedChunk.Segment, block: Int) {
+        let slice = slices[segment.slice]
+        let position = slice.start + segment.tokens.lowerBound
+        var keys = workspace.key.row(segment.firstRow)
+        var values = workspace.value.row(segment.firstRow)
+        if let cache = slice.cache {
+            cache.write(keys, values, at: position, count: segment.tokens.count, block: block)
+            (keys, values) = (cache.keys(block: block), cache.values(block: block))
+        }
+        attentionForward(
+            workspace.attention.row(segment.firstRow),
+            query: workspace.query.row(segment.firstRow), keys: keys, values: values,
+            shape: configuration.attention, tokens: segment.tokens.count,
+            positions: position + segment.tokens.count, crew: crew)
+    }
+
+    /// stream += down(silu(gate(n)) · up(n)), n = norm(stream)
+    private func feedForward(_ block: BlockWeights, rows: Int) {
+        norm(rows, block.feedForwardNorm, from: workspace.stream, into: workspace.normed)
+        project(rows, block.gate, from: workspace.normed, into: workspace.gate)
+        project(rows, block.up, from: workspace.normed, into: workspace.up)
+        let width = workspace.gate.width
+        forEachPart(of: rows) { part in
+            swiGLUForward(
+                workspace.gate.row(part.lowerBound), workspace.up.row(part.lowerBound),
+                count: part.count * width)
+        }
+        project(rows, block.down, from: workspace.gate, into: workspace.update)
+        addUpdate(rows)
+    }
+
+    /// Computes the wanted tokens' logits, a bounded number at a time.
+    private func computeLogits(_ chunk: PackedChunk, for receiver: LogitsReceiver) throws {
+        let runs = chunk.segments.map { ($0, $0.tokens(in: receiver.scope)) }
+        let limit = max(1, Self.logitsPerPiece / configuration.sizes.vocabularySize)
+        // Packed once more: a part's slice is the index of its run.
+        for piece in PackedChunk.pack(runs.map(\.1.count), limit: limit) {
+            workspace.logits.reserve(piece.rowCount)
+            for part in piece.segments {
+                let (segment, wanted) = runs[part.slice]
+                let first = segment.row(of: wanted.lowerBound + part.tokens.lowerBound)
+                rmsNormForward(
+                    workspace.normed.row(part.firstRow), workspace.stream.row(first),
+                    weight: weights.outputNorm, epsilon: configuration.sizes.normEpsilon,
+                    rows: part.tokens.count, width: workspace.stream.width)
+            }
+            project(piece.rowCount, weights.head, from: workspace.normed, into: workspace.logits)
+            for part in piece.segments {
+                let (segment, wanted) = runs[part.slice]
+                let tokens = part.tokens.offset(by: wanted.lowerBound)
+                try workspace.logits.withRows(part.rows) { rows in
+                    try receiver.receive(segment.slice, tokens, rows)
+                }
+            }
+        }
+    }
+
+    // MARK: - Sites
+
+    /// Changes the stream by the interventions of a site, then shows it to the observer.
+    private func visit(_ site: Site, block: Int, _ chunk: PackedChunk) throws {
+        let steps = plan.steps(at: site, block: block)
+        if !steps.isEmpty {
+            let width = workspace.stream.width
+            forEachPart(of: chunk.rowCount) { part in
+                for row in part {
+                    for step in steps { step.apply(to: workspace.stream.row(row), width: width) }
+                }
+            }
+        }
+        guard let observer, observer.sites.contains(site) else { return }
+        for segment in chunk.segments {
+            let tokens = segment.tokens(in: observer.scope)
+            guard !tokens.isEmpty else { continue }
+            let place = StreamPlace(site: site, block: block, slice: segment.slice, tokens: tokens)
+            let first = segment.row(of: tokens.lowerBound)
+            try workspace.stream.withRows(first..<first + tokens.count) { rows in
+                try observer.receive(place, rows)
+            }
+        }
+    }
+
+    // MARK: - Layers
+
+    private func norm(
+        _ rows: Int, _ weight: [Float], from input: ActivationMatrix, into output: ActivationMatrix
+    ) {
+        forEachPart(of: rows) { part in
+            rmsNormForward(
+                output.row(part.lowerBound), input.row(part.lowerBound), weight: weight,
+                epsilon: configuration.sizes.normEpsilon, rows: part.count, width: input.width)
+        }
+    }
+
+    private func project(
+        _ rows: Int, _ projection: Projection, from input: ActivationMatrix,
+        into output: ActivationMatrix
+    ) {
+        projection.weight.multiply(input.row(0), tokens: rows, into: output.row(0), crew: crew)
+        guard let bias = projection.bias else { return }
+        forEachPart(of: rows) { part in
+            for row in part { addForward(output.row(row), bias, count: bias.count) }
+        }
+    }
+
+    private func rotate(_ rows: Int, _ values: ActivationMatrix, heads: Int) {
+        forEachPart(of: rows) { part in
+            rotaryForward(
+                values.row(part.lowerBound), cosines: workspace.cosine.row(part.lowerBound),
+                sines: workspace.sine.row(part.lowerBound), pairing: configuration.ropePairing,
+                tokens: part.count, heads: heads, headSize: configuration.sizes.headSize,
+                pairs: rotary.pairs)
+        }
+    }
+
+    /// stream += update
+    private func addUpdate(_ rows: Int) {
+        forEachPart(of: rows) { part in
+            addForward(
+                workspace.stream.row(part.lowerBound), workspace.update.row(part.lowerBound),
+                count: part.count * workspace.stream.width)
+        }
+    }
+
+    /// Runs the body on parts of the rows, which together are all of them.
+    private func forEachPart(of rows: Int, _ body: (Range<Int>) -> Void) {
+        crew.run((rows + Self.rowsPerPart - 1) / Self.rowsPerPart) { part in
+            let first = part * Self.rowsPerPart
+            body(first..<min(rows, first + Self.rowsPerPart))
+        }
+    }
+}

@@ -1,0 +1,64 @@
+/// One sequence's new tokens in a forward pass.
+public struct DecoderSlice {
+    public var tokens: [Int]
+    /// The sequence so far, which the tokens continue and are added to; nil for a sequence that ends with the pass.
+    public var cache: KeyValueCache?
+
+    public init(_ tokens: [Int], cache: KeyValueCache? = nil) {
+        self.tokens = tokens
+        self.cache = cache
+    }
+}
+
+/// Which tokens of each slice something is wanted for.
+public enum TokenScope: Sendable, Hashable {
+    case all
+    /// The slice's last token.
+    case last
+}
+
+/// Where in a pass some rows of the residual stream were seen.
+public struct StreamPlace: Sendable, Hashable {
+    public let site: Site
+    /// 0-based; 0 for `embed`.
+    public let block: Int
+    /// The slice's index in the pass.
+    public let slice: Int
+    /// The rows' indices in the slice's tokens.
+    public let tokens: Range<Int>
+}
+
+/// Sees the residual stream at the sites as it flows by, after the interventions.
+///
+/// A long slice arrives in several parts, in order. The rows (tokens, hidden size) are the decoder's own
+/// memory: copy what is to be kept. An error that `receive` throws ends the pass.
+public struct StreamObserver {
+    public var sites: Set<Site>
+    public var scope: TokenScope
+    public var receive: (StreamPlace, Span<Float>) throws -> Void
+
+    public init(
+        sites: Set<Site> = Set(Site.allCases), scope: TokenScope = .all,
+        receive: @escaping (StreamPlace, Span<Float>) throws -> Void
+    ) {
+        self.sites = sites
+        self.scope = scope
+        self.receive = receive
+    }
+}
+
+/// Takes the logits of a pass, a few tokens at a time: those of a long text never lie in memory together.
+public struct LogitsReceiver {
+    public var scope: TokenScope
+    /// Called with the slice's index, indices of its tokens, and their logits (tokens, vocabulary).
+    public var receive: (_ slice: Int, _ tokens: Range<Int>, _ logits: Span<Float>) throws -> Void
+
+    public init(
+        scope: TokenScope,
+        receive:
+            @escaping (_ slice: Int, _ tokens: Range<Int>, _ logits: Span<Float>) throws -> Void
+    ) {
+        self.scope = scope
+        self.receive = receive
+    }
+}

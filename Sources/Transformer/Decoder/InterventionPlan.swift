@@ -1,0 +1,91 @@
+import Formats
+
+/// A pass's interventions, checked and prepared, in the order they were given.
+struct InterventionPlan {
+    /// One change, with its arithmetic done once.
+    enum Step {
+        /// h + v, with v the strength times the vector: what a bias with these numbers adds.
+        case add([Float])
+        /// h − strength · v̂ (v̂ · h)
+        case ablate(direction: [Float], strength: Float)
+        /// strength · h
+        case scale(Float)
+
+        /// Changes one row of the stream.
+        func apply(to row: UnsafeMutablePointer<Float>, width: Int) {
+            switch self {
+            case .add(let vector):
+                addForward(row, vector, count: width)
+            case .ablate(let direction, let strength):
+                let projection = dotForward(row, direction, count: width)
+                addScaledForward(row, -strength * projection, direction, count: width)
+            case .scale(let factor):
+                scaleForward(row, by: factor, count: width)
+            }
+        }
+    }
+
+    private struct Place: Hashable {
+        let site: Site
+        let block: Int
+    }
+
+    private var steps: [Place: [Step]] = [:]
+
+    /// - Throws: `ForwardError.interventionBlock`, `.interventionWidth`, `.interventionNotFinite`,
+    ///   `.interventionWithoutDirection`.
+    init(
+        _ interventions: [Intervention], _ configuration: DecoderConfiguration
+    ) throws(ForwardError) {
+        for intervention in interventions {
+            try Self.check(intervention, configuration)
+            guard let step = try Self.step(intervention) else { continue }
+            steps[Place(site: intervention.site, block: intervention.block), default: []].append(
+                step)
+        }
+    }
+
+    /// The changes at one site, in order.
+    func steps(at site: Site, block: Int) -> [Step] {
+        steps[Place(site: site, block: block)] ?? []
+    }
+
+    private static func check(
+        _ intervention: Intervention, _ configuration: DecoderConfiguration
+    ) throws(ForwardError) {
+        let (site, block) = (intervention.site, intervention.block)
+        let blockCount = site == .embed ? 1 : configuration.sizes.blockCount
+        guard block >= 0, block < blockCount else {
+            throw .interventionBlock(block: block, blockCount: blockCount)
+        }
+        let width = configuration.sizes.hiddenSize
+        guard intervention.operation == .scale || intervention.vector.count == width else {
+            throw .interventionWidth(
+                block: block, site: site, expected: width, found: intervention.vector.count)
+        }
+        guard intervention.strength.isFinite, intervention.vector.allSatisfy(\.isFinite) else {
+            throw .interventionNotFinite(block: block, site: site)
+        }
+    }
+
+    /// The prepared change, or nil where a strength of 0 leaves every bit as it is.
+    private static func step(_ intervention: Intervention) throws(ForwardError) -> Step? {
+        let strength = intervention.strength
+        switch intervention.operation {
+        case .add:
+            return strength == 0 ? nil : .add(intervention.vector.map { strength * $0 })
+        case .ablate:
+            guard strength != 0 else { return nil }
+            let squares = intervention.vector.reduce(0.0) { $0 + Double($1) * Double($1) }
+            guard squares > 0 else {
+                throw .interventionWithoutDirection(
+                    block: intervention.block, site: intervention.site)
+            }
+            let norm = squares.squareRoot()
+            return .ablate(
+                direction: intervention.vector.map { Float(Double($0) / norm) }, strength: strength)
+        case .scale:
+            return .scale(strength)
+        }
+    }
+}

@@ -1,0 +1,73 @@
+public import Formats
+
+/// Where a decoder takes its weights from, by role.
+///
+/// A checkpoint is one; tests and training supply weights they hold in memory.
+public protocol WeightSource {
+    /// The file's path, for errors.
+    var path: String { get }
+    /// The weight's name in the file, for errors.
+    func name(of role: WeightRole) -> String
+    /// A matrix (rows, columns), or nil where the source has none.
+    func matrix(_ role: WeightRole) throws -> WeightMatrix?
+    /// A vector widened to f32, or nil where the source has none.
+    func vector(_ role: WeightRole) throws -> [Float]?
+}
+
+/// A checkpoint's weights: matrices stay mapped in the file's type, vectors are widened.
+public final class CheckpointWeights: WeightSource {
+    private let checkpoint: Checkpoint
+    /// The roles somebody read; rotary divisors are read with the hyperparameters.
+    private var askedRoles: Set = [WeightRole(.ropeFrequencies)]
+
+    /// Old Hugging Face checkpoints store the rotary frequencies, which every runtime computes anew.
+    private static let recomputedSuffix = "rotary_emb.inv_freq"
+
+    public init(_ checkpoint: Checkpoint) {
+        self.checkpoint = checkpoint
+    }
+
+    public var path: String { checkpoint.path }
+
+    public func name(of role: WeightRole) -> String {
+        checkpoint.tensor(role)?.name ?? role.description
+    }
+
+    /// - Throws: `DecoderError.unsupportedType`; what `WeightMatrix` throws for a tensor that is no matrix.
+    public func matrix(_ role: WeightRole) throws -> WeightMatrix? {
+        guard let tensor = try tensor(role) else { return nil }
+        return try WeightMatrix(tensor: tensor)
+    }
+
+    /// - Throws: `DecoderError.unsupportedType`, `.wrongShape` for a tensor that is no vector.
+    public func vector(_ role: WeightRole) throws -> [Float]? {
+        guard let tensor = try tensor(role) else { return nil }
+        guard tensor.shape.count == 1 else {
+            throw DecoderError.wrongShape(
+                file: path, tensor: tensor.name, expected: [tensor.description.columns],
+                found: tensor.shape)
+        }
+        return try tensor.values()
+    }
+
+    private func tensor(_ role: WeightRole) throws(DecoderError) -> CheckpointTensor? {
+        askedRoles.insert(role)
+        guard let tensor = checkpoint.tensor(role) else { return nil }
+        guard Dequantizer.isSupported(tensor.type) else {
+            throw .unsupportedType(file: path, tensor: tensor.name, type: tensor.type)
+        }
+        return tensor
+    }
+
+    /// Refuses tensors that nobody asked for: the model run without them would be another model.
+    ///
+    /// - Throws: `DecoderError.unusedTensor`.
+    func refuseUnused() throws(DecoderError) {
+        for tensor in checkpoint.tensors {
+            if let role = tensor.role, askedRoles.contains(role) { continue }
+            guard tensor.name.hasSuffix(Self.recomputedSuffix) else {
+                throw .unusedTensor(file: path, tensor: tensor.name)
+            }
+        }
+    }
+}

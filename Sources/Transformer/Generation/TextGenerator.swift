@@ -1,0 +1,102 @@
+/// Continues a sequence of tokens, one token at a time.
+///
+///     var generator = try TextGenerator(decoder, options: .init(maximumTokens: 40, stopTokens: [2]))
+///     let result = try generator.generate(from: prompt) { token in print(token); return true }
+///
+/// It works on token ids alone and needs no tokenizer.
+public struct TextGenerator {
+    /// What bounds and steers a generation.
+    public struct Options: Sendable, Hashable {
+        /// How many tokens to generate at most.
+        public var maximumTokens: Int
+        /// Tokens that end the text; they are not part of the result.
+        public var stopTokens: Set<Int>
+        public var sampling: SamplingOptions
+        /// Applied to the prompt and to every generated token.
+        public var interventions: [Intervention]
+
+        public init(
+            maximumTokens: Int, stopTokens: Set<Int> = [],
+            sampling: SamplingOptions = SamplingOptions(),
+            interventions: [Intervention] = []
+        ) {
+            self.maximumTokens = maximumTokens
+            self.stopTokens = stopTokens
+            self.sampling = sampling
+            self.interventions = interventions
+        }
+    }
+
+    /// Why a generation ended.
+    public enum StopReason: Sendable, Hashable {
+        case stopToken(Int)
+        case maximumTokens
+        /// No position is left in the model's context.
+        case contextLimit
+        /// The caller did not want more.
+        case caller
+    }
+
+    /// A finished generation.
+    public struct Result: Sendable, Hashable {
+        /// The generated tokens, without the prompt and without a stop token.
+        public let tokens: [Int]
+        public let stopReason: StopReason
+    }
+
+    private let decoder: Decoder
+    private let options: Options
+    private var sampler: Sampler
+
+    /// - Throws: `SamplingError.badOption`.
+    public init(_ decoder: Decoder, options: Options) throws(SamplingError) {
+        self.decoder = decoder
+        self.options = options
+        sampler = try Sampler(options.sampling)
+    }
+
+    /// Generates until something stops it.
+    ///
+    /// - Parameters:
+    ///   - prompt: the tokens to continue; at least one.
+    ///   - receive: called with each token as it is chosen; false ends the generation after that token.
+    /// - Returns: the generated tokens, and why there are no more.
+    /// - Throws: what `Decoder.forward` throws, `SamplingError.noLikelyToken`, and what `receive` throws.
+    public mutating func generate(
+        from prompt: [Int], receive: (Int) throws -> Bool = { _ in true }
+    ) throws -> Result {
+        let cache = KeyValueCache(decoder.configuration)
+        var tokens: [Int] = []
+        var fresh = prompt
+        while tokens.count < options.maximumTokens {
+            guard
+                cache.length + fresh.count <= decoder.configuration.positionLimit || tokens.isEmpty
+            else {
+                return Result(tokens: tokens, stopReason: .contextLimit)
+            }
+            let token = try next(after: fresh, cache)
+            guard !options.stopTokens.contains(token) else {
+                return Result(tokens: tokens, stopReason: .stopToken(token))
+            }
+            tokens.append(token)
+            guard try receive(token) else { return Result(tokens: tokens, stopReason: .caller) }
+            fresh = [token]
+        }
+        return Result(tokens: tokens, stopReason: .maximumTokens)
+    }
+
+    /// Runs the new tokens and chooses the one that follows.
+    private mutating func next(after tokens: [Int], _ cache: KeyValueCache) throws -> Int {
+        var chosen: Int?
+        var sampler = self.sampler
+        let logits = LogitsReceiver(scope: .last) { _, _, logits in
+            chosen = try sampler.choose(from: logits)
+        }
+        try decoder.forward(
+            [DecoderSlice(tokens, cache: cache)], interventions: options.interventions,
+            logits: logits)
+        self.sampler = sampler
+        guard let chosen else { throw ForwardError.noTokens(slice: 0) }
+        return chosen
+    }
+}

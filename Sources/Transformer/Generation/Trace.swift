@@ -1,0 +1,70 @@
+import Formats
+
+/// Everything a forward pass shows for one sequence: the residual stream at every site, and all logits.
+///
+/// The arrays bear the names that `rtedit trace` writes: `embed`, `resid_mid.N`, `resid_post.N`, `logits`.
+public struct Trace: Sendable {
+    /// One recorded array of shape (tokens, columns).
+    public struct Entry: Sendable, Hashable {
+        public let name: String
+        public let columns: Int
+        public let values: [Float]
+
+        /// The number of tokens.
+        public var rows: Int { values.count / columns }
+    }
+
+    public let tokens: [Int]
+    /// In the order of computation.
+    public let entries: [Entry]
+
+    /// Runs the tokens through the decoder and keeps all that a pass shows.
+    ///
+    /// It holds (2 · blocks + 1) · tokens · hidden size and tokens · vocabulary size numbers.
+    /// - Throws: what `Decoder.forward` throws.
+    public init(of tokens: [Int], in decoder: Decoder, interventions: [Intervention] = []) throws {
+        let sizes = decoder.configuration.sizes
+        var recorder = Recorder()
+        let observer = StreamObserver { place, rows in
+            recorder.record(Self.name(place), rows, columns: sizes.hiddenSize, tokens: tokens.count)
+        }
+        let logits = LogitsReceiver(scope: .all) { _, _, rows in
+            recorder.record("logits", rows, columns: sizes.vocabularySize, tokens: tokens.count)
+        }
+        try decoder.forward(
+            [DecoderSlice(tokens)], interventions: interventions, observer: observer, logits: logits
+        )
+        self.tokens = tokens
+        entries = recorder.entries
+    }
+
+    public subscript(name: String) -> Entry? {
+        entries.first { $0.name == name }
+    }
+
+    private static func name(_ place: StreamPlace) -> String {
+        place.site == .embed ? "embed" : "\(place.site.rawValue).\(place.block)"
+    }
+}
+
+/// Collects arrays that arrive a few rows at a time.
+private struct Recorder {
+    private var names: [String] = []
+    private var recordings: [String: (columns: Int, values: [Float])] = [:]
+
+    var entries: [Trace.Entry] {
+        names.compactMap { name in
+            recordings[name].map { Trace.Entry(name: name, columns: $0.columns, values: $0.values) }
+        }
+    }
+
+    mutating func record(_ name: String, _ rows: Span<Float>, columns: Int, tokens: Int) {
+        if recordings[name] == nil {
+            names.append(name)
+            var values: [Float] = []
+            values.reserveCapacity(tokens * columns)
+            recordings[name] = (columns, values)
+        }
+        rows.withUnsafeBufferPointer { recordings[name]?.values.append(contentsOf: $0) }
+    }
+}
