@@ -79,7 +79,9 @@ private struct Attention {
     private var queryStride: Int { shape.heads * shape.headSize }
     private var keyStride: Int { shape.keyValueHeads * shape.headSize }
 
-    private func queryOffset(_ token: Int, _ head: Int) -> Int { token * queryStride + head * shape.headSize }
+    private func queryOffset(_ token: Int, _ head: Int) -> Int {
+        token * queryStride + head * shape.headSize
+    }
 
     private func keyOffset(_ position: Int, _ head: Int) -> Int {
         position * keyStride + head / (shape.heads / shape.keyValueHeads) * shape.headSize
@@ -94,7 +96,9 @@ private struct Attention {
         y.update(repeating: 0, count: size)
         ScratchPool.shared.withFloats(Self.keysPerBlock) { scores in
             var running = RunningSoftmax()
-            for first in stride(from: visible.lowerBound, to: visible.upperBound, by: Self.keysPerBlock) {
+            for first in stride(
+                from: visible.lowerBound, to: visible.upperBound, by: Self.keysPerBlock)
+            {
                 let count = min(Self.keysPerBlock, visible.upperBound - first)
                 for index in 0..<count {
                     let key = keys + keyOffset(first + index, head)
@@ -116,14 +120,17 @@ private struct Attention {
         let size = shape.headSize
         let first = shape.visible(from: firstPosition + tokens.lowerBound).lowerBound
         let end = firstPosition + tokens.upperBound
-        for token in tokens { (output + queryOffset(token, head)).update(repeating: 0, count: size) }
+        for token in tokens {
+            (output + queryOffset(token, head)).update(repeating: 0, count: size)
+        }
         var running = [RunningSoftmax](repeating: RunningSoftmax(), count: tokens.count)
         ScratchPool.shared.withFloats(tokens.count * Self.keysPerBlock) { scores in
             for start in stride(from: first, to: end, by: Self.keysPerBlock) {
                 let block = start..<min(start + Self.keysPerBlock, end)
                 BLAS.multiplyTransposed(
                     .init(start: scores, rowStride: block.count),
-                    .init(start: query + queryOffset(tokens.lowerBound, head), rowStride: queryStride),
+                    .init(
+                        start: query + queryOffset(tokens.lowerBound, head), rowStride: queryStride),
                     .init(start: keys + keyOffset(start, head), rowStride: keyStride),
                     m: tokens.count, n: block.count, k: size, scale: shape.scale)
                 for (index, token) in tokens.enumerated() {
@@ -135,7 +142,9 @@ private struct Attention {
                     }
                 }
                 BLAS.addProduct(
-                    .init(start: output + queryOffset(tokens.lowerBound, head), rowStride: queryStride),
+                    .init(
+                        start: output + queryOffset(tokens.lowerBound, head), rowStride: queryStride
+                    ),
                     .init(start: scores, rowStride: block.count),
                     .init(start: values + keyOffset(start, head), rowStride: keyStride),
                     m: tokens.count, n: size, k: block.count)
@@ -149,8 +158,12 @@ private struct Attention {
     /// Hides the keys of a block that a token does not see.
     private func mask(_ row: UnsafeMutablePointer<Float>, _ block: Range<Int>, _ token: Int) {
         let visible = shape.visible(from: firstPosition + token).clamped(to: block)
-        for position in block.lowerBound..<visible.lowerBound { row[position - block.lowerBound] = -.infinity }
-        for position in visible.upperBound..<block.upperBound { row[position - block.lowerBound] = -.infinity }
+        for position in block.lowerBound..<visible.lowerBound {
+            row[position - block.lowerBound] = -.infinity
+        }
+        for position in visible.upperBound..<block.upperBound {
+            row[position - block.lowerBound] = -.infinity
+        }
     }
 }
 
