@@ -25,8 +25,8 @@ if model=$(samples/fetch-model.sh "$work"); then
     name="SmolLM2-135M-Instruct, Q4_1"
     pairs=samples/mood/train.jsonl
     probe=samples/mood/probe.jsonl
-    blocks=10-15 up=0.5 down=-0.5
-    question="How was your day?"
+    blocks=10-15 up=1.5 down=-1.5
+    question="Describe your house."
 else
     echo "demo: the real model cannot be had; using the small one in samples/tiny/ instead"
     name="the small sample model"
