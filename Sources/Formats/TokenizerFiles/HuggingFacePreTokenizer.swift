@@ -32,7 +32,8 @@ enum HuggingFacePreTokenizer {
         if steps.count == 1, usesExpression {
             found = .gpt2
         } else if steps.count == 2, let first = steps.first {
-            if usesExpression, type(of: first) == "Digits", first["individual_digits"]?.bool == true {
+            if usesExpression, type(of: first) == "Digits", first["individual_digits"]?.bool == true
+            {
                 found = .smolLM
             } else if !usesExpression, type(of: first) == "Split",
                 first["behavior"]?.string == "Isolated", first["invert"]?.bool == false

@@ -14,8 +14,10 @@ extension TokenizerDefinition {
     /// control; a turn's end that the GGUF file names.
     ///
     /// - Parameter file: what the error is about.
+    /// - Returns: the two files, not yet written.
     /// - Throws: `TokenizerError.unsupported` for a token that is not UTF-8, which JSON cannot hold.
-    public func huggingFaceFiles(file: String) throws(TokenizerError) -> [HuggingFaceTokenizerFile] {
+    public func huggingFaceFiles(file: String) throws(TokenizerError) -> [HuggingFaceTokenizerFile]
+    {
         let texts = try tokenTexts(file: file)
         return [
             HuggingFaceTokenizerFile(name: "tokenizer.json", content: tokenizerJSON(texts)),

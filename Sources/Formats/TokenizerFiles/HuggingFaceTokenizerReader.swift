@@ -8,6 +8,7 @@ extension TokenizerDefinition {
     ///   - folder: the folder's path
     ///   - vocabularySize: `vocab_size` of `config.json`; ids that no token has become unused `[PADn]` entries,
     ///     as llama.cpp's converter writes them
+    /// - Returns: the checked definition.
     /// - Throws: `FileError` or `JSONError` where a file cannot be read, `TokenizerError.unsupported` for a model,
     ///   normalizer, pre-tokenizer or post-processor that is not exactly one of ours, naming what was found.
     public static func read(folder: String, vocabularySize: Int? = nil) throws
@@ -38,6 +39,7 @@ extension TokenizerDefinition {
     ///   - configuration: `tokenizer_config.json`; special tokens may be texts or objects with `content`
     ///   - vocabularySize: see `read(folder:vocabularySize:)`
     ///   - file: the name of `tokenizer.json`, for errors
+    /// - Throws: `TokenizerError` as `read(folder:vocabularySize:)` does.
     public init(
         tokenizer: JSONObject, configuration: JSONObject, vocabularySize: Int? = nil, file: String
     ) throws(TokenizerError) {

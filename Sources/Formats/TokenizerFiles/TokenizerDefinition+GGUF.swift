@@ -25,7 +25,9 @@ extension TokenizerDefinition {
     /// defaults hold: every token normal, no beginning of text unless the name is Llama 3's, no end of text,
     /// no space prefix. Special tokens that the file does not name stay nil (llama.cpp falls back to id 11).
     ///
-    /// - Parameter file: the file's path, for errors.
+    /// - Parameters:
+    ///   - metadata: all of the file's metadata
+    ///   - file: the file's path, for errors
     /// - Throws: `TokenizerError.unsupported` for another model or pre-tokenizer, naming it; any other case
     ///   where the arrays do not fit together.
     public init(metadata: GGUFMetadata, file: String) throws(TokenizerError) {
@@ -67,13 +69,15 @@ extension TokenizerDefinition {
     /// The normalizer is left out: a GGUF file cannot hold one.
     ///
     /// - Parameter file: what the error is about.
+    /// - Returns: the entries; none is outside `tokenizer.`.
     /// - Throws: `TokenizerError.unsupported` where llama.cpp has no name for the rules.
     public func metadataEntries(file: String) throws(TokenizerError) -> [GGUFMetadata.Entry] {
         let (merges, ignoresMerges) = byteLevelBPE
         guard let name = PreTokenizerName.name(of: preTokenizer, ignoresMerges: ignoresMerges)
         else {
             throw .unsupported(
-                file: file, key: "ignore_merges", found: "true with \(preTokenizer.rawValue) in GGUF",
+                file: file, key: "ignore_merges",
+                found: "true with \(preTokenizer.rawValue) in GGUF",
                 supported: "true with \(PreTokenizer.llama3.rawValue), false")
         }
         var mergeTexts = ByteStringList()
@@ -163,7 +167,8 @@ private struct MetadataReader {
         var kinds: [TokenizerDefinition.TokenKind] = []
         kinds.reserveCapacity(tokens)
         for (id, type) in types.enumerated() {
-            guard let raw = Int32(exactly: type), let kind = TokenizerDefinition.TokenKind(rawValue: raw)
+            guard let raw = Int32(exactly: type),
+                let kind = TokenizerDefinition.TokenKind(rawValue: raw)
             else { throw .unknownTokenType(file: file, token: id, type: type) }
             kinds.append(kind)
         }

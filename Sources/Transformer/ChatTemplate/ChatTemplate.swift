@@ -69,6 +69,7 @@ public struct ChatTemplate: Sendable {
     /// - Parameters:
     ///   - messages: the first may be the system message; where it is not, the template's own default is written
     ///   - addGenerationPrompt: end with what stands before the assistant's next message
+    /// - Returns: the prompt, ready for `Tokenizer.encode` with special tokens parsed.
     /// - Throws: `ChatTemplateError.roleNotSupported` or `.rolesDoNotAlternate` where the template would refuse.
     public func render(_ messages: [ChatMessage], addGenerationPrompt: Bool = true)
         throws(ChatTemplateError) -> String

@@ -126,7 +126,8 @@ struct TemplateExpression: Equatable, Sendable {
         guard let next = scalars[position...].firstIndex(where: { !$0.isPythonSpace }),
             next + 2 < scalars.count
         else { return true }
-        return !(scalars[next] == "{" && TagKind(scalars[next + 1]) != nil && scalars[next + 2] == "-")
+        return
+            !(scalars[next] == "{" && TagKind(scalars[next + 1]) != nil && scalars[next + 2] == "-")
     }
 
     private static func assignment(in statement: String) -> TemplateExpression? {

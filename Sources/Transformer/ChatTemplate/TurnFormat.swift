@@ -40,7 +40,8 @@ struct TurnFormat: Sendable {
         var turns = messages[...]
         if userWithSystem != nil, given != nil { turns.removeFirst() }
         try check(turns.drop { $0.role == .system }, family)
-        let writer = PartWriter(format: self, special: special, system: given ?? defaultSystem ?? "")
+        let writer = PartWriter(
+            format: self, special: special, system: given ?? defaultSystem ?? "")
         var text = writer.write(beginning, nil)
         if userWithSystem == nil, given == nil, let system, let defaultSystem {
             text += writer.write(system, ChatMessage(.system, defaultSystem))

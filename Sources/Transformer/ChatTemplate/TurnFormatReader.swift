@@ -14,19 +14,24 @@ struct TurnFormatReader {
 
     /// `<|im_start|>role` line break, content, `<|im_end|>` line break. The system message may have a default.
     func chatML() throws(ChatTemplateError) -> TurnFormat {
-        try refuse("<|im_sep|>", "<end_of_utterance>", reason: "is a variant of it with other markers")
+        try refuse(
+            "<|im_sep|>", "<end_of_utterance>", reason: "is a variant of it with other markers")
         try refuse("strftime_now", reason: "writes today's date")
-        let turn = try turn { $0.parts.contains(.role) && $0.hasContent && $0.mentions("<|im_start|>") }
+        let turn = try turn {
+            $0.parts.contains(.role) && $0.hasContent && $0.mentions("<|im_start|>")
+        }
         guard case .literal(let closing)? = turn.last, closing.contains("<|im_end|>") else {
             throw unsupported("does not close its turns in one expression")
         }
         var format = TurnFormat(system: turn, user: turn, assistant: turn)
         if source.contains("</think>") {
             format.assistant = nil
-            format.refusal = "rewrites the assistant's messages (reasoning), which rtedit does not render"
+            format.refusal =
+                "rewrites the assistant's messages (reasoning), which rtedit does not render"
         }
         format.beginning = beginning
-        format.defaultSystem = defaultSystemTurn(opening: "<|im_start|>system\n", closing: "<|im_end|>")
+        format.defaultSystem = defaultSystemTurn(
+            opening: "<|im_start|>system\n", closing: "<|im_end|>")
         format.generationPrompt = generationPrompt("<|im_start|>assistant")
         return format
     }
@@ -45,7 +50,10 @@ struct TurnFormatReader {
         if let knowledge = expressions.compactMap(\.literal).first(where: {
             $0.hasPrefix("Cutting Knowledge Date")
         }) {
-            guard let date = expressions.first(where: { $0.variable == "date_string" && $0.literal != nil })
+            guard
+                let date = expressions.first(where: {
+                    $0.variable == "date_string" && $0.literal != nil
+                })
             else { throw unsupported("writes a date that it does not give") }
             format.system = [
                 .literal(
@@ -68,7 +76,10 @@ struct TurnFormatReader {
         let turn: [TemplatePart] = [
             opening, .role, .literal("\n"), .content(trimmed: true), .literal("<end_of_turn>\n"),
         ]
-        guard expressions.contains(where: { $0.mentions("<start_of_turn>") && $0.parts.contains(.role) }),
+        guard
+            expressions.contains(where: {
+                $0.mentions("<start_of_turn>") && $0.parts.contains(.role)
+            }),
             expressions.contains(where: { $0.mentions("<end_of_turn>\n") })
         else { throw unsupported("does not write its turns as the published ones do") }
         var format = TurnFormat(user: turn, assistant: turn)
@@ -89,11 +100,13 @@ struct TurnFormatReader {
     /// user's turn.
     func phi3() throws(ChatTemplateError) -> TurnFormat {
         let generic = expressions.first {
-            $0.variable == nil && $0.parts.contains(.role) && $0.hasContent && $0.mentions("<|end|>")
+            $0.variable == nil && $0.parts.contains(.role) && $0.hasContent
+                && $0.mentions("<|end|>")
         }
         var format: TurnFormat
         if let generic, generic.isUnderstood {
-            format = TurnFormat(system: generic.parts, user: generic.parts, assistant: generic.parts)
+            format = TurnFormat(
+                system: generic.parts, user: generic.parts, assistant: generic.parts)
         } else {
             let user = try turn { $0.hasContent && $0.mentions("<|user|>") }
             let assistant = try turn {
@@ -132,17 +145,25 @@ struct TurnFormatReader {
         }
         // The joined text takes the place of the content, and is trimmed as that would be.
         format.userWithSystem = format.user.map { part in
-            if case .content(let trimmed) = part { .joined(marked.parts, trimmed: trimmed) } else { part }
+            if case .content(let trimmed) = part {
+                .joined(marked.parts, trimmed: trimmed)
+            } else {
+                part
+            }
         }
         let never = source.contains("false == true")
         format.defaultSystem =
-            never ? nil : expressions.first { $0.variable == "system_message" && $0.literal != nil }?.literal
+            never
+            ? nil
+            : expressions.first { $0.variable == "system_message" && $0.literal != nil }?.literal
         return format
     }
 
     /// `[INST] content [/INST]` with or without the spaces, which differ from version to version.
     func mistral() throws(ChatTemplateError) -> TurnFormat {
-        try refuse("strftime_now", "default_system_message", reason: "has a default system message with dates")
+        try refuse(
+            "strftime_now", "default_system_message",
+            reason: "has a default system message with dates")
         var format = try bracketed()
         format.system = expressions.first { $0.hasContent && $0.mentions("[SYSTEM_PROMPT]") }?.parts
         let joined = expressions.first {
@@ -158,7 +179,10 @@ struct TurnFormatReader {
         let assistant = try turn {
             $0.hasContent && $0.parts.contains(.endOfText) && !$0.mentions("[INST]")
         }
-        guard user.contains(where: { if case .literal(let text) = $0 { text.contains("[/INST]") } else { false } })
+        guard
+            user.contains(where: {
+                if case .literal(let text) = $0 { text.contains("[/INST]") } else { false }
+            })
         else { throw unsupported("does not close the user's turns in one expression") }
         var format = TurnFormat(user: user, assistant: assistant)
         format.beginning = beginning
@@ -181,7 +205,8 @@ struct TurnFormatReader {
     /// The beginning of text, where the template writes it by itself or before the first turn.
     private var beginning: [TemplatePart] {
         let writes = expressions.contains {
-            $0.parts == [.beginningOfText] || $0.parts == [.beginningOfText, .content(trimmed: false)]
+            $0.parts == [.beginningOfText]
+                || $0.parts == [.beginningOfText, .content(trimmed: false)]
         }
         return writes ? [.beginningOfText] : []
     }
@@ -197,7 +222,9 @@ struct TurnFormatReader {
 
     /// The last literal that begins the assistant's turn without ending it.
     private func generationPrompt(_ opening: String) -> String {
-        expressions.filter { $0.variable == nil }.compactMap(\.literal).last { $0.hasPrefix(opening) } ?? ""
+        expressions.filter { $0.variable == nil }.compactMap(\.literal).last {
+            $0.hasPrefix(opening)
+        } ?? ""
     }
 
     private func refuse(_ markers: String..., reason: String) throws(ChatTemplateError) {

@@ -1,11 +1,11 @@
-/// e to the power of each lane, within 2 ulp from −87 to 88; 0 below −87.3, infinity above 88.7, NaN for NaN.
+/// e to the power of each lane, within 2 ulp; 0 below −86.6, infinity above 88.72, NaN for NaN.
 ///
 /// x = n ln 2 + r with |r| ≤ ln 2 / 2; e^r by the degree-5 polynomial of Cephes (S. L. Moshier, expf), 2ⁿ by its
 /// exponent bits.
 @inline(__always)
 func exponential(_ x: SIMD8<Float>) -> SIMD8<Float> {
     let highest: Float = 88.722_83
-    let lowest: Float = -87.336_54
+    let lowest: Float = -86.6
     let bounded = x.replacing(with: highest, where: x .> highest)
         .replacing(with: lowest, where: x .< lowest)
     // Adding 1.5 · 2²³ rounds to an integer, which stays in the low bits.

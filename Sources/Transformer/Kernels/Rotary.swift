@@ -1,10 +1,4 @@
-/// Which elements of a head make up the pairs that a rotary embedding turns.
-public enum RotaryPairs: Sendable, Hashable {
-    /// (0, 1), (2, 3) …: GGUF's order for the llama family.
-    case interleaved
-    /// (0, n), (1, n + 1) … with n pairs: Hugging Face's order.
-    case halves
-}
+public import Formats
 
 /// Turns the pairs of each head by its token's angles (rotary position embedding, arXiv 2104.09864), in place.
 ///
@@ -13,7 +7,7 @@ public enum RotaryPairs: Sendable, Hashable {
 ///   - values: (tokens, heads, headSize)
 ///   - cosines: (tokens, pairs)
 ///   - sines: (tokens, pairs)
-///   - order: which elements make up a pair
+///   - pairing: which elements make up a pair: neighbours, or those `pairs` apart
 ///   - tokens: how many tokens there are
 ///   - heads: how many heads each token has
 ///   - headSize: the length of a head, at least 2 · `pairs`
@@ -21,7 +15,7 @@ public enum RotaryPairs: Sendable, Hashable {
 public func rotaryForward(
     _ values: UnsafeMutablePointer<Float>, cosines: UnsafePointer<Float>,
     sines: UnsafePointer<Float>,
-    order: RotaryPairs, tokens: Int, heads: Int, headSize: Int, pairs: Int
+    pairing: RopePairing, tokens: Int, heads: Int, headSize: Int, pairs: Int
 ) {
     precondition(2 * pairs <= headSize)
     for token in 0..<tokens {
@@ -29,7 +23,7 @@ public func rotaryForward(
         let sine = sines + token * pairs
         for head in 0..<heads {
             let x = values + (token * heads + head) * headSize
-            switch order {
+            switch pairing {
             case .interleaved: turnInterleaved(x, cosine, sine, pairs)
             case .halves: turnHalves(x, cosine, sine, pairs)
             }

@@ -84,7 +84,8 @@ private struct MergeHeap {
     private var keys: [UInt64] = []
 
     mutating func insert(rank: Int32, symbol: Int) {
-        let key = UInt64(UInt32(bitPattern: rank)) << 32 | UInt64(UInt32(truncatingIfNeeded: symbol))
+        let key =
+            UInt64(UInt32(bitPattern: rank)) << 32 | UInt64(UInt32(truncatingIfNeeded: symbol))
         var place = keys.count
         keys.append(key)
         while place > 0 {

@@ -14,6 +14,7 @@ struct PreTokenizer {
     ///   - text: UTF-8
     ///   - start: the first byte of a scalar, before `end`
     ///   - end: where the stretch of text ends; nothing beyond it is looked at
+    /// - Returns: the end of the piece.
     func pieceEnd(in text: [UInt8], from start: Int, to end: Int) -> Int {
         let scanner = ScalarScanner(text: text, end: end)
         return switch family {

@@ -62,10 +62,13 @@ public struct Tokenizer: Sendable {
     /// The ids of a text.
     ///
     /// - Parameters:
+    ///   - text: any text; it is not trimmed
     ///   - addSpecial: add the beginning and end of text where the model wants them
     ///   - parseSpecial: take the text of a control token for that token, as chat templates need;
     ///     without it, it is ordinary text
-    public func encode(_ text: String, addSpecial: Bool = true, parseSpecial: Bool = true) -> [Int] {
+    /// - Returns: the ids, each below `vocabularySize`.
+    public func encode(_ text: String, addSpecial: Bool = true, parseSpecial: Bool = true) -> [Int]
+    {
         let bytes = Array(text.utf8)
         let added = parseSpecial ? allAddedTokens : userDefinedTokens
         var encoder = encoder
@@ -103,7 +106,8 @@ public struct Tokenizer: Sendable {
     private func prepared(_ stretch: ArraySlice<UInt8>) -> [UInt8] {
         var text = Array(stretch)
         if definition.normalizer == .canonicalComposition, text.contains(where: { $0 >= 0x80 }) {
-            let composed = String(decoding: text, as: UTF8.self).precomposedStringWithCanonicalMapping
+            let composed = String(decoding: text, as: UTF8.self)
+                .precomposedStringWithCanonicalMapping
             text = Array(composed.utf8)
         }
         if definition.addsSpacePrefix, text.first != 0x20 { text.insert(0x20, at: 0) }
@@ -118,7 +122,9 @@ public struct Tokenizer: Sendable {
 
     private func addingEnds(to ids: [Int]) -> [Int] {
         var ids = ids
-        if definition.addsBeginningOfText, let first = definition.beginningOfText, ids.first != first {
+        if definition.addsBeginningOfText, let first = definition.beginningOfText,
+            ids.first != first
+        {
             ids.insert(first, at: 0)
         }
         if definition.addsEndOfText, let last = definition.endOfText, ids.last != last {
@@ -163,7 +169,10 @@ public struct Tokenizer: Sendable {
 
     /// The text of tokens; bytes that are not UTF-8 become U+FFFD.
     ///
-    /// - Parameter skipSpecial: leave control tokens out
+    /// - Parameters:
+    ///   - tokens: ids; those outside the vocabulary stand for nothing
+    ///   - skipSpecial: leave control tokens out
+    /// - Returns: the text.
     public func decode(_ tokens: [Int], skipSpecial: Bool = true) -> String {
         var bytes: [UInt8] = []
         for token in tokens where !(skipSpecial && isSpecial(token)) {

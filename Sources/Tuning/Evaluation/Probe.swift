@@ -42,6 +42,11 @@ public struct ProbeResult: Sendable {
 
     public let items: [Item]
 
+    /// The results of some of the probes.
+    public init(items: [Item]) {
+        self.items = items
+    }
+
     /// Mean log-odds margin.
     public var meanMargin: Double {
         items.reduce(0) { $0 + $1.margin } / Double(max(items.count, 1))

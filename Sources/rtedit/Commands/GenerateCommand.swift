@@ -57,9 +57,9 @@ struct GenerateCommand: Command {
                 maximumTokens: arguments.integer(Self.maxTokens),
                 stopTokens: renderer.tokenizer.endOfGeneration,
                 sampling: SamplingOptions(
-                    temperature: Float(arguments.number(Self.temperature, in: 0...1e6)),
+                    temperature: arguments.number(Self.temperature, in: 0...1e6),
                     topK: arguments.integer(Self.topK),
-                    topP: Float(arguments.number(Self.topP, in: 0...1)),
+                    topP: arguments.number(Self.topP, in: 0...1),
                     seed: UInt64(arguments.integer(Self.seed))),
                 interventions: interventions))
         var stream = TokenTextStream(renderer.tokenizer)

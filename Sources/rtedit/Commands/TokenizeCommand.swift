@@ -32,7 +32,7 @@ struct TokenizeCommand: Command {
             Self.decode, in: 0...(tokenizer.vocabularySize - 1))
         {
             guard arguments.textIfGiven(Self.text) == nil else {
-                throw UsageError.excessArgument(try arguments.text(Self.text))
+                throw UsageError.extraArgument(try arguments.text(Self.text))
             }
             tokens = ids
             console.print(tokenizer.decode(ids, skipSpecial: false))
