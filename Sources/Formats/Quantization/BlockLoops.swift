@@ -3,41 +3,38 @@ enum BlockLoops<Block: QuantizedBlock> {
     /// Widens `count` elements, a whole number of blocks.
     static func widen(_ row: UnsafeRawPointer, _ count: Int, _ output: UnsafeMutablePointer<Float>)
     {
-        var block = row
-        var output = UnsafeMutableRawPointer(output)
-        for _ in 0..<count / Block.elements {
-            let scales = Block.scales(block)
-            @inline(__always) func widenSixteen(_ index: Int) {
-                let (scale, minimum) = Block.scale(scales, group: index * 16 / Block.groupSize)
-                let integers = Block.integers(block, sixteen: index)
-                var low = SIMD8<Float>(integers.lowHalf) * scale
-                var high = SIMD8<Float>(integers.highHalf) * scale
-                if Block.hasMinimum {
-                    low += minimum
-                    high += minimum
+        withUnpacked { unpacked in
+            var block = row
+            var output = UnsafeMutableRawPointer(output)
+            for _ in 0..<count / Block.elements {
+                unpacked.read(block)
+                for eight in 0..<Block.elements / 8 {
+                    let group = eight * 8 / Block.groupSize
+                    var values = unpacked.floats8(eight) * unpacked.scales[group]
+                    if Block.hasMinimum { values += unpacked.minimums[group] }
+                    output.storeBytes(of: values, toByteOffset: eight * 32, as: SIMD8<Float>.self)
                 }
-                output.storeBytes(of: low, toByteOffset: index * 64, as: SIMD8<Float>.self)
-                output.storeBytes(of: high, toByteOffset: index * 64 + 32, as: SIMD8<Float>.self)
+                output += Block.elements * 4
+                block += Block.byteCount
             }
-            forEachSixteen(widenSixteen)
-            output += Block.elements * 4
-            block += Block.byteCount
         }
     }
 
     /// Products of rows and one input, without widening: the sum over groups of scale · Σ q x + minimum · Σ x.
     static func multiply(_ job: RowProduct) {
-        for row in 0..<job.rows {
-            job.output[row] = dot(
-                job.weights + row * job.bytesPerRow, job.columns, UnsafeRawPointer(job.input),
-                job.groupSums)
+        withUnpacked { unpacked in
+            for row in 0..<job.rows {
+                job.output[row] = dot(
+                    job.weights + row * job.bytesPerRow, job.columns, UnsafeRawPointer(job.input),
+                    job.groupSums, unpacked)
+            }
         }
     }
 
     @inline(__always)
     private static func dot(
         _ row: UnsafeRawPointer, _ columns: Int, _ input: UnsafeRawPointer,
-        _ groupSums: UnsafePointer<Float>
+        _ groupSums: UnsafePointer<Float>, _ unpacked: Unpacked
     ) -> Float {
         var block = row
         var input = input
@@ -45,47 +42,51 @@ enum BlockLoops<Block: QuantizedBlock> {
         var total = SIMD8<Float>.zero
         var offset: Float = 0
         for _ in 0..<columns / Block.elements {
-            let scales = Block.scales(block)
-            var partial = SIMD8<Float>.zero
-            @inline(__always) func addSixteen(_ index: Int) {
-                let integers = Block.integers(block, sixteen: index)
-                partial.addProduct(SIMD8<Float>(integers.lowHalf), input.floats8(index * 64))
-                partial.addProduct(SIMD8<Float>(integers.highHalf), input.floats8(index * 64 + 32))
-                guard (index + 1) * 16 % Block.groupSize == 0 else { return }
-                let group = index * 16 / Block.groupSize
-                let (scale, minimum) = Block.scale(scales, group: group)
-                total.addProduct(partial, scale)
-                partial = .zero
-                if Block.hasMinimum { offset += minimum * sums[group] }
+            unpacked.read(block)
+            for group in 0..<Block.groups {
+                var partial = SIMD8<Float>.zero
+                for eight in 0..<Block.groupSize / 8 {
+                    partial.addProduct(
+                        unpacked.floats8(group * (Block.groupSize / 8) + eight),
+                        input.floats8(eight * 32))
+                }
+                input += Block.groupSize * 4
+                total.addProduct(partial, unpacked.scales[group])
+                if Block.hasMinimum { offset += unpacked.minimums[group] * sums[group] }
             }
-            forEachSixteen(addSixteen)
-            input += Block.elements * 4
-            if Block.hasMinimum { sums += Block.elements / Block.groupSize }
+            if Block.hasMinimum { sums += Block.groups }
             block += Block.byteCount
         }
         return total.sum() + offset
     }
 
-    /// Calls the body with the indices of a block's sixteens: written out, so that an index is a constant where the body
-    /// shifts bits by it.
-    @inline(__always) private static func forEachSixteen(_ body: (Int) -> Void) {
-        body(0)
-        body(1)
-        guard Block.elements == 256 else { return }
-        body(2)
-        body(3)
-        body(4)
-        body(5)
-        body(6)
-        body(7)
-        body(8)
-        body(9)
-        body(10)
-        body(11)
-        body(12)
-        body(13)
-        body(14)
-        body(15)
+    /// A block's scales, minimums and integers, in memory that the next block overwrites.
+    private struct Unpacked {
+        let scales: UnsafeMutablePointer<Float>
+        let integers: UnsafeMutableRawPointer
+
+        @inline(__always) var minimums: UnsafeMutablePointer<Float> { scales + Block.groups }
+
+        @inline(__always) func read(_ block: UnsafeRawPointer) {
+            Block.unpackScales(block, into: UnsafeMutableRawPointer(scales))
+            Block.unpackIntegers(block, into: integers)
+        }
+
+        /// Integers 8 · index to 8 · index + 7.
+        @inline(__always) func floats8(_ index: Int) -> SIMD8<Float> {
+            floats(integers.loadUnaligned(fromByteOffset: index * 8, as: SIMD8<Int8>.self))
+        }
+    }
+
+    /// Calls the body with room for an unpacked block, on the stack.
+    @inline(__always)
+    private static func withUnpacked(_ body: (Unpacked) -> Void) {
+        // For the largest block: a constant size lies on the stack.
+        withUnsafeTemporaryAllocation(byteCount: 384, alignment: 32) { memory in
+            guard let integers = memory.baseAddress else { return }
+            let scales = (integers + 256).bindMemory(to: Float.self, capacity: 32)
+            body(Unpacked(scales: scales, integers: integers))
+        }
     }
 }
 

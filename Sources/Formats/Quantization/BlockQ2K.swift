@@ -7,37 +7,40 @@ enum BlockQ2K: QuantizedBlock {
     static var groupSize: Int { 16 }
     static var hasMinimum: Bool { true }
 
-    struct Scales {
-        let scales: SIMD16<Float>
-        let minimums: SIMD16<Float>
-    }
-
-    @inline(__always) static func scales(_ block: UnsafeRawPointer) -> Scales {
+    @inline(__always)
+    static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {
         let packed = block.bytes16(0)
-        return Scales(
-            scales: sixteenFloats(signed(nibbles(packed, half: 0))) * block.half(80),
-            minimums: sixteenFloats(signed(nibbles(packed, half: 1))) * -block.half(82))
+        storeSixteen(signed(packed & 0x0F), times: block.half(80), into: scales)
+        storeSixteen(signed(packed &>> 4), times: -block.half(82), into: scales + 64)
     }
 
     @inline(__always)
-    static func scale(_ scales: Scales, group: Int) -> (scale: Float, minimum: Float) {
-        (scales.scales[group], scales.minimums[group])
-    }
-
-    @inline(__always)
-    static func integers(_ block: UnsafeRawPointer, sixteen index: Int) -> SIMD16<Int8> {
-        signed(twoBits(block, 16, sixteen: index))
+    static func unpackIntegers(_ block: UnsafeRawPointer, into integers: UnsafeMutableRawPointer) {
+        forEachColumn { half, column in
+            let bytes = block.bytes16(16 + half * 32 + column)
+            for pair in 0..<4 {
+                let twoBits = bytes &>> UInt8(2 * pair) & 3
+                integers.store(signed(twoBits), at: half * 128 + pair * 32 + column)
+            }
+        }
     }
 }
 
-/// Sixteen two-bit integers of a Q2_K or Q3_K block, whose bytes of integers begin at an offset.
+/// Calls the body with each half of a block of 256, and each first of the sixteen bytes (0 or 16) that the half's
+/// thirty-twos share.
+@inline(__always) func forEachColumn(_ body: (_ half: Int, _ column: Int) -> Void) {
+    for half in 0..<2 {
+        body(half, 0)
+        body(half, 16)
+    }
+}
+
+/// Writes the sixteen scales of a block.
 @inline(__always)
-func twoBits(_ block: UnsafeRawPointer, _ offset: Int, sixteen index: Int) -> SIMD16<UInt8> {
-    let bytes = block.bytes16(offset + index / 8 * 32 + index % 2 * 16)
-    return bytes &>> UInt8(index % 8 / 2 * 2) & 3
-}
-
-@inline(__always) func sixteenFloats(_ integers: SIMD16<Int8>) -> SIMD16<Float> {
-    SIMD16<Float>(
-        lowHalf: SIMD8<Float>(integers.lowHalf), highHalf: SIMD8<Float>(integers.highHalf))
+func storeSixteen(
+    _ integers: SIMD16<Int8>, times scale: Float, into scales: UnsafeMutableRawPointer
+) {
+    scales.storeBytes(of: floats(integers.lowHalf) * scale, as: SIMD8<Float>.self)
+    scales.storeBytes(
+        of: floats(integers.highHalf) * scale, toByteOffset: 32, as: SIMD8<Float>.self)
 }

@@ -7,25 +7,30 @@ enum BlockQ3K: QuantizedBlock {
 
     /// Bytes 0–7 hold the low four bits of scales 0–7 (low nibble) and 8–15 (high nibble); bytes 8–11 the high two
     /// bits of scales j, j + 4, j + 8 and j + 12, lowest bits first.
-    @inline(__always) static func scales(_ block: UnsafeRawPointer) -> SIMD16<Float> {
+    @inline(__always)
+    static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {
         let low = block.loadUnaligned(fromByteOffset: 96, as: UInt64.self)
         let high = UInt64(block.loadUnaligned(fromByteOffset: 104, as: UInt32.self))
         let highOfFirst = (high & 0x0303_0303) | (high >> 2 & 0x0303_0303) << 32
         let highOfLast = (high >> 4 & 0x0303_0303) | (high >> 6 & 0x0303_0303) << 32
         let first = low & 0x0F0F_0F0F_0F0F_0F0F | highOfFirst << 4
         let last = low >> 4 & 0x0F0F_0F0F_0F0F_0F0F | highOfLast << 4
-        return SIMD16<Float>(lowHalf: floats(first) - 32, highHalf: floats(last) - 32)
-            * block.half(108)
+        let scale = block.half(108)
+        scales.storeBytes(of: (floats(first) - 32) * scale, as: SIMD8<Float>.self)
+        scales.storeBytes(of: (floats(last) - 32) * scale, toByteOffset: 32, as: SIMD8<Float>.self)
     }
 
     @inline(__always)
-    static func scale(_ scales: SIMD16<Float>, group: Int) -> (scale: Float, minimum: Float) {
-        (scales[group], 0)
-    }
-
-    @inline(__always)
-    static func integers(_ block: UnsafeRawPointer, sixteen index: Int) -> SIMD16<Int8> {
-        let thirdBits = block.bytes16(index % 2 * 16) &>> UInt8(index / 2) & 1
-        return signed(twoBits(block, 32, sixteen: index) | thirdBits &<< 2) &- 4
+    static func unpackIntegers(_ block: UnsafeRawPointer, into integers: UnsafeMutableRawPointer) {
+        forEachColumn { half, column in
+            let bytes = block.bytes16(32 + half * 32 + column)
+            let thirdBits = block.bytes16(column)
+            let ours = half == 0 ? thirdBits : thirdBits &>> 4
+            for pair in 0..<4 {
+                let low = bytes &>> UInt8(2 * pair) & 3
+                let high = (ours &>> UInt8(pair) & 1) &<< 2
+                integers.store(signed(low | high) &- 4, at: half * 128 + pair * 32 + column)
+            }
+        }
     }
 }

@@ -4,17 +4,16 @@ enum BlockQ4_0: QuantizedBlock {
     static var groupSize: Int { 32 }
     static var hasMinimum: Bool { false }
 
-    @inline(__always) static func scales(_ block: UnsafeRawPointer) -> Float { block.halves4(0)[0] }
-
-    @inline(__always) static func scale(_ scales: Float, group: Int) -> (
-        scale: Float, minimum: Float
-    ) {
-        (scales, 0)
+    @inline(__always)
+    static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {
+        scales.storeBytes(of: block.halves4(0)[0], as: Float.self)
     }
 
     @inline(__always)
-    static func integers(_ block: UnsafeRawPointer, sixteen index: Int) -> SIMD16<Int8> {
-        signed(nibbles(block.bytes16(2), half: index)) &- 8
+    static func unpackIntegers(_ block: UnsafeRawPointer, into integers: UnsafeMutableRawPointer) {
+        let bytes = block.bytes16(2)
+        integers.store(signed(bytes & 0x0F) &- 8, at: 0)
+        integers.store(signed(bytes &>> 4) &- 8, at: 16)
     }
 }
 
@@ -25,18 +24,12 @@ enum BlockQ4_1: QuantizedBlock {
     static var hasMinimum: Bool { true }
 
     @inline(__always)
-    static func scales(_ block: UnsafeRawPointer) -> (scale: Float, minimum: Float) {
-        let halves = block.halves4(0)
-        return (halves[0], halves[1])
+    static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {
+        scales.storeBytes(of: block.halves4(0).lowHalf, as: SIMD2<Float>.self)
     }
 
     @inline(__always)
-    static func scale(
-        _ scales: (scale: Float, minimum: Float), group: Int
-    ) -> (scale: Float, minimum: Float) { scales }
-
-    @inline(__always)
-    static func integers(_ block: UnsafeRawPointer, sixteen index: Int) -> SIMD16<Int8> {
-        signed(nibbles(block.bytes16(4), half: index))
+    static func unpackIntegers(_ block: UnsafeRawPointer, into integers: UnsafeMutableRawPointer) {
+        integers.storeNibbles(block.bytes16(4), low: 0, high: 16)
     }
 }

@@ -7,18 +7,19 @@ enum BlockQ4K: QuantizedBlock {
     static var groupSize: Int { 32 }
     static var hasMinimum: Bool { true }
 
-    @inline(__always) static func scales(_ block: UnsafeRawPointer) -> SixBitScales {
-        SixBitScales(block)
+    @inline(__always)
+    static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {
+        unpackSixBits(block, into: scales)
     }
 
     @inline(__always)
-    static func scale(_ scales: SixBitScales, group: Int) -> (scale: Float, minimum: Float) {
-        (scales.scales[group], scales.minimums[group])
-    }
-
-    @inline(__always)
-    static func integers(_ block: UnsafeRawPointer, sixteen index: Int) -> SIMD16<Int8> {
-        signed(nibblesOfPairs(block, 16, sixteen: index))
+    static func unpackIntegers(_ block: UnsafeRawPointer, into integers: UnsafeMutableRawPointer) {
+        for pair in 0..<4 {
+            for column in stride(from: 0, to: 32, by: 16) {
+                let bytes = block.bytes16(16 + pair * 32 + column)
+                integers.storeNibbles(bytes, low: pair * 64 + column, high: pair * 64 + 32 + column)
+            }
+        }
     }
 }
 
@@ -29,43 +30,39 @@ enum BlockQ5K: QuantizedBlock {
     static var groupSize: Int { 32 }
     static var hasMinimum: Bool { true }
 
-    @inline(__always) static func scales(_ block: UnsafeRawPointer) -> SixBitScales {
-        SixBitScales(block)
+    @inline(__always)
+    static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {
+        unpackSixBits(block, into: scales)
     }
 
     @inline(__always)
-    static func scale(_ scales: SixBitScales, group: Int) -> (scale: Float, minimum: Float) {
-        (scales.scales[group], scales.minimums[group])
-    }
-
-    @inline(__always)
-    static func integers(_ block: UnsafeRawPointer, sixteen index: Int) -> SIMD16<Int8> {
-        let fifthBits = block.bytes16(16 + index % 2 * 16) &>> UInt8(index / 2) & 1
-        return signed(nibblesOfPairs(block, 48, sixteen: index) | fifthBits &<< 4)
-    }
-}
-
-/// The eight scales and minimums of a Q4_K or Q5_K block.
-struct SixBitScales {
-    let scales: SIMD8<Float>
-    let minimums: SIMD8<Float>
-
-    /// Bytes 4–7 hold scales 0–3 and bytes 8–11 minimums 0–3 in their low six bits; bytes 12–15 the low four bits of
-    /// scales 4–7 (low nibble) and minimums 4–7 (high nibble), whose high two bits top bytes 4–7 and 8–11.
-    @inline(__always) init(_ block: UnsafeRawPointer) {
-        let first = UInt64(block.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
-        let second = UInt64(block.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
-        let third = UInt64(block.loadUnaligned(fromByteOffset: 12, as: UInt32.self))
-        let lastScales = third & 0x0F0F_0F0F | first >> 2 & 0x3030_3030
-        let lastMinimums = third >> 4 & 0x0F0F_0F0F | second >> 2 & 0x3030_3030
-        scales = floats(first & 0x3F3F_3F3F | lastScales << 32) * block.half(0)
-        minimums = floats(second & 0x3F3F_3F3F | lastMinimums << 32) * -block.half(2)
+    static func unpackIntegers(_ block: UnsafeRawPointer, into integers: UnsafeMutableRawPointer) {
+        for pair in 0..<4 {
+            for column in stride(from: 0, to: 32, by: 16) {
+                let bytes = block.bytes16(48 + pair * 32 + column)
+                let fifthBits = block.bytes16(16 + column) &>> UInt8(2 * pair)
+                let low = bytes & 0x0F | (fifthBits & 1) &<< 4
+                let high = bytes &>> 4 | (fifthBits & 2) &<< 3
+                integers.store(signed(low), at: pair * 64 + column)
+                integers.store(signed(high), at: pair * 64 + 32 + column)
+            }
+        }
     }
 }
 
+/// Writes the eight scales and eight minimums of a Q4_K or Q5_K block.
+///
+/// Bytes 4–7 hold scales 0–3 and bytes 8–11 minimums 0–3 in their low six bits; bytes 12–15 the low four bits of
+/// scales 4–7 (low nibble) and minimums 4–7 (high nibble), whose high two bits top bytes 4–7 and 8–11.
 @inline(__always)
-private func nibblesOfPairs(
-    _ block: UnsafeRawPointer, _ offset: Int, sixteen index: Int
-) -> SIMD16<UInt8> {
-    nibbles(block.bytes16(offset + index / 4 * 32 + index % 2 * 16), half: index / 2 % 2)
+private func unpackSixBits(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {
+    let first = UInt64(block.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+    let second = UInt64(block.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
+    let third = UInt64(block.loadUnaligned(fromByteOffset: 12, as: UInt32.self))
+    let lastScales = third & 0x0F0F_0F0F | first >> 2 & 0x3030_3030
+    let lastMinimums = third >> 4 & 0x0F0F_0F0F | second >> 2 & 0x3030_3030
+    let packedScales = floats(first & 0x3F3F_3F3F | lastScales << 32)
+    let packedMinimums = floats(second & 0x3F3F_3F3F | lastMinimums << 32)
+    scales.storeBytes(of: packedScales * block.half(0), as: SIMD8<Float>.self)
+    scales.storeBytes(of: packedMinimums * -block.half(2), toByteOffset: 32, as: SIMD8<Float>.self)
 }

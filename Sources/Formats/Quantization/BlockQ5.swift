@@ -5,17 +5,16 @@ enum BlockQ5_0: QuantizedBlock {
     static var groupSize: Int { 32 }
     static var hasMinimum: Bool { false }
 
-    @inline(__always) static func scales(_ block: UnsafeRawPointer) -> Float { block.halves4(0)[0] }
-
-    @inline(__always) static func scale(_ scales: Float, group: Int) -> (
-        scale: Float, minimum: Float
-    ) {
-        (scales, 0)
+    @inline(__always)
+    static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {
+        scales.storeBytes(of: block.halves4(0)[0], as: Float.self)
     }
 
     @inline(__always)
-    static func integers(_ block: UnsafeRawPointer, sixteen index: Int) -> SIMD16<Int8> {
-        signed(nibbles(block.bytes16(6), half: index) | fifthBits(block, 2, sixteen: index)) &- 16
+    static func unpackIntegers(_ block: UnsafeRawPointer, into integers: UnsafeMutableRawPointer) {
+        let bytes = block.bytes16(6)
+        integers.store(signed(bytes & 0x0F | fifthBits(block, 2, half: 0)) &- 16, at: 0)
+        integers.store(signed(bytes &>> 4 | fifthBits(block, 2, half: 1)) &- 16, at: 16)
     }
 }
 
@@ -26,30 +25,24 @@ enum BlockQ5_1: QuantizedBlock {
     static var hasMinimum: Bool { true }
 
     @inline(__always)
-    static func scales(_ block: UnsafeRawPointer) -> (scale: Float, minimum: Float) {
-        let halves = block.halves4(0)
-        return (halves[0], halves[1])
+    static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {
+        scales.storeBytes(of: block.halves4(0).lowHalf, as: SIMD2<Float>.self)
     }
 
     @inline(__always)
-    static func scale(
-        _ scales: (scale: Float, minimum: Float), group: Int
-    ) -> (scale: Float, minimum: Float) { scales }
-
-    @inline(__always)
-    static func integers(_ block: UnsafeRawPointer, sixteen index: Int) -> SIMD16<Int8> {
-        signed(nibbles(block.bytes16(8), half: index) | fifthBits(block, 4, sixteen: index))
+    static func unpackIntegers(_ block: UnsafeRawPointer, into integers: UnsafeMutableRawPointer) {
+        let bytes = block.bytes16(8)
+        integers.store(signed(bytes & 0x0F | fifthBits(block, 4, half: 0)), at: 0)
+        integers.store(signed(bytes &>> 4 | fifthBits(block, 4, half: 1)), at: 16)
     }
 }
 
-/// Bit 4 of sixteen elements, from the word of fifth bits at an offset.
+/// Bit 4 of the first or last sixteen elements, from the word of fifth bits at an offset.
 @inline(__always)
-private func fifthBits(
-    _ block: UnsafeRawPointer, _ offset: Int, sixteen index: Int
-) -> SIMD16<UInt8> {
+private func fifthBits(_ block: UnsafeRawPointer, _ offset: Int, half: Int) -> SIMD16<UInt8> {
     let word = block.bytes16(offset)
     let bytes = SIMD16<UInt8>(
-        lowHalf: SIMD8(repeating: word[2 * index]), highHalf: SIMD8(repeating: word[2 * index + 1]))
+        lowHalf: SIMD8(repeating: word[2 * half]), highHalf: SIMD8(repeating: word[2 * half + 1]))
     let bits = SIMD16<UInt8>(1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128)
     return SIMD16<UInt8>(repeating: 0).replacing(with: 16, where: bytes & bits .== bits)
 }

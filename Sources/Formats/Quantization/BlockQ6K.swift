@@ -8,20 +8,22 @@ enum BlockQ6K: QuantizedBlock {
     static var groupSize: Int { 16 }
     static var hasMinimum: Bool { false }
 
-    @inline(__always) static func scales(_ block: UnsafeRawPointer) -> SIMD16<Float> {
-        sixteenFloats(signed(block.bytes16(192))) * block.half(208)
+    @inline(__always)
+    static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {
+        storeSixteen(signed(block.bytes16(192)), times: block.half(208), into: scales)
     }
 
     @inline(__always)
-    static func scale(_ scales: SIMD16<Float>, group: Int) -> (scale: Float, minimum: Float) {
-        (scales[group], 0)
-    }
-
-    @inline(__always)
-    static func integers(_ block: UnsafeRawPointer, sixteen index: Int) -> SIMD16<Int8> {
-        let low = nibbles(block.bytes16(index / 8 * 64 + index % 4 * 16), half: index % 8 / 4)
-        let high =
-            block.bytes16(128 + index / 8 * 32 + index % 2 * 16) &>> UInt8(index % 8 / 2 * 2) & 3
-        return signed(low | high &<< 4) &- 32
+    static func unpackIntegers(_ block: UnsafeRawPointer, into integers: UnsafeMutableRawPointer) {
+        forEachColumn { half, column in
+            let first = block.bytes16(half * 64 + column)
+            let second = block.bytes16(half * 64 + 32 + column)
+            let pairs = block.bytes16(128 + half * 32 + column)
+            let integers = integers + half * 128 + column
+            integers.store(signed(first & 0x0F | (pairs & 3) &<< 4) &- 32, at: 0)
+            integers.store(signed(second & 0x0F | (pairs & 12) &<< 2) &- 32, at: 32)
+            integers.store(signed(first &>> 4 | pairs & 48) &- 32, at: 64)
+            integers.store(signed(second &>> 4 | (pairs & 192) &>> 2) &- 32, at: 96)
+        }
     }
 }

@@ -4,16 +4,14 @@ enum BlockQ8_0: QuantizedBlock {
     static var groupSize: Int { 32 }
     static var hasMinimum: Bool { false }
 
-    @inline(__always) static func scales(_ block: UnsafeRawPointer) -> Float { block.halves4(0)[0] }
-
-    @inline(__always) static func scale(_ scales: Float, group: Int) -> (
-        scale: Float, minimum: Float
-    ) {
-        (scales, 0)
+    @inline(__always)
+    static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {
+        scales.storeBytes(of: block.halves4(0)[0], as: Float.self)
     }
 
     @inline(__always)
-    static func integers(_ block: UnsafeRawPointer, sixteen index: Int) -> SIMD16<Int8> {
-        signed(block.bytes16(2 + 16 * index))
+    static func unpackIntegers(_ block: UnsafeRawPointer, into integers: UnsafeMutableRawPointer) {
+        integers.store(signed(block.bytes16(2)), at: 0)
+        integers.store(signed(block.bytes16(18)), at: 16)
     }
 }

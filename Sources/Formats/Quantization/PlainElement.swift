@@ -39,7 +39,7 @@ enum PlainF16: PlainElement {
     @inline(__always) static func number(_ element: UnsafeRawPointer) -> Float { element.half(0) }
 
     @inline(__always) static func numbers8(_ elements: UnsafeRawPointer) -> SIMD8<Float> {
-        SIMD8<Float>(elements.loadUnaligned(as: SIMD8<Float16>.self))
+        floats(elements.loadUnaligned(as: SIMD8<Float16>.self))
     }
 }
 
@@ -51,8 +51,7 @@ enum PlainBF16: PlainElement {
     }
 
     @inline(__always) static func numbers8(_ elements: UnsafeRawPointer) -> SIMD8<Float> {
-        let bits = SIMD8<UInt32>(truncatingIfNeeded: elements.loadUnaligned(as: SIMD8<UInt16>.self))
-        return unsafeBitCast(bits &<< 16, to: SIMD8<Float>.self)
+        floats(upperHalves: elements.loadUnaligned(as: SIMD8<UInt16>.self))
     }
 }
 
