@@ -18,8 +18,10 @@ run() {
     printf '$ rtedit %s\n' "$*"
     "$rtedit" "$@"
 }
-# The number of a member in one line of JSON.
-number() { sed -n "s/.*\"$1\":\([-0-9.e]*\).*/\1/p"; }
+# The margin in the JSON that `eval` prints.
+margin() { "$rtedit" eval "$model" --probe "$probe" --json "$@" | sed -n 's/.*"margin":\([-0-9.e]*\).*/\1/p' | xargs printf '%.2f'; }
+# The logits' line of a verification.
+logits() { sed -n 's/^logits: //p' "$1"; }
 
 if model=$(samples/fetch-model.sh "$work"); then
     name="SmolLM2-135M-Instruct, Q4_1"
@@ -54,19 +56,19 @@ for spec in "" "$cheerful" "$miserable"; do
 done
 
 say "the shift in a probe: log-odds of cheerful over gloomy completions"
-plain=$("$rtedit" eval "$model" --probe "$probe" --json | number margin)
-lifted=$("$rtedit" eval "$model" --probe "$probe" --vector "$cheerful" --json | number margin)
-lowered=$("$rtedit" eval "$model" --probe "$probe" --vector "$miserable" --json | number margin)
+plain=$(margin)
+lifted=$(margin --vector "$cheerful")
+lowered=$(margin --vector "$miserable")
 echo "miserable $lowered   plain $plain   cheerful $lifted"
 
 say "bake it in: a GGUF that stays quantised, and a Hugging Face folder"
 run bake "$model" "$out/miserable.gguf" --vector "$miserable"
 run bake "$model" "$out/miserable" --vector "$miserable"
-baked=$("$rtedit" eval "$out/miserable.gguf" --probe "$probe" --json | number margin)
+baked=$(model=$out/miserable.gguf margin)
 
 say "prove both from disk"
-run verify "$model" "$out/miserable.gguf" --vector "$miserable"
-run verify "$model" "$out/miserable" --vector "$miserable"
+run verify "$model" "$out/miserable.gguf" --vector "$miserable" | tee "$out/gguf.log"
+run verify "$model" "$out/miserable" --vector "$miserable" | tee "$out/folder.log"
 
 say "the proof can fail: the unedited model does not pass"
 if "$rtedit" verify "$model" "$model" --vector "$miserable" >"$out/unedited.log"; then
@@ -75,17 +77,14 @@ if "$rtedit" verify "$model" "$model" --vector "$miserable" >"$out/unedited.log"
 fi
 tail -n 1 "$out/unedited.log"
 
-gguf=$("$rtedit" verify "$model" "$out/miserable.gguf" --vector "$miserable" --json)
-folder=$("$rtedit" verify "$model" "$out/miserable" --vector "$miserable" --json)
 say "summary"
 cat <<END
 model                        $name
 extraction                   64 pairs, $extraction_time
 probe (log-odds)             miserable $lowered | plain $plain | cheerful $lifted
 probe of the baked file      $baked
-baked GGUF                   equal: max |d logit| $(number max_abs <<<"$gguf") of $(number max_logit <<<"$gguf")
-baked folder                 equal: max |d logit| $(number max_abs <<<"$folder") of $(number max_logit <<<"$folder")
-steering moves logits by     up to $(number effect <<<"$gguf")
+baked GGUF, logits           equal: $(logits "$out/gguf.log")
+baked folder, logits         equal: $(logits "$out/folder.log")
 unedited model               not equal, as it must be
 outputs                      $out
 time                         $((SECONDS - start)) s

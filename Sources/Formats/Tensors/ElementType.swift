@@ -15,6 +15,7 @@ public enum ElementType: String, CaseIterable, Hashable, Sendable {
     case f6E2M3 = "f6_e2m3"
     case f6E3M2 = "f6_e3m2"
     case f4
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     case q4_0, q4_1, q5_0, q5_1, q8_0, q8_1
     case q2K = "q2_k"
     case q3K = "q3_k"
@@ -31,8 +32,10 @@ public enum ElementType: String, CaseIterable, Hashable, Sendable {
     case iq2S = "iq2_s"
     case iq4XS = "iq4_xs"
     case iq1M = "iq1_m"
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     case tq1_0, tq2_0
     case mxfp4, nvfp4
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     case q1_0, q2_0
 
     /// The type's name in lower case, as users type it: `f32`, `q4_k`.

@@ -98,15 +98,16 @@ public struct Verification: Sendable {
         for (index, prompt) in prompts.enumerated() {
             let part = Array(prompt.tokens.prefix(length))
             tokens += part.count
-            let steered = try Trace(of: part, in: baseDecoder, interventions: interventions)
-            let plain = try Trace(of: part, in: baseDecoder)
+            func trace(_ decoder: Decoder, _ interventions: [Intervention] = []) throws -> Trace {
+                try Trace(of: part, in: decoder, interventions: interventions)
+            }
+            let steered = try trace(baseDecoder, interventions)
+            let plain = try trace(baseDecoder)
+            let found = try trace(editedDecoder)
             effects.add(reference: steered, other: plain)
-            errors.add(reference: steered, other: try Trace(of: part, in: editedDecoder))
-            let null = try Trace(of: part, in: baseDecoder, interventions: nulled)
-            nullIsEqual = nullIsEqual && null.entries == plain.entries
-            wrong.add(
-                reference: try Trace(of: part, in: baseDecoder, interventions: moved),
-                other: try Trace(of: part, in: editedDecoder))
+            errors.add(reference: steered, other: found)
+            nullIsEqual = try nullIsEqual && trace(baseDecoder, nulled).entries == plain.entries
+            wrong.add(reference: try trace(baseDecoder, moved), other: found)
             progress(index + 1, steps)
         }
         tokenCount = tokens

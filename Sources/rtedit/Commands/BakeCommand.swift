@@ -26,10 +26,10 @@ struct BakeCommand: Command {
     let examples = [
         Example(
             "Into a quantised GGUF:",
-            "rtedit bake model.gguf cheerful.gguf --vector mood.gguf:1.5@10-15"),
+            "rtedit bake m.gguf cheerful.gguf --vector mood.gguf:1.5@10-15"),
         Example(
             "Into a Hugging Face folder:",
-            "rtedit bake model.gguf cheerful --vector mood.gguf:1.5@10-15"),
+            "rtedit bake m.gguf cheerful --vector mood.gguf:1.5@10-15"),
     ]
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {

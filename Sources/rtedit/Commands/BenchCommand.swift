@@ -4,9 +4,12 @@ import Transformer
 /// `rtedit bench`
 struct BenchCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
-    static let promptTokens = Option.value("prompt-tokens", "N", "Tokens of the prefill.", standard: "512")
-    static let newTokens = Option.value("max-tokens", "N", short: "n", "Tokens decoded one by one.", standard: "64")
-    static let runs = Option.value("runs", "N", "Runs after one that does not count; the median is shown.", standard: "5")
+    static let promptTokens = Option.value(
+        "prompt-tokens", "N", "Tokens of the prefill.", standard: "512")
+    static let newTokens = Option.value(
+        "max-tokens", "N", short: "n", "Tokens decoded one by one.", standard: "64")
+    static let runs = Option.value(
+        "runs", "N", "Runs after one that does not count; the median is shown.", standard: "5")
 
     let name = "bench"
     let summary = "Measure how fast a model reads a prompt and generates."
@@ -39,10 +42,12 @@ struct BenchCommand: Command {
         }
         let (read, written) = (Double(prefill) / reading, Double(new) / writing)
         var table = Table([
-            .left("model"), .right("threads"), .right("prefill \(prefill)"), .right("decode \(new)"),
+            .left("model"), .right("threads"), .right("prefill \(prefill)"),
+            .right("decode \(new)"),
         ])
         table.add(
-            session.checkpoint.path, "\(session.crew.threads)", "\(Quantity.fixed(read, 1)) tokens/s",
+            session.checkpoint.path, "\(session.crew.threads)",
+            "\(Quantity.fixed(read, 1)) tokens/s",
             "\(Quantity.fixed(written, 1)) tokens/s")
         console.print(table)
         console.report(

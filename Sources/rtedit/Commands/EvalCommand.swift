@@ -22,7 +22,7 @@ struct EvalCommand: Command {
     let examples = [
         Example(
             "A probe, steered:",
-            "rtedit eval model.gguf --probe probe.jsonl --vector mood.gguf:-1@10-15")
+            "rtedit eval m.gguf --probe probe.jsonl --vector mood.gguf:-1@10-15")
     ]
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {

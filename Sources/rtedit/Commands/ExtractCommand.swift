@@ -48,7 +48,7 @@ struct ExtractCommand: Command {
         ),
         Example(
             "As repeng makes them:",
-            "rtedit extract model.gguf --pairs p.jsonl --method pca-centered --normalize unit -o v.gguf"
+            "rtedit extract m.gguf --pairs p.jsonl -o v.gguf --method pca-centered"
         ),
     ]
 

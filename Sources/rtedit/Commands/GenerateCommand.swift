@@ -34,10 +34,10 @@ struct GenerateCommand: Command {
         Example("Continue a text:", "rtedit generate model.gguf --prompt \"Once upon a time\""),
         Example(
             "Answer, steered:",
-            "rtedit generate model.gguf --chat -p \"How are you?\" --vector mood.gguf:2@10-15"),
+            "rtedit generate m.gguf --chat -p \"Hi!\" --vector mood.gguf:2@10-15"),
         Example(
             "Sample with a seed:",
-            "rtedit generate model.gguf -p \"A haiku:\" --temperature 0.8 --top-p 0.9 --seed 7"),
+            "rtedit generate m.gguf -p \"A haiku:\" --temperature 0.8 --seed 7"),
     ]
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {

@@ -25,10 +25,10 @@ struct TraceCommand: Command {
     let examples = [
         Example(
             "Streams of a prompt:",
-            "rtedit trace model.gguf --prompt \"Hello\" -o hello.safetensors"),
+            "rtedit trace m.gguf --prompt \"Hello\" -o hello.safetensors"),
         Example(
             "The same, steered:",
-            "rtedit trace model.gguf --tokens 1,2,3 --vector v.gguf:2@12 -o s.safetensors"),
+            "rtedit trace m.gguf --tokens 1,2,3 --vector v.gguf:2@12 -o s.safetensors"),
     ]
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {

@@ -30,7 +30,7 @@ struct VerifyCommand: Command {
     let examples = [
         Example(
             "A baked file against its base:",
-            "rtedit verify model.gguf cheerful.gguf --vector mood.gguf:1.5@10-15")
+            "rtedit verify m.gguf cheerful.gguf --vector mood.gguf:1.5@10-15")
     ]
 
     /// Texts of different kinds, for calls without --prompts.

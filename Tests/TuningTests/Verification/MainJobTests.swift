@@ -70,7 +70,8 @@ import Transformer
         let interventions = try mood(1, blocks: [0, 2, 3], site: site)
         let result = try verify(try bake(interventions, as: name), interventions)
         #expect(result.passes)
-        #expect(result.texts.allSatisfy(\.isEqual))
+        let differing = result.texts.filter { !$0.isEqual }
+        #expect(differing.isEmpty)
         #expect(result.blocks.map(\.relativeError).max() ?? 1 < 1e-5)
         #expect(result.logitEffect > 0.1)
         let hasTokenizer = try PromptRenderer(
