@@ -1,4 +1,5 @@
 import Formats
+import Foundation
 
 import Testing
 
@@ -52,6 +53,31 @@ import Testing
         #expect(both[1] + both[3] == 300)
         let most = try Self.counts(SamplingOptions(temperature: 1, topP: 0.95), draws: 3000)
         #expect(most[0] > 0 && most[4] == 0)
+    }
+
+    /// Against sorting everything: what survives is a prefix of the order by logit and id.
+    @Test(arguments: [(1, 1.0), (17, 1.0), (0, 0.3), (0, 0.9), (40, 0.5)])
+    func cutsKeepAPrefixOfTheSortedTokens(_ cut: (topK: Int, topP: Double)) throws {
+        var random = Xoshiro256(seed: 11)
+        let logits = (0..<300).map { _ in Float((random.nextUnit() * 20).rounded()) / 4 }
+        let order = logits.indices.sorted {
+            logits[$0] != logits[$1] ? logits[$0] > logits[$1] : $0 < $1
+        }
+        let largest = logits[order[0]]
+        var weights = order.map { exp(Double(logits[$0] - largest) / 2) }
+        if cut.topK > 0 { weights = Array(weights.prefix(cut.topK)) }
+        let wanted = cut.topP * weights.reduce(0, +)
+        var (kept, sum) = (0, 0.0)
+        while kept < weights.count, sum < wanted - 1e-9 {
+            sum += weights[kept]
+            kept += 1
+        }
+        var sampler = try Sampler(
+            SamplingOptions(temperature: 2, topK: cut.topK, topP: cut.topP, seed: 3))
+        var seen: Set<Int> = []
+        for _ in 0..<20_000 { seen.insert(try sampler.choose(from: logits.span)) }
+        #expect(seen.isSubset(of: order.prefix(kept)))
+        #expect(seen.count > kept * 9 / 10)
     }
 
     @Test func theSeedDecidesTheTokens() throws {

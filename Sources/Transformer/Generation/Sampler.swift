@@ -76,9 +76,8 @@ public struct Sampler: Sendable {
             throw .noLikelyToken(vocabularySize: logits.count)
         }
         guard options.temperature > 0, logits[best] < .infinity else { return best }
-        let candidates = weighted(candidates(logits), maximum: logits[best])
-        let total = candidates.reduce(0) { $0 + $1.weight }
-        var remaining = random.nextUnit() * total
+        let candidates = cut(candidates(logits, maximum: logits[best]))
+        var remaining = random.nextUnit() * candidates.reduce(0) { $0 + $1.weight }
         for candidate in candidates {
             remaining -= candidate.weight
             if remaining < 0 { return candidate.token }
@@ -95,36 +94,87 @@ public struct Sampler: Sendable {
         return best < 0 ? nil : best
     }
 
-    /// The ids to choose from, most likely first where an option needs the order.
-    private func candidates(_ logits: Span<Float>) -> [(token: Int, logit: Float)] {
-        var candidates: [(token: Int, logit: Float)] = []
+    /// Every token that can be chosen, by id.
+    private func candidates(_ logits: Span<Float>, maximum: Float) -> [Candidate] {
+        var candidates: [Candidate] = []
         candidates.reserveCapacity(logits.count)
         for token in logits.indices where logits[token] > -.infinity {
-            candidates.append((token, logits[token]))
-        }
-        guard options.topK > 0 || options.topP < 1 else { return candidates }
-        candidates.sort { $0.logit != $1.logit ? $0.logit > $1.logit : $0.token < $1.token }
-        if options.topK > 0, options.topK < candidates.count {
-            candidates.removeSubrange(options.topK...)
+            let distance = Double(logits[token]) - Double(maximum)
+            candidates.append(
+                Candidate(
+                    token: token, logit: logits[token], weight: exp(distance / options.temperature))
+            )
         }
         return candidates
     }
 
-    /// The candidates' unnormalised probabilities, cut to the top p.
-    private func weighted(
-        _ candidates: [(token: Int, logit: Float)], maximum: Float
-    ) -> [(token: Int, weight: Double)] {
-        let weighted = candidates.map { candidate in
-            let distance = Double(candidate.logit) - Double(maximum)
-            return (token: candidate.token, weight: exp(distance / options.temperature))
+    /// The most likely candidates that the options keep, most likely first; all by id where they keep all.
+    private func cut(_ candidates: [Candidate]) -> [Candidate] {
+        let count = options.topK > 0 ? min(options.topK, candidates.count) : candidates.count
+        guard count < candidates.count || options.topP < 1 else { return candidates }
+        var queue = CandidateQueue(candidates)
+        var kept: [Candidate] = []
+        if count < candidates.count {
+            while kept.count < count, let next = queue.popMostLikely() { kept.append(next) }
+            queue = CandidateQueue(kept)
         }
-        guard options.topP < 1 else { return weighted }
-        let wanted = options.topP * weighted.reduce(0) { $0 + $1.weight }
-        var (sum, count) = (0.0, 0)
-        while count < weighted.count, sum < wanted {
-            sum += weighted[count].weight
-            count += 1
+        guard options.topP < 1 else { return kept }
+        let wanted = options.topP * queue.totalWeight
+        kept = []
+        var sum = 0.0
+        while sum < wanted || kept.isEmpty, let next = queue.popMostLikely() {
+            kept.append(next)
+            sum += next.weight
         }
-        return Array(weighted[..<max(count, 1)])
+        return kept
+    }
+}
+
+/// A token that may be chosen.
+private struct Candidate {
+    let token: Int
+    let logit: Float
+    /// Its probability, not normalised.
+    let weight: Double
+
+    func isLikelier(than other: Candidate) -> Bool {
+        logit != other.logit ? logit > other.logit : token < other.token
+    }
+}
+
+/// A binary heap of candidates: only those that are kept are ever put in order.
+private struct CandidateQueue {
+    /// The children of `heap[i]`, at 2i + 1 and 2i + 2, are not likelier than it.
+    private var heap: [Candidate]
+
+    init(_ candidates: [Candidate]) {
+        heap = candidates
+        for index in (0..<heap.count / 2).reversed() { sink(index) }
+    }
+
+    var totalWeight: Double { heap.reduce(0) { $0 + $1.weight } }
+
+    mutating func popMostLikely() -> Candidate? {
+        guard let first = heap.first, let last = heap.popLast() else { return nil }
+        if !heap.isEmpty {
+            heap[0] = last
+            sink(0)
+        }
+        return first
+    }
+
+    /// Swaps an element with its likeliest child until none is likelier.
+    private mutating func sink(_ start: Int) {
+        var index = start
+        while true {
+            var likeliest = index
+            for child in 2 * index + 1...2 * index + 2
+            where child < heap.count && heap[child].isLikelier(than: heap[likeliest]) {
+                likeliest = child
+            }
+            guard likeliest != index else { return }
+            heap.swapAt(index, likeliest)
+            index = likeliest
+        }
     }
 }
