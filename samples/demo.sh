@@ -35,7 +35,7 @@ else
     model=samples/tiny/tiny-mood.gguf
     pairs=samples/tiny/pairs.jsonl
     probe=samples/tiny/probe.jsonl
-    blocks=3 up=1 down=-1
+    blocks=3 up=2.5 down=-2.5
     question="How was your day?"
 fi
 vector=$out/mood.gguf
