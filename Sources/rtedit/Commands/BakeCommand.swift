@@ -9,7 +9,7 @@ struct BakeCommand: Command {
         "OUT", "A .gguf file or a folder; may be MODEL itself with --force.")
     static let method = Option.value(
         "method", "NAME", "The route; auto takes the exact one there is.", standard: "auto",
-        allowed: ["auto", "bias"])
+        allowed: ["auto", "bias", "relabel", "widen", "fit"])
 
     let name = "bake"
     let summary = "Make steering permanent in the weights, exactly."
@@ -36,6 +36,11 @@ struct BakeCommand: Command {
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let output = CheckpointOutput(path: try arguments.text(Self.output))
         let source = session.checkpoint
+        let route = try arguments.text(Self.method)
+        guard ["auto", "bias"].contains(route) else {
+            throw CheckpointError.cannotExpress(
+                fact: "the route '\(route)' is not supported; supported: auto, bias")
+        }
         // A runtime's refusal is worth more to the user than a complaint about the architecture.
         for site in [Site.residPost, .residMid] where source.architecture == nil {
             if let refusal = BiasRoute.refusal(site: site, in: source, format: output.format) {
