@@ -10,18 +10,16 @@ func exponential(_ x: SIMD8<Float>) -> SIMD8<Float> {
         .replacing(with: lowest, where: x .< lowest)
     // Adding 1.5 · 2²³ rounds to an integer, which stays in the low bits.
     let magic: Float = 12_582_912
-    let shifted = SIMD8<Float>(repeating: magic).addingProduct(bounded, 1.442_695_04)
+    let shifted = bounded * 1.442_695_04 + magic
     let n = shifted - magic
-    let r = bounded.addingProduct(n, -0.693_359_375).addingProduct(n, 2.121_944_4e-4)
-    var polynomial = SIMD8<Float>(repeating: 1.666_666_55e-1).addingProduct(
-        r,
-        SIMD8<Float>(repeating: 4.166_579_6e-2).addingProduct(
-            r,
-            SIMD8<Float>(repeating: 8.333_451_9e-3).addingProduct(
-                r,
-                SIMD8<Float>(repeating: 1.398_199_95e-3).addingProduct(r, 1.987_569_15e-4))))
-    polynomial = SIMD8<Float>(repeating: 0.5).addingProduct(polynomial, r)
-    let power = (r + 1).addingProduct(polynomial, r * r)
+    // Products and sums on their own: a fused product of vectors is compiled lane by lane in a chain like this.
+    let r = bounded - n * 0.693_359_375 + n * 2.121_944_4e-4
+    var polynomial = r * 1.987_569_15e-4 + 1.398_199_95e-3
+    polynomial = polynomial * r + 8.333_451_9e-3
+    polynomial = polynomial * r + 4.166_579_6e-2
+    polynomial = polynomial * r + 1.666_666_55e-1
+    polynomial = polynomial * r + 0.5
+    let power = polynomial * (r * r) + (r + 1)
     // 2ⁿ as 2 · 2ⁿ⁻¹: n = 128 has no exponent of its own.
     let exponent =
         unsafeBitCast(shifted, to: SIMD8<Int32>.self) &- Int32(bitPattern: magic.bitPattern) &+ 126

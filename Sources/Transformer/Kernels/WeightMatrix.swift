@@ -19,9 +19,9 @@ public struct WeightMatrix: Sendable {
     private static let mostTokensByRow = 4
     /// Elements of a chunk of rows that is multiplied as it is: some microseconds of work.
     private static let elementsPerChunk = 16_384
-    /// Elements of a tile of rows that is widened at a time: at most half a megabyte, so that it stays in cache.
-    private static let elementsPerTile = 131_072
-    private static let mostRowsPerTile = 96
+    /// Limits of a tile of rows that is widened at a time: a megabyte, so that it stays in cache.
+    private static let mostElementsPerTile = 262_144
+    private static let mostRowsPerTile = 192
 
     /// A view of a checkpoint's tensor.
     ///
@@ -133,7 +133,10 @@ public struct WeightMatrix: Sendable {
         _ weights: UnsafeRawPointer, _ input: UnsafePointer<Float>, _ tokens: Int,
         _ output: UnsafeMutablePointer<Float>, _ crew: WorkCrew
     ) {
-        let rowsPerTile = max(1, min(Self.mostRowsPerTile, Self.elementsPerTile / columns))
+        // An even number of tiles of about the same height, so that two threads finish together.
+        let highest = max(1, min(Self.mostRowsPerTile, Self.mostElementsPerTile / columns))
+        let pairs = (rows + 2 * highest - 1) / (2 * highest)
+        let rowsPerTile = (rows + 2 * pairs - 1) / (2 * pairs)
         crew.run((rows + rowsPerTile - 1) / rowsPerTile) { tile in
             let first = tile * rowsPerTile
             let count = min(rowsPerTile, rows - first)
