@@ -152,6 +152,7 @@ public final class Checkpoint: Sendable {
                 config: files.config ?? JSONObject(), file: files.folder + "/config.json")
         }
         try check(architecture, numbers)
+        if case .huggingFace(let files) = source { try checkFlags(architecture, numbers, files) }
         return numbers
     }
 
@@ -183,6 +184,28 @@ public final class Checkpoint: Sendable {
             guard tensor.shape == expected else {
                 throw .wrongShape(
                     file: path, tensor: tensor.name, found: tensor.shape, expected: expected)
+            }
+        }
+    }
+
+    /// Checks that the biases are those `config.json` announces: transformers drops others in silence, and makes up
+    /// those that are missing.
+    private func checkFlags(
+        _ architecture: Architecture, _ numbers: Hyperparameters, _ files: HuggingFaceFiles
+    ) throws(CheckpointError) {
+        for rule in architecture.weights {
+            guard let flag = rule.bias?.huggingFaceFlag else { continue }
+            let isAnnounced = files.config?[flag]?.bool ?? false
+            for role in rule.roles(blocks: numbers.blockCount, part: .bias) {
+                guard let name = rule.name(of: role, in: .safetensors),
+                    (tensor(role) != nil) != isAnnounced
+                else { continue }
+                throw .contradiction(
+                    file: files.folder + "/config.json",
+                    fact: isAnnounced
+                        ? "\(flag) is true, but tensor '\(name)' is missing"
+                        : "\(flag) is not true, so transformers would drop tensor '\(name)' in silence"
+                )
             }
         }
     }

@@ -64,7 +64,10 @@ public final class CheckpointWeights: WeightSource {
     /// - Throws: `DecoderError.unusedTensor`.
     func refuseUnused() throws(DecoderError) {
         for tensor in checkpoint.tensors {
-            if let role = tensor.role, askedRoles.contains(role) { continue }
+            // A head of its own beside tied embeddings is one that transformers ignores too.
+            if let role = tensor.role, askedRoles.contains(role) || role.slot == .output {
+                continue
+            }
             guard tensor.name.hasSuffix(Self.recomputedSuffix) else {
                 throw .unusedTensor(file: path, tensor: tensor.name)
             }

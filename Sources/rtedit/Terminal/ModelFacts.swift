@@ -75,7 +75,7 @@ struct ModelFacts {
         let bytes = checkpoint.tensors.reduce(0) { $0 + $1.bytes.count }
         add(
             "tensors",
-            "\(checkpoint.tensors.count), \(Quantity.scaled(Double(elements)))parameters, \(Quantity.bytes(bytes))"
+            "\(checkpoint.tensors.count) of \(elements) parameters, \(Quantity.bytes(bytes))"
         )
         let types = Dictionary(grouping: checkpoint.tensors, by: \.type)
             .sorted { ($1.value.count, $0.key.name) < ($0.value.count, $1.key.name) }

@@ -87,6 +87,24 @@ import Testing
         #expect(files.config?["attention_bias"] == .bool(false))
     }
 
+    @Test func biasesThatTheFlagsDoNotAnnounceAreRefused() throws {
+        let numbers = try Checkpoint.open(Samples.tinyModel).hyperparameters()
+        let values = [Float](repeating: 0.5, count: numbers.hiddenSize)
+        let hub = try write(
+            Samples.tinyModel,
+            [.set(.block(0, .feedForwardDown, .bias), values: values, type: .f32)],
+            as: "biased")
+        let plain = try write(Samples.tinyModel, as: "plain")
+        // Each with the other's flags.
+        let (first, second) = (hub + "/config.json", plain + "/config.json")
+        let texts = (try bytes(ofFile: first), try bytes(ofFile: second))
+        try Data(texts.1).write(to: URL(fileURLWithPath: first))
+        try Data(texts.0).write(to: URL(fileURLWithPath: second))
+        for path in [hub, plain] {
+            #expect(throws: CheckpointError.self) { try Checkpoint.open(path).hyperparameters() }
+        }
+    }
+
     @Test func shardsHoldTheSameTensorsAndStayWhenEdited() throws {
         let whole = try write(Samples.tinyModel, as: "whole")
         let sharded = try write(whole, as: "sharded", shardLimit: 500_000)
