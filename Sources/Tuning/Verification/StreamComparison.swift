@@ -7,8 +7,15 @@ struct StreamComparison {
     struct Block {
         /// The largest ‖Δ‖ / ‖reference‖ over the tokens.
         var largestRelative = 0.0
-        /// Σ ‖Δ‖² over the tokens.
-        var squaredDifference = 0.0
+        /// ‖Δ‖ of every token.
+        var distances: [Double] = []
+
+        /// The median of ‖Δ‖ over the tokens: a few tokens, the first above all, have streams so large that their
+        /// rounding alone would hide a small vector in a mean.
+        var medianDistance: Double {
+            let sorted = distances.sorted()
+            return sorted.isEmpty ? 0 : sorted[sorted.count / 2]
+        }
     }
 
     /// By block: the stream after it.
@@ -34,7 +41,8 @@ struct StreamComparison {
                     difference += delta * delta
                     size += Double(left.values[place]) * Double(left.values[place])
                 }
-                blocks[index].squaredDifference += difference
+                blocks[index].distances.append(
+                    difference.isNaN ? .infinity : difference.squareRoot())
                 let relative = (difference / max(size, .leastNormalMagnitude)).squareRoot()
                 blocks[index].largestRelative = max(
                     blocks[index].largestRelative, relative.isNaN ? .infinity : relative)

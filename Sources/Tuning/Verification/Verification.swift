@@ -13,9 +13,11 @@ public struct Verification: Sendable {
         public let block: Int
         /// The largest ‖edited − steered‖ / ‖steered‖ over all tokens.
         public let relativeError: Double
-        /// ‖steered − base‖, root mean square over the tokens.
+        /// ‖steered − base‖, the median over the tokens.
         public let effect: Double
-        /// ‖edited − steered‖ / ‖steered − base‖ over all tokens; nil where steering changes nothing yet.
+        /// The median of ‖edited − steered‖ as a share of the effect or, where it is smaller, of the length of the
+        /// vectors added in this very block, so that an error in one of many vectors shows; nil where steering
+        /// changes nothing yet.
         public let effectShare: Double?
         public let passes: Bool
     }
@@ -111,17 +113,24 @@ public struct Verification: Sendable {
             progress(index + 1, steps)
         }
         tokenCount = tokens
-        blocks = Self.rows(errors: errors, effects: effects, tolerance: tolerance, tokens: tokens)
+        let lengths = Self.lengths(interventions)
+        blocks = Self.rows(errors: errors, effects: effects, lengths: lengths, tolerance: tolerance)
         logits = errors.logits
         logitEffect = effects.logits.largestDifference
         logitEffectShare = Self.share(
             errors.logits.squaredDifference, of: effects.logits.squaredDifference)
-        controls = [
+        var controls = [
             Control(
                 name: "strength 0 equals the base", passes: nullIsEqual,
-                detail: nullIsEqual ? "every bit of every block and logit" : "bits differ"),
-            Self.wrongBlockControl(wrong, effects: effects, tolerance: tolerance, tokens: tokens),
+                detail: nullIsEqual ? "every bit of every block and logit" : "bits differ")
         ]
+        // Vectors that change nothing, or have no other block to go to, cannot be on a wrong one.
+        if logitEffect > 0, sizes.blockCount > 1 {
+            let rows = Self.rows(
+                errors: wrong, effects: effects, lengths: lengths, tolerance: tolerance)
+            controls.append(Self.wrongBlockControl(rows))
+        }
+        self.controls = controls
         var rows: [TextRow] = []
         for (index, prompt) in prompts.prefix(texted).enumerated() {
             func text(_ decoder: Decoder, _ interventions: [Intervention]) throws -> String {
@@ -170,33 +179,40 @@ public struct Verification: Sendable {
         squaredEffect > 0 ? (squaredError / squaredEffect).squareRoot() : nil
     }
 
+    /// The length of what is added in each block that has additions.
+    private static func lengths(_ interventions: [Intervention]) -> [Int: Double] {
+        var sums: [Int: [Float]] = [:]
+        for intervention in interventions where intervention.operation == .add {
+            let zeros = [Float](repeating: 0, count: intervention.vector.count)
+            sums[intervention.block] = zip(sums[intervention.block] ?? zeros, intervention.vector)
+                .map { $0 + intervention.strength * $1 }
+        }
+        return sums.mapValues { SampleMatrix.norm($0[...]) }.filter { $0.value > 0 }
+    }
+
     private static func rows(
-        errors: StreamComparison, effects: StreamComparison, tolerance: Tolerance, tokens: Int
+        errors: StreamComparison, effects: StreamComparison, lengths: [Int: Double],
+        tolerance: Tolerance
     ) -> [BlockRow] {
         zip(errors.blocks, effects.blocks).enumerated().map { index, pair in
-            let (error, effect) = pair
-            let share = share(error.squaredDifference, of: effect.squaredDifference)
+            let (error, effect) = (pair.0, pair.1.medianDistance)
+            let share =
+                effect > 0 ? error.medianDistance / min(effect, lengths[index] ?? .infinity) : nil
             return BlockRow(
-                block: index, relativeError: error.largestRelative,
-                effect: (effect.squaredDifference / Double(max(tokens, 1))).squareRoot(),
+                block: index, relativeError: error.largestRelative, effect: effect,
                 effectShare: share,
                 passes: error.largestRelative <= tolerance.relative
                     && (share ?? 0) <= tolerance.effectShare)
         }
     }
 
-    private static func wrongBlockControl(
-        _ wrong: StreamComparison, effects: StreamComparison, tolerance: Tolerance, tokens: Int
-    ) -> Control {
-        let rows = rows(errors: wrong, effects: effects, tolerance: tolerance, tokens: tokens)
+    private static func wrongBlockControl(_ rows: [BlockRow]) -> Control {
         let failures = rows.filter { !$0.passes }
-        let worst = rows.compactMap(\.effectShare).max() ?? 0
         return Control(
             name: "the vectors one block off must fail", passes: !failures.isEmpty,
             detail: failures.isEmpty
                 ? "they pass: the test cannot tell these blocks apart"
-                : "\(failures.count) of \(rows.count) blocks differ, by up to \(Int((worst * 100).rounded())) % "
-                    + "of the effect")
+                : "\(failures.count) of \(rows.count) blocks differ")
     }
 }
 

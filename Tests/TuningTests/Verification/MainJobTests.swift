@@ -96,6 +96,21 @@ import Transformer
         #expect(try !verify(try bake(moved, as: "moved.gguf"), interventions).passes)
     }
 
+    @Test(arguments: [1, 2, 3, 4])
+    func onePercentInOneOfManyVectorsFails(block: Int) throws {
+        let interventions = try mood(1, blocks: [1, 2, 3, 4])
+        let changed = interventions.map { intervention in
+            var copy = intervention
+            if copy.block == block { copy.strength *= 1.01 }
+            return copy
+        }
+        #expect(try !verify(try bake(changed, as: "one.gguf"), interventions).passes)
+    }
+
+    @Test func steeringWithStrengthZeroEqualsTheBase() throws {
+        #expect(try verify(base, try mood(0, blocks: [2])).passes)
+    }
+
     @Test func bakingTwiceAddsUp() throws {
         let half = try mood(0.5, blocks: [2])
         let once = try bake(half, as: "once.gguf")
