@@ -7,8 +7,8 @@ public struct VectorSpecification: Sendable, Hashable {
     /// Nil: all blocks of the file.
     public let blocks: [Int]?
 
-    /// Reads the text of an option; a name with `:` or `@` in it works as long as what follows the last of them is
-    /// no number or block list.
+    /// Reads the text of an option. `:` and `@` in folders' names are part of the path; in the file's own name they
+    /// begin the scale and the blocks.
     ///
     /// - Throws: `VectorError.badSpecification` where the scale or the blocks are malformed.
     public init(_ text: String) throws(VectorError) {
