@@ -175,49 +175,35 @@ struct ConfigKeys {
     let config: JSONObject
     let file: String
 
-    private func value(_ key: String) -> JSONValue? {
-        guard let value = config[key], value != .null else { return nil }
+    /// The value read as one type, or nil where it is absent.
+    private func value<Value>(
+        _ key: String, _ expected: String, _ read: (JSONValue) -> Value?
+    ) throws(CheckpointError) -> Value? {
+        guard let found = config[key], found != .null else { return nil }
+        guard let value = read(found) else {
+            throw .wrongValue(file: file, key: key, expected: expected)
+        }
         return value
     }
 
     func integer(_ key: String) throws(CheckpointError) -> Int? {
-        guard let value = value(key) else { return nil }
-        guard let integer = value.integer else {
-            throw .wrongValue(file: file, key: key, expected: "an integer")
-        }
-        return integer
+        try value(key, "an integer") { $0.integer }
     }
 
     func number(_ key: String) throws(CheckpointError) -> Double? {
-        guard let value = value(key) else { return nil }
-        guard let number = value.number else {
-            throw .wrongValue(file: file, key: key, expected: "a number")
-        }
-        return number
+        try value(key, "a number") { $0.number }
     }
 
     func text(_ key: String) throws(CheckpointError) -> String? {
-        guard let value = value(key) else { return nil }
-        guard let text = value.string else {
-            throw .wrongValue(file: file, key: key, expected: "a string")
-        }
-        return text
+        try value(key, "a string") { $0.string }
     }
 
     func flag(_ key: String) throws(CheckpointError) -> Bool? {
-        guard let value = value(key) else { return nil }
-        guard let flag = value.bool else {
-            throw .wrongValue(file: file, key: key, expected: "true or false")
-        }
-        return flag
+        try value(key, "true or false") { $0.bool }
     }
 
     func object(_ key: String) throws(CheckpointError) -> JSONObject? {
-        guard let value = value(key) else { return nil }
-        guard let object = value.object else {
-            throw .wrongValue(file: file, key: key, expected: "an object")
-        }
-        return object
+        try value(key, "an object") { $0.object }
     }
 
     func required(_ key: String) throws(CheckpointError) -> Int {

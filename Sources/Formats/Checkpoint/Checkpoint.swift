@@ -28,7 +28,6 @@ public final class Checkpoint: Sendable {
     /// What is odd but harmless in the files.
     public let warnings: [String]
     private let places: [WeightRole: Int]
-    private let names: [String: Int]
 
     public var format: Format { if case .gguf = source { .gguf } else { .safetensors } }
 
@@ -92,20 +91,14 @@ public final class Checkpoint: Sendable {
                 role: architecture?.role(of: description.name, in: format))
         }
         var places: [WeightRole: Int] = [:]
-        var names: [String: Int] = [:]
         for (index, tensor) in tensors.enumerated() {
-            names[tensor.name] = index
             if let role = tensor.role { places[role] = index }
         }
         self.places = places
-        self.names = names
     }
 
     /// The tensor with this role, or nil.
     public func tensor(_ role: WeightRole) -> CheckpointTensor? { places[role].map { tensors[$0] } }
-
-    /// The tensor with this name, or nil.
-    public func tensor(named name: String) -> CheckpointTensor? { names[name].map { tensors[$0] } }
 
     /// The architecture, for work that cannot do without.
     ///

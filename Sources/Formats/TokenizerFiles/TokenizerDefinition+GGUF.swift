@@ -106,9 +106,6 @@ extension TokenizerDefinition {
         }
         return entries
     }
-
-    /// Whether a metadata key belongs to the tokenizer, so that `metadataEntries` replaces it.
-    public static func ownsMetadata(_ key: String) -> Bool { key.hasPrefix("tokenizer.") }
 }
 
 /// Takes typed values out of a file's metadata.

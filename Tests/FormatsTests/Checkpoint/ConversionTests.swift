@@ -54,6 +54,20 @@ import Testing
         #expect(try GGUFFile.open(edited).metadata == before)
     }
 
+    @Test func metadataIsSetAndRemoved() throws {
+        let edited = try write(
+            Samples.tinyModel,
+            [
+                .setMetadata(key: "general.name", .string(ByteString("other"))),
+                .setMetadata(key: "general.license", nil),
+            ], as: "edited.gguf")
+        var expected = try GGUFFile.open(Samples.tinyModel).metadata
+        expected["general.name"] = .string(ByteString("other"))
+        expected["general.license"] = nil
+        #expect(try GGUFFile.open(edited).metadata == expected)
+        #expect(try tensors(edited) == tensors(Samples.tinyModel))
+    }
+
     @Test func thereAndBackKeepsEveryTensor() throws {
         let hub = try write(Samples.tinyModel, as: "hub")
         let back = try write(hub, as: "back.gguf")
