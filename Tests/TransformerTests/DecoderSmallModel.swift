@@ -62,7 +62,7 @@ struct SmallModel: WeightSource {
 
     func matrix(_ role: WeightRole) throws -> WeightMatrix? {
         matrices[role].map {
-            WeightMatrix(rows: $0.rows, columns: $0.columns, values: $0.values)
+            WeightMatrix(rows: $0.rows, columns: $0.columns, buffer: FloatBuffer($0.values))
         }
     }
 

@@ -46,7 +46,7 @@ import Transformer
     }
 
     @Test func matricesInMemoryMultiply() {
-        let matrix = WeightMatrix(rows: 2, columns: 3, values: [1, 2, 3, 4, 5, 6])
+        let matrix = WeightMatrix(rows: 2, columns: 3, buffer: FloatBuffer([1, 2, 3, 4, 5, 6]))
         let crew = WorkCrew(threads: 1)
         for tokens in [1, 8] {
             let input = (0..<tokens).flatMap { token -> [Float] in [Float(token), 1, 0] }

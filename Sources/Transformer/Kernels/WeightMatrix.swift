@@ -7,12 +7,12 @@ public struct WeightMatrix: Sendable {
     public let columns: Int
     public let type: ElementType
     private let storage: Storage
-    private let kernels: RowKernels
-    private let bytesPerRow: Int
+    let kernels: RowKernels
+    let bytesPerRow: Int
 
     private enum Storage: Sendable {
         case mapped(MappedBytes)
-        case values([Float])
+        case buffer(FloatBuffer)
     }
 
     /// Up to this many tokens are multiplied with the encoded rows; more are worth widening the rows for.
@@ -50,15 +50,15 @@ public struct WeightMatrix: Sendable {
         self.bytesPerRow = bytesPerRow
     }
 
-    /// An f32 matrix in memory.
+    /// An f32 matrix in memory, which changes where the memory does.
     ///
     /// - Precondition: there are rows · columns values, and at least one.
-    public init(rows: Int, columns: Int, values: [Float]) {
-        precondition(rows > 0 && columns > 0 && values.count == rows * columns)
+    public init(rows: Int, columns: Int, buffer: FloatBuffer) {
+        precondition(rows > 0 && columns > 0 && buffer.count == rows * columns)
         self.rows = rows
         self.columns = columns
         type = .f32
-        storage = .values(values)
+        storage = .buffer(buffer)
         kernels = .f32
         bytesPerRow = columns * MemoryLayout<Float>.stride
     }
@@ -91,13 +91,13 @@ public struct WeightMatrix: Sendable {
         withBytes { kernels.widen($0 + row * bytesPerRow, columns, output) }
     }
 
-    private func withBytes(_ body: (UnsafeRawPointer) -> Void) {
-        let call = { (bytes: UnsafeRawBufferPointer) in
-            if let start = bytes.baseAddress { body(start) }
-        }
+    func withBytes(_ body: (UnsafeRawPointer) -> Void) {
         switch storage {
-        case .mapped(let bytes): bytes.withUnsafeBytes(call)
-        case .values(let values): values.withUnsafeBytes(call)
+        case .mapped(let bytes):
+            bytes.withUnsafeBytes { bytes in
+                if let start = bytes.baseAddress { body(start) }
+            }
+        case .buffer(let buffer): body(UnsafeRawPointer(buffer.floats))
         }
     }
 
@@ -150,7 +150,7 @@ public struct WeightMatrix: Sendable {
     }
 
     /// Rows as f32: the bytes themselves where they are that already.
-    private func withFloats(
+    func withFloats(
         _ weights: UnsafeRawPointer, rows count: Int, _ body: (UnsafePointer<Float>) -> Void
     ) {
         if type == .f32, Int(bitPattern: weights) % MemoryLayout<Float>.alignment == 0 {
