@@ -91,6 +91,13 @@ public struct WeightMatrix: Sendable {
         withBytes { kernels.widen($0 + row * bytesPerRow, columns, output) }
     }
 
+    /// A copy of the matrix in f32, (rows, columns).
+    public func widened(crew: WorkCrew) -> FloatBuffer {
+        let values = FloatBuffer(count: rows * columns)
+        crew.run(rows) { widenRow($0, into: values.floats + $0 * columns) }
+        return values
+    }
+
     func withBytes(_ body: (UnsafeRawPointer) -> Void) {
         switch storage {
         case .mapped(let bytes):
