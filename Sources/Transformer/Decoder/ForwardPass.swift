@@ -145,9 +145,9 @@ struct ForwardPass {
         project(rows, block.up, from: workspace.normed, into: workspace.up)
         let width = workspace.gate.width
         forEachPart(of: rows) { part in
+            let gate = workspace.gate.row(part.lowerBound)
             swiGLUForward(
-                workspace.gate.row(part.lowerBound), workspace.up.row(part.lowerBound),
-                count: part.count * width)
+                gate, gate: gate, up: workspace.up.row(part.lowerBound), count: part.count * width)
         }
         project(rows, block.down, from: workspace.gate, into: workspace.update)
         addUpdate(rows)
