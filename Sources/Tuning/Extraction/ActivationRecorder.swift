@@ -1,51 +1,11 @@
 import Formats
 import Transformer
 
-/// Which token of a prompt stands for it.
-public enum TokenChoice: Sendable, Hashable {
-    case last
-    /// The mean over all tokens.
-    case mean
-    /// A token by index; negative ones count from the end, −1 being the last.
-    case index(Int)
-
-    /// Reads `last`, `mean` or an integer; nil for anything else.
-    public init?(_ text: String) {
-        switch text {
-        case "last": self = .last
-        case "mean": self = .mean
-        default:
-            guard let index = Int(text) else { return nil }
-            self = .index(index)
-        }
-    }
-
-    /// The text that reads back as this choice.
-    public var text: String {
-        switch self {
-        case .last: "last"
-        case .mean: "mean"
-        case .index(let index): String(index)
-        }
-    }
-
-    /// The weight of each token in a prompt of `count` tokens, as a range and a factor.
-    func tokens(of count: Int) -> Range<Int>? {
-        switch self {
-        case .last: return count - 1..<count
-        case .mean: return 0..<count
-        case .index(let index):
-            let place = index < 0 ? count + index : index
-            return (0..<count).contains(place) ? place..<place + 1 : nil
-        }
-    }
-}
-
 /// Runs prompts through a decoder and keeps one activation a prompt and block.
 struct ActivationRecorder {
     let decoder: Decoder
     let site: Site
-    let token: TokenChoice
+    let position: Position
     let blocks: [Int]
 
     /// Tokens that one pass takes at most; prompts are packed together up to it.
@@ -55,25 +15,23 @@ struct ActivationRecorder {
     ///
     /// - Parameter progress: called with the number of tokens done and in all.
     /// - Returns: (prompts, width) for each block.
-    /// - Throws: `PromptError.tokenIndex` where a prompt has no such token; what the decoder throws.
+    /// - Throws: `PromptError.noSuchToken` where a prompt has no such token; what the decoder throws.
     func activations(
-        of prompts: [(tokens: [Int], place: String)], progress: (Int, Int) -> Void
+        of prompts: [TokenSequence], progress: (Int, Int) -> Void
     ) throws -> [Int: SampleMatrix] {
         let width = decoder.configuration.sizes.hiddenSize
         var places: [Int: Int] = [:]
         for (index, block) in blocks.enumerated() { places[block] = index }
         var samples = blocks.map { _ in SampleMatrix(width: width, rows: prompts.count) }
         let chosen = try prompts.map { prompt throws(PromptError) in
-            guard let tokens = token.tokens(of: prompt.tokens.count) else {
-                let index = if case .index(let index) = token { index } else { 0 }
-                throw .tokenIndex(place: prompt.place, index: index, count: prompt.tokens.count)
-            }
-            return tokens
+            try prompt.range(of: position)
         }
         let total = prompts.reduce(0) { $0 + $1.tokens.count }
         var done = 0
         for pass in passes(prompts.map(\.tokens.count)) {
-            let observer = StreamObserver(sites: [site], scope: token == .last ? .last : .all) {
+            let observer = StreamObserver(
+                sites: [site], scope: position == .index(-1) ? .last : .all
+            ) {
                 place, rows in
                 guard let index = places[place.block] else { return }
                 let prompt = pass.lowerBound + place.slice

@@ -7,18 +7,19 @@ public struct Extraction {
     /// What to look for and how.
     public struct Options: Sendable {
         public var method: ExtractionMethod
-        public var token: TokenChoice
+        public var position: Position
         public var site: Site
         /// Nil: all.
         public var blocks: [Int]?
         public var normalization: Normalization
 
         public init(
-            method: ExtractionMethod = .mean, token: TokenChoice = .last, site: Site = .residPost,
+            method: ExtractionMethod = .mean, position: Position = .index(-1),
+            site: Site = .residPost,
             blocks: [Int]? = nil, normalization: Normalization = .none
         ) {
             self.method = method
-            self.token = token
+            self.position = position
             self.site = site
             self.blocks = blocks
             self.normalization = normalization
@@ -57,14 +58,14 @@ public struct Extraction {
     /// Extracts a vector.
     ///
     /// - Parameters:
-    ///   - prompts: the tokens of each pair's two sides, with a place for messages.
+    ///   - prompts: the tokens of each pair's two sides.
     ///   - modelHint: the architecture's name, kept in the vector.
     ///   - progress: called with tokens done and tokens in all.
-    /// - Throws: `VectorError.noSuchBlock`, `PromptError.tokenIndex`, `ExtractionError.noDirection` where the sides do
+    /// - Throws: `VectorError.noSuchBlock`, `PromptError.noSuchToken`, `ExtractionError.noDirection` where the sides do
     ///   not differ in a block; what the decoder throws.
     public init(
         decoder: Decoder, crew: WorkCrew,
-        prompts: [(positive: [Int], negative: [Int], place: String)], options: Options,
+        prompts: [(positive: TokenSequence, negative: TokenSequence)], options: Options,
         modelHint: String,
         baseHash: String?, progress: (Int, Int) -> Void = { _, _ in }
     ) throws {
@@ -75,11 +76,10 @@ public struct Extraction {
         }
         guard !prompts.isEmpty else { throw ExtractionError.noPairs }
         let recorder = ActivationRecorder(
-            decoder: decoder, site: options.site, token: options.token, blocks: wanted)
-        let sides =
-            prompts.map { ($0.positive, $0.place) } + prompts.map { ($0.negative, $0.place) }
+            decoder: decoder, site: options.site, position: options.position, blocks: wanted)
+        let sides = prompts.map(\.positive) + prompts.map(\.negative)
         let activations = try recorder.activations(of: sides, progress: progress)
-        tokenCount = sides.reduce(0) { $0 + $1.0.count }
+        tokenCount = sides.reduce(0) { $0 + $1.tokens.count }
 
         let found = ResultBox<(BlockResult, [Float])?>(repeating: nil, count: wanted.count)
         crew.run(wanted.count) { index in
@@ -99,7 +99,7 @@ public struct Extraction {
         vector = SteeringVector(
             site: options.site, directions: directions,
             provenance: SteeringVector.Provenance(
-                modelHint: modelHint, method: options.method.rawValue, token: options.token.text,
+                modelHint: modelHint, method: options.method.rawValue, token: options.position.text,
                 normalization: options.normalization.rawValue, baseHash: baseHash,
                 pairCount: prompts.count,
                 signAgreement: Dictionary(

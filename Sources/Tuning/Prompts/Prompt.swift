@@ -36,11 +36,11 @@ public enum PromptError: Failure, Equatable {
     case empty(place: String)
     case noLines(file: String)
     case noTokens(place: String)
-    case tokenIndex(place: String, index: Int, count: Int)
+    case noSuchToken(place: String, position: Position, promptCount: Int, count: Int)
 
     public var kind: FailureKind {
         switch self {
-        case .tokenIndex: .usage
+        case .noSuchToken: .usage
         default: .input
         }
     }
@@ -55,8 +55,9 @@ public enum PromptError: Failure, Equatable {
         case .empty(let place): "\(place): the prompt is empty"
         case .noLines(let file): "\(file): has no lines"
         case .noTokens(let place): "\(place): the prompt gives no tokens"
-        case .tokenIndex(let place, let index, let count):
-            "\(place): token \(index) does not exist; the prompt has \(count) tokens"
+        case .noSuchToken(let place, let position, let promptCount, let count):
+            "\(place): token \(position.text) does not exist; the prompt has \(count) tokens, "
+                + "\(promptCount) of them before the assistant's own text"
         }
     }
 }

@@ -24,6 +24,25 @@ public struct PromptRenderer: Sendable {
         return tokens
     }
 
+    /// The tokens of a prompt, with the assistant's own text as the completion.
+    ///
+    /// The tokens are those of `tokens(_:asChat:place:)`. A token that covers the end of the turns and the beginning
+    /// of the assistant's text counts as completion.
+    /// - Throws: as `tokens(_:asChat:place:)`.
+    public func sequence(
+        _ prompt: Prompt, asChat: Bool = false, place: String
+    ) throws -> TokenSequence {
+        let tokens = try tokens(prompt, asChat: asChat, place: place)
+        var promptCount = tokens.count
+        if case .chat(let system, let user, let assistant?) = prompt, !assistant.isEmpty {
+            let turns = tokenizer.encode(try render(system: system, user: user, assistant: nil))
+            promptCount = zip(turns, tokens).prefix { $0 == $1 }.count
+        }
+        return TokenSequence(
+            prompt: Array(tokens[..<promptCount]), completion: Array(tokens[promptCount...]),
+            place: place)
+    }
+
     /// The text of a prompt as the model sees it.
     public func text(_ prompt: Prompt, asChat: Bool = false) throws -> String {
         switch prompt {

@@ -14,8 +14,10 @@ struct ExtractCommand: Command {
         "method", "NAME", "How the direction is found.", standard: ExtractionMethod.mean.rawValue,
         allowed: ExtractionMethod.allCases.map(\.rawValue))
     static let token = Option.value(
-        "token", "WHICH", "The token compared: last, mean, or an index (-2: the last but one).",
+        "token", "WHICH", "The token compared: \(Self.positions).",
         standard: "last")
+    private static let positions =
+        "last, mean, prompt, completion (means over spans), before-completion:N, or an index"
     static let site = Option.value(
         "site", "SITE", "Where in the block.", standard: Site.residPost.rawValue,
         allowed: Site.allCases.map(\.rawValue))
@@ -65,12 +67,11 @@ struct ExtractCommand: Command {
         let asChat = arguments.has(Self.chat)
         let prompts = try pairs.map { pair in
             (
-                positive: try renderer.tokens(pair.positive, asChat: asChat, place: pair.place),
-                negative: try renderer.tokens(pair.negative, asChat: asChat, place: pair.place),
-                place: pair.place
+                positive: try renderer.sequence(pair.positive, asChat: asChat, place: pair.place),
+                negative: try renderer.sequence(pair.negative, asChat: asChat, place: pair.place)
             )
         }
-        let total = prompts.reduce(0) { $0 + $1.positive.count + $1.negative.count }
+        let total = prompts.reduce(0) { $0 + $1.positive.tokens.count + $1.negative.tokens.count }
         let progress = console.progress("extracting", total: total, unit: .things("tokens"))
         let extraction = try Extraction(
             decoder: session.decoder(), crew: session.crew, prompts: prompts, options: options,
@@ -85,8 +86,8 @@ struct ExtractCommand: Command {
 
     private func options(_ arguments: ParsedArguments) throws -> Extraction.Options {
         let tokenText = try arguments.text(Self.token)
-        guard let token = TokenChoice(tokenText) else {
-            throw arguments.invalid(Self.token, tokenText, "last, mean or an index")
+        guard let position = Position(tokenText) else {
+            throw arguments.invalid(Self.token, tokenText, "one of \(Self.positions)")
         }
         var blocks: [Int]?
         if let text = arguments.textIfGiven(Self.blocks) {
@@ -96,7 +97,8 @@ struct ExtractCommand: Command {
             blocks = parsed
         }
         return Extraction.Options(
-            method: try arguments.choice(Self.method, as: ExtractionMethod.self), token: token,
+            method: try arguments.choice(Self.method, as: ExtractionMethod.self),
+            position: position,
             site: try arguments.choice(Self.site, as: Site.self), blocks: blocks,
             normalization: try arguments.choice(Self.normalize, as: Extraction.Normalization.self))
     }

@@ -90,14 +90,4 @@ import Transformer
         let mixed = Separation(positive: [1, 4], negative: [2, 3])
         #expect(mixed.areaUnderCurve == 0.5)
     }
-
-    @Test(arguments: [
-        (TokenChoice.last, 4..<5), (.mean, 0..<5), (.index(-2), 3..<4), (.index(1), 1..<2),
-    ])
-    func tokensAreCountedFromBothEnds(choice: TokenChoice, expected: Range<Int>) {
-        #expect(choice.tokens(of: 5) == expected)
-        #expect(TokenChoice(choice.text) == choice)
-        #expect(TokenChoice.index(5).tokens(of: 5) == nil)
-        #expect(TokenChoice.index(-6).tokens(of: 5) == nil)
-    }
 }

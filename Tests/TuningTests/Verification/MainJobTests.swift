@@ -24,8 +24,8 @@ import Transformer
     ) throws -> Extraction {
         let prompts = try ContrastPair.read(Samples.tinyPairs).prefix(24).map { pair in
             (
-                positive: try renderer.tokens(pair.positive, place: pair.place),
-                negative: try renderer.tokens(pair.negative, place: pair.place), place: pair.place
+                positive: try renderer.sequence(pair.positive, place: pair.place),
+                negative: try renderer.sequence(pair.negative, place: pair.place)
             )
         }
         let crew = WorkCrew(threads: threads)
