@@ -54,7 +54,15 @@ extension StepLosses {
         var members: [JSONObject.Member] = [
             .init("losses", .array(terms.map { .number($0) })), .init("total", .number(total)),
         ]
-        if let cosine { members.append(.init("cosine", .number(cosine))) }
+        if let cosine {
+            let blocks = cosines.sorted { $0.key < $1.key }
+            members += [
+                .init("cosine", .number(cosine)),
+                .init(
+                    "cosines",
+                    .object(JSONObject(blocks.map { .init("\($0.key)", .number($0.value)) }))),
+            ]
+        }
         return members + [.init("tokens", .integer(tokens))]
     }
 
@@ -64,9 +72,13 @@ extension StepLosses {
             let tokens = object["tokens"]?.integer
         else { return nil }
         let terms = values.compactMap(\.number)
+        var cosines: [Int: Double] = [:]
+        for member in object["cosines"]?.object?.members ?? [] {
+            guard let block = Int(member.key), let value = member.value.number else { return nil }
+            cosines[block] = value
+        }
         guard terms.count == values.count else { return nil }
-        self.init(
-            terms: terms, total: total, cosine: object["cosine"]?.number, tokens: tokens)
+        self.init(terms: terms, total: total, cosines: cosines, tokens: tokens)
     }
 
     /// Whether all losses are numbers.

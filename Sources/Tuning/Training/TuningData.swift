@@ -77,11 +77,10 @@ public struct TuningDataReader {
     /// Completions and choices are taken as they stand, without special tokens. A chat prompt's completion ends the
     /// assistant's turn; choices do not, so that they compare as `eval` compares them.
     ///
-    /// - Parameter firstIndex: the first example's index; the others follow.
     /// - Throws: file and JSON errors; `PromptError` and `TuningDataError` naming file and line.
-    public func examples(_ path: String, firstIndex: Int = 0) throws -> [TuningExample] {
+    public func examples(_ path: String) throws -> [TuningExample] {
         let ending = options.endsTurns ? renderer.endOfTurn : []
-        return try JSONLines.read(path).enumerated().map { number, line in
+        return try JSONLines.read(path).map { line in
             let source = try TuningLine(line.object, place: line.place, options: options)
             let prompt = try renderer.tokens(
                 source.prompt, asChat: options.asChat, place: line.place)
@@ -97,8 +96,7 @@ public struct TuningDataReader {
                     place: line.place, tokens: prompt.count + longest, limit: positionLimit)
             }
             return TuningExample(
-                index: firstIndex + number, prompt: prompt, completion: completion,
-                choices: choices, place: line.place)
+                prompt: prompt, completion: completion, choices: choices, place: line.place)
         }
     }
 

@@ -51,7 +51,7 @@ public struct ParameterGroup: Sendable, Hashable {
     ) -> [ParameterGroup] {
         let isReached = { (parameter: TunedParameter) in
             terms.contains { term in
-                term.goal.vector != nil && term.reach?.contains(parameter.role) ?? true
+                term.goal.directions != nil && term.reach?.contains(parameter.role) ?? true
             }
         }
         let reached = parameters.indices.filter { isReached(parameters[$0]) }
@@ -62,26 +62,5 @@ public struct ParameterGroup: Sendable, Hashable {
                 parameters: reached),
             ParameterGroup(name: "token", learningRate: learningRate, parameters: others),
         ].filter { !$0.parameters.isEmpty }
-    }
-}
-
-extension ObjectiveTerm.Goal {
-    /// The directions of a term about the residual stream, by block; nil for one about tokens.
-    public var vector: [Int: [Float]]? {
-        switch self {
-        case .toward(let vector, _), .away(let vector): vector
-        case .token, .soft, .keep: nil
-        }
-    }
-
-    /// What users call the goal.
-    public var name: String {
-        switch self {
-        case .toward: "toward"
-        case .away: "away"
-        case .token: "token"
-        case .soft: "soft"
-        case .keep: "keep"
-        }
     }
 }

@@ -141,7 +141,7 @@ public final class TuningRun {
             let (examples, texts) = order.batch(at: number)
             return TuningBatch(
                 examples: examples.map { data.validation[$0] },
-                texts: texts.map { (index: $0, tokens: data.texts[$0]) })
+                texts: texts.map { data.texts[$0] })
         }
     }
 
@@ -197,7 +197,7 @@ public final class TuningRun {
         let losses = try objective.addGradients(
             TuningBatch(
                 examples: examples.map { data.training[$0] },
-                texts: texts.map { (index: $0, tokens: data.texts[$0]) }))
+                texts: texts.map { data.texts[$0] }))
         let norm = clipping.clip(parameters, crew: crew)
         guard losses.isFinite, norm.isFinite else {
             let what = losses.isFinite ? "the gradient" : "a loss"

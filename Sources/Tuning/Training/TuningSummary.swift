@@ -66,12 +66,13 @@ extension StepLosses {
     /// The means over batches, summed in their order; tokens are added up.
     init(mean batches: [StepLosses]) {
         let count = Double(max(batches.count, 1))
-        let cosines = batches.compactMap(\.cosine)
         let terms = batches.first?.terms.indices ?? 0..<0
         self.init(
             terms: terms.map { term in batches.reduce(0) { $0 + $1.terms[term] } / count },
             total: batches.reduce(0) { $0 + $1.total } / count,
-            cosine: cosines.isEmpty ? nil : cosines.reduce(0, +) / Double(cosines.count),
+            cosines: batches.reduce(into: [:]) { means, batch in
+                for (block, cosine) in batch.cosines { means[block, default: 0] += cosine / count }
+            },
             tokens: batches.reduce(0) { $0 + $1.tokens })
     }
 }
