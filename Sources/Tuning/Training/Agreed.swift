@@ -258,6 +258,7 @@ public final class TuningModel {
     public func adapter() throws -> Adapter { Adapter() }
 }
 public struct Adapter: Sendable {
+    public var updates: [Int] = []
     public func write(
         to path: String, for checkpoint: Checkpoint, baseName: String?, replacing: Bool
     ) throws {}

@@ -33,6 +33,30 @@ public struct TuningData: Sendable {
     }
 }
 
+extension TuningData {
+    /// Refuses what terms could not read once the run is under way.
+    ///
+    /// - Throws: `TrainingError.badPosition` or `.noChoices` for the first example that lacks what a term reads,
+    ///   `.noTexts`.
+    public func check(_ terms: [ObjectiveTerm]) throws(TrainingError) {
+        for term in terms {
+            if term.goal == .keep, texts.isEmpty { throw .noTexts }
+            for example in training + validation {
+                let count = example.prompt.count + example.completion.count
+                let isThere = term.position.tokens(
+                    promptCount: example.prompt.count, totalCount: count)
+                if term.goal.directions != nil, isThere == nil {
+                    throw .badPosition(
+                        place: example.place, position: term.position.text, count: count)
+                }
+                if term.goal == .soft, example.choices.isEmpty {
+                    throw .noChoices(place: example.place)
+                }
+            }
+        }
+    }
+}
+
 /// Reads the files that models are tuned on.
 public struct TuningDataReader {
     /// How lines become examples.
@@ -43,17 +67,13 @@ public struct TuningDataReader {
         public var endsTurns: Bool
         /// Whether a probe's first incorrect choice is the completion, for tuning toward the opposite.
         public var takesOpposite: Bool
-        /// Whether every line must have choices, as soft targets need them.
-        public var needsChoices: Bool
 
         public init(
-            asChat: Bool = false, endsTurns: Bool = true, takesOpposite: Bool = false,
-            needsChoices: Bool = false
+            asChat: Bool = false, endsTurns: Bool = true, takesOpposite: Bool = false
         ) {
             self.asChat = asChat
             self.endsTurns = endsTurns
             self.takesOpposite = takesOpposite
-            self.needsChoices = needsChoices
         }
     }
 
@@ -152,11 +172,7 @@ private struct TuningLine {
             guard let text = completion.string, !text.isEmpty else {
                 throw TuningDataError.emptyCompletion(place: place)
             }
-            guard !options.takesOpposite, !options.needsChoices else {
-                throw TuningDataError.noChoices(
-                    place: place,
-                    need: options.takesOpposite ? "an opposite answer" : "soft targets")
-            }
+            guard !options.takesOpposite else { throw TuningDataError.noOpposite(place: place) }
             self.completion = text
             choices = []
             return
@@ -192,7 +208,7 @@ private struct TuningLine {
 public enum TuningDataError: Failure, Equatable {
     case emptyCompletion(place: String)
     case ambiguous(place: String)
-    case noChoices(place: String, need: String)
+    case noOpposite(place: String)
     case badTargets(place: String, fact: String)
     case tooLong(place: String, tokens: Int, limit: Int)
     case notText(file: String)
@@ -207,7 +223,7 @@ public enum TuningDataError: Failure, Equatable {
         switch self {
         case .emptyCompletion(let place): "\(place): the completion is no text, or gives no tokens"
         case .ambiguous(let place): "\(place): has both 'completion' and 'choices'"
-        case .noChoices(let place, let need): "\(place): has no 'choices', so there is no \(need)"
+        case .noOpposite(let place): "\(place): has no 'choices', so there is no opposite answer"
         case .badTargets(let place, let fact): "\(place): the targets \(fact)"
         case .tooLong(let place, let tokens, let limit):
             "\(place): has \(tokens) tokens, but the model's context is \(limit)"

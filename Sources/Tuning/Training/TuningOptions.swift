@@ -51,7 +51,7 @@ public struct ParameterGroup: Sendable, Hashable {
     ) -> [ParameterGroup] {
         let isReached = { (parameter: TunedParameter) in
             terms.contains { term in
-                term.goal.directions != nil && term.reach?.contains(parameter.role) ?? true
+                term.goal.isRepresentation && term.reach?.contains(parameter.role) ?? true
             }
         }
         let reached = parameters.indices.filter { isReached(parameters[$0]) }
@@ -63,4 +63,9 @@ public struct ParameterGroup: Sendable, Hashable {
             ParameterGroup(name: "token", learningRate: learningRate, parameters: others),
         ].filter { !$0.parameters.isEmpty }
     }
+}
+
+extension ObjectiveTerm.Goal {
+    /// Whether the term is about the residual stream rather than the logits.
+    public var isRepresentation: Bool { directions != nil }
 }
