@@ -54,7 +54,7 @@ struct KernelBenchmarkTests {
         // From the same values each time: a result of results would become subnormal, which is slow.
         let gate = Times { _ in
             output = input
-            swiGLUForward(&output, input, count: rows * width)
+            swiGLUForward(&output, gate: input, up: input, count: rows * width)
         }
         let softmax = Times { _ in
             output = input

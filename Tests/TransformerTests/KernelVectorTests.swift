@@ -59,8 +59,9 @@ import Transformer
     /// Sweeps the exponential, which the gate is made of, over its whole range.
     @Test func gateAgreesEverywhere() {
         let gates = (-88_000...88_000).map { Float($0) / 1000 }
-        var output = gates
-        swiGLUForward(&output, [Float](repeating: 1, count: gates.count), count: gates.count)
+        var output = [Float](repeating: .nan, count: gates.count)
+        swiGLUForward(
+            &output, gate: gates, up: [Float](repeating: 1, count: gates.count), count: gates.count)
         var largest = 0.0
         for (gate, result) in zip(gates, output) where gate > -86 && gate != 0 {
             let exact = Double(gate) / (1 + exp(-Double(gate)))
@@ -74,16 +75,17 @@ import Transformer
         let gate = randomFloats(count, seed: 6).map { $0 * 8 }
         let up = randomFloats(count, seed: 7)
         var output = gate
-        swiGLUForward(&output, up, count: count)
+        swiGLUForward(&output, gate: gate, up: up, count: count)
         let exact = zip(gate, up).map { Double($0) / (1 + exp(-Double($0))) * Double($1) }
         #expect(largestDifference(output, exact) < 2e-6)
     }
 
     @Test func gateOfInfinitiesAndNaNFollowsTheFormula() {
-        var gate: [Float] = [.infinity, -1e30, 0, .nan, 100, -100, 88.8, -88.8]
-        swiGLUForward(&gate, [Float](repeating: 1, count: 8), count: 8)
-        #expect(gate[0] == .infinity && gate[1] == 0 && gate[2] == 0 && gate[3].isNaN)
-        #expect(gate[4] == 100 && gate[5] == 0 && gate[6] == 88.8 && gate[7] == 0)
+        let gate: [Float] = [.infinity, -1e30, 0, .nan, 100, -100, 88.8, -88.8]
+        var output = gate
+        swiGLUForward(&output, gate: gate, up: [Float](repeating: 1, count: 8), count: 8)
+        #expect(output[0] == .infinity && output[1] == 0 && output[2] == 0 && output[3].isNaN)
+        #expect(output[4] == 100 && output[5] == 0 && output[6] == 88.8 && output[7] == 0)
     }
 
     @Test(arguments: [1, 3, 8, 11, 32]) func rotaryTurnsPairsOfBothKinds(pairs: Int) {

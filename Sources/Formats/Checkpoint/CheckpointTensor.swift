@@ -14,4 +14,7 @@ public struct CheckpointTensor: Sendable {
     public var name: String { description.name }
     public var type: ElementType { description.type }
     public var shape: [Int] { description.shape }
+
+    /// Gives the tensor's pages of memory back to the system; they are read again where they are needed again.
+    public func releasePages() { bytes.file.release(bytes.range) }
 }

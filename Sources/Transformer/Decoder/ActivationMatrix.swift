@@ -48,10 +48,12 @@ final class ActivationMatrix {
         return storage.baseAddress.unsafelyUnwrapped + index * width
     }
 
-    /// Calls the body with the values of some rows, row after row.
+    /// Calls the body with the values of some rows, row after row, and returns what it returns.
     ///
     /// - Precondition: room for the rows was reserved.
-    func withRows(_ range: Range<Int>, _ body: (Span<Float>) throws -> Void) rethrows {
+    func withRows<Result>(
+        _ range: Range<Int>, _ body: (Span<Float>) throws -> Result
+    ) rethrows -> Result {
         try body(storage.span.extracting(range.lowerBound * width..<range.upperBound * width))
     }
 }

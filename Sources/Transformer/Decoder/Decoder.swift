@@ -67,7 +67,7 @@ public final class Decoder {
             }
             guard logits == nil else { throw ForwardError.logitsAfterStop(block: stopAfterBlock) }
         }
-        let workspace = idleWorkspace ?? Workspace(configuration)
+        let workspace = idleWorkspace ?? Workspace(configuration, crew: crew)
         idleWorkspace = nil
         defer { idleWorkspace = workspace }
         let pass = ForwardPass(
@@ -78,7 +78,7 @@ public final class Decoder {
         try pass.run(keepsCaches: stopAfterBlock == nil)
     }
 
-    private func check(_ slices: [DecoderSlice]) throws(ForwardError) {
+    func check(_ slices: [DecoderSlice]) throws(ForwardError) {
         guard !slices.isEmpty else { throw .noSlices }
         var cacheOwners: [ObjectIdentifier: Int] = [:]
         for (index, slice) in slices.enumerated() {

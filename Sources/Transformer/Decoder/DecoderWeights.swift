@@ -1,23 +1,25 @@
-import Formats
+public import Formats
 
 /// A projection: a matrix, and a bias where the checkpoint has one.
 public struct Projection: Sendable {
     /// (outputs, inputs)
     public let weight: WeightMatrix
     /// (outputs)
-    public let bias: [Float]?
+    public let bias: FloatBuffer?
+    /// A low-rank update beside the matrix.
+    public let adapter: LowRankAdapter?
 }
 
 /// The weights of one block.
 public struct BlockWeights: Sendable {
     /// (hidden size)
-    public let attentionNorm: [Float]
+    public let attentionNorm: FloatBuffer
     public let query: Projection
     public let key: Projection
     public let value: Projection
     public let attentionOutput: Projection
     /// (hidden size)
-    public let feedForwardNorm: [Float]
+    public let feedForwardNorm: FloatBuffer
     public let gate: Projection
     public let up: Projection
     public let down: Projection
@@ -25,15 +27,17 @@ public struct BlockWeights: Sendable {
 
 /// The weights of a whole decoder.
 ///
-/// Matrices stay in the file's type, mapped; only vectors are copied.
+/// Matrices stay in the file's type, mapped, unless the source holds them in memory; vectors are copied.
 public struct DecoderWeights: Sendable {
     /// (vocabulary, hidden size)
     public let embedding: WeightMatrix
     public let blocks: [BlockWeights]
     /// (hidden size)
-    public let outputNorm: [Float]
+    public let outputNorm: FloatBuffer
     /// (vocabulary, hidden size): the checkpoint's own, else the embedding.
     public let head: Projection
+    /// The role of the head's matrix: the embedding's where the two are tied.
+    public let headRole: WeightRole
 
     /// Takes every weight from the source and checks its presence and shape.
     ///
@@ -53,8 +57,10 @@ public struct DecoderWeights: Sendable {
         }
         head = Projection(
             weight: ownHead ?? embedding,
-            bias: try loader.optionalVector(WeightRole(.output, .bias), count: sizes.vocabularySize)
-        )
+            bias: try loader.optionalVector(
+                WeightRole(.output, .bias), count: sizes.vocabularySize),
+            adapter: nil)
+        headRole = ownHead == nil ? WeightRole(.tokenEmbedding) : output
         var blocks: [BlockWeights] = []
         for index in 0..<sizes.blockCount {
             blocks.append(try loader.block(index, configuration))
@@ -74,7 +80,8 @@ private struct WeightLoader<Source: WeightSource> {
         func projection(_ slot: BlockSlot, rows: Int, columns: Int) throws -> Projection {
             Projection(
                 weight: try matrix(.block(index, slot), rows: rows, columns: columns),
-                bias: try optionalVector(.block(index, slot, .bias), count: rows))
+                bias: try optionalVector(.block(index, slot, .bias), count: rows),
+                adapter: try source.adapter(.block(index, slot)))
         }
         return BlockWeights(
             attentionNorm: try vector(.block(index, .attentionNorm), count: hidden),
@@ -101,14 +108,14 @@ private struct WeightLoader<Source: WeightSource> {
         return matrix
     }
 
-    func vector(_ role: WeightRole, count: Int) throws -> [Float] {
+    func vector(_ role: WeightRole, count: Int) throws -> FloatBuffer {
         guard let vector = try optionalVector(role, count: count) else {
             throw DecoderError.missingWeight(file: source.path, role: role)
         }
         return vector
     }
 
-    func optionalVector(_ role: WeightRole, count: Int) throws -> [Float]? {
+    func optionalVector(_ role: WeightRole, count: Int) throws -> FloatBuffer? {
         guard let vector = try source.vector(role) else { return nil }
         try check(role, expected: [count], found: [vector.count])
         return vector

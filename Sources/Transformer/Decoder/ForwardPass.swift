@@ -2,14 +2,14 @@ import Formats
 
 /// One run of a decoder over packed slices.
 ///
-/// The code of a block reads as transformers' `LlamaDecoderLayer.forward` does, with the sites between. Rows are
-/// shared out among the crew in parts of fixed size, so that results do not depend on the number of threads.
+/// The blocks' arithmetic is `BlockRunner`'s; between its sub-layers lie the sites, where the stream is changed and
+/// seen.
 struct ForwardPass {
     private let configuration: DecoderConfiguration
     private let weights: DecoderWeights
-    private let crew: WorkCrew
     private let rotary: RotaryTable
     private let workspace: Workspace
+    private let runner: BlockRunner
     private let slices: [Slice]
     private let chunks: [PackedChunk]
     private let plan: InterventionPlan
@@ -29,8 +29,6 @@ struct ForwardPass {
         var end: Int { start + tokens.count }
     }
 
-    /// Rows that one thread works on at a time: some microseconds of work.
-    private static let rowsPerPart = 16
     /// The most logits computed at a time: 16 MB.
     private static let logitsPerPiece = 1 << 22
 
@@ -41,9 +39,9 @@ struct ForwardPass {
     ) {
         configuration = decoder.configuration
         weights = decoder.weights
-        crew = decoder.crew
         rotary = decoder.rotary
         self.workspace = workspace
+        runner = workspace.runner
         self.plan = plan
         self.lastBlock = lastBlock
         self.observer = observer
@@ -84,7 +82,7 @@ struct ForwardPass {
         for block in 0...lastBlock {
             attend(block, chunk)
             try visit(.residMid, block: block, chunk)
-            feedForward(weights.blocks[block], rows: chunk.rowCount)
+            feedForward(block, chunk)
             try visit(.residPost, block: block, chunk)
         }
         if let logits { try computeLogits(chunk, for: logits) }
@@ -102,55 +100,39 @@ struct ForwardPass {
             }
             rotary.write(
                 segment.tokens.offset(by: slice.start),
-                sequenceLength: slice.end, cosine: workspace.cosine.row(segment.firstRow),
-                sine: workspace.sine.row(segment.firstRow))
+                sequenceLength: slice.end, cosine: runner.cosine.row(segment.firstRow),
+                sine: runner.sine.row(segment.firstRow))
         }
     }
 
     /// stream += o(attention(rope(q(n)), rope(k(n)), v(n))), n = norm(stream)
     private func attend(_ block: Int, _ chunk: PackedChunk) {
-        let (block, index, rows) = (weights.blocks[block], block, chunk.rowCount)
-        norm(rows, block.attentionNorm, from: workspace.stream, into: workspace.normed)
-        project(rows, block.query, from: workspace.normed, into: workspace.query)
-        project(rows, block.key, from: workspace.normed, into: workspace.key)
-        project(rows, block.value, from: workspace.normed, into: workspace.value)
-        rotate(rows, workspace.query, heads: configuration.sizes.headCount)
-        rotate(rows, workspace.key, heads: configuration.sizes.keyValueHeadCount)
-        for segment in chunk.segments { attend(segment, block: index) }
-        project(rows, block.attentionOutput, from: workspace.attention, into: workspace.update)
-        addUpdate(rows)
+        runner.projectHeads(weights.blocks[block], workspace.block, rows: chunk.rowCount)
+        for segment in chunk.segments { attend(segment, block: block) }
+        runner.addAttention(weights.blocks[block], workspace.block, rows: chunk.rowCount)
     }
 
     /// Lets a segment's queries see the keys of its own sequence: those cached and those of the segment.
     private func attend(_ segment: PackedChunk.Segment, block: Int) {
         let slice = slices[segment.slice]
         let position = slice.start + segment.tokens.lowerBound
-        var keys = workspace.key.row(segment.firstRow)
-        var values = workspace.value.row(segment.firstRow)
+        var keys = workspace.block.key.row(segment.firstRow)
+        var values = workspace.block.value.row(segment.firstRow)
         if let cache = slice.cache {
             cache.write(keys, values, at: position, count: segment.tokens.count, block: block)
             (keys, values) = (cache.keys(block: block), cache.values(block: block))
         }
         attentionForward(
-            workspace.attention.row(segment.firstRow),
-            query: workspace.query.row(segment.firstRow), keys: keys, values: values,
+            workspace.block.attention.row(segment.firstRow),
+            query: workspace.block.query.row(segment.firstRow), keys: keys, values: values,
             shape: configuration.attention, tokens: segment.tokens.count,
-            positions: position + segment.tokens.count, crew: crew)
+            positions: position + segment.tokens.count, crew: runner.crew)
     }
 
     /// stream += down(silu(gate(n)) · up(n)), n = norm(stream)
-    private func feedForward(_ block: BlockWeights, rows: Int) {
-        norm(rows, block.feedForwardNorm, from: workspace.stream, into: workspace.normed)
-        project(rows, block.gate, from: workspace.normed, into: workspace.gate)
-        project(rows, block.up, from: workspace.normed, into: workspace.up)
-        let width = workspace.gate.width
-        forEachPart(of: rows) { part in
-            swiGLUForward(
-                workspace.gate.row(part.lowerBound), workspace.up.row(part.lowerBound),
-                count: part.count * width)
-        }
-        project(rows, block.down, from: workspace.gate, into: workspace.update)
-        addUpdate(rows)
+    private func feedForward(_ block: Int, _ chunk: PackedChunk) {
+        runner.projectFeedForward(weights.blocks[block], workspace.block, rows: chunk.rowCount)
+        runner.addFeedForward(weights.blocks[block], workspace.block, rows: chunk.rowCount)
     }
 
     /// Computes the wanted tokens' logits, a bounded number at a time.
@@ -165,10 +147,11 @@ struct ForwardPass {
                 let first = segment.row(of: wanted.lowerBound + part.tokens.lowerBound)
                 rmsNormForward(
                     workspace.normed.row(part.firstRow), workspace.stream.row(first),
-                    weight: weights.outputNorm, epsilon: configuration.sizes.normEpsilon,
+                    weight: weights.outputNorm.floats, epsilon: configuration.sizes.normEpsilon,
                     rows: part.tokens.count, width: workspace.stream.width)
             }
-            project(piece.rowCount, weights.head, from: workspace.normed, into: workspace.logits)
+            runner.project(
+                piece.rowCount, weights.head, from: workspace.normed, into: workspace.logits)
             for part in piece.segments {
                 let (segment, wanted) = runs[part.slice]
                 let tokens = part.tokens.offset(by: wanted.lowerBound)
@@ -183,15 +166,8 @@ struct ForwardPass {
 
     /// Changes the stream by the interventions of a site, then shows it to the observer.
     private func visit(_ site: Site, block: Int, _ chunk: PackedChunk) throws {
-        let steps = plan.steps(at: site, block: block)
-        if !steps.isEmpty {
-            let width = workspace.stream.width
-            forEachPart(of: chunk.rowCount) { part in
-                for row in part {
-                    for step in steps { step.apply(to: workspace.stream.row(row), width: width) }
-                }
-            }
-        }
+        plan.apply(
+            at: site, block: block, to: workspace.stream, rows: chunk.rowCount, runner: runner)
         guard let observer, observer.sites.contains(site) else { return }
         for segment in chunk.segments {
             let tokens = segment.tokens(in: observer.scope)
@@ -201,56 +177,6 @@ struct ForwardPass {
             try workspace.stream.withRows(first..<first + tokens.count) { rows in
                 try observer.receive(place, rows)
             }
-        }
-    }
-
-    // MARK: - Layers
-
-    private func norm(
-        _ rows: Int, _ weight: [Float], from input: ActivationMatrix, into output: ActivationMatrix
-    ) {
-        forEachPart(of: rows) { part in
-            rmsNormForward(
-                output.row(part.lowerBound), input.row(part.lowerBound), weight: weight,
-                epsilon: configuration.sizes.normEpsilon, rows: part.count, width: input.width)
-        }
-    }
-
-    private func project(
-        _ rows: Int, _ projection: Projection, from input: ActivationMatrix,
-        into output: ActivationMatrix
-    ) {
-        projection.weight.multiply(input.row(0), tokens: rows, into: output.row(0), crew: crew)
-        guard let bias = projection.bias else { return }
-        forEachPart(of: rows) { part in
-            for row in part { addForward(output.row(row), bias, count: bias.count) }
-        }
-    }
-
-    private func rotate(_ rows: Int, _ values: ActivationMatrix, heads: Int) {
-        forEachPart(of: rows) { part in
-            rotaryForward(
-                values.row(part.lowerBound), cosines: workspace.cosine.row(part.lowerBound),
-                sines: workspace.sine.row(part.lowerBound), pairing: configuration.ropePairing,
-                tokens: part.count, heads: heads, headSize: configuration.sizes.headSize,
-                pairs: rotary.pairs)
-        }
-    }
-
-    /// stream += update
-    private func addUpdate(_ rows: Int) {
-        forEachPart(of: rows) { part in
-            addForward(
-                workspace.stream.row(part.lowerBound), workspace.update.row(part.lowerBound),
-                count: part.count * workspace.stream.width)
-        }
-    }
-
-    /// Runs the body on parts of the rows, which together are all of them.
-    private func forEachPart(of rows: Int, _ body: (Range<Int>) -> Void) {
-        crew.run((rows + Self.rowsPerPart - 1) / Self.rowsPerPart) { part in
-            let first = part * Self.rowsPerPart
-            body(first..<min(rows, first + Self.rowsPerPart))
         }
     }
 }

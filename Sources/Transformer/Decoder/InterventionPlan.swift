@@ -23,6 +23,13 @@ struct InterventionPlan {
                 scaleForward(row, by: factor, count: width)
             }
         }
+
+        /// Takes the gradient of one changed row back, in place. Each change is linear and its matrix symmetric, so
+        /// the gradient goes through what the row went through, but for what was added.
+        func backward(_ gradient: UnsafeMutablePointer<Float>, width: Int) {
+            if case .add = self { return }
+            apply(to: gradient, width: width)
+        }
     }
 
     private struct Place: Hashable {
@@ -45,9 +52,30 @@ struct InterventionPlan {
         }
     }
 
-    /// The changes at one site, in order.
-    func steps(at site: Site, block: Int) -> [Step] {
-        steps[Place(site: site, block: block)] ?? []
+    /// Changes the first rows of the stream at one site.
+    func apply(
+        at site: Site, block: Int, to stream: ActivationMatrix, rows: Int, runner: BlockRunner
+    ) {
+        guard let steps = steps[Place(site: site, block: block)] else { return }
+        runner.forEachPart(of: rows) { part in
+            for row in part {
+                for step in steps { step.apply(to: stream.row(row), width: stream.width) }
+            }
+        }
+    }
+
+    /// Takes the gradient of the changed stream back to that of the stream before, in place.
+    func backward(
+        at site: Site, block: Int, _ gradient: ActivationMatrix, rows: Int, runner: BlockRunner
+    ) {
+        guard let steps = steps[Place(site: site, block: block)] else { return }
+        runner.forEachPart(of: rows) { part in
+            for row in part {
+                for step in steps.reversed() {
+                    step.backward(gradient.row(row), width: gradient.width)
+                }
+            }
+        }
     }
 
     private static func check(

@@ -11,7 +11,13 @@ public protocol WeightSource {
     /// A matrix (rows, columns), or nil where the source has none.
     func matrix(_ role: WeightRole) throws -> WeightMatrix?
     /// A vector widened to f32, or nil where the source has none.
-    func vector(_ role: WeightRole) throws -> [Float]?
+    func vector(_ role: WeightRole) throws -> FloatBuffer?
+    /// A low-rank update beside a matrix, or nil.
+    func adapter(_ role: WeightRole) throws -> LowRankAdapter?
+}
+
+extension WeightSource {
+    public func adapter(_ role: WeightRole) throws -> LowRankAdapter? { nil }
 }
 
 /// A checkpoint's weights: matrices stay mapped in the file's type, vectors are widened.
@@ -40,14 +46,14 @@ public final class CheckpointWeights: WeightSource {
     }
 
     /// - Throws: `DecoderError.unsupportedType`, `.wrongShape` for a tensor that is no vector.
-    public func vector(_ role: WeightRole) throws -> [Float]? {
+    public func vector(_ role: WeightRole) throws -> FloatBuffer? {
         guard let tensor = try tensor(role) else { return nil }
         guard tensor.shape.count == 1 else {
             throw DecoderError.wrongShape(
                 file: path, tensor: tensor.name, expected: [tensor.description.columns],
                 found: tensor.shape)
         }
-        return try tensor.values()
+        return FloatBuffer(try tensor.values())
     }
 
     private func tensor(_ role: WeightRole) throws(DecoderError) -> CheckpointTensor? {

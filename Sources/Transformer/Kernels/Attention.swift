@@ -27,6 +27,19 @@ public struct AttentionShape: Sendable, Hashable {
     func visible(from position: Int) -> Range<Int> {
         max(0, position + 1 - (window ?? position + 1))..<position + 1
     }
+
+    /// Hides the scores of those keys of a block that the token at a position does not see.
+    func hideUnseen(
+        _ scores: UnsafeMutablePointer<Float>, _ block: Range<Int>, from position: Int
+    ) {
+        let visible = visible(from: position).clamped(to: block)
+        for key in block.lowerBound..<visible.lowerBound {
+            scores[key - block.lowerBound] = -.infinity
+        }
+        for key in visible.upperBound..<block.upperBound {
+            scores[key - block.lowerBound] = -.infinity
+        }
+    }
 }
 
 /// Causal attention of the last `tokens` of `positions` over all of them: softmax(scale · q kᵀ) v for each head.
@@ -48,20 +61,37 @@ public func attentionForward(
 ) {
     precondition(tokens >= 0 && tokens <= positions)
     let attention = Attention(
-        output: output, query: query, keys: keys, values: values, shape: shape,
+        output: output, query: query, keys: keys, values: values, shape: shape, tokens: tokens,
         firstPosition: positions - tokens)
-    let queriesPerTask = tokens <= Attention.mostTokensByRow ? 1 : Attention.queriesPerTask
-    let tasks = (tokens + queriesPerTask - 1) / queriesPerTask
-    crew.run(tasks * shape.heads) { task in
-        // The last queries see the most keys, so they are begun first.
-        let first = (tasks - 1 - task / shape.heads) * queriesPerTask
-        let head = task % shape.heads
-        if queriesPerTask == 1 {
-            attention.attendRow(first, head: head)
-        } else {
-            attention.attendBlock(first..<min(first + queriesPerTask, tokens), head: head)
-        }
+    crew.run(attention.taskCount, attention.run)
+}
+
+/// Causal attention of whole sequences that are packed row after row; each sees itself alone.
+///
+/// One parallel region, and for each sequence the bits of a call of its own.
+/// - Parameters:
+///   - output: (rows, heads, headSize)
+///   - query: (rows, heads, headSize)
+///   - keys: (rows, keyValueHeads, headSize)
+///   - values: (rows, keyValueHeads, headSize)
+///   - shape: the sizes
+///   - sequences: the rows of each sequence; they do not overlap
+///   - crew: the threads that share the work
+public func attentionForward(
+    _ output: UnsafeMutablePointer<Float>, query: UnsafePointer<Float>, keys: UnsafePointer<Float>,
+    values: UnsafePointer<Float>, shape: AttentionShape, sequences: [Range<Int>], crew: WorkCrew
+) {
+    let attentions = sequences.map { rows in
+        let queryOffset = rows.lowerBound * shape.heads * shape.headSize
+        let keyOffset = rows.lowerBound * shape.keyValueHeads * shape.headSize
+        return Attention(
+            output: output + queryOffset, query: query + queryOffset, keys: keys + keyOffset,
+            values: values + keyOffset, shape: shape, tokens: rows.count, firstPosition: 0)
     }
+    let tasks = attentions.flatMap { attention in
+        (0..<attention.taskCount).map { (attention: attention, task: $0) }
+    }
+    crew.run(tasks.count) { index in tasks[index].attention.run(tasks[index].task) }
 }
 
 private struct Attention {
@@ -70,11 +100,33 @@ private struct Attention {
     let keys: UnsafePointer<Float>
     let values: UnsafePointer<Float>
     let shape: AttentionShape
+    let tokens: Int
     let firstPosition: Int
 
-    static let mostTokensByRow = 4
-    static let queriesPerTask = 32
-    static let keysPerBlock = 256
+    private static let mostTokensByRow = 4
+    private static let mostQueriesPerTask = 32
+    private static let keysPerBlock = 256
+
+    private var queriesPerTask: Int {
+        tokens <= Self.mostTokensByRow ? 1 : Self.mostQueriesPerTask
+    }
+
+    /// Runs of queries.
+    private var runCount: Int { (tokens + queriesPerTask - 1) / queriesPerTask }
+
+    /// Each task is one head and one run of queries.
+    var taskCount: Int { runCount * shape.heads }
+
+    func run(_ task: Int) {
+        // The last queries see the most keys, so they are begun first.
+        let first = (runCount - 1 - task / shape.heads) * queriesPerTask
+        let head = task % shape.heads
+        if queriesPerTask == 1 {
+            attendRow(first, head: head)
+        } else {
+            attendBlock(first..<min(first + queriesPerTask, tokens), head: head)
+        }
+    }
 
     private var queryStride: Int { shape.heads * shape.headSize }
     private var keyStride: Int { shape.keyValueHeads * shape.headSize }
@@ -88,7 +140,7 @@ private struct Attention {
     }
 
     /// One query, by dot products.
-    func attendRow(_ token: Int, head: Int) {
+    private func attendRow(_ token: Int, head: Int) {
         let size = shape.headSize
         let visible = shape.visible(from: firstPosition + token)
         let q = query + queryOffset(token, head)
@@ -116,7 +168,7 @@ private struct Attention {
     }
 
     /// Neighbouring queries, by matrix products.
-    func attendBlock(_ tokens: Range<Int>, head: Int) {
+    private func attendBlock(_ tokens: Range<Int>, head: Int) {
         let size = shape.headSize
         let first = shape.visible(from: firstPosition + tokens.lowerBound).lowerBound
         let end = firstPosition + tokens.upperBound
@@ -135,7 +187,7 @@ private struct Attention {
                     m: tokens.count, n: block.count, k: size, scale: shape.scale)
                 for (index, token) in tokens.enumerated() {
                     let row = scores + index * block.count
-                    mask(row, block, token)
+                    shape.hideUnseen(row, block, from: firstPosition + token)
                     let correction = running[index].take(row, count: block.count)
                     if correction != 1 {
                         scaleForward(output + queryOffset(token, head), by: correction, count: size)
@@ -154,22 +206,11 @@ private struct Attention {
             scaleForward(output + queryOffset(token, head), by: 1 / running[index].sum, count: size)
         }
     }
-
-    /// Hides the keys of a block that a token does not see.
-    private func mask(_ row: UnsafeMutablePointer<Float>, _ block: Range<Int>, _ token: Int) {
-        let visible = shape.visible(from: firstPosition + token).clamped(to: block)
-        for position in block.lowerBound..<visible.lowerBound {
-            row[position - block.lowerBound] = -.infinity
-        }
-        for position in visible.upperBound..<block.upperBound {
-            row[position - block.lowerBound] = -.infinity
-        }
-    }
 }
 
 /// The maximum and the sum of a softmax whose row comes in blocks.
-private struct RunningSoftmax {
-    private var most = -Float.infinity
+struct RunningSoftmax {
+    private(set) var most = -Float.infinity
     private(set) var sum: Float = 0
 
     /// Replaces a block's scores by their powers relative to the maximum so far.

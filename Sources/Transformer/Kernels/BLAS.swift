@@ -24,14 +24,26 @@ enum BLAS {
             Int32(a.rowStride), b.start, Int32(b.rowStride), 0, c.start, Int32(c.rowStride))
     }
 
-    /// c (m, n) += a (m, k) · b (k, n)
+    /// c (m, n) += a (m, k) · b (k, n), or c = a · b where it does not accumulate.
     static func addProduct(
+        _ c: Matrix<UnsafeMutablePointer<Float>>, _ a: Matrix<UnsafePointer<Float>>,
+        _ b: Matrix<UnsafePointer<Float>>, m: Int, n: Int, k: Int, accumulating: Bool = true
+    ) {
+        _ = oneThread
+        cblas_sgemm(
+            CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(m), Int32(n), Int32(k), 1, a.start,
+            Int32(a.rowStride), b.start, Int32(b.rowStride), accumulating ? 1 : 0, c.start,
+            Int32(c.rowStride))
+    }
+
+    /// c (m, n) += aᵀ (k, m) · b (k, n)
+    static func addTransposedProduct(
         _ c: Matrix<UnsafeMutablePointer<Float>>, _ a: Matrix<UnsafePointer<Float>>,
         _ b: Matrix<UnsafePointer<Float>>, m: Int, n: Int, k: Int
     ) {
         _ = oneThread
         cblas_sgemm(
-            CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(m), Int32(n), Int32(k), 1, a.start,
+            CblasRowMajor, CblasTrans, CblasNoTrans, Int32(m), Int32(n), Int32(k), 1, a.start,
             Int32(a.rowStride), b.start, Int32(b.rowStride), 1, c.start, Int32(c.rowStride))
     }
 }

@@ -91,6 +91,13 @@ public struct WeightMatrix: Sendable {
         withBytes { kernels.widen($0 + row * bytesPerRow, columns, output) }
     }
 
+    /// A copy of the matrix in f32, (rows, columns).
+    public func widened(crew: WorkCrew) -> FloatBuffer {
+        let values = FloatBuffer(count: rows * columns)
+        crew.run(rows) { widenRow($0, into: values.floats + $0 * columns) }
+        return values
+    }
+
     func withBytes(_ body: (UnsafeRawPointer) -> Void) {
         switch storage {
         case .mapped(let bytes):
@@ -133,10 +140,8 @@ public struct WeightMatrix: Sendable {
         _ weights: UnsafeRawPointer, _ input: UnsafePointer<Float>, _ tokens: Int,
         _ output: UnsafeMutablePointer<Float>, _ crew: WorkCrew
     ) {
-        // An even number of tiles of about the same height, so that two threads finish together.
-        let highest = max(1, min(Self.mostRowsPerTile, Self.mostElementsPerTile / columns))
-        let pairs = (rows + 2 * highest - 1) / (2 * highest)
-        let rowsPerTile = (rows + 2 * pairs - 1) / (2 * pairs)
+        let rowsPerTile = evenTile(
+            rows, atMost: max(1, min(Self.mostRowsPerTile, Self.mostElementsPerTile / columns)))
         crew.run((rows + rowsPerTile - 1) / rowsPerTile) { tile in
             let first = tile * rowsPerTile
             let count = min(rowsPerTile, rows - first)
@@ -153,14 +158,27 @@ public struct WeightMatrix: Sendable {
     func withFloats(
         _ weights: UnsafeRawPointer, rows count: Int, _ body: (UnsafePointer<Float>) -> Void
     ) {
-        if type == .f32, Int(bitPattern: weights) % MemoryLayout<Float>.alignment == 0 {
-            return body(weights.assumingMemoryBound(to: Float.self))
-        }
+        if let values = floats(at: weights) { return body(values) }
         ScratchPool.shared.withFloats(count * columns) { values in
             kernels.widen(weights, count * columns, values)
             body(values)
         }
     }
+
+    /// The elements themselves, where they are f32 and aligned.
+    func floats(at weights: UnsafeRawPointer) -> UnsafePointer<Float>? {
+        guard type == .f32, Int(bitPattern: weights) % MemoryLayout<Float>.alignment == 0 else {
+            return nil
+        }
+        return weights.assumingMemoryBound(to: Float.self)
+    }
+}
+
+/// The size of a tile that cuts a length into an even number of tiles of about the same size, so that two threads
+/// finish together.
+func evenTile(_ length: Int, atMost limit: Int) -> Int {
+    let pairs = (length + 2 * limit - 1) / (2 * limit)
+    return (length + 2 * pairs - 1) / (2 * pairs)
 }
 
 /// Sums of `count` neighbouring groups of 16 or 32 inputs.

@@ -1,0 +1,253 @@
+import Formats
+
+/// A forward pass over whole sequences that can be taken back: gradients of weights from gradients of the residual
+/// stream and from losses on logits.
+///
+///     let pass = GradientPass(decoder)
+///     try pass.forward([.init([1, 2, 3])])
+///     let gradients = StreamGradients(pass)
+///     let losses = try pass.lossesOnLogits([target], gradients: gradients, into: sink)
+///     pass.backward(gradients, into: sink)
+///
+/// The sequences are packed without padding. Every block's input is kept; the rest of what the backward half reads is
+/// kept for as many of the upper blocks as `keptBytes` allows, and computed again for the others: the same numbers
+/// either way. The work starts at the block it is asked to start from, and goes back no further than the lowest block
+/// that has a weight in the sink.
+public final class GradientPass {
+    /// One sequence, which starts at position 0.
+    public struct Sequence: Sendable {
+        public let tokens: [Int]
+        /// (tokens, hidden size): the stream at the input of the pass's first block, where that is not block 0.
+        public let entry: [Float]
+
+        public init(_ tokens: [Int], entry: [Float] = []) {
+            self.tokens = tokens
+            self.entry = entry
+        }
+    }
+
+    let decoder: Decoder
+    private let keptBytes: Int
+    private let runner: BlockRunner
+    private let scratch: BackwardScratch
+    private let head: HeadPass
+    /// Inputs of the blocks from the first one run, and after them the last block's output.
+    private var streams: [ActivationMatrix] = []
+    /// The memory of blocks that keep their activations; it outlives the pass.
+    private var kept: [BlockActivations] = []
+    /// The memory of all others.
+    private var shared: BlockActivations
+    private var keptBlocks: Range<Int> = 0..<0
+    /// The block whose first half the shared memory holds.
+    private var restored: Int?
+    private var plan: InterventionPlan
+
+    /// The blocks the last forward pass ran.
+    public private(set) var blocks: Range<Int> = 0..<0
+    /// The tokens of each row of the last forward pass.
+    public private(set) var tokens: [Int] = []
+    /// The rows of each sequence.
+    public private(set) var sequences: [Range<Int>] = []
+
+    /// - Parameter keptBytes: how much memory the activations may take that can be computed again.
+    public init(_ decoder: Decoder, keptBytes: Int = 512 << 20) throws {
+        let configuration = decoder.configuration
+        self.decoder = decoder
+        self.keptBytes = keptBytes
+        runner = BlockRunner(configuration, crew: decoder.crew)
+        scratch = BackwardScratch(configuration)
+        head = HeadPass(decoder, runner: runner)
+        let stream = ActivationMatrix(width: configuration.sizes.hiddenSize)
+        shared = BlockActivations(
+            input: stream, output: stream, scratch: scratch, configuration)
+        plan = try InterventionPlan([], configuration)
+    }
+
+    /// How many rows the last forward pass had.
+    public var rowCount: Int { tokens.count }
+
+    // MARK: - Forward
+
+    /// Runs the sequences through some blocks.
+    ///
+    /// - Parameters:
+    ///   - blocks: the blocks to run; nil for all. Where the first is not 0, each sequence brings its entry.
+    ///   - interventions: applied at every token, in order.
+    /// - Throws: `ForwardError` for tokens, blocks and interventions that do not fit the model.
+    public func forward(
+        _ sequences: [Sequence], blocks: Range<Int>? = nil, interventions: [Intervention] = []
+    ) throws {
+        let configuration = decoder.configuration
+        let all = 0..<configuration.sizes.blockCount
+        let blocks = blocks ?? all
+        guard blocks.clamped(to: all) == blocks, !blocks.isEmpty else {
+            throw ForwardError.stopBlock(block: blocks.upperBound - 1, blockCount: all.count)
+        }
+        try decoder.check(sequences.map { DecoderSlice($0.tokens) })
+        plan = try InterventionPlan(interventions, configuration)
+        self.blocks = blocks
+        tokens = sequences.flatMap(\.tokens)
+        restored = nil
+        reserve()
+        enter(sequences)
+        for block in blocks {
+            let activations = activations(of: block)
+            attend(block, activations)
+            runner.projectFeedForward(decoder.weights.blocks[block], activations, rows: rowCount)
+            runner.addFeedForward(decoder.weights.blocks[block], activations, rows: rowCount)
+            plan.apply(
+                at: .residPost, block: block, to: activations.output, rows: rowCount,
+                runner: runner)
+        }
+    }
+
+    /// Makes room, and decides which blocks keep their activations: the upper ones, whose turn comes first.
+    private func reserve() {
+        let rowBytes = BlockActivations.keptBytesPerRow(decoder.configuration)
+        let affordable = max(1, min(blocks.count, keptBytes / (rowBytes * rowCount)))
+        keptBlocks = blocks.upperBound - affordable..<blocks.upperBound
+        while streams.count <= blocks.count {
+            streams.append(ActivationMatrix(width: decoder.configuration.sizes.hiddenSize))
+        }
+        for stream in streams[...blocks.count] { stream.reserve(rowCount) }
+        while kept.count < affordable {
+            kept.append(
+                BlockActivations(
+                    input: streams[0], output: streams[0], scratch: scratch,
+                    decoder.configuration))
+        }
+        runner.reserve(rows: rowCount)
+        scratch.reserve(rows: rowCount)
+        for block in blocks { activations(of: block).reserve(rows: rowCount) }
+    }
+
+    /// The stream before the first block, and the rows' rotations.
+    private func enter(_ sequences: [Sequence]) {
+        self.sequences = []
+        let stream = streams[0]
+        var first = 0
+        for sequence in sequences {
+            let count = sequence.tokens.count
+            decoder.rotary.write(
+                0..<count, sequenceLength: count, cosine: runner.cosine.row(first),
+                sine: runner.sine.row(first))
+            if blocks.lowerBound > 0 {
+                precondition(sequence.entry.count == count * stream.width)
+                sequence.entry.withUnsafeBufferPointer { entry in
+                    guard let start = entry.baseAddress else { return }
+                    stream.row(first).update(from: start, count: entry.count)
+                }
+            }
+            self.sequences.append(first..<first + count)
+            first += count
+        }
+        guard blocks.lowerBound == 0 else { return }
+        for (row, token) in tokens.enumerated() {
+            decoder.weights.embedding.widenRow(token, into: stream.row(row))
+        }
+        plan.apply(at: .embed, block: 0, to: stream, rows: rowCount, runner: runner)
+    }
+
+    /// A block's first half: heads, attention, and the site between the halves.
+    private func attend(_ block: Int, _ activations: BlockActivations) {
+        if !keptBlocks.contains(block) { restored = block }
+        runner.projectHeads(decoder.weights.blocks[block], activations, rows: rowCount)
+        attentionForward(
+            activations.attention.row(0), query: activations.query.row(0),
+            keys: activations.key.row(0), values: activations.value.row(0),
+            shape: decoder.configuration.attention, sequences: sequences, crew: runner.crew)
+        runner.addAttention(decoder.weights.blocks[block], activations, rows: rowCount)
+        plan.apply(
+            at: .residMid, block: block, to: activations.middle, rows: rowCount, runner: runner)
+    }
+
+    /// The memory of a block, over the streams on its two sides.
+    private func activations(of block: Int) -> BlockActivations {
+        let index = block - blocks.lowerBound
+        let memory = keptBlocks.contains(block) ? kept[block - keptBlocks.lowerBound] : shared
+        return BlockActivations(memory, input: streams[index], output: streams[index + 1])
+    }
+
+    // MARK: - What was computed
+
+    /// Calls the body with one row of the residual stream, after the interventions of the site.
+    ///
+    /// The stream between a block's halves is computed again where the block did not keep it.
+    ///
+    /// - Precondition: the block was run.
+    public func withStream<Result>(
+        _ site: Site, block: Int, row: Int, _ body: (Span<Float>) throws -> Result
+    ) rethrows -> Result {
+        precondition(blocks.contains(block))
+        let stream: ActivationMatrix
+        switch site {
+        case .embed: stream = streams[0]
+        case .residPost: stream = streams[block - blocks.lowerBound + 1]
+        case .residMid:
+            let activations = activations(of: block)
+            if !keptBlocks.contains(block), restored != block { attend(block, activations) }
+            stream = activations.middle
+        }
+        return try stream.withRows(row..<row + 1, body)
+    }
+
+    /// Losses on the logits of some rows, their gradients taken back through the head and the last norm.
+    ///
+    /// - Parameters:
+    ///   - targets: the rows and what their logits are to be; the last block must have been run.
+    ///   - reference: the decoder whose head gives the logits of `LogitTarget.Kind.stream`.
+    ///   - gradients: where the gradient of the last block's output is added; nil where only the losses are wanted.
+    ///   - sink: where the gradients of the last norm and the head are added.
+    /// - Returns: the loss of each target, without its weight.
+    public func lossesOnLogits(
+        _ targets: [LogitTarget], reference: Decoder? = nil, gradients: StreamGradients? = nil,
+        into sink: GradientSink = GradientSink()
+    ) -> [Double] {
+        precondition(blocks.upperBound == decoder.configuration.sizes.blockCount)
+        return head.losses(
+            targets, stream: streams[blocks.count], reference: reference,
+            gradient: gradients?.rows(at: .residPost, block: blocks.upperBound - 1), sink: sink)
+    }
+
+    // MARK: - Backward
+
+    /// Takes gradients of the residual stream back, and adds the gradients of the weights that have a place in the
+    /// sink.
+    public func backward(_ gradients: StreamGradients, into sink: GradientSink) {
+        guard let lowest = sink.lowestBlock, let highest = gradients.highestBlock else { return }
+        let gradient = gradients.scratch
+        gradient.row(0).update(repeating: 0, count: rowCount * gradient.width)
+        for block in blocks.reversed() where block <= highest && block >= lowest {
+            backward(block, gradient, gradients, sink, continues: block > lowest)
+        }
+        guard lowest < 0, blocks.lowerBound == 0 else { return }
+        gradients.add(at: .embed, block: 0, to: gradient)
+        plan.backward(at: .embed, block: 0, gradient, rows: rowCount, runner: runner)
+        guard let embedding = sink.weights[WeightRole(.tokenEmbedding)] else { return }
+        for (row, token) in tokens.enumerated() {
+            addForward(
+                embedding.floats + token * gradient.width, gradient.row(row), count: gradient.width)
+        }
+    }
+
+    private func backward(
+        _ block: Int, _ gradient: ActivationMatrix, _ gradients: StreamGradients,
+        _ sink: GradientSink, continues: Bool
+    ) {
+        let weights = decoder.weights.blocks[block]
+        let activations = activations(of: block)
+        if !keptBlocks.contains(block) {
+            if restored != block { attend(block, activations) }
+            runner.projectFeedForward(weights, activations, rows: rowCount)
+        }
+        let step = BlockRunner.BackwardStep(
+            index: block, weights: weights, activations: activations, sequences: sequences,
+            rows: rowCount, sink: sink, continues: continues)
+        gradients.add(at: .residPost, block: block, to: gradient)
+        plan.backward(at: .residPost, block: block, gradient, rows: rowCount, runner: runner)
+        runner.feedForwardBackward(step, gradient, scratch)
+        gradients.add(at: .residMid, block: block, to: gradient)
+        plan.backward(at: .residMid, block: block, gradient, rows: rowCount, runner: runner)
+        runner.attentionBackward(step, gradient, scratch)
+    }
+}

@@ -1,0 +1,41 @@
+public import Formats
+
+/// Where a backward pass adds the gradients of weights. What has no place here is not computed.
+public struct GradientSink: Sendable {
+    /// The gradients of a low-rank adapter's factors.
+    public struct Factors: Sendable {
+        /// Of A, (rank, inputs).
+        public let down: FloatBuffer
+        /// Of B, (outputs, rank).
+        public let up: FloatBuffer
+
+        public init(down: FloatBuffer, up: FloatBuffer) {
+            self.down = down
+            self.up = up
+        }
+    }
+
+    /// Gradients of whole weights, matrices (rows, columns) or vectors.
+    public var weights: [WeightRole: FloatBuffer]
+    /// Gradients of the adapters beside weights.
+    public var factors: [WeightRole: Factors]
+
+    public init(weights: [WeightRole: FloatBuffer] = [:], factors: [WeightRole: Factors] = [:]) {
+        self.weights = weights
+        self.factors = factors
+    }
+
+    /// The lowest block that has a weight here; nil where none has. Weights of the embedding count as block −1.
+    var lowestBlock: Int? {
+        (Array(weights.keys) + Array(factors.keys)).compactMap { role in
+            switch role.slot {
+            case .tokenEmbedding: -1
+            case .block(let block, _): block
+            case .output, .outputNorm, .ropeFrequencies: nil
+            }
+        }.min()
+    }
+
+    /// Whether a weight, or an adapter beside it, has a place here.
+    func wants(_ role: WeightRole) -> Bool { weights[role] != nil || factors[role] != nil }
+}

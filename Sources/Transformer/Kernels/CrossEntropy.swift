@@ -1,0 +1,133 @@
+import Glibc
+
+/// Cross-entropy of a softmax with target probabilities, and its gradient.
+///
+/// - Parameters:
+///   - row: (count): logits, not all −∞; replaced by the loss's gradient times the weight, weight · (softmax · Σ p − p)
+///   - count: how many logits there are, at least 1
+///   - targets: tokens below `count`, with their probabilities p; others have none
+///   - weight: what the gradient is multiplied by
+/// - Returns: −Σ p log softmax, without the weight.
+public func crossEntropyBackward(
+    _ row: UnsafeMutablePointer<Float>, count: Int,
+    targets: [(token: Int, probability: Float)], weight: Float
+) -> Double {
+    precondition(count >= 1 && targets.allSatisfy { (0..<count).contains($0.token) })
+    let powers = SoftmaxPowers(row, count: count)
+    var (loss, total) = (0.0, 0.0)
+    for target in targets where target.probability != 0 {
+        loss -= Double(target.probability) * powers.logarithm(of: row[target.token])
+        total += Double(target.probability)
+    }
+    _ = exponentiate(row, minus: powers.most, count: count)
+    scaleForward(row, by: Float(Double(weight) * total / powers.sum), count: count)
+    for target in targets { row[target.token] -= weight * target.probability }
+    return loss
+}
+
+/// The divergence of a softmax from that of a reference, and its gradient.
+///
+/// Written as Σ q (e^t − 1 − t) with t = log p − log q, which no common error of the logarithms disturbs: it stays
+/// accurate where the two are almost equal, and is never negative.
+/// - Parameters:
+///   - row: (count): logits of p, not all −∞; replaced by the gradient times the weight, weight · (p − q)
+///   - reference: (count): logits of q, not all −∞
+///   - count: how many logits there are, at least 1
+///   - weight: what the gradient is multiplied by
+/// - Returns: KL(q ‖ p) in nats, without the weight.
+public func divergenceBackward(
+    _ row: UnsafeMutablePointer<Float>, reference: UnsafePointer<Float>, count: Int, weight: Float
+) -> Double {
+    precondition(count >= 1)
+    let (tuned, base) = (SoftmaxPowers(row, count: count), SoftmaxPowers(reference, count: count))
+    let shift = Float(Double(tuned.most) - Double(base.most) + log(tuned.sum / base.sum))
+    var loss = 0.0
+    for first in stride(from: 0, to: count, by: SoftmaxPowers.blockSize) {
+        let end = min(count, first + SoftmaxPowers.blockSize)
+        var terms = SIMD8<Float>.zero
+        for index in stride(from: first, to: end, by: 8) {
+            let lanes = min(8, end - index)
+            let (x, r) = (loadLanes(row + index, lanes), loadLanes(reference + index, lanes))
+            let difference = Divergence(
+                p: tuned.share(of: x), q: base.share(of: r), logRatio: x - r - shift)
+            terms += difference.term
+            storeLanes(difference.change * weight, row + index, lanes)
+        }
+        loss += Double(terms.sum())
+    }
+    return loss
+}
+
+/// Eight entries of p and q: p − q, and what they add to the divergence.
+private struct Divergence {
+    let change: SIMD8<Float>
+    let term: SIMD8<Float>
+
+    /// Logarithms of ratios below this are squared in a series: the terms left out are below 1e-8 of its sum.
+    private static let seriesLimit: Float = 0.25
+
+    @inline(__always)
+    init(p: SIMD8<Float>, q: SIMD8<Float>, logRatio t: SIMD8<Float>) {
+        // (e^t − 1 − t) / t²
+        var series = t * (1 / 5040) + (1 / 720)
+        series = series * t + (1 / 120)
+        series = series * t + (1 / 24)
+        series = series * t + (1 / 6)
+        series = series * t + 0.5
+        let excess = series * (t * t)
+        let isClose = (t .< Self.seriesLimit) .& (t .> -Self.seriesLimit)
+        let far = p - q
+        change = far.replacing(with: q * (t + excess), where: isClose)
+        term = (far - q * t).replacing(with: q * excess, where: isClose)
+            // Entries that q lacks have no finite t.
+            .replacing(with: p, where: q .== 0)
+    }
+}
+
+/// The maximum of a row, and the sum of its powers relative to it.
+private struct SoftmaxPowers {
+    let most: Float
+    let sum: Double
+
+    /// Floats are summed up to this many at a time, blocks in Double.
+    static let blockSize = 512
+
+    init(_ row: UnsafePointer<Float>, count: Int) {
+        most = largest(row, count: count)
+        var sum = 0.0
+        for first in stride(from: 0, to: count, by: Self.blockSize) {
+            let end = min(count, first + Self.blockSize)
+            var powers = SIMD8<Float>.zero
+            for index in stride(from: first, to: end, by: 8) {
+                powers += exponential(loadLanes(row + index, min(8, end - index)) - most)
+            }
+            sum += Double(powers.sum())
+        }
+        self.sum = sum
+    }
+
+    /// The logarithm of a logit's share.
+    func logarithm(of logit: Float) -> Double { Double(logit) - Double(most) - log(sum) }
+
+    @inline(__always)
+    func share(of logits: SIMD8<Float>) -> SIMD8<Float> {
+        exponential(logits - most) * Float(1 / sum)
+    }
+}
+
+/// Up to eight logits; lanes beyond them are −∞.
+@inline(__always)
+private func loadLanes(_ start: UnsafePointer<Float>, _ count: Int) -> SIMD8<Float> {
+    if count == 8 { return start.load8(0) }
+    var lanes = SIMD8<Float>(repeating: -.infinity)
+    for lane in 0..<count { lanes[lane] = start[lane] }
+    return lanes
+}
+
+@inline(__always)
+private func storeLanes(
+    _ values: SIMD8<Float>, _ start: UnsafeMutablePointer<Float>, _ count: Int
+) {
+    if count == 8 { return start.store8(values, 0) }
+    for lane in 0..<count { start[lane] = values[lane] }
+}

@@ -1,0 +1,144 @@
+import Transformer
+
+/// A batch as the sequences that have to be run, and what each term reads in them.
+struct BatchPlan {
+    /// A sequence to run.
+    struct Sequence {
+        enum Kind {
+            /// An example's prompt and completion.
+            case example(TuningExample)
+            /// An example's prompt and one of its choices.
+            case choice(prompt: Int, probability: Float)
+            /// A window of ordinary text.
+            case text
+        }
+
+        let kind: Kind
+        let tokens: [Int]
+    }
+
+    /// A token whose logits a term reads.
+    struct Reading {
+        let token: Int
+        /// What part of the term's mean loss it is.
+        let share: Double
+        let kind: LogitTarget.Kind
+    }
+
+    let exampleCount: Int
+    private let sequences: [Sequence]
+    private let completionTokens: Int
+    private let textTokens: Int
+
+    /// - Throws: `TrainingError.noChoices`, `.noTexts` where a term finds nothing to read.
+    init(_ batch: TuningBatch, _ terms: [ObjectiveTerm]) throws(TrainingError) {
+        var sequences: [Sequence] = []
+        let readsSoft = terms.contains { $0.goal == .soft }
+        let readsMain = terms.contains { $0.goal == .token || $0.goal.directions != nil }
+        for example in batch.examples {
+            if readsSoft, example.choices.isEmpty { throw .noChoices(place: example.place) }
+            let splits = readsSoft && !Self.hasShortChoices(example)
+            if readsMain || readsSoft && !splits {
+                sequences.append(
+                    Sequence(
+                        kind: .example(example), tokens: example.prompt + example.completion))
+            }
+            guard splits else { continue }
+            for choice in example.choices where choice.probability > 0 {
+                sequences.append(
+                    Sequence(
+                        kind: .choice(
+                            prompt: example.prompt.count, probability: choice.probability),
+                        tokens: example.prompt + choice.tokens))
+            }
+        }
+        if terms.contains(where: { $0.goal == .keep }) {
+            guard !batch.texts.isEmpty else { throw .noTexts }
+            sequences += batch.texts.map { Sequence(kind: .text, tokens: $0) }
+        }
+        self.sequences = sequences
+        exampleCount = batch.examples.count
+        completionTokens = batch.examples.reduce(0) { $0 + $1.completion.count }
+        textTokens = batch.texts.reduce(0) { $0 + $1.count }
+    }
+
+    /// Choices of one token are targets at one position: they need no sequences of their own.
+    private static func hasShortChoices(_ example: TuningExample) -> Bool {
+        example.choices.allSatisfy { $0.tokens.count == 1 }
+    }
+
+    /// The sequences in parts of at most so many tokens, or of one longer sequence.
+    func parts(limit: Int) -> [[Sequence]] {
+        var parts: [[Sequence]] = []
+        var count = 0
+        for sequence in sequences {
+            if parts.isEmpty || count + sequence.tokens.count > limit {
+                parts.append([])
+                count = 0
+            }
+            parts[parts.count - 1].append(sequence)
+            count += sequence.tokens.count
+        }
+        return parts
+    }
+
+    /// The tokens whose logits a term reads in a sequence.
+    func readings(
+        of term: ObjectiveTerm, in sequence: Sequence, _ prefixes: PrefixCache
+    ) throws -> [Reading] {
+        switch (term.goal, sequence.kind) {
+        case (.token, .example(let example)):
+            return Self.readings(
+                of: example.completion, after: example.prompt.count,
+                share: 1 / Double(completionTokens))
+        case (.soft, .example(let example)) where Self.hasShortChoices(example):
+            let targets = example.choices.map { (token: $0.tokens[0], probability: $0.probability) }
+            return [
+                Reading(
+                    token: example.prompt.count - 1, share: 1 / Double(exampleCount),
+                    kind: .tokens(targets))
+            ]
+        case (.soft, .choice(let prompt, let probability)):
+            return Self.readings(
+                of: Array(sequence.tokens[prompt...]), after: prompt,
+                share: Double(probability) / Double(exampleCount))
+        case (.keep, .text):
+            let stream = try prefixes.finalStream(sequence.tokens)
+            let width = stream.count / sequence.tokens.count
+            return sequence.tokens.indices.map { token in
+                let row = stream[(token * width)..<((token + 1) * width)]
+                return Reading(
+                    token: token, share: 1 / Double(textTokens), kind: .stream(Array(row)))
+            }
+        default: return []
+        }
+    }
+
+    /// Each token of a completion is read at the position before it.
+    private static func readings(
+        of completion: [Int], after prompt: Int, share: Double
+    ) -> [Reading] {
+        completion.enumerated().map { index, token in
+            Reading(
+                token: prompt + index - 1, share: share,
+                kind: .tokens([(token: token, probability: 1)]))
+        }
+    }
+
+    /// The tokens at which a representation term reads a sequence; nil where it reads none.
+    ///
+    /// - Throws: `TrainingError.badPosition` where the example has no such token.
+    func tokens(
+        of term: ObjectiveTerm, in sequence: Sequence
+    ) throws(TrainingError) -> Range<Int>? {
+        guard case .example(let example) = sequence.kind else { return nil }
+        guard
+            let tokens = term.position.tokens(
+                promptCount: example.prompt.count, totalCount: sequence.tokens.count)
+        else {
+            throw .badPosition(
+                place: example.place, position: term.position.text, count: sequence.tokens.count)
+        }
+        return tokens
+    }
+}

@@ -1,0 +1,149 @@
+public import Formats
+public import Transformer
+
+/// One term of what tuning minimises.
+///
+/// Representation terms are those of Representation Tuning (arXiv 2409.06927): they act on the residual stream at a
+/// site of some blocks, token terms on the logits.
+public struct ObjectiveTerm: Sendable, Hashable {
+    public enum Goal: Sendable, Hashable {
+        /// (1 − cos(h, v)) / 2 for each block that has a direction; nothing pulls beyond a cosine of `limit`.
+        case toward([Int: [Float]], limit: Float)
+        /// |cos(h, v)| for each block that has a direction.
+        case away([Int: [Float]])
+        /// Cross-entropy of the completion's tokens.
+        case token
+        /// Cross-entropy of the choices as completions, with their probabilities.
+        case soft
+        /// KL(untuned ‖ tuned) at every position of ordinary text.
+        case keep
+
+        /// The word that names the goal in options and records.
+        public var name: String {
+            switch self {
+            case .toward: "toward"
+            case .away: "away"
+            case .token: "token"
+            case .soft: "soft"
+            case .keep: "keep"
+            }
+        }
+
+        /// The directions of a representation term, by block.
+        var directions: [Int: [Float]]? {
+            switch self {
+            case .toward(let directions, _), .away(let directions): directions
+            case .token, .soft, .keep: nil
+            }
+        }
+    }
+
+    public var goal: Goal
+    /// What the loss is multiplied by in the total.
+    public var weight: Float
+    /// Where representation terms read the stream.
+    public var site: Site
+    /// At which tokens of the example; losses of several tokens are averaged.
+    public var position: Position
+    /// The weights the term's gradient may reach; nil for all that are tuned.
+    public var reach: Set<WeightRole>?
+
+    public init(
+        _ goal: Goal, weight: Float = 1, site: Site = .residPost,
+        position: Position = .beforeCompletion(1), reach: Set<WeightRole>? = nil
+    ) {
+        self.goal = goal
+        self.weight = weight
+        self.site = site
+        self.position = position
+        self.reach = reach
+    }
+
+    /// Refuses directions that do not fit, and terms that can reach none of the weights that are tuned.
+    func check(_ model: TuningModel) throws(TrainingError) {
+        guard let directions = goal.directions else { return }
+        let sizes = model.decoder.configuration.sizes
+        guard !directions.isEmpty else { throw .noVector(block: 0, blocks: []) }
+        let roles = model.parameters.map(\.role).filter { reach?.contains($0) ?? true }
+        for (block, direction) in directions.sorted(by: { $0.key < $1.key }) {
+            guard (0..<sizes.blockCount).contains(block) else {
+                throw .noVector(block: block, blocks: Array(0..<sizes.blockCount))
+            }
+            guard direction.count == sizes.hiddenSize else {
+                throw .wrongWidth(block: block, width: direction.count, model: sizes.hiddenSize)
+            }
+            guard direction.contains(where: { $0 != 0 }), direction.allSatisfy(\.isFinite) else {
+                throw .noLength(block: block)
+            }
+            guard roles.contains(where: { acts($0, on: block) }) else {
+                throw .unreachable(goal: goal.name, site: site.rawValue, block: block)
+            }
+        }
+    }
+
+    /// Whether a weight has an influence on the stream at the term's site of a block.
+    private func acts(_ role: WeightRole, on block: Int) -> Bool {
+        switch role.slot {
+        case .tokenEmbedding: return true
+        case .output, .outputNorm, .ropeFrequencies: return false
+        case .block(let own, let slot):
+            if site == .embed { return false }
+            if own != block { return own < block }
+            switch slot {
+            case .attentionNorm, .attentionQuery, .attentionKey, .attentionValue, .attentionOutput:
+                return true
+            case .feedForwardNorm, .feedForwardGate, .feedForwardUp, .feedForwardDown:
+                return site == .residPost
+            }
+        }
+    }
+}
+
+/// One example of the tuning data, as tokens.
+public struct TuningExample: Sendable {
+    public let prompt: [Int]
+    public let completion: [Int]
+    /// For soft targets: completions and their probabilities.
+    public let choices: [(tokens: [Int], probability: Float)]
+    /// File and line, for messages.
+    public let place: String
+
+    public init(
+        prompt: [Int], completion: [Int], choices: [(tokens: [Int], probability: Float)] = [],
+        place: String
+    ) {
+        self.prompt = prompt
+        self.completion = completion
+        self.choices = choices
+        self.place = place
+    }
+}
+
+/// What one step of tuning sees.
+public struct TuningBatch: Sendable {
+    public var examples: [TuningExample]
+    /// Windows of ordinary text, for `keep`.
+    public var texts: [[Int]]
+
+    public init(examples: [TuningExample], texts: [[Int]] = []) {
+        self.examples = examples
+        self.texts = texts
+    }
+}
+
+/// The losses of one batch.
+public struct StepLosses: Sendable, Hashable {
+    /// The mean loss of each term, without its weight.
+    public var terms: [Double]
+    /// The sum of the terms with their weights.
+    public var total: Double
+    /// The mean cosine of stream and direction at the places of the representation terms, by block.
+    public var cosines: [Int: Double]
+    /// How many tokens went through the model.
+    public var tokens: Int
+
+    /// The mean of the blocks' cosines; nil without representation terms.
+    public var cosine: Double? {
+        cosines.isEmpty ? nil : cosines.values.reduce(0, +) / Double(cosines.count)
+    }
+}

@@ -1,0 +1,205 @@
+import Formats
+import Transformer
+
+/// Losses of batches, and the gradients they give the tuned weights.
+///
+/// Frozen blocks below the lowest tuned one are run once for each sequence and their output kept; blocks above the
+/// highest that a term reads are not run; logits are computed only where a term reads them. Terms that reach the same
+/// weights go back together, others in a backward pass of their own: that is what gradient routing is.
+public final class ObjectiveEngine {
+    public let model: TuningModel
+    public let terms: [ObjectiveTerm]
+    private let pass: GradientPass
+    private let groups: [TermGroup]
+    private let prefixes: PrefixCache
+    private let blocks: Range<Int>
+    /// Rows that go through the blocks together: the bound on activation memory.
+    private static let rowsPerPass = 1024
+
+    /// Limits of memory, in bytes.
+    public struct Limits: Sendable {
+        /// For activations that could be computed again.
+        public var activations: Int
+        /// For the outputs of frozen blocks.
+        public var prefixes: Int
+
+        public init(activations: Int = 512 << 20, prefixes: Int = 1 << 30) {
+            self.activations = activations
+            self.prefixes = prefixes
+        }
+    }
+
+    /// - Parameter terms: at least one.
+    /// - Throws: `TrainingError` for terms that do not fit the model, or that reach none of the tuned weights.
+    public init(model: TuningModel, terms: [ObjectiveTerm], limits: Limits = Limits()) throws {
+        guard !terms.isEmpty else { throw TrainingError.noTerms }
+        for term in terms { try term.check(model) }
+        self.model = model
+        self.terms = terms
+        pass = try GradientPass(model.decoder, keptBytes: limits.activations)
+        groups = TermGroup.groups(of: terms, model)
+        let blockCount = model.decoder.configuration.sizes.blockCount
+        let readsLogits = terms.contains { $0.goal.directions == nil }
+        let highest = terms.compactMap { $0.goal.directions?.keys.max() }.max() ?? 0
+        let end = readsLogits ? blockCount : highest + 1
+        let first = min(model.lowestBlock ?? blockCount - 1, end - 1)
+        blocks = first..<end
+        prefixes = PrefixCache(model.baseDecoder, blocks: first, byteLimit: limits.prefixes)
+    }
+
+    /// Adds the gradients of the weighted losses to the parameters' gradients.
+    ///
+    /// - Returns: the losses, as they were before the weights change.
+    /// - Throws: `TrainingError.badPosition`, `.noChoices`, `.noTexts` for examples that lack what a term reads; what
+    ///   the decoder throws.
+    public func addGradients(_ batch: TuningBatch) throws -> StepLosses {
+        try run(batch, addsGradients: true)
+    }
+
+    /// The losses alone.
+    ///
+    /// - Throws: as `addGradients`.
+    public func losses(_ batch: TuningBatch) throws -> StepLosses {
+        try run(batch, addsGradients: false)
+    }
+
+    private func run(_ batch: TuningBatch, addsGradients: Bool) throws -> StepLosses {
+        let plan = try BatchPlan(batch, terms)
+        var tally = Tally(terms.count)
+        for part in plan.parts(limit: Self.rowsPerPass) {
+            let sequences = try prefixes.sequences(part.map(\.tokens))
+            try pass.forward(sequences, blocks: blocks)
+            tally.tokens += pass.rowCount
+            for group in groups {
+                let gradients = addsGradients ? StreamGradients(pass) : nil
+                try takeLogits(part, group, plan, gradients, &tally)
+                try takeStream(part, group, plan, gradients, &tally)
+                if let gradients { pass.backward(gradients, into: group.sink) }
+            }
+        }
+        return tally.losses(terms)
+    }
+
+    // MARK: - Token terms
+
+    private func takeLogits(
+        _ part: [BatchPlan.Sequence], _ group: TermGroup, _ plan: BatchPlan,
+        _ gradients: StreamGradients?, _ tally: inout Tally
+    ) throws {
+        var targets: [LogitTarget] = []
+        // The term and the share of its mean loss that each target stands for.
+        var shares: [(term: Int, share: Double)] = []
+        for (sequence, rows) in zip(part, pass.sequences) {
+            for index in group.terms {
+                for reading in try plan.readings(of: terms[index], in: sequence, prefixes) {
+                    let weight = terms[index].weight * Float(reading.share)
+                    targets.append(
+                        LogitTarget(
+                            row: rows.lowerBound + reading.token, weight: weight,
+                            kind: reading.kind))
+                    shares.append((index, reading.share))
+                }
+            }
+        }
+        guard !targets.isEmpty else { return }
+        let losses = pass.lossesOnLogits(
+            targets, reference: model.baseDecoder, gradients: gradients, into: group.sink)
+        for (loss, (term, share)) in zip(losses, shares) { tally.terms[term] += loss * share }
+    }
+
+    // MARK: - Representation terms
+
+    private func takeStream(
+        _ part: [BatchPlan.Sequence], _ group: TermGroup, _ plan: BatchPlan,
+        _ gradients: StreamGradients?, _ tally: inout Tally
+    ) throws {
+        for index in group.terms {
+            let term = terms[index]
+            guard let directions = term.goal.directions else { continue }
+            for (sequence, rows) in zip(part, pass.sequences) {
+                guard let tokens = try plan.tokens(of: term, in: sequence) else { continue }
+                let places = Double(tokens.count * directions.count * plan.exampleCount)
+                for (block, direction) in directions.sorted(by: { $0.key < $1.key }) {
+                    for token in tokens {
+                        let row = rows.lowerBound + token
+                        let cosine = pass.withStream(term.site, block: block, row: row) {
+                            CosineLoss($0, direction)
+                        }
+                        let (loss, slope) = term.goal.loss(ofCosine: cosine.value)
+                        tally.terms[index] += loss / places
+                        tally.addCosine(cosine.value, block: block)
+                        guard let gradients, slope != 0 else { continue }
+                        gradients.add(
+                            cosine.gradient(times: slope * Double(term.weight) / places),
+                            at: term.site, block: block, row: row)
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Terms whose gradients reach the same weights.
+private struct TermGroup {
+    let terms: [Int]
+    let sink: GradientSink
+
+    static func groups(of terms: [ObjectiveTerm], _ model: TuningModel) -> [TermGroup] {
+        var reaches: [Set<WeightRole>] = []
+        var members: [[Int]] = []
+        let all = Set(model.parameters.map(\.role))
+        for (index, term) in terms.enumerated() {
+            // A bias goes where its projection goes.
+            let reach = all.filter { role in
+                guard let wanted = term.reach else { return true }
+                return wanted.contains(role) || wanted.contains(WeightRole(role.slot))
+            }
+            if let group = reaches.firstIndex(of: reach) {
+                members[group].append(index)
+            } else {
+                reaches.append(reach)
+                members.append([index])
+            }
+        }
+        return zip(reaches, members).map { TermGroup(terms: $1, sink: model.sink(reaching: $0)) }
+    }
+}
+
+extension TuningModel {
+    /// Where a backward pass adds the gradients of these weights.
+    fileprivate func sink(reaching roles: Set<WeightRole>) -> GradientSink {
+        var sink = GradientSink()
+        for (index, parameter) in parameters.enumerated() where roles.contains(parameter.role) {
+            switch parameter.factor {
+            case .whole: sink.weights[parameter.role] = parameter.gradient
+            case .down:
+                sink.factors[parameter.role] = GradientSink.Factors(
+                    down: parameter.gradient, up: parameters[index + 1].gradient)
+            case .up: continue
+            }
+        }
+        return sink
+    }
+}
+
+/// Sums over a batch.
+private struct Tally {
+    var terms: [Double]
+    var tokens = 0
+    private var cosines: [Int: (sum: Double, count: Int)] = [:]
+
+    init(_ termCount: Int) {
+        terms = Array(repeating: 0, count: termCount)
+    }
+
+    mutating func addCosine(_ cosine: Double, block: Int) {
+        let (sum, count) = cosines[block] ?? (0, 0)
+        cosines[block] = (sum + cosine, count + 1)
+    }
+
+    func losses(_ all: [ObjectiveTerm]) -> StepLosses {
+        StepLosses(
+            terms: terms, total: zip(all, terms).reduce(0) { $0 + Double($1.0.weight) * $1.1 },
+            cosines: cosines.mapValues { $0.sum / Double($0.count) }, tokens: tokens)
+    }
+}

@@ -1,0 +1,47 @@
+public import Formats
+
+/// A tuning that cannot be done as it was asked for.
+public enum TrainingError: Failure, Equatable {
+    case nothingToTune(file: String)
+    case noMatrix(file: String, tensor: String)
+    case rankTooLarge(tensor: String, rank: Int, limit: Int)
+    case notLowRank
+    case noTerms
+    case noVector(block: Int, blocks: [Int])
+    case wrongWidth(block: Int, width: Int, model: Int)
+    case noLength(block: Int)
+    case unreachable(goal: String, site: String, block: Int)
+    case badPosition(place: String, position: String, count: Int)
+    case noChoices(place: String)
+    case noTexts
+
+    public var kind: FailureKind {
+        switch self {
+        case .badPosition, .noChoices, .noLength: .input
+        default: .usage
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .nothingToTune(let file): "\(file): has none of the weights that are to be tuned"
+        case .noMatrix(let file, let tensor):
+            "\(file): tensor '\(tensor)' is no matrix of a block, so it can have no low-rank update"
+        case .rankTooLarge(let tensor, let rank, let limit):
+            "tensor '\(tensor)': a low-rank update of rank \(rank) is no smaller than the tensor; at most \(limit)"
+        case .notLowRank: "weights that are tuned in full make no adapter"
+        case .noTerms: "there is no objective"
+        case .noVector(let block, let blocks):
+            "the objective has no direction for block \(block); it has \(BlockSet.text(blocks))"
+        case .wrongWidth(let block, let width, let model):
+            "block \(block): the direction is \(width) wide, but the model's stream is \(model) wide"
+        case .noLength(let block): "block \(block): the direction has no length"
+        case .unreachable(let goal, let site, let block):
+            "objective '\(goal)' at \(site) of block \(block): none of the weights it may reach lies below"
+        case .badPosition(let place, let position, let count):
+            "\(place): position '\(position)' does not exist in \(count) tokens"
+        case .noChoices(let place): "\(place): has no choices with probabilities"
+        case .noTexts: "objective 'keep' needs ordinary text"
+        }
+    }
+}

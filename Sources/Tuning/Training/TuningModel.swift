@@ -1,0 +1,192 @@
+public import Formats
+public import Transformer
+
+/// A base checkpoint with some weights replaced by memory that tuning changes.
+///
+/// The base's own tensors stay mapped in their types; only what is tuned is held in f32.
+public final class TuningModel {
+    public let base: Checkpoint
+    public let form: TuningForm
+    /// Computes with the present values: generation, probes and verification work on it at any time.
+    public let decoder: Decoder
+    /// Computes with the base's values.
+    public let baseDecoder: Decoder
+    /// In a fixed order.
+    public let parameters: [TunedParameter]
+    let crew: WorkCrew
+
+    /// Takes the tuned weights' values from the base.
+    ///
+    /// A low-rank update begins at nothing: A is drawn uniformly from ±1/√inputs, as PEFT does, and B is zero.
+    ///
+    /// - Parameter seed: of the numbers A is drawn from.
+    /// - Throws: `TrainingError.noMatrix`, `.rankTooLarge` where a weight can have no low-rank update; what opening the
+    ///   decoder throws.
+    public init(
+        base: Checkpoint, selection: WeightSelection, form: TuningForm, seed: UInt64,
+        crew: WorkCrew
+    ) throws {
+        self.base = base
+        self.form = form
+        self.crew = crew
+        baseDecoder = try Decoder(checkpoint: base, crew: crew)
+        let weights = TunedWeights(base: CheckpointWeights(base))
+        var parameters: [TunedParameter] = []
+        var random = Xoshiro256(seed: seed)
+        for role in selection.roles {
+            guard let tensor = base.tensor(role) else { continue }
+            switch form {
+            case .full: parameters.append(try weights.replace(role, tensor, crew: crew))
+            case .lowRank(let rank, let alpha):
+                // A bias goes with its projection in full tuning only.
+                if role.part == .bias { continue }
+                parameters += try weights.addAdapter(
+                    role, tensor, file: base.path, rank: rank, alpha: alpha, random: &random)
+            }
+        }
+        guard !parameters.isEmpty else { throw TrainingError.nothingToTune(file: base.path) }
+        self.parameters = parameters
+        decoder = try Decoder(baseDecoder.configuration, weights: weights, crew: crew)
+    }
+
+    /// Sets all gradients to zero.
+    public func clearGradients() {
+        crew.run(parameters.count) { parameters[$0].gradient.clear() }
+    }
+
+    /// The lowest block with a tuned weight; 0 where the embedding is tuned, nil where only the head is.
+    var lowestBlock: Int? {
+        parameters.compactMap { parameter in
+            switch parameter.role.slot {
+            case .tokenEmbedding: 0
+            case .block(let block, _): block
+            case .output, .outputNorm, .ropeFrequencies: nil
+            }
+        }.min()
+    }
+
+    // MARK: - Outputs
+
+    /// In which type a tuned tensor is stored.
+    public enum OutputType: Sendable, Hashable {
+        /// The base's type where it is a plain float type, else f16.
+        case automatic
+        /// The base's type, quantised anew.
+        case keep
+        case type(ElementType)
+    }
+
+    /// The edits that make the base into the tuned model.
+    public func edits(as type: OutputType = .automatic) -> [CheckpointEdit] {
+        switch form {
+        case .full:
+            parameters.map { parameter in
+                .set(
+                    parameter.role, values: parameter.values.values,
+                    type: outputType(of: parameter.role, type))
+            }
+        case .lowRank:
+            updates().map { .add($0, type: outputType(of: $0.role, type)) }
+        }
+    }
+
+    private func outputType(of role: WeightRole, _ type: OutputType) -> ElementType {
+        let own = base.tensor(role)?.type ?? .f32
+        // Runtimes want vectors in the type they have.
+        guard (base.tensor(role)?.shape.count ?? 0) > 1 else { return own }
+        return switch type {
+        case .automatic: own.isPlainFloat ? own : .f16
+        case .keep: own
+        case .type(let type): type
+        }
+    }
+
+    /// The low-rank updates as an adapter.
+    ///
+    /// - Throws: `TrainingError.notLowRank` where weights are tuned in full.
+    public func adapter() throws(TrainingError) -> Adapter {
+        guard case .lowRank(let rank, let alpha) = form else { throw .notLowRank }
+        return Adapter(updates: updates(), alpha: alpha, rank: rank)
+    }
+
+    private func updates() -> [LowRankUpdate] {
+        guard case .lowRank(let rank, let alpha) = form else { return [] }
+        // A and B of a weight stand side by side.
+        return stride(from: 0, to: parameters.count - 1, by: 2).map { index in
+            LowRankUpdate(
+                role: parameters[index].role, rank: rank, a: parameters[index].values.values,
+                b: parameters[index + 1].values.values, scale: alpha / Float(rank))
+        }
+    }
+}
+
+/// A base's weights with some of them replaced, or with low-rank updates beside them.
+private final class TunedWeights: WeightSource {
+    private let base: CheckpointWeights
+    private var replaced: [WeightRole: TunedParameter] = [:]
+    private var adapters: [WeightRole: LowRankAdapter] = [:]
+
+    init(base: CheckpointWeights) {
+        self.base = base
+    }
+
+    var path: String { base.path }
+
+    func name(of role: WeightRole) -> String { base.name(of: role) }
+
+    func matrix(_ role: WeightRole) throws -> WeightMatrix? {
+        guard let parameter = replaced[role] else { return try base.matrix(role) }
+        return WeightMatrix(
+            rows: parameter.shape[0], columns: parameter.shape[1], buffer: parameter.values)
+    }
+
+    func vector(_ role: WeightRole) throws -> FloatBuffer? {
+        try replaced[role]?.values ?? base.vector(role)
+    }
+
+    func adapter(_ role: WeightRole) throws -> LowRankAdapter? { adapters[role] }
+
+    /// Puts a copy of the tensor, widened to f32, in its place.
+    func replace(
+        _ role: WeightRole, _ tensor: CheckpointTensor, crew: WorkCrew
+    ) throws -> TunedParameter {
+        let values: FloatBuffer
+        if tensor.shape.count == 1 {
+            values = FloatBuffer(try tensor.values())
+        } else {
+            let matrix = try WeightMatrix(tensor: tensor)
+            values = matrix.widened(crew: crew)
+            tensor.releasePages()
+        }
+        let parameter = TunedParameter(role, .whole, shape: tensor.shape, values: values)
+        replaced[role] = parameter
+        return parameter
+    }
+
+    /// Puts a low-rank update of nothing beside the tensor.
+    func addAdapter(
+        _ role: WeightRole, _ tensor: CheckpointTensor, file: String, rank: Int, alpha: Float,
+        random: inout Xoshiro256
+    ) throws -> [TunedParameter] {
+        guard tensor.shape.count == 2, role.block != nil else {
+            throw TrainingError.noMatrix(file: file, tensor: tensor.name)
+        }
+        let (rows, columns) = (tensor.shape[0], tensor.shape[1])
+        guard rank < min(rows, columns) else {
+            throw TrainingError.rankTooLarge(
+                tensor: tensor.name, rank: rank, limit: min(rows, columns) - 1)
+        }
+        let bound = 1 / Float(columns).squareRoot()
+        let drawn = (0..<rank * columns).map { _ in Float.random(in: -bound...bound, using: &random)
+        }
+        let down = TunedParameter(
+            role, .down, shape: [rank, columns], values: FloatBuffer(drawn))
+        let up = TunedParameter(
+            role, .up, shape: [rows, rank], values: FloatBuffer(count: rows * rank))
+        adapters[role] = LowRankAdapter(
+            down: WeightMatrix(rows: rank, columns: columns, buffer: down.values),
+            up: WeightMatrix(rows: rows, columns: rank, buffer: up.values),
+            scale: alpha / Float(rank))
+        return [down, up]
+    }
+}

@@ -1,0 +1,48 @@
+public import Formats
+
+/// Which weights of a model are tuned.
+public struct WeightSelection: Sendable, Hashable {
+    /// In the order of the model: embedding, blocks, last norm, head.
+    public let roles: [WeightRole]
+
+    /// The projections and norms of a block, in the order of the forward pass.
+    public static let blockProjections: [BlockSlot] = [
+        .attentionQuery, .attentionKey, .attentionValue, .attentionOutput, .feedForwardGate,
+        .feedForwardUp, .feedForwardDown,
+    ]
+
+    /// Chooses those weights that the checkpoint has, each projection with its bias.
+    ///
+    /// - Parameters:
+    ///   - blocks: 0-based.
+    ///   - slots: the places in these blocks.
+    ///   - model: further places outside the blocks.
+    /// - Throws: `TrainingError.nothingToTune` where the checkpoint has none of them.
+    public init(
+        blocks: [Int], slots: [BlockSlot], model: [WeightRole.Slot] = [], of base: Checkpoint
+    ) throws(TrainingError) {
+        var roles: [WeightRole] = []
+        func take(_ slot: WeightRole.Slot) {
+            for part in [WeightRole.Part.weight, .bias] {
+                let role = WeightRole(slot, part)
+                if base.tensor(role) != nil { roles.append(role) }
+            }
+        }
+        if model.contains(.tokenEmbedding) { take(.tokenEmbedding) }
+        for block in Set(blocks).sorted() {
+            for slot in BlockSlot.allCases where slots.contains(slot) { take(.block(block, slot)) }
+        }
+        if model.contains(.outputNorm) { take(.outputNorm) }
+        if model.contains(.output) { take(.output) }
+        guard !roles.isEmpty else { throw .nothingToTune(file: base.path) }
+        self.roles = roles
+    }
+}
+
+/// How weights are tuned.
+public enum TuningForm: Sendable, Hashable {
+    /// Every number of the weight.
+    case full
+    /// A low-rank update beside the weight, (α / rank) · B · A (LoRA, arXiv 2106.09685).
+    case lowRank(rank: Int, alpha: Float)
+}
