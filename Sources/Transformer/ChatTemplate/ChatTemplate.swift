@@ -78,6 +78,9 @@ public struct ChatTemplate: Sendable {
             messages, addGenerationPrompt: addGenerationPrompt, family: family, special: special)
     }
 
+    /// What the template writes after an assistant's message, or nil where it renders no such messages.
+    public var assistantEnd: String? { format.assistantEnd(special: special) }
+
     /// The family whose markers the source has; the order matters, as some have those of others.
     private static func family(of source: String) -> Family? {
         func has(_ marker: String) -> Bool { source.contains(marker) }

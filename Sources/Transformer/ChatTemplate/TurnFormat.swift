@@ -71,6 +71,14 @@ struct TurnFormat: Sendable {
             + (addGenerationPrompt ? "" : writer.write(ending, nil))
     }
 
+    /// What stands after an assistant's message, or nil where such turns are not rendered.
+    func assistantEnd(special: SpecialTexts) -> String? {
+        let content = assistant?.lastIndex { if case .content = $0 { true } else { false } }
+        guard let assistant, let content else { return nil }
+        return PartWriter(format: self, special: special, system: "")
+            .write(Array(assistant[(content + 1)...]), nil)
+    }
+
     /// The user turn that carries the system message.
     private func systemBearer(_ turns: ArraySlice<ChatMessage>) -> Int? {
         guard putsSystemLast else { return turns.firstIndex { $0.role == .user } }

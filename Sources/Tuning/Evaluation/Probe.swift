@@ -14,21 +14,26 @@ public struct Probe: Sendable {
     ///
     /// - Throws: file and JSON errors, `PromptError` naming file and line.
     public static func read(_ path: String) throws -> [Probe] {
-        try JSONLines.read(path).map { place, object in
-            guard let prompt = object["prompt"] else {
-                throw PromptError.missingMember(place: place, key: "prompt")
-            }
-            let choices = object["choices"]?.array?.compactMap(\.string) ?? []
-            guard choices.count >= 2, choices.count == object["choices"]?.array?.count,
-                choices.allSatisfy({ !$0.isEmpty })
-            else { throw PromptError.badMember(place: place, key: "choices") }
-            guard let correct = object["correct"]?.integer, choices.indices.contains(correct) else {
-                throw PromptError.badMember(place: place, key: "correct")
-            }
-            return Probe(
-                prompt: try Prompt(prompt, place: place), choices: choices, correct: correct,
-                category: object["category"]?.string, place: place)
+        try JSONLines.read(path).map { place, object in try Probe(object, place: place) }
+    }
+
+    /// Reads one line's object.
+    init(_ object: JSONObject, place: String) throws(PromptError) {
+        guard let prompt = object["prompt"] else {
+            throw .missingMember(place: place, key: "prompt")
         }
+        let choices = object["choices"]?.array?.compactMap(\.string) ?? []
+        guard choices.count >= 2, choices.count == object["choices"]?.array?.count,
+            choices.allSatisfy({ !$0.isEmpty })
+        else { throw .badMember(place: place, key: "choices") }
+        guard let correct = object["correct"]?.integer, choices.indices.contains(correct) else {
+            throw .badMember(place: place, key: "correct")
+        }
+        self.prompt = try Prompt(prompt, place: place)
+        self.choices = choices
+        self.correct = correct
+        category = object["category"]?.string
+        self.place = place
     }
 }
 

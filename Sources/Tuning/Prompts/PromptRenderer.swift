@@ -1,3 +1,4 @@
+import Formats
 public import Transformer
 
 /// Turns prompts into the tokens of one model.
@@ -50,6 +51,22 @@ public struct PromptRenderer: Sendable {
         case .chat(let system, let user, let assistant):
             return try render(system: system, user: user, assistant: assistant)
         }
+    }
+
+    /// The tokens that end an assistant's turn: what the chat template writes after the message, up to the first
+    /// token that ends generation. Where the template's assistant turns are not rendered, the file's own end of
+    /// turn or else of text; none without a template.
+    public var endOfTurn: [Int] {
+        guard let template = try? template.get() else { return [] }
+        guard let text = template.assistantEnd else {
+            let definition = tokenizer.definition
+            return [definition.endOfTurn ?? definition.endOfText].compactMap { $0 }
+        }
+        let tokens = tokenizer.encode(text, addSpecial: false)
+        guard let end = tokens.firstIndex(where: tokenizer.endOfGeneration.contains) else {
+            return []
+        }
+        return Array(tokens[...end])
     }
 
     private func render(system: String?, user: String?, assistant: String?) throws -> String {

@@ -12,11 +12,31 @@ struct CheckpointOutput {
     /// `.gguf` is a GGUF file; anything else is in Hugging Face's layout.
     var format: Checkpoint.Format { path.hasSuffix(".gguf") ? .gguf : .safetensors }
 
-    /// Writes the source with the edits, or shows what it would write.
+    /// Refuses an output that exists and may not be replaced, before any work is done for it.
+    func checkTarget(replacing: Bool) throws(FileError) {
+        if path.hasSuffix(".gguf") || path.hasSuffix(".safetensors") {
+            try AtomicFile.checkTarget(path, replacing: replacing)
+        } else {
+            try OutputFolder(path: path, replacing: replacing).discard()
+        }
+    }
+
+    /// Writes the source with the edits, or shows what it would write, and reports it.
     func write(
         _ source: Checkpoint, edits: [CheckpointEdit], crew: WorkCrew, _ arguments: ParsedArguments,
         _ console: Console
     ) throws {
+        let report = try save(source, edits: edits, crew: crew, arguments, console)
+        console.report(report)
+    }
+
+    /// Writes the source with the edits, or shows what it would write.
+    ///
+    /// - Returns: the report.
+    func save(
+        _ source: Checkpoint, edits: [CheckpointEdit], crew: WorkCrew, _ arguments: ParsedArguments,
+        _ console: Console
+    ) throws -> JSONObject {
         let plan = try OutputPlan(source: source, edits: edits, format: format)
         for note in plan.notes { console.note(note) }
         let total = plan.tensors.reduce(0) { $0 + ($1.description.byteCount ?? 0) }
@@ -30,8 +50,7 @@ struct CheckpointOutput {
         ])
         if arguments.has(Self.dryRun) {
             show(plan, edits: edits, on: console)
-            console.report(report)
-            return
+            return report
         }
         let progress = console.progress("writing", total: total, unit: .bytes)
         let writer = CheckpointWriter(crew: crew) { progress.advance(by: $0) }
@@ -47,7 +66,7 @@ struct CheckpointOutput {
         console.print(
             "\(path): \(plan.tensors.count) tensors, \(copied) of them copied byte for byte, "
                 + "\(Quantity.bytes(summary.byteCount))")
-        console.report(report)
+        return report
     }
 
     private func show(_ plan: OutputPlan, edits: [CheckpointEdit], on console: Console) {

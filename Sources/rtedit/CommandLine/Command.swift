@@ -11,6 +11,8 @@ protocol Command: Sendable {
     var positionals: [Positional] { get }
     /// The command's own options; those of every command are `Option.common`.
     var options: [Option] { get }
+    /// The same options under the headings of the command's help.
+    var sections: [OptionSection] { get }
     /// Options of which one must be given.
     var groups: [OptionGroup] { get }
     var examples: [Example] { get }
@@ -25,6 +27,7 @@ extension Command {
     var details: String { "" }
     var positionals: [Positional] { [] }
     var options: [Option] { [] }
+    var sections: [OptionSection] { options.isEmpty ? [] : [OptionSection("Options", options)] }
     var groups: [OptionGroup] { [] }
 
     /// The command's own options, then those of every command.
@@ -56,6 +59,17 @@ struct Example: Sendable {
     init(_ purpose: String, _ call: String) {
         self.purpose = purpose
         self.call = call
+    }
+}
+
+/// Options that belong together, under a heading of a command's help.
+struct OptionSection: Sendable {
+    let title: String
+    let options: [Option]
+
+    init(_ title: String, _ options: [Option]) {
+        self.title = title
+        self.options = options
     }
 }
 

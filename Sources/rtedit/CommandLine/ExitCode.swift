@@ -9,6 +9,8 @@ enum ExitCode: Int32, Sendable, CaseIterable {
     case input = 3
     case unsupported = 4
     case output = 5
+    /// A signal stopped work that can be taken up again; other work ends with the code shells give to the signal.
+    case interrupted = 130
 
     init(_ kind: FailureKind) {
         switch kind {
@@ -23,11 +25,12 @@ enum ExitCode: Int32, Sendable, CaseIterable {
     var meaning: String {
         switch self {
         case .done: "Done."
-        case .checkFailed: "A check says no (not equal, differences found)."
+        case .checkFailed: "A check says no (not equal, differences found, diverged)."
         case .usage: "Wrong usage."
         case .input: "An input cannot be read or is malformed."
         case .unsupported: "Understood, but not supported."
         case .output: "An output could not be written."
+        case .interrupted: "Interrupted."
         }
     }
 }

@@ -47,9 +47,9 @@ struct HelpText {
                 text.entry(positional.name, positional.help, allowed: positional.allowed)
             }
         }
-        if !command.options.isEmpty {
-            text.heading("Options")
-            text.options(command.options)
+        for section in command.sections {
+            text.heading(section.title)
+            text.options(section.options)
         }
         text.heading("Options of every command")
         text.options(Option.common)
@@ -63,7 +63,8 @@ struct HelpText {
 
     // MARK: - Usage
 
-    /// The call of a command with all it takes, in the order: arguments, what must be given, the rest.
+    /// The call of a command with all it takes, in the order: arguments, what must be given, the rest. Where there
+    /// is so much that it has several sections, the rest is left to them.
     private mutating func usage(of command: any Command) {
         let grouped = Set(command.groups.flatMap { $0.options.map(\.name) })
         let single = command.options.filter { !grouped.contains($0.name) }
@@ -72,7 +73,9 @@ struct HelpText {
         var parts = command.positionals.map { $0.isOptional ? "[\($0.name)]" : $0.name }
         parts += required.map(Self.shortCall)
         parts += command.groups.map(Self.choice)
-        parts += free.map { "[\($0.callText)]" + Self.dots($0) }
+        if command.sections.count <= 1 {
+            parts += free.map { "[\($0.callText)]" + Self.dots($0) }
+        }
         parts.append("[OPTION]...")
         let start = String(repeating: " ", count: Self.indent) + "rtedit \(command.name)"
         let hanging = String(repeating: " ", count: start.count)

@@ -14,6 +14,8 @@ enum UsageError: Failure, Equatable {
     case missingOption(String)
     case missingOneOf([String])
     case conflict([String])
+    /// An option that means nothing without another one; `other` completes "needs …".
+    case needs(option: String, other: String)
 
     var kind: FailureKind { .usage }
 
@@ -35,6 +37,7 @@ enum UsageError: Failure, Equatable {
         case .missingOneOf(let options): "one of \(options.joined(separator: ", ")) is missing"
         case .conflict(let options):
             "only one of \(options.joined(separator: ", ")) can be given"
+        case .needs(let option, let other): "\(option): needs \(other)"
         }
     }
 

@@ -5,8 +5,43 @@ import Synchronization
 /// Ends the program early and cleanly: on SIGINT, SIGTERM and SIGHUP, and when nobody reads its output any more.
 enum Interruption {
     private static let cleanUps = Mutex<[@Sendable () -> Void]>([])
+    private static let deferral = Mutex(Deferral.none)
     /// Where the signal handler tells the watcher which signal came.
     private static let notices = Atomic<Int32>(-1)
+
+    /// How signals are taken while work is under way that ends by itself when asked.
+    private enum Deferral {
+        case none
+        /// The next signal is a request; this is done when it comes.
+        case waiting(@Sendable () -> Void)
+        case requested
+    }
+
+    /// Lets the body end in its own time: the first signal while it runs only makes `isRequested` true, the second
+    /// ends the program at once.
+    ///
+    /// - Parameter onRequest: done on another thread when the first signal comes.
+    static func deferring<Result>(
+        onRequest: @escaping @Sendable () -> Void,
+        _ body: (_ isRequested: () -> Bool) throws -> Result
+    ) rethrows -> Result {
+        deferral.withLock { $0 = .waiting(onRequest) }
+        defer { deferral.withLock { $0 = .none } }
+        return try body {
+            deferral.withLock { if case .requested = $0 { true } else { false } }
+        }
+    }
+
+    /// Makes a request of the signal where the work under way waits for one.
+    private static func takeAsRequest() -> Bool {
+        let action = deferral.withLock { deferral -> (@Sendable () -> Void)? in
+            guard case .waiting(let action) = deferral else { return nil }
+            deferral = .requested
+            return action
+        }
+        action?()
+        return action != nil
+    }
 
     /// Has the action done before the program ends early. The actions run on another thread, in this order.
     static func whenEnding(_ action: @escaping @Sendable () -> Void) {
@@ -26,9 +61,12 @@ enum Interruption {
         notices.store(ends[1], ordering: .releasing)
         DispatchQueue(label: "signals").async {
             var number: UInt8 = 0
-            var count = 0
-            repeat { count = read(reading, &number, 1) } while count < 0 && errno == EINTR
-            if count == 1 { end(signal: Int32(number)) }
+            while true {
+                let count = read(reading, &number, 1)
+                if count < 0 && errno == EINTR { continue }
+                guard count == 1 else { return }
+                if !takeAsRequest() { end(signal: Int32(number)) }
+            }
         }
         var watched = sigset_t()
         sigemptyset(&watched)

@@ -1,0 +1,90 @@
+public import Formats
+import Glibc
+public import Transformer
+
+/// AdamW (arXiv 1711.05101): Adam with decoupled weight decay and bias correction, with the semantics of
+/// `torch.optim.AdamW`.
+///
+/// As there, weight decay acts on every tuned parameter, norms and adapters included; it is scaled by the
+/// learning rate, so where that is 0 nothing changes but the moments.
+public final class AdamW {
+    public struct Options: Sendable, Hashable {
+        public var beta1: Double
+        public var beta2: Double
+        public var epsilon: Double
+        public var weightDecay: Double
+
+        public init(
+            beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8,
+            weightDecay: Double = 0.1
+        ) {
+            self.beta1 = beta1
+            self.beta2 = beta2
+            self.epsilon = epsilon
+            self.weightDecay = weightDecay
+        }
+    }
+
+    /// Running means of a parameter's gradient and of its square.
+    public struct Moments: Sendable {
+        public let first: FloatBuffer
+        public let second: FloatBuffer
+    }
+
+    public let options: Options
+    /// One for every parameter, in their order.
+    public let moments: [Moments]
+    /// How many updates were made.
+    public private(set) var step = 0
+
+    private let parameters: [TunedParameter]
+    private let parts: ParameterParts
+    private let crew: WorkCrew
+
+    /// An optimiser that has made no update yet.
+    public init(_ parameters: [TunedParameter], options: Options, crew: WorkCrew) {
+        self.options = options
+        self.parameters = parameters
+        self.crew = crew
+        parts = ParameterParts(parameters)
+        moments = parameters.map { parameter in
+            Moments(
+                first: FloatBuffer(count: parameter.values.count),
+                second: FloatBuffer(count: parameter.values.count))
+        }
+    }
+
+    /// Continues after so many updates, whose moments have been put back.
+    public func resume(at step: Int) { self.step = step }
+
+    /// Makes one update with the parameters' present gradients.
+    ///
+    /// - Parameter learningRates: one for every parameter, in their order.
+    /// - Precondition: there are as many.
+    public func update(learningRates: [Double]) {
+        precondition(learningRates.count == parameters.count)
+        step += 1
+        let factors = learningRates.map(factors)
+        parts.run(crew) { part in
+            let parameter = parameters[part.parameter]
+            let moments = moments[part.parameter]
+            let start = part.range.lowerBound
+            adamWUpdate(
+                values: parameter.values.floats + start, first: moments.first.floats + start,
+                second: moments.second.floats + start,
+                gradient: parameter.gradient.floats + start, factors: factors[part.parameter],
+                count: part.range.count)
+        }
+    }
+
+    /// The update's numbers, worked out in f64 and rounded once, as torch does.
+    private func factors(learningRate: Double) -> AdamWFactors {
+        AdamWFactors(
+            keep: Float(1 - learningRate * options.weightDecay),
+            firstShare: Float(1 - options.beta1), secondKeep: Float(options.beta2),
+            secondShare: Float(1 - options.beta2),
+            stepSize: Float(learningRate / (1 - pow(options.beta1, Double(step)))),
+            secondCorrection: Float((1 - pow(options.beta2, Double(step))).squareRoot()),
+            epsilon: Float(options.epsilon))
+    }
+}

@@ -1,0 +1,88 @@
+/// How far a run is, after a step.
+public struct TuningProgress: Sendable {
+    /// Steps made.
+    public let step: Int
+    public let steps: Int
+    /// Of the step, before its update.
+    public let losses: StepLosses
+    public let tokensPerSecond: Double
+    /// At the rate until now; early stopping may make it less.
+    public let secondsLeft: Double
+}
+
+/// What a run came to.
+public struct TuningSummary: Sendable {
+    /// Nil where it was interrupted.
+    public let outcome: TuningRun.Outcome?
+    public let isInterrupted: Bool
+    public let step: Int
+    public let steps: Int
+    /// The step of the best validation, whose values the parameters have; nil without validation.
+    public let bestStep: Int?
+    public let firstValidation: StepLosses?
+    public let bestValidation: StepLosses?
+    public let firstTraining: StepLosses?
+    public let lastTraining: StepLosses?
+
+    /// Whether the best state's validation is better than the untuned model's; nil without validation.
+    public var isBetter: Bool? {
+        guard let firstValidation, let bestValidation else { return nil }
+        return bestValidation.total < firstValidation.total
+    }
+
+    /// Whether the parameters hold something to write: always, but after divergence only a state that validation
+    /// found better than the untuned model.
+    public var isUsable: Bool {
+        switch outcome {
+        case .finished, .stoppedEarly: true
+        case .diverged: isBetter ?? false
+        case nil: false
+        }
+    }
+}
+
+extension TuningRun.Outcome {
+    /// The outcome in the run record.
+    public var name: String {
+        switch self {
+        case .finished: "finished"
+        case .stoppedEarly: "stopped early"
+        case .diverged: "diverged"
+        }
+    }
+
+    /// Reads what `name` gives; nil for anything else.
+    init?(name: String, reason: String?) {
+        switch name {
+        case "finished": self = .finished
+        case "stopped early": self = .stoppedEarly
+        case "diverged": self = .diverged(reason: reason ?? "")
+        default: return nil
+        }
+    }
+}
+
+extension StepLosses {
+    /// The means over batches, summed in their order; tokens are added up.
+    init(mean batches: [StepLosses]) {
+        let count = Double(max(batches.count, 1))
+        let terms = batches.first?.terms.indices ?? 0..<0
+        self.init(
+            terms: terms.map { term in batches.reduce(0) { $0 + $1.terms[term] } / count },
+            total: batches.reduce(0) { $0 + $1.total } / count,
+            cosines: batches.reduce(into: [:]) { means, batch in
+                for (block, cosine) in batch.cosines { means[block, default: 0] += cosine / count }
+            },
+            tokens: batches.reduce(0) { $0 + $1.tokens })
+    }
+}
+
+/// Measures how fast a run is.
+struct TuningClock {
+    private let begin = ContinuousClock.now
+
+    var seconds: Double { (ContinuousClock.now - begin) / .seconds(1) }
+
+    /// So many things a second since the beginning.
+    func rate(of count: Int) -> Double { Double(count) / max(seconds, .leastNormalMagnitude) }
+}

@@ -1,0 +1,220 @@
+import Formats
+import Transformer
+import Tuning
+
+/// `rtedit tune`
+struct TuneCommand: Command {
+    static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
+    static let output = Positional(
+        "OUT", "A .gguf file or a folder; may be MODEL itself with --force.")
+
+    let name = "tune"
+    let summary = "Tune the weights toward a vector, or away from it."
+    let details = """
+        Representation tuning (arXiv 2409.06927): a loss on the residual stream pulls it toward a direction while a \
+        token loss keeps the answers in shape. The paper itself ran learning rates 1e-6 and 1e-5, epsilon 1e-4, \
+        weight decay 0.1, 10 steps of warm-up, 3 epochs of batches of 4, and stopped early on 20 validation batches.
+
+        The run's folder always has a whole state: after an interruption, or kill -9, the same call with --resume \
+        DIR goes on to the identical result. OUT appears only when the run has ended well; where it diverged, only if \
+        validation found a state better than the untuned model, else the exit code is 1.
+        """
+    let positionals = [Self.model, Self.output]
+    let options = TuneOptions.sections.flatMap(\.options)
+    let sections = TuneOptions.sections
+    let examples = [
+        Example(
+            "Cheerful answers, and a cheerful stream at blocks 10 to 15:",
+            "rtedit tune m.gguf out.gguf --vector mood.gguf@10-15 --data mood.jsonl"),
+        Example(
+            "The other way, as a small adapter:",
+            "rtedit tune m.gguf lora --vector v.gguf:-1@10 --data d.jsonl --opposite --lora 8 --adapter"
+        ),
+        Example(
+            "Go on after an interruption:",
+            "rtedit tune m.gguf out.gguf --vector v.gguf --data d.jsonl --resume out.gguf.run"),
+    ]
+
+    func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
+        let request = try TuneRequest(arguments)
+        let output = CheckpointOutput(path: try arguments.text(Self.output))
+        if !arguments.has(TuneOptions.dryRun) {
+            try output.checkTarget(replacing: arguments.replacesOutputs)
+        }
+        let session = try ModelSession(arguments.text(Self.model), arguments, console)
+        let base = session.checkpoint
+        let numbers = try base.hyperparameters()
+        let vectors = try SteeringOptions.interventions(arguments, for: numbers)
+        let selection = try request.selection(
+            of: base, vectors: vectors, blockCount: numbers.blockCount)
+        let terms = request.terms(vectors, tuned: selection.roles)
+        let data = try data(request, arguments, session)
+        try data.check(terms)
+        if arguments.has(TuneOptions.dryRun) {
+            TuningPlanView(
+                request: request, selection: selection, terms: terms, data: data, base: base
+            ).show(on: console)
+            return .done
+        }
+        let model = try TuningModel(
+            base: base, selection: selection, form: request.form, seed: request.options.seed,
+            crew: session.crew)
+        let run = try self.run(request, arguments, session, model, terms, data)
+        let summary = try carryOut(run, terms, console)
+        let view = TuningView(summary, names: Self.names(of: terms), folder: run.folder)
+        guard !summary.isInterrupted else {
+            view.showInterruption(on: console)
+            return .interrupted
+        }
+        view.showNotes(on: console)
+        guard summary.isUsable else {
+            console.report(view.json(output: nil))
+            return .checkFailed
+        }
+        view.showTable(on: console)
+        let written = try write(
+            model, as: request.outputType, to: output, crew: session.crew, arguments, console)
+        console.report(view.json(output: written))
+        return .done
+    }
+
+    // MARK: - Before
+
+    private func data(
+        _ request: TuneRequest, _ arguments: ParsedArguments, _ session: ModelSession
+    ) throws -> TuningData {
+        let limit = try DecoderConfiguration(session.checkpoint).positionLimit
+        let reader = TuningDataReader(
+            renderer: try session.renderer(), options: request.dataOptions, positionLimit: limit)
+        let examples = try reader.examples(arguments.text(TuneOptions.data))
+        let texts = try arguments.textIfGiven(TuneOptions.text).map {
+            try reader.windows($0, length: request.textWindow)
+        }
+        if let file = arguments.textIfGiven(TuneOptions.validation) {
+            return TuningData(
+                training: examples, validation: try reader.examples(file), texts: texts ?? [])
+        }
+        return TuningData(
+            examples, validationShare: request.validationShare, texts: texts ?? [],
+            seed: request.options.seed)
+    }
+
+    /// Begins the run, or takes it up.
+    private func run(
+        _ request: TuneRequest, _ arguments: ParsedArguments, _ session: ModelSession,
+        _ model: TuningModel, _ terms: [ObjectiveTerm], _ data: TuningData
+    ) throws -> TuningRun {
+        let resumed = arguments.textIfGiven(TuneOptions.resume)
+        let folder =
+            try resumed ?? arguments.textIfGiven(TuneOptions.run)
+            ?? Self.runFolder(for: arguments.text(Self.output))
+        return try TuningRun(
+            objective: ObjectiveEngine(model: model, terms: terms), parameters: model.parameters,
+            groups: ParameterGroup.groups(
+                of: model.parameters, terms: terms, learningRate: request.learningRate,
+                representationLearningRate: request.representationLearningRate),
+            data: data, options: request.options,
+            description: RunDescription(
+                version: Version.current, inputs: try inputs(arguments, session),
+                options: try decidingOptions(arguments), objectives: Self.names(of: terms),
+                parameters: model.parameters.map { ($0.name, $0.shape) },
+                steps: request.options.steps(examples: data.training.count)),
+            folder: folder, resumes: resumed != nil, replacing: arguments.replacesOutputs,
+            crew: session.crew)
+    }
+
+    private static func runFolder(for output: String) -> String {
+        var path = output
+        while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
+        return path + ".run"
+    }
+
+    /// The terms by name; with their sites where there are several.
+    static func names(of terms: [ObjectiveTerm]) -> [String] {
+        terms.map { term in
+            let isAlone = terms.count { $0.goal.name == term.goal.name } == 1
+            return isAlone ? term.goal.name : "\(term.goal.name) \(term.site.rawValue)"
+        }
+    }
+
+    private func inputs(
+        _ arguments: ParsedArguments, _ session: ModelSession
+    ) throws -> [RunDescription.Input] {
+        var inputs = [
+            RunDescription.Input(
+                name: "base", path: session.checkpoint.path,
+                sha256: try session.checkpoint.weightsHash())
+        ]
+        func add(_ name: String, _ path: String) throws {
+            inputs.append(
+                RunDescription.Input(
+                    name: name, path: path, sha256: try MappedFile(path: path).sha256()))
+        }
+        for (index, text) in arguments.values(TuneOptions.vector).enumerated() {
+            try add("vector \(index + 1)", VectorSpecification(text).file)
+        }
+        for option in [TuneOptions.data, TuneOptions.validation, TuneOptions.text] {
+            if let path = arguments.textIfGiven(option) { try add(option.name, path) }
+        }
+        return inputs
+    }
+
+    /// The options that a resumed run must have too, as they were written; files are known by their contents.
+    private func decidingOptions(_ arguments: ParsedArguments) throws -> JSONObject {
+        var options = JSONObject()
+        for option in TuneOptions.deciding {
+            options[option.name] =
+                option.value == nil
+                ? .bool(arguments.has(option))
+                : arguments.textIfGiven(option).map { .string($0) }
+        }
+        let vectors = try arguments.values(TuneOptions.vector).map { text -> JSONValue in
+            let specification = try VectorSpecification(text)
+            return .string(
+                "\(specification.scale)@" + (specification.blocks.map(BlockSet.text) ?? "all"))
+        }
+        options[TuneOptions.vector.name] = .array(vectors)
+        return options
+    }
+
+    // MARK: - During
+
+    /// Runs until the end or the first signal.
+    private func carryOut(_ run: TuningRun, _ terms: [ObjectiveTerm], _ console: Console) throws
+        -> TuningSummary
+    {
+        let names = Self.names(of: terms)
+        defer { console.clearProgress() }
+        return try Interruption.deferring {
+            console.note("stopping after this step; the same signal again stops at once")
+        } _: { isRequested in
+            try run.run(shouldStop: isRequested) { progress in
+                console.showProgress(TuningView.line(progress, names: names))
+            }
+        }
+    }
+
+    // MARK: - After
+
+    /// Writes what the model has become.
+    ///
+    /// - Parameter type: of tuned matrices; nil for an adapter.
+    /// - Returns: a report of the output.
+    private func write(
+        _ model: TuningModel, as type: TuningModel.OutputType?, to output: CheckpointOutput,
+        crew: WorkCrew, _ arguments: ParsedArguments, _ console: Console
+    ) throws -> JSONObject {
+        if let type {
+            return try output.save(
+                model.base, edits: model.edits(as: type), crew: crew, arguments, console)
+        }
+        let adapter = try model.adapter()
+        try adapter.write(
+            to: output.path, for: model.base, baseName: nil, replacing: arguments.replacesOutputs)
+        console.print("\(output.path): low-rank updates of \(adapter.updates.count) weights")
+        return JSONObject([
+            .init("output", .string(output.path)),
+            .init("updates", .integer(adapter.updates.count)),
+        ])
+    }
+}
