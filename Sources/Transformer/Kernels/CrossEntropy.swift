@@ -27,8 +27,8 @@ public func crossEntropyBackward(
 
 /// The divergence of a softmax from that of a reference, and its gradient.
 ///
-/// Written as Σ q (e^t − 1 − t) with t = log p − log q, which no common error of the logarithms disturbs: it stays
-/// accurate where the two are almost equal, and is never negative.
+/// Written as Σ q (e^t − 1 − t) with t = log p − log q, whose terms are all positive: small divergences keep their
+/// digits.
 /// - Parameters:
 ///   - row: (count): logits of p, not all −∞; replaced by the gradient times the weight, weight · (p − q)
 ///   - reference: (count): logits of q, not all −∞
@@ -40,7 +40,8 @@ public func divergenceBackward(
 ) -> Double {
     precondition(count >= 1)
     let (tuned, base) = (SoftmaxPowers(row, count: count), SoftmaxPowers(reference, count: count))
-    let shift = Float(Double(tuned.most) - Double(base.most) + log(tuned.sum / base.sum))
+    // In two steps: where logits have hardly moved, the first is exact.
+    let (shift, sumRatio) = (tuned.most - base.most, Float(log(tuned.sum / base.sum)))
     var loss = 0.0
     for first in stride(from: 0, to: count, by: SoftmaxPowers.blockSize) {
         let end = min(count, first + SoftmaxPowers.blockSize)
@@ -48,40 +49,30 @@ public func divergenceBackward(
         for index in stride(from: first, to: end, by: 8) {
             let lanes = min(8, end - index)
             let (x, r) = (loadLanes(row + index, lanes), loadLanes(reference + index, lanes))
-            let difference = Divergence(
-                p: tuned.share(of: x), q: base.share(of: r), logRatio: x - r - shift)
-            terms += difference.term
-            storeLanes(difference.change * weight, row + index, lanes)
+            let (p, q) = (tuned.share(of: x), base.share(of: r))
+            terms += divergence(p, q, logRatio: x - r - shift - sumRatio)
+            storeLanes((p - q) * weight, row + index, lanes)
         }
         loss += Double(terms.sum())
     }
     return loss
 }
 
-/// Eight entries of p and q: p − q, and what they add to the divergence.
-private struct Divergence {
-    let change: SIMD8<Float>
-    let term: SIMD8<Float>
-
-    /// Logarithms of ratios below this are squared in a series: the terms left out are below 1e-8 of its sum.
-    private static let seriesLimit: Float = 0.25
-
-    @inline(__always)
-    init(p: SIMD8<Float>, q: SIMD8<Float>, logRatio t: SIMD8<Float>) {
-        // (e^t − 1 − t) / t²
-        var series = t * (1 / 5040) + (1 / 720)
-        series = series * t + (1 / 120)
-        series = series * t + (1 / 24)
-        series = series * t + (1 / 6)
-        series = series * t + 0.5
-        let excess = series * (t * t)
-        let isClose = (t .< Self.seriesLimit) .& (t .> -Self.seriesLimit)
-        let far = p - q
-        change = far.replacing(with: q * (t + excess), where: isClose)
-        term = (far - q * t).replacing(with: q * excess, where: isClose)
-            // Entries that q lacks have no finite t.
-            .replacing(with: p, where: q .== 0)
-    }
+/// q (e^t − 1 − t), with q e^t = p.
+@inline(__always)
+private func divergence(
+    _ p: SIMD8<Float>, _ q: SIMD8<Float>, logRatio t: SIMD8<Float>
+) -> SIMD8<Float> {
+    // (e^t − 1 − t) / t² for small t; the terms left out are below 1e-8 of the sum.
+    var series = t * (1 / 5040) + (1 / 720)
+    series = series * t + (1 / 120)
+    series = series * t + (1 / 24)
+    series = series * t + (1 / 6)
+    series = series * t + 0.5
+    let isSmall = (t .< 0.25) .& (t .> -0.25)
+    return (p - q - q * t).replacing(with: q * (series * (t * t)), where: isSmall)
+        // Entries that q lacks have no finite t.
+        .replacing(with: p, where: q .== 0)
 }
 
 /// The maximum of a row, and the sum of its powers relative to it.
