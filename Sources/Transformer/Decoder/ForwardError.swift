@@ -16,6 +16,8 @@ public enum ForwardError: Failure, Equatable {
     case interventionNotFinite(block: Int, site: Site)
     /// A zero vector has no direction to ablate.
     case interventionWithoutDirection(block: Int, site: Site)
+    /// A scope gives another number of first tokens than there are slices.
+    case scopeCount(expected: Int, found: Int)
     /// The block to stop after does not exist.
     case stopBlock(block: Int, blockCount: Int)
     /// Logits were asked of a pass that stops before the head.
@@ -45,6 +47,8 @@ public enum ForwardError: Failure, Equatable {
             "the vector or strength for \(site.rawValue) of block \(block) is not finite"
         case .interventionWithoutDirection(let block, let site):
             "the vector to ablate at \(site.rawValue) of block \(block) is zero and has no direction"
+        case .scopeCount(let expected, let found):
+            "first tokens are given for \(found) texts, but there are \(expected)"
         case .stopBlock(let block, let blockCount):
             "cannot stop after block \(block): the model's blocks are 0 to \(blockCount - 1)"
         case .logitsAfterStop(let block):

@@ -15,6 +15,8 @@ public enum TokenScope: Sendable, Hashable {
     case all
     /// The slice's last token.
     case last
+    /// From a token of its own for each slice to its end: one index a slice; the slice's length asks for none.
+    case from([Int])
 }
 
 /// Where in a pass some rows of the residual stream were seen.

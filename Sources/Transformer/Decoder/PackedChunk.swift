@@ -13,7 +13,9 @@ struct PackedChunk {
 
         var rows: Range<Int> { firstRow..<firstRow + tokens.count }
 
-        /// The part of the segment in this scope: all of it, its last token, or nothing.
+        /// The part of the segment in this scope: all of it, its end, or nothing.
+        ///
+        /// - Precondition: a scope with indices has one for every slice.
         func tokens(in scope: TokenScope) -> Range<Int> {
             switch scope {
             case .all: tokens
@@ -21,6 +23,8 @@ struct PackedChunk {
                 isLast
                     ? tokens.upperBound - 1..<tokens.upperBound
                     : tokens.upperBound..<tokens.upperBound
+            case .from(let starts):
+                min(max(starts[slice], tokens.lowerBound), tokens.upperBound)..<tokens.upperBound
             }
         }
 

@@ -8,9 +8,6 @@ struct ActivationRecorder {
     let position: Position
     let blocks: [Int]
 
-    /// Tokens that one pass takes at most; prompts are packed together up to it.
-    private static let tokensPerPass = 2048
-
     /// The activations of every prompt in each of the blocks.
     ///
     /// - Parameter progress: called with the number of tokens done and in all.
@@ -28,7 +25,7 @@ struct ActivationRecorder {
         }
         let total = prompts.reduce(0) { $0 + $1.tokens.count }
         var done = 0
-        for pass in passes(prompts.map(\.tokens.count)) {
+        for pass in PassPlan.passes(prompts.map(\.tokens.count)) {
             let observer = StreamObserver(
                 sites: [site], scope: position == .index(-1) ? .last : .all
             ) {
@@ -53,21 +50,5 @@ struct ActivationRecorder {
             progress(done, total)
         }
         return Dictionary(uniqueKeysWithValues: zip(blocks, samples))
-    }
-
-    /// Consecutive prompts that fit a pass together.
-    private func passes(_ lengths: [Int]) -> [Range<Int>] {
-        var passes: [Range<Int>] = []
-        var start = 0
-        var tokens = 0
-        for (index, length) in lengths.enumerated() {
-            if index > start, tokens + length > Self.tokensPerPass {
-                passes.append(start..<index)
-                (start, tokens) = (index, 0)
-            }
-            tokens += length
-        }
-        if start < lengths.count { passes.append(start..<lengths.count) }
-        return passes
     }
 }

@@ -43,6 +43,17 @@ public struct PromptRenderer: Sendable {
             place: place)
     }
 
+    /// A completion after a prompt's tokens: plain text, cut into tokens by itself.
+    ///
+    /// - Throws: `PromptError.noTokens` where the text gives no tokens.
+    public func continuation(
+        _ completion: String, of prompt: [Int], place: String
+    ) throws(PromptError) -> TokenSequence {
+        let tokens = tokenizer.encode(completion, addSpecial: false, parseSpecial: false)
+        guard !tokens.isEmpty else { throw .noTokens(place: place) }
+        return TokenSequence(prompt: prompt, completion: tokens, place: place)
+    }
+
     /// The text of a prompt as the model sees it.
     public func text(_ prompt: Prompt, asChat: Bool = false) throws -> String {
         switch prompt {

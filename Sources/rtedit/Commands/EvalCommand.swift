@@ -7,58 +7,148 @@ struct EvalCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
     static let probe = Option.value(
         "probe", "FILE",
-        "Forced choices: {\"prompt\": X, \"choices\": [A, B], \"correct\": 0} a line.",
-        isRequired: true)
-    static let chat = Option.flag("chat", "Take plain strings as a user's turn.")
+        "Forced choices: {\"prompt\": X, \"choices\": [A, B], \"correct\": 0} a line.")
+    static let text = Option.value("text", "FILE", "Plain text, for the perplexity.")
+    static let against = Option.value(
+        "against", "MODEL2", "Also compare the predictions with those of this model, unsteered.")
+    static let chat = Option.flag("chat", "Take plain strings of probes as a user's turn.")
+    static let window = Option.value(
+        "window", "N", "Tokens of a window of text; 1024, or the model's context, if not given.")
+    static let stride = Option.value(
+        "stride", "N", "Tokens from window to window; half a window if not given.")
+    static let resamples = Option.value(
+        "resamples", "N", "Resamples for the intervals.",
+        standard: "\(Bootstrap.standardResamples)")
+    static let seed = Option.value("seed", "N", "Of the resampling.", standard: "0")
 
     let name = "eval"
-    let summary = "Measure how strongly a model prefers the right choices of probes."
+    let summary = "Measure choices, perplexity, and the distance to another model."
     let details = """
-        The margin is the log probability of the correct completion less that of the likeliest other one, in nats. \
-        X is a string, or {"system":…,"user":…,"assistant":…} rendered with the model's chat template.
+        Probes: the margin is the log probability of the correct completion less that of the likeliest other one, in \
+        nats. X is a string, or {"system":…,"user":…,"assistant":…} rendered with the model's chat template.
+
+        Text: perplexity in overlapping windows, as the Hugging Face guide has it: the tokens that a window shares with \
+        the one before are context only, and the text's first token is not predicted. A beginning-of-text token is \
+        added only if the tokenizer adds one.
+
+        --against: KL(MODEL2 || MODEL) of the next token at every predicted position of the text, or after every token \
+        of the probes' prompts. Tokens are MODEL's; both must have the same vocabulary. Steering acts on MODEL alone.
+
+        Intervals are 95 % percentile bootstrap, over probes or over windows.
         """
     let positionals = [Self.model]
-    let options = [Self.probe, Self.chat] + SteeringOptions.all
+    let options =
+        [Self.probe, Self.text, Self.against, Self.chat, Self.window, Self.stride]
+        + SteeringOptions
+        .all + [Self.resamples, Self.seed]
+    let groups = [OptionGroup(.exactlyOne, [Self.probe, Self.text])]
     let examples = [
         Example(
             "A probe, steered:",
-            "rtedit eval m.gguf --probe probe.jsonl --vector mood.gguf:-1@10-15")
+            "rtedit eval m.gguf --probe probe.jsonl --vector mood.gguf:-1@10-15"),
+        Example("What tuning has cost:", "rtedit eval tuned.gguf --text book.txt --against m.gguf"),
     ]
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
+        let bootstrap = Bootstrap(
+            resamples: try arguments.integer(Self.resamples, in: 1...10_000_000),
+            seed: UInt64(try arguments.integer(Self.seed)))
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
-        let interventions = try SteeringOptions.interventions(
-            arguments, for: session.checkpoint.hyperparameters())
-        let probes = try Probe.read(arguments.text(Self.probe))
-        let progress = console.progress("probing", total: probes.count, unit: .things("probes"))
-        let result = try ProbeResult(
-            probes, decoder: session.decoder(), renderer: session.renderer(),
-            asChat: arguments.has(Self.chat), interventions: interventions
-        ) { done, _ in progress.reach(done) }
-        progress.finish()
-        let categories = Dictionary(grouping: result.items) { $0.category ?? "" }
-        var table = Table([
-            .left("category"), .right("probes"), .right("margin"), .right("accuracy"),
-        ])
-        if categories.count > 1 {
-            for (category, items) in categories.sorted(by: { $0.key < $1.key }) {
-                add(ProbeResult(items: items), named: category.isEmpty ? "-" : category, to: &table)
+        let call = EvaluationCall(
+            arguments: arguments, console: console, session: session,
+            decoder: try session.decoder(), renderer: try session.renderer(),
+            interventions: try SteeringOptions.interventions(
+                arguments, for: session.checkpoint.hyperparameters()),
+            view: EvaluationView(console: console, bootstrap: bootstrap))
+        let members =
+            if let path = arguments.textIfGiven(Self.probe) {
+                try call.probe(path)
+            } else {
+                try call.text(arguments.text(Self.text))
             }
-        }
-        add(result, named: "all", to: &table)
-        console.print(table)
-        console.report(
-            JSONObject([
-                .init("probes", .integer(result.items.count)),
-                .init("margin", .number(result.meanMargin)),
-                .init("accuracy", .number(result.accuracy)),
-            ]))
+        console.report(JSONObject(members))
         return .done
     }
+}
 
-    private func add(_ result: ProbeResult, named name: String, to table: inout Table) {
-        table.add(
-            name, "\(result.items.count)", Quantity.fixed(result.meanMargin, 3),
-            Quantity.percent(result.accuracy))
+/// One call of `eval`, opened.
+private struct EvaluationCall {
+    let arguments: ParsedArguments
+    let console: Console
+    let session: ModelSession
+    let decoder: Decoder
+    let renderer: PromptRenderer
+    let interventions: [Intervention]
+    let view: EvaluationView
+
+    func probe(_ path: String) throws -> [JSONObject.Member] {
+        for option in [EvalCommand.window, EvalCommand.stride] where arguments.isGiven(option) {
+            throw UsageError.conflict([EvalCommand.probe.flagText, option.flagText])
+        }
+        let probes = try Probe.read(path)
+        let asChat = arguments.has(EvalCommand.chat)
+        let other = try reference()
+        let total = probes.reduce(0) { $0 + $1.choices.count }
+        let progress = console.progress("probing", total: total, unit: .things("choices"))
+        let result = try ProbeResult(
+            probes, decoder: decoder, renderer: renderer, asChat: asChat,
+            interventions: interventions
+        ) { done, _ in progress.reach(done) }
+        progress.finish()
+        let members = view.show(result)
+        guard let other else { return members }
+        let prompts = try probes.map {
+            try renderer.tokens($0.prompt, asChat: asChat, place: $0.place)
+        }
+        let comparing = console.progress(
+            "comparing", total: prompts.count, unit: .things("prompts"))
+        let divergence = try Divergence(
+            from: other.decoder, to: decoder, prompts: prompts, interventions: interventions
+        ) { done, _ in comparing.reach(done) }
+        comparing.finish()
+        return members + view.show(divergence, against: other.path)
+    }
+
+    func text(_ path: String) throws -> [JSONObject.Member] {
+        if arguments.has(EvalCommand.chat) {
+            throw UsageError.conflict([EvalCommand.text.flagText, EvalCommand.chat.flagText])
+        }
+        let windows = try SlidingWindows(
+            length: arguments.integerIfGiven(EvalCommand.window),
+            stride: arguments.integerIfGiven(EvalCommand.stride),
+            limit: decoder.configuration.positionLimit)
+        let tokens = renderer.tokenizer.encode(try TextFile.read(path))
+        let other = try reference()
+        let count = windows.windows(over: tokens.count).count
+        let progress = console.progress("reading", total: count, unit: .things("windows"))
+        let result = try Perplexity(
+            of: tokens, windows: windows, decoder: decoder, interventions: interventions
+        ) { done, _ in progress.reach(done) }
+        progress.finish()
+        let members = view.show(result, windows: windows)
+        guard let other else { return members }
+        let comparing = console.progress("comparing", total: count, unit: .things("windows"))
+        let divergence = try Divergence(
+            from: other.decoder, to: decoder, text: tokens, windows: windows,
+            interventions: interventions
+        ) { done, _ in comparing.reach(done) }
+        comparing.finish()
+        return members + view.show(divergence, against: other.path)
+    }
+
+    /// The model to compare with, if one is asked for, with the vocabulary checked before anything is computed.
+    private func reference() throws -> (path: String, decoder: Decoder)? {
+        guard let path = arguments.textIfGiven(EvalCommand.against) else { return nil }
+        let other = try ModelSession(path, arguments, console, crew: session.crew)
+        let decoder = try other.decoder()
+        try Divergence.checkVocabularies(model: self.decoder, other: decoder)
+        if path.hasSuffix(".safetensors") {
+            console.note(
+                "\(path): has no tokenizer of its own; only the vocabularies' sizes were compared")
+        } else {
+            try Divergence.checkVocabularies(
+                model: session.checkpoint.tokenizer(), other: other.checkpoint.tokenizer())
+        }
+        return (path, decoder)
     }
 }

@@ -1,0 +1,77 @@
+import Transformer
+
+/// Confidence intervals by resampling: the percentile bootstrap (Efron 1979), seeded, so that the same data give the
+/// same interval.
+public struct Bootstrap: Sendable, Hashable {
+    public var resamples: Int
+    public var seed: UInt64
+
+    public static let standardResamples = 10_000
+    /// The share of resamples that an interval covers.
+    public static let coverage = 0.95
+
+    public init(resamples: Int = standardResamples, seed: UInt64 = 0) {
+        self.resamples = resamples
+        self.seed = seed
+    }
+
+    /// Where a figure would lie for other data of the same kind.
+    public struct Interval: Sendable, Hashable {
+        /// The 2.5th percentile of the resampled figures.
+        public let lower: Double
+        /// The 97.5th percentile.
+        public let upper: Double
+        /// Their standard deviation.
+        public let standardError: Double
+    }
+
+    /// The interval of a figure that is computed from some of `units` independent pieces of data.
+    ///
+    /// - Parameter statistic: the figure for chosen pieces, given by their indices, `units` of them, with repetitions.
+    /// - Returns: nil for fewer than two pieces, no resamples, or a figure that is not finite.
+    public func interval(units: Int, of statistic: (_ chosen: [Int]) -> Double) -> Interval? {
+        guard units >= 2, resamples >= 1 else { return nil }
+        var numbers = Xoshiro256(seed: seed)
+        var chosen = [Int](repeating: 0, count: units)
+        var figures: [Double] = []
+        for _ in 0..<resamples {
+            for index in chosen.indices {
+                // The upper half of the product: a number below `units`, even to within 2⁻⁶⁴ · units.
+                chosen[index] = Int(numbers.next().multipliedFullWidth(by: UInt64(units)).high)
+            }
+            figures.append(statistic(chosen))
+        }
+        guard figures.allSatisfy(\.isFinite) else { return nil }
+        figures.sort()
+        let mean = figures.reduce(0, +) / Double(figures.count)
+        let squares = figures.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+        let tail = (1 - Self.coverage) / 2
+        return Interval(
+            lower: Quantile.of(sorted: figures, tail),
+            upper: Quantile.of(sorted: figures, 1 - tail),
+            standardError: (squares / Double(max(figures.count - 1, 1))).squareRoot())
+    }
+
+    /// The interval of a mean.
+    public func interval(ofMean values: [Double]) -> Interval? {
+        interval(units: values.count) { chosen in
+            chosen.reduce(0) { $0 + values[$1] } / Double(chosen.count)
+        }
+    }
+}
+
+/// Quantiles of sorted numbers.
+enum Quantile {
+    /// The number below which a share of the others lies, interpolated between neighbours (type 7 of Hyndman and Fan
+    /// 1996, NumPy's default); 0 for no numbers.
+    static func of(sorted values: [Double], _ share: Double) -> Double {
+        guard let last = values.last else { return 0 }
+        let place = share * Double(values.count - 1)
+        let index = Int(place)
+        guard index + 1 < values.count else { return last }
+        let fraction = place - Double(index)
+        // Without this, an infinite neighbour that does not count would give 0 · ∞.
+        guard fraction > 0 else { return values[index] }
+        return values[index] + fraction * (values[index + 1] - values[index])
+    }
+}

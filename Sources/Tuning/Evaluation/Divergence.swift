@@ -1,0 +1,160 @@
+public import Formats
+public import Transformer
+
+/// How far a model's predictions are from another's on the same tokens: Kullback–Leibler divergence of the
+/// distributions of the next token, in nats, from f32 logits.
+public struct Divergence: Sendable {
+    /// Tokens that both models run, and which of their predictions are compared.
+    struct Run: Sendable {
+        let tokens: [Int]
+        /// The first token whose prediction of the next one is compared; so are those of all tokens after it.
+        let first: Int
+    }
+
+    /// KL(reference ‖ model) at every position, in order.
+    public let values: [Double]
+    /// KL(model ‖ reference), the mean.
+    public let reverseMean: Double
+    /// Share of positions where both have the same most likely token.
+    public let topAgreement: Double
+
+    public var positions: Int { values.count }
+    public var mean: Double { values.reduce(0, +) / Double(max(positions, 1)) }
+    public var median: Double { Quantile.of(sorted: values.sorted(), 0.5) }
+    public var percentile95: Double { Quantile.of(sorted: values.sorted(), 0.95) }
+    public var largest: Double { values.max() ?? 0 }
+
+    /// Compares the predictions of all tokens of a text but the first, in the windows of a perplexity.
+    ///
+    /// - Parameters:
+    ///   - reference: the model that predicts p in KL(p ‖ q).
+    ///   - interventions: act on `decoder`, which predicts q, alone.
+    ///   - progress: called with runs, that is windows or prompts, done and in all.
+    /// - Throws: `EvaluationError.vocabularySizes`, `EvaluationError.shortText`; what the decoders throw.
+    public init(
+        from reference: Decoder, to decoder: Decoder, text: [Int], windows: SlidingWindows,
+        interventions: [Intervention] = [], progress: (Int, Int) -> Void = { _, _ in }
+    ) throws {
+        let places = windows.windows(over: text.count)
+        guard !places.isEmpty else { throw EvaluationError.shortText(tokens: text.count) }
+        try self.init(
+            from: reference, to: decoder,
+            runs: places.lazy.map { place in
+                Run(
+                    tokens: Array(text[place.tokens.lowerBound..<place.tokens.upperBound - 1]),
+                    first: place.predicted.lowerBound - 1 - place.tokens.lowerBound)
+            },
+            interventions: interventions, progress: progress)
+    }
+
+    /// Compares the predictions after every token of some prompts.
+    ///
+    /// - Parameters: as above.
+    /// - Throws: as above.
+    public init(
+        from reference: Decoder, to decoder: Decoder, prompts: [[Int]],
+        interventions: [Intervention] = [], progress: (Int, Int) -> Void = { _, _ in }
+    ) throws {
+        try self.init(
+            from: reference, to: decoder, runs: prompts.map { Run(tokens: $0, first: 0) },
+            interventions: interventions, progress: progress)
+    }
+
+    /// Checks that two models predict vocabularies of the same size.
+    ///
+    /// - Throws: `EvaluationError.vocabularySizes` where they do not.
+    public static func checkVocabularies(
+        model: Decoder, other: Decoder
+    ) throws(EvaluationError) {
+        let sizes = [model, other].map(\.configuration.sizes.vocabularySize)
+        guard sizes[0] == sizes[1] else {
+            throw .vocabularySizes(model: sizes[0], other: sizes[1])
+        }
+    }
+
+    /// Checks that the tokens of one tokenizer are those of the other.
+    ///
+    /// - Throws: `EvaluationError.vocabularySizes` or `EvaluationError.vocabularyEntries` where they are not.
+    public static func checkVocabularies(
+        model: TokenizerDefinition, other: TokenizerDefinition
+    ) throws(EvaluationError) {
+        guard model.tokens.count == other.tokens.count else {
+            throw .vocabularySizes(model: model.tokens.count, other: other.tokens.count)
+        }
+        if let index = model.tokens.indices.first(where: { model.tokens[$0] != other.tokens[$0] }) {
+            throw .vocabularyEntries(index: index)
+        }
+    }
+
+    /// Runs are cut, and continued through caches, where the reference's logits would not fit the bound.
+    ///
+    /// - Parameter heldLogits: the most logits of the reference held at a time: 64 MB.
+    init(
+        from reference: Decoder, to decoder: Decoder, runs: some RandomAccessCollection<Run>,
+        interventions: [Intervention], heldLogits: Int = 1 << 24, progress: (Int, Int) -> Void
+    ) throws {
+        try Self.checkVocabularies(model: decoder, other: reference)
+        let vocabulary = decoder.configuration.sizes.vocabularySize
+        let limit = max(1, heldLogits / vocabulary)
+        let pieces = Self.pieces(runs.map(\.tokens.count), limit: limit)
+        var (values, reverses, agreements) = ([Double](), 0.0, 0)
+        var caches: [Int: (reference: KeyValueCache, model: KeyValueCache)] = [:]
+        for pass in PassPlan.passes(pieces.map(\.tokens.count), limit: limit) {
+            var slices: (reference: [DecoderSlice], model: [DecoderSlice]) = ([], [])
+            var firsts: [Int] = []
+            for piece in pieces[pass] {
+                let run = runs[runs.index(runs.startIndex, offsetBy: piece.run)]
+                if piece.tokens.lowerBound == 0, piece.tokens.count < run.tokens.count {
+                    caches[piece.run] = (
+                        KeyValueCache(reference.configuration), KeyValueCache(decoder.configuration)
+                    )
+                }
+                let tokens = Array(run.tokens[piece.tokens])
+                slices.reference.append(DecoderSlice(tokens, cache: caches[piece.run]?.reference))
+                slices.model.append(DecoderSlice(tokens, cache: caches[piece.run]?.model))
+                firsts.append(min(max(run.first - piece.tokens.lowerBound, 0), tokens.count))
+                if piece.tokens.upperBound == run.tokens.count { caches[piece.run] = nil }
+            }
+            var held: [Float] = []
+            let keep = LogitsReceiver(scope: .from(firsts)) { _, _, rows in
+                rows.withUnsafeBufferPointer { held.append(contentsOf: $0) }
+            }
+            try reference.forward(slices.reference, logits: keep)
+            // Both passes have the same shape, so the rows come in the same order.
+            var start = 0
+            let compare = LogitsReceiver(scope: .from(firsts)) { _, tokens, rows in
+                for row in 0..<tokens.count {
+                    let begin = row * vocabulary
+                    let p = held.span.extracting(start + begin..<start + begin + vocabulary)
+                    let q = rows.extracting(begin..<begin + vocabulary)
+                    let divergence = divergenceForward(p, q)
+                    values.append(divergence.forward)
+                    reverses += divergence.reverse
+                    if indexOfLargest(p) == indexOfLargest(q) { agreements += 1 }
+                }
+                start += tokens.count * vocabulary
+            }
+            try decoder.forward(slices.model, interventions: interventions, logits: compare)
+            progress(pieces[pass.upperBound - 1].run + 1, runs.count)
+        }
+        self.values = values
+        reverseMean = reverses / Double(max(values.count, 1))
+        topAgreement = Double(agreements) / Double(max(values.count, 1))
+    }
+
+    /// Part of a run that fits a pass.
+    private struct Piece {
+        let run: Int
+        let tokens: Range<Int>
+    }
+
+    /// Runs of these lengths, cut where they are longer than a pass may be. All pieces of a run but its last fill a
+    /// pass each, so that no pass has two of the same run.
+    private static func pieces(_ lengths: [Int], limit: Int) -> [Piece] {
+        lengths.enumerated().flatMap { run, length in
+            stride(from: 0, to: length, by: limit).map {
+                Piece(run: run, tokens: $0..<min(length, $0 + limit))
+            }
+        }
+    }
+}

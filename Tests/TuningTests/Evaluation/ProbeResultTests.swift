@@ -1,0 +1,82 @@
+import Formats
+import TestSupport
+import Testing
+import Transformer
+
+@testable import Tuning
+
+@Suite struct ProbeResultTests {
+    private let fixture: EvaluationFixture
+    private let probes: [Probe]
+
+    init() throws {
+        fixture = try EvaluationFixture()
+        probes = try Probe.read(Samples.path("tiny/probe.jsonl"))
+    }
+
+    private func run(_ probes: [Probe], _ interventions: [Intervention] = []) throws -> ProbeResult
+    {
+        try ProbeResult(
+            probes, decoder: fixture.decoder, renderer: fixture.renderer,
+            interventions: interventions)
+    }
+
+    @Test func packedProbesEqualProbesOneByOne() throws {
+        for interventions in [[], fixture.push()] {
+            let packed = try run(probes, interventions)
+            #expect(packed.items.count == probes.count)
+            for (probe, item) in zip(probes, packed.items) {
+                let single = try #require(try run([probe], interventions).items.first)
+                let naive = try probe.choices.map { try logProbability($0, probe, interventions) }
+                for (index, expected) in naive.enumerated() {
+                    #expect(abs(item.logProbabilities[index] - expected) < 1e-5)
+                    #expect(abs(single.logProbabilities[index] - expected) < 1e-5)
+                }
+                #expect(item.margin == item.logProbabilities[0] - item.logProbabilities[1])
+            }
+        }
+    }
+
+    /// Everything is computed, then what is asked for is looked up.
+    private func logProbability(
+        _ choice: String, _ probe: Probe, _ interventions: [Intervention]
+    ) throws -> Double {
+        let prompt = try fixture.renderer.tokens(probe.prompt, place: probe.place)
+        let completion = fixture.renderer.tokenizer.encode(
+            choice, addSpecial: false, parseSpecial: false)
+        let rows = try fixture.logProbabilities(prompt + completion, interventions)
+        return completion.indices.reduce(0) { $0 + rows[prompt.count - 1 + $1][completion[$1]] }
+    }
+
+    @Test func moreProbesThanAPassTakesGiveTheSame() throws {
+        let many = Array(repeating: probes, count: 12).flatMap { $0 }
+        let tokens = try many.reduce(0) {
+            $0 + (try fixture.renderer.tokens($1.prompt, place: "")).count
+        }
+        #expect(tokens > PassPlan.tokensPerPass)
+        let result = try run(many)
+        let once = try run(probes)
+        for (index, item) in result.items.enumerated() {
+            #expect(abs(item.margin - once.items[index % probes.count].margin) < 1e-5)
+        }
+    }
+
+    @Test func figuresAreByCategory() {
+        let items = [("b", 2.0), ("a", -1), ("b", 1), (nil, 4)].map { category, margin in
+            ProbeResult.Item(category: category, logProbabilities: [0, margin, -9], correct: 1)
+        }
+        let result = ProbeResult(items: items)
+        #expect(result.meanMargin == 1.5)
+        #expect(result.accuracy == 0.75)
+        #expect(result.categories.map(\.name) == [nil, "a", "b"])
+        #expect(result.categories.map(\.result.meanMargin) == [4, -1, 1.5])
+        #expect(result.marginInterval()?.lower ?? 9 < 1.5)
+        #expect(result.categories[1].result.marginInterval() == nil)
+    }
+
+    @Test func theMarginIsOverTheLikeliestOther() {
+        let item = ProbeResult.Item(category: nil, logProbabilities: [-5, -2, -3, -9], correct: 2)
+        #expect(item.margin == -1)
+        #expect(!item.isRight)
+    }
+}
