@@ -176,6 +176,11 @@ def add_adapter(llama, folder):
     adapted.peft_config["default"].base_model_name_or_path = folder.name
     adapted.float().save_pretrained(folder / "adapter")
     (folder / "adapter" / "README.md").unlink(missing_ok=True)
+    # peft keeps the names in a set, whose order changes from run to run.
+    path = folder / "adapter" / "adapter_config.json"
+    config = json.loads(path.read_text())
+    config["target_modules"].sort()
+    path.write_text(json.dumps(config, indent=2) + "\n")
     adapted.double()
     return adapted
 
