@@ -1,0 +1,60 @@
+/// One way to give a model a trait, or to take it away.
+public struct Condition: Sendable, Hashable {
+    public enum Method: String, Sendable, CaseIterable {
+        /// The model as it is.
+        case untuned
+        /// The vector added while the model runs.
+        case online
+        /// Tuned by cross-entropy on completions alone.
+        case token
+        /// Tuned by the cosine with the vector alone.
+        case representation
+        /// Tuned by both, the token loss divided by 100 as in arXiv 2409.06927.
+        case both
+        /// Tuned so that the stream has no part along the vector; token loss as in `both`.
+        case away
+    }
+
+    public let method: Method
+    /// Whether it goes toward the trait's positive side.
+    public let isPositive: Bool
+
+    public init(_ method: Method, isPositive: Bool = true) {
+        self.method = method
+        self.isPositive = isPositive
+    }
+
+    /// All, in the order of the report.
+    public static let all: [Condition] = [
+        Condition(.untuned), Condition(.online), Condition(.online, isPositive: false),
+        Condition(.token), Condition(.token, isPositive: false), Condition(.representation),
+        Condition(.representation, isPositive: false), Condition(.both),
+        Condition(.both, isPositive: false), Condition(.away),
+    ]
+
+    /// Whether the condition changes weights, so that seeds make a difference.
+    public var isTuned: Bool { method != .untuned && method != .online }
+
+    /// The name in reports and records.
+    public var name: String {
+        switch method {
+        case .untuned: "untuned"
+        case .away: "tuned away"
+        case .both: "representation + token \(sign)"
+        default: "\(method.rawValue) \(sign)"
+        }
+    }
+
+    /// + or −.
+    public var sign: String { isPositive ? "+" : "−" }
+}
+
+/// What is chosen on validation.
+public struct Choices: Sendable, Hashable {
+    /// The blocks of vector and tuning.
+    public var blocks: ClosedRange<Int>
+    /// The online strength for each sign.
+    public var strengths: [Bool: Double]
+    /// The learning rate for each condition that is tuned.
+    public var learningRates: [Condition: Double]
+}

@@ -1,0 +1,160 @@
+import Formats
+import Transformer
+
+/// Measures models that share their lowest blocks: those are run once for each text and their outputs kept.
+final class ModelEvaluator {
+    /// A prompt with the completions whose log probabilities are compared.
+    struct Question {
+        let prompt: [Int]
+        let choices: [[Int]]
+        let correct: Int
+    }
+
+    let prefixes: PrefixCache
+    private let base: Decoder
+    private let firstBlock: Int
+
+    /// Rows that run together.
+    private static let rowsPerPass = 1024
+
+    /// - Parameters:
+    ///   - base: the model that all others have their lowest blocks from.
+    ///   - firstBlock: the first block that may differ, and that may be steered.
+    init(base: Decoder, firstBlock: Int, byteLimit: Int) {
+        self.base = base
+        self.firstBlock = firstBlock
+        prefixes = PrefixCache(
+            base, blocks: firstBlock, interventions: [], byteLimit: byteLimit)
+    }
+
+    // MARK: - Questions
+
+    /// log p(correct) − the largest log p of another choice, for every question, in nats.
+    func margins(
+        _ questions: [Question], of decoder: Decoder, steered interventions: [Intervention] = []
+    ) throws -> [Double] {
+        let pass = try GradientPass(decoder, keptBytes: 0)
+        let sequences = questions.enumerated().flatMap { index, question in
+            question.choices.map { (index, question.prompt + $0, question.prompt.count) }
+        }
+        var scores = questions.map { _ in [Double]() }
+        for part in parts(sequences.map { $0.1.count }) {
+            try run(pass, sequences[part].map { $0.1 }, interventions)
+            var targets: [LogitTarget] = []
+            var owners: [Int] = []
+            for (place, rows) in zip(part, pass.sequences) {
+                let (_, tokens, prompt) = sequences[place]
+                for token in prompt..<tokens.count {
+                    targets.append(
+                        LogitTarget(
+                            row: rows.lowerBound + token - 1, weight: 1,
+                            kind: .tokens([(token: tokens[token], probability: 1)])))
+                    owners.append(place)
+                }
+            }
+            var sums: [Int: Double] = [:]
+            for (loss, owner) in zip(pass.lossesOnLogits(targets), owners) {
+                sums[owner, default: 0] -= loss
+            }
+            for place in part { scores[sequences[place].0].append(sums[place] ?? 0) }
+        }
+        return zip(questions, scores).map { question, scores in
+            let others = scores.indices.filter { $0 != question.correct }.map { scores[$0] }
+            return scores[question.correct] - (others.max() ?? -.infinity)
+        }
+    }
+
+    // MARK: - Text
+
+    /// What a model makes of windows of text.
+    struct TextResult {
+        /// Mean −log p of each window's tokens but the first, in nats.
+        var losses: [Double]
+        /// KL(base ‖ model), the mean over every fourth position.
+        var divergence: Double
+    }
+
+    /// Perplexity and divergence on windows of equal length, each on its own.
+    func readText(
+        _ windows: [[Int]], by decoder: Decoder, steered interventions: [Intervention] = []
+    ) throws -> TextResult {
+        let pass = try GradientPass(decoder, keptBytes: 0)
+        var result = TextResult(losses: [], divergence: 0)
+        var compared = 0
+        for window in windows {
+            try run(pass, [window], interventions)
+            let predictions = (1..<window.count).map { token in
+                LogitTarget(
+                    row: token - 1, weight: 1,
+                    kind: .tokens([(token: window[token], probability: 1)]))
+            }
+            let losses = pass.lossesOnLogits(predictions)
+            result.losses.append(losses.reduce(0, +) / Double(losses.count))
+            let stream = try prefixes.finalStream(window)
+            let width = stream.count / window.count
+            let comparisons = stride(from: 0, to: window.count, by: 4).map { token in
+                let row = stream[(token * width)..<((token + 1) * width)]
+                return LogitTarget(row: token, weight: 1, kind: .stream(Array(row)))
+            }
+            result.divergence += pass.lossesOnLogits(comparisons, reference: base).reduce(0, +)
+            compared += comparisons.count
+        }
+        result.divergence /= Double(max(compared, 1))
+        return result
+    }
+
+    // MARK: - Stream
+
+    /// The mean cosine of the stream and the direction at one position of prompts, for every block that is run.
+    func cosines(
+        _ prompts: [[Int]], with directions: [Int: [Float]], at position: Position,
+        of decoder: Decoder, steered interventions: [Intervention] = []
+    ) throws -> [Int: Double] {
+        let pass = try GradientPass(decoder, keptBytes: 0)
+        var sums: [Int: Double] = [:]
+        for part in parts(prompts.map(\.count)) {
+            try run(pass, Array(prompts[part]), interventions)
+            for (place, rows) in zip(part, pass.sequences) {
+                let count = prompts[place].count
+                guard let tokens = position.tokens(promptCount: count, totalCount: count) else {
+                    continue
+                }
+                for block in pass.blocks {
+                    guard let direction = directions[block] else { continue }
+                    for token in tokens {
+                        let row = rows.lowerBound + token
+                        let cosine = pass.withStream(.residPost, block: block, row: row) {
+                            CosineLoss($0, direction).value
+                        }
+                        sums[block, default: 0] += cosine / Double(tokens.count * prompts.count)
+                    }
+                }
+            }
+        }
+        return sums
+    }
+
+    private func run(
+        _ pass: GradientPass, _ tokens: [[Int]], _ interventions: [Intervention]
+    ) throws {
+        let blockCount = base.configuration.sizes.blockCount
+        try pass.forward(
+            prefixes.sequences(tokens), blocks: firstBlock..<blockCount,
+            interventions: interventions)
+    }
+
+    /// Consecutive sequences that fit a pass together.
+    private func parts(_ lengths: [Int]) -> [Range<Int>] {
+        var parts: [Range<Int>] = []
+        var (start, rows) = (0, 0)
+        for (index, length) in lengths.enumerated() {
+            if index > start, rows + length > Self.rowsPerPass {
+                parts.append(start..<index)
+                (start, rows) = (index, 0)
+            }
+            rows += length
+        }
+        if start < lengths.count { parts.append(start..<lengths.count) }
+        return parts
+    }
+}

@@ -1,0 +1,112 @@
+import Formats
+
+/// A behaviour that an experiment tunes into a model, with the data to find, tune and measure it.
+///
+/// A trait is a JSON file whose paths are relative to its folder:
+///
+///     {"name": "mood", "positive": "cheerful", "negative": "gloomy", "pairs": "train.jsonl",
+///      "train": "tuning/train.jsonl", "validation": "tuning/validation.jsonl",
+///      "held_out": "tuning/held-out.jsonl", "unseen_form": "tuning/unseen-form.jsonl",
+///      "position": "before-completion:1", "lexicon": "lexicon.json"}
+public struct Trait: Sendable {
+    public let name: String
+    /// What the two directions are called.
+    public let positive: String
+    public let negative: String
+    /// For finding the direction.
+    public let pairs: [ContrastPair]
+    /// Probes whose correct choice shows the positive direction.
+    public let train: [Probe]
+    public let validation: [Probe]
+    public let heldOut: [Probe]
+    /// Probes of a form that occurs in no other set.
+    public let unseenForm: [Probe]
+    /// Where the direction is found, and where tuning pulls toward it.
+    public let position: Position
+    /// For scoring free text; nil where it is not scored.
+    public let lexicon: Lexicon?
+
+    /// Words that show a direction each.
+    public struct Lexicon: Sendable {
+        public let positive: Set<String>
+        public let negative: Set<String>
+
+        /// Words of the positive list less words of the negative list, for every hundred words of the text.
+        public func score(_ text: String) -> Double {
+            let words = text.lowercased().split { !$0.isLetter && $0 != "'" }.map(String.init)
+            let score = words.reduce(0) {
+                $0 + (positive.contains($1) ? 1 : 0) - (negative.contains($1) ? 1 : 0)
+            }
+            return 100 * Double(score) / Double(max(words.count, 1))
+        }
+    }
+
+    /// Reads a trait and all its files.
+    ///
+    /// - Throws: file and JSON errors, `PromptError`, `ExperimentError.badTrait` for a member that is missing or wrong.
+    public init(_ path: String) throws {
+        let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+            .joined(separator: "/")
+        func absolute(_ file: String) -> String { folder.isEmpty ? file : "\(folder)/\(file)" }
+        let object = try Self.object(path)
+        func text(_ key: String) throws(ExperimentError) -> String {
+            guard let text = object[key]?.string, !text.isEmpty else {
+                throw .badTrait(file: path, key: key)
+            }
+            return text
+        }
+        name = try text("name")
+        positive = try text("positive")
+        negative = try text("negative")
+        pairs = try ContrastPair.read(absolute(text("pairs")))
+        train = try Probe.read(absolute(text("train")))
+        validation = try Probe.read(absolute(text("validation")))
+        heldOut = try Probe.read(absolute(text("held_out")))
+        unseenForm = try Probe.read(absolute(text("unseen_form")))
+        guard let position = Position(try text("position")) else {
+            throw ExperimentError.badTrait(file: path, key: "position")
+        }
+        self.position = position
+        guard let file = object["lexicon"]?.string else {
+            lexicon = nil
+            return
+        }
+        let words = try Self.object(absolute(file))
+        func list(_ key: String) throws(ExperimentError) -> Set<String> {
+            guard let list = words[key]?.array?.compactMap(\.string), !list.isEmpty else {
+                throw .badTrait(file: absolute(file), key: key)
+            }
+            return Set(list)
+        }
+        lexicon = Lexicon(positive: try list(positive), negative: try list(negative))
+    }
+
+    private static func object(_ path: String) throws -> JSONObject {
+        let bytes = try MappedFile(path: path).bytes.withUnsafeBytes { Array($0) }
+        guard let object = try JSONReader.parse(bytes, source: path).object else {
+            throw ExperimentError.badTrait(file: path, key: "the whole file")
+        }
+        return object
+    }
+}
+
+/// An experiment that cannot be run.
+public enum ExperimentError: Failure, Equatable {
+    case badTrait(file: String, key: String)
+    case badResults(file: String, line: Int)
+    case otherExperiment(file: String)
+    case shortText(file: String, tokens: Int, needed: Int)
+
+    public var kind: FailureKind { .input }
+
+    public var description: String {
+        switch self {
+        case .badTrait(let file, let key): "\(file): member '\(key)' is missing or not what it should be"
+        case .badResults(let file, let line): "\(file):\(line): is no result of an experiment"
+        case .otherExperiment(let file):
+            "\(file): belongs to an experiment with another model, data or options"
+        case .shortText(let file, let tokens, let needed):
+            "\(file): has \(tokens) tokens, but the experiment reads \(needed)"
+        }
+    }
+}
