@@ -148,17 +148,20 @@ extension TestMatrix {
         let (rows, columns) = (matrix.rows, matrix.columns)
         var largest = 0.0
         for token in 0..<tokens {
-            for column in 0..<columns {
-                var sum = Double(start?[token * columns + column] ?? 0)
-                var magnitude = abs(sum)
-                for row in 0..<rows {
-                    let term =
-                        Double(values[row * columns + column]) * Double(change[token * rows + row])
-                    sum += term
-                    magnitude += abs(term)
+            var sums = (0..<columns).map { Double(start?[token * columns + $0] ?? 0) }
+            var magnitudes = sums.map(abs)
+            for row in 0..<rows {
+                let factor = Double(change[token * rows + row])
+                for column in 0..<columns {
+                    let term = Double(values[row * columns + column]) * factor
+                    sums[column] += term
+                    magnitudes[column] += abs(term)
                 }
+            }
+            for column in 0..<columns {
                 let error =
-                    abs(Double(found[token * columns + column]) - sum) / max(magnitude, 1e-30)
+                    abs(Double(found[token * columns + column]) - sums[column])
+                    / max(magnitudes[column], 1e-30)
                 largest = error > largest || error.isNaN ? error : largest
             }
         }

@@ -63,6 +63,82 @@ struct KernelBenchmarkTests {
         print("512 x 1536 floats, with a copy: norm \(norm); gate \(gate); softmax \(softmax)")
     }
 
+    /// The three products of a layer that is tuned, on the matrices of a block and on the head.
+    @Test(
+        arguments: [ElementType.f32, .q4_1],
+        [[1_536, 576], [576, 1_536], [576, 576], [192, 576], [49_152, 576]])
+    func productsOfTuning(type: ElementType, shape: [Int]) throws {
+        let (rows, columns, tokens) = (shape[0], shape[1], 512)
+        let weight = try TestMatrix(type: type, rows: rows, columns: columns).matrix
+        let input = randomFloats(tokens * columns, seed: 1)
+        let change = randomFloats(tokens * rows, seed: 2)
+        var output = change
+        var inputGradient = input
+        var gradient = [Float](repeating: 0, count: rows * columns)
+        let products = [
+            "forward": Times { weight.multiply(input, tokens: tokens, into: &output, crew: $0) },
+            "backward": Times { crew in
+                weight.multiplyBackward(
+                    &inputGradient, outputGradient: change, tokens: tokens, accumulating: false,
+                    crew: crew)
+            },
+            "weight gradient": Times { crew in
+                weightGradientBackward(
+                    &gradient, outputGradient: change, input: input, rows: rows, columns: columns,
+                    tokens: tokens, crew: crew)
+            },
+        ]
+        let operations = 2 * Double(rows * columns * tokens)
+        for (name, times) in products.sorted(by: { $0.key < $1.key }) {
+            print(
+                "\(type.name) \(rows) x \(columns), \(tokens) tokens, \(name):",
+                String(
+                    format: "%.1f GFLOP/s, per core %.1f", operations / times.wall / 1e9,
+                    operations / times.processor / 1e9))
+        }
+    }
+
+    @Test func attentionOfTuning() {
+        let shape = AttentionShape(heads: 9, keyValueHeads: 3, headSize: 64, scale: 0.125)
+        for sequences in [(0..<8).map { $0 * 64..<($0 + 1) * 64 }, [0..<512]] {
+            let (query, change) = (
+                randomFloats(512 * 576, seed: 1), randomFloats(512 * 576, seed: 4)
+            )
+            let (keys, values) = (
+                randomFloats(512 * 192, seed: 2), randomFloats(512 * 192, seed: 3)
+            )
+            var output = query
+            var (queryGradient, keyGradient, valueGradient) = (query, keys, values)
+            let forward = Times { crew in
+                attentionForward(
+                    &output, query: query, keys: keys, values: values, shape: shape,
+                    sequences: sequences, crew: crew)
+            }
+            let backward = Times { crew in
+                attentionBackward(
+                    &queryGradient, keyGradient: &keyGradient, valueGradient: &valueGradient,
+                    outputGradient: change, query: query, keys: keys, values: values,
+                    output: output, shape: shape, sequences: sequences, crew: crew)
+            }
+            print("attention of \(sequences.count) sequences: \(forward); backward \(backward)")
+        }
+    }
+
+    @Test func losses() {
+        let logits = randomFloats(49_152, seed: 1).map { $0 * 10 }
+        let reference = randomFloats(49_152, seed: 2).map { $0 * 10 }
+        var row = logits
+        let entropy = Times { _ in
+            row = logits
+            _ = crossEntropyBackward(&row, count: 49_152, targets: [(7, 1)], weight: 1)
+        }
+        let divergence = Times { _ in
+            row = logits
+            _ = divergenceBackward(&row, reference: reference, count: 49_152, weight: 1)
+        }
+        print("49152 logits, with a copy: cross-entropy \(entropy); divergence \(divergence)")
+    }
+
     @Test func headOfOneToken() throws {
         let head = try TestMatrix(type: .q8_0, rows: 49_152, columns: 576)
         let input = randomFloats(576, seed: 1)

@@ -16,7 +16,7 @@ public func weightGradientBackward(
     input: UnsafePointer<Float>, rows: Int, columns: Int, tokens: Int, crew: WorkCrew
 ) {
     precondition(rows > 0 && columns > 0 && tokens >= 0)
-    let rowsPerTile = evenTile(rows, atMost: 192)
+    let rowsPerTile = evenTile(rows, atMost: 288)
     crew.run((rows + rowsPerTile - 1) / rowsPerTile) { tile in
         let first = tile * rowsPerTile
         BLAS.addTransposedProduct(

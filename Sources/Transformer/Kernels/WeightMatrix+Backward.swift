@@ -4,7 +4,7 @@ extension WeightMatrix {
     /// Limits of a chunk of rows that is widened at a time (4 MB), and of the part of it that one thread widens.
     private static var mostElementsPerChunk: Int { 1 << 20 }
     private static var elementsPerPart: Int { 16_384 }
-    private static var mostColumnsPerTile: Int { 288 }
+    private static var mostColumnsPerTile: Int { 384 }
 
     /// The gradient of a product's input from that of its output: inputGradient (+)= outputGradient · W, in f32; the
     /// same bits for every crew.
