@@ -19,6 +19,11 @@ public struct LogitTarget: Sendable {
         self.weight = weight
         self.kind = kind
     }
+
+    /// One token that is to follow.
+    public init(token: Int, row: Int, weight: Float = 1) {
+        self.init(row: row, weight: weight, kind: .tokens([(token: token, probability: Float(1))]))
+    }
 }
 
 /// The last norm and the head, forward and backward at once, a bounded number of logits at a time.

@@ -38,7 +38,7 @@ final class ModelEvaluator {
             question.choices.map { (index, question.prompt + $0, question.prompt.count) }
         }
         var scores = questions.map { _ in [Double]() }
-        for part in parts(sequences.map { $0.1.count }) {
+        for part in PassPlan.passes(sequences.map { $0.1.count }, limit: Self.rowsPerPass) {
             try run(pass, sequences[part].map { $0.1 }, interventions)
             var targets: [LogitTarget] = []
             var owners: [Int] = []
@@ -46,9 +46,7 @@ final class ModelEvaluator {
                 let (_, tokens, prompt) = sequences[place]
                 for token in prompt..<tokens.count {
                     targets.append(
-                        LogitTarget(
-                            row: rows.lowerBound + token - 1, weight: 1,
-                            kind: .tokens([(token: tokens[token], probability: 1)])))
+                        LogitTarget(token: tokens[token], row: rows.lowerBound + token - 1))
                     owners.append(place)
                 }
             }
@@ -84,9 +82,7 @@ final class ModelEvaluator {
         for window in windows {
             try run(pass, [window], interventions)
             let predictions = (1..<window.count).map { token in
-                LogitTarget(
-                    row: token - 1, weight: 1,
-                    kind: .tokens([(token: window[token], probability: 1)]))
+                LogitTarget(token: window[token], row: token - 1)
             }
             let losses = pass.lossesOnLogits(predictions)
             result.losses.append(losses.reduce(0, +) / Double(losses.count))
@@ -112,7 +108,7 @@ final class ModelEvaluator {
     ) throws -> [Int: Double] {
         let pass = try GradientPass(decoder, keptBytes: 0)
         var sums: [Int: Double] = [:]
-        for part in parts(prompts.map(\.count)) {
+        for part in PassPlan.passes(prompts.map(\.count), limit: Self.rowsPerPass) {
             try run(pass, Array(prompts[part]), interventions)
             for (place, rows) in zip(part, pass.sequences) {
                 let count = prompts[place].count
@@ -141,20 +137,5 @@ final class ModelEvaluator {
         try pass.forward(
             prefixes.sequences(tokens), blocks: firstBlock..<blockCount,
             interventions: interventions)
-    }
-
-    /// Consecutive sequences that fit a pass together.
-    private func parts(_ lengths: [Int]) -> [Range<Int>] {
-        var parts: [Range<Int>] = []
-        var (start, rows) = (0, 0)
-        for (index, length) in lengths.enumerated() {
-            if index > start, rows + length > Self.rowsPerPass {
-                parts.append(start..<index)
-                (start, rows) = (index, 0)
-            }
-            rows += length
-        }
-        if start < lengths.count { parts.append(start..<lengths.count) }
-        return parts
     }
 }

@@ -1,4 +1,4 @@
-import Formats
+public import Formats
 
 /// A behaviour that an experiment tunes into a model, with the data to find, tune and measure it.
 ///
@@ -101,7 +101,8 @@ public enum ExperimentError: Failure, Equatable {
 
     public var description: String {
         switch self {
-        case .badTrait(let file, let key): "\(file): member '\(key)' is missing or not what it should be"
+        case .badTrait(let file, let key):
+            "\(file): member '\(key)' is missing or not what it should be"
         case .badResults(let file, let line): "\(file):\(line): is no result of an experiment"
         case .otherExperiment(let file):
             "\(file): belongs to an experiment with another model, data or options"

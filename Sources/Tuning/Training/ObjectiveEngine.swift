@@ -35,9 +35,20 @@ public final class ObjectiveEngine {
     ///   - interventions: steering that is active while the model is tuned; the untuned model that `keep` compares with
     ///     is not steered (as in KL-then-steer, arXiv 2406.15518).
     /// - Throws: `TrainingError` for terms that do not fit the model, or that reach none of the tuned weights.
-    public init(
+    public convenience init(
         model: TuningModel, terms: [ObjectiveTerm], interventions: [Intervention] = [],
         limits: Limits = Limits()
+    ) throws {
+        try self.init(
+            model: model, terms: terms, interventions: interventions, limits: limits,
+            prefixes: nil)
+    }
+
+    /// - Parameter prefixes: outputs of the base's lowest blocks, where they are shared with other engines; none of
+    ///   those blocks may be tuned or steered.
+    init(
+        model: TuningModel, terms: [ObjectiveTerm], interventions: [Intervention] = [],
+        limits: Limits = Limits(), prefixes shared: PrefixCache?
     ) throws {
         guard !terms.isEmpty else { throw TrainingError.noTerms }
         for term in terms { try term.check(model) }
@@ -50,11 +61,15 @@ public final class ObjectiveEngine {
         let readsLogits = terms.contains { $0.goal.directions == nil }
         let highest = terms.compactMap { $0.goal.directions?.keys.max() }.max() ?? 0
         let end = readsLogits ? blockCount : highest + 1
-        let first = min(model.lowestBlock ?? blockCount - 1, end - 1)
+        let lowest = min(model.lowestBlock ?? blockCount - 1, end - 1)
+        precondition(shared.map { $0.blocks <= lowest } ?? true)
+        let first = shared?.blocks ?? lowest
         blocks = first..<end
-        prefixes = PrefixCache(
-            model.baseDecoder, blocks: first, interventions: interventions,
-            byteLimit: limits.prefixes)
+        prefixes =
+            shared
+            ?? PrefixCache(
+                model.baseDecoder, blocks: first, interventions: interventions,
+                byteLimit: limits.prefixes)
     }
 
     /// Adds the gradients of the weighted losses to the parameters' gradients.

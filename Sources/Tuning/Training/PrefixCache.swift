@@ -7,7 +7,7 @@ import Transformer
 final class PrefixCache {
     private let decoder: Decoder
     /// How many blocks lie below the first that is run again.
-    private let blocks: Int
+    let blocks: Int
     private let interventions: [Intervention]
     private let byteLimit: Int
     private var byteCount = 0

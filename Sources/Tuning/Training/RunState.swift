@@ -92,11 +92,15 @@ struct RunState {
         try file.append(header.bytes)
         for placement in header.layout {
             guard let buffer = buffers[placement.description.name] else { continue }
-            try buffer.values.withUnsafeBytes { (bytes) throws(FileError) in
-                try file.append(bytes)
-            }
+            try append(buffer, to: file)
         }
         try file.commit()
+    }
+
+    // In a function of its own: inlined above, it crashes the optimiser of Swift 6.3.
+    @inline(never)
+    private static func append(_ buffer: FloatBuffer, to file: AtomicFile) throws {
+        try buffer.values.withUnsafeBytes { try file.append($0) }
     }
 
     private static func description(_ parameter: TunedParameter, in section: String)

@@ -1,0 +1,76 @@
+import Glibc
+
+/// A condition's figures over its seeds.
+public struct ConditionSummary: Sendable {
+    /// A figure with its 95 % interval, where there are enough data for one.
+    public struct Figure: Sendable {
+        public let value: Double
+        public let interval: Bootstrap.Interval?
+    }
+
+    public let condition: Condition
+    /// Mean log-odds, in nats.
+    public let heldOut: Figure
+    /// Share of probes where the positive choice is the likelier.
+    public let heldOutShare: Figure
+    public let unseenForm: Figure
+    public let unseenFormShare: Figure
+    public let perplexity: Figure
+    /// KL(untuned ‖ this), in nats.
+    public let divergence: Double
+    public let freeTextScore: Double?
+    /// Mean log-odds on the steered probes: as it is, steered up, steered down.
+    public let plain: Double
+    public let steeredUp: Double
+    public let steeredDown: Double
+    /// By block.
+    public let cosines: [Int: Double]
+    public let sample: String
+    /// How many seeds were run.
+    public let seeds: Int
+
+    init(_ condition: Condition, _ records: [ExperimentRecord]) {
+        self.condition = condition
+        seeds = records.count
+        heldOut = Self.figure(records.map(\.heldOut))
+        heldOutShare = Self.figure(records.map { $0.heldOut.map { $0 > 0 ? 1 : 0 } })
+        unseenForm = Self.figure(records.map(\.unseenForm))
+        unseenFormShare = Self.figure(records.map { $0.unseenForm.map { $0 > 0 ? 1 : 0 } })
+        let losses = records.flatMap(\.textLosses)
+        let bootstrap = Bootstrap(resamples: 2000)
+        perplexity = Figure(
+            value: exp(Statistics.mean(losses)),
+            interval: bootstrap.interval(units: losses.count) { chosen in
+                exp(chosen.reduce(0) { $0 + losses[$1] } / Double(chosen.count))
+            })
+        divergence = Statistics.mean(records.map(\.divergence))
+        let scores = records.compactMap(\.freeTextScore)
+        freeTextScore = scores.isEmpty ? nil : Statistics.mean(scores)
+        plain = Statistics.mean(
+            records.flatMap { $0.heldOut.prefix($0.steeredUp.count) })
+        steeredUp = Statistics.mean(records.flatMap(\.steeredUp))
+        steeredDown = Statistics.mean(records.flatMap(\.steeredDown))
+        var cosines: [Int: Double] = [:]
+        for record in records {
+            for (block, cosine) in record.cosines {
+                cosines[block, default: 0] += cosine / Double(records.count)
+            }
+        }
+        self.cosines = cosines
+        sample = records.first?.sample ?? ""
+    }
+
+    private static func figure(_ rows: [[Double]]) -> Figure {
+        Figure(value: Statistics.mean(rows.flatMap { $0 }), interval: Statistics.interval(rows))
+    }
+}
+
+extension Experiment.Outcome {
+    /// The conditions' figures, in the order of the report.
+    public var summaries: [ConditionSummary] {
+        Condition.all.compactMap { condition in
+            let own = records.filter { $0.condition == condition }
+            return own.isEmpty ? nil : ConditionSummary(condition, own)
+        }
+    }
+}
