@@ -54,7 +54,7 @@ let package = Package(
         .testTarget(
             name: "TuningTests",
             dependencies: ["Formats", "Transformer", "Tuning", "TestSupport"],
-            swiftSettings: library),
+            resources: [.copy("Fixtures")], swiftSettings: library),
         .testTarget(
             name: "RteditTests", dependencies: ["rtedit", "Formats", "TestSupport"],
             swiftSettings: language),
