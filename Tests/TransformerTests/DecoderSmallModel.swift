@@ -66,7 +66,7 @@ struct SmallModel: WeightSource {
         }
     }
 
-    func vector(_ role: WeightRole) throws -> [Float]? { vectors[role] }
+    func vector(_ role: WeightRole) throws -> FloatBuffer? { vectors[role].map { FloatBuffer($0) } }
 
     func decoder(threads: Int = 2) throws -> Decoder {
         try Decoder(configuration, weights: self, crew: WorkCrew(threads: threads))

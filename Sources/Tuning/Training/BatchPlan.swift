@@ -119,9 +119,8 @@ struct BatchPlan {
         of completion: [Int], after prompt: Int, share: Double
     ) -> [Reading] {
         completion.enumerated().map { index, token in
-            Reading(
-                token: prompt + index - 1, share: share,
-                kind: .tokens([(token: token, probability: 1)]))
+            let target = (token: token, probability: Float(1))
+            return Reading(token: prompt + index - 1, share: share, kind: .tokens([target]))
         }
     }
 

@@ -1,5 +1,5 @@
 import Formats
-import Transformer
+public import Transformer
 
 /// Losses of batches, and the gradients they give the tuned weights.
 ///
@@ -13,6 +13,7 @@ public final class ObjectiveEngine {
     private let groups: [TermGroup]
     private let prefixes: PrefixCache
     private let blocks: Range<Int>
+    private let interventions: [Intervention]
     /// Rows that go through the blocks together: the bound on activation memory.
     private static let rowsPerPass = 1024
 
@@ -29,13 +30,20 @@ public final class ObjectiveEngine {
         }
     }
 
-    /// - Parameter terms: at least one.
+    /// - Parameters:
+    ///   - terms: at least one.
+    ///   - interventions: steering that is active while the model is tuned; the untuned model that `keep` compares with
+    ///     is not steered (as in KL-then-steer, arXiv 2406.15518).
     /// - Throws: `TrainingError` for terms that do not fit the model, or that reach none of the tuned weights.
-    public init(model: TuningModel, terms: [ObjectiveTerm], limits: Limits = Limits()) throws {
+    public init(
+        model: TuningModel, terms: [ObjectiveTerm], interventions: [Intervention] = [],
+        limits: Limits = Limits()
+    ) throws {
         guard !terms.isEmpty else { throw TrainingError.noTerms }
         for term in terms { try term.check(model) }
         self.model = model
         self.terms = terms
+        self.interventions = interventions
         pass = try GradientPass(model.decoder, keptBytes: limits.activations)
         groups = TermGroup.groups(of: terms, model)
         let blockCount = model.decoder.configuration.sizes.blockCount
@@ -44,7 +52,9 @@ public final class ObjectiveEngine {
         let end = readsLogits ? blockCount : highest + 1
         let first = min(model.lowestBlock ?? blockCount - 1, end - 1)
         blocks = first..<end
-        prefixes = PrefixCache(model.baseDecoder, blocks: first, byteLimit: limits.prefixes)
+        prefixes = PrefixCache(
+            model.baseDecoder, blocks: first, interventions: interventions,
+            byteLimit: limits.prefixes)
     }
 
     /// Adds the gradients of the weighted losses to the parameters' gradients.
@@ -68,7 +78,7 @@ public final class ObjectiveEngine {
         var tally = Tally(terms.count)
         for part in plan.parts(limit: Self.rowsPerPass) {
             let sequences = try prefixes.sequences(part.map(\.tokens))
-            try pass.forward(sequences, blocks: blocks)
+            try pass.forward(sequences, blocks: blocks, interventions: interventions)
             tally.tokens += pass.rowCount
             for group in groups {
                 let gradients = addsGradients ? StreamGradients(pass) : nil

@@ -8,14 +8,16 @@ final class PrefixCache {
     private let decoder: Decoder
     /// How many blocks lie below the first that is run again.
     private let blocks: Int
+    private let interventions: [Intervention]
     private let byteLimit: Int
     private var byteCount = 0
     private var entries: [[Int]: [Float]] = [:]
     private var finals: [[Int]: [Float]] = [:]
 
-    init(_ decoder: Decoder, blocks: Int, byteLimit: Int) {
+    init(_ decoder: Decoder, blocks: Int, interventions: [Intervention], byteLimit: Int) {
         self.decoder = decoder
         self.blocks = blocks
+        self.interventions = interventions
         self.byteLimit = byteLimit
     }
 
@@ -25,7 +27,7 @@ final class PrefixCache {
         let missing = Set(tokens).subtracting(entries.keys)
         // In the order of the batch, so that the same rows are packed together in every run.
         let computed = try streams(
-            tokens.filter { missing.contains($0) }, after: blocks - 1)
+            tokens.filter { missing.contains($0) }, after: blocks - 1, interventions)
         let result = tokens.map { tokens in
             GradientPass.Sequence(tokens, entry: entries[tokens] ?? computed[tokens] ?? [])
         }
@@ -37,7 +39,7 @@ final class PrefixCache {
     func finalStream(_ tokens: [Int]) throws -> [Float] {
         if let stream = finals[tokens] { return stream }
         let last = decoder.configuration.sizes.blockCount - 1
-        let stream = try streams([tokens], after: last)[tokens] ?? []
+        let stream = try streams([tokens], after: last, [])[tokens] ?? []
         if reserve(stream.count) { finals[tokens] = stream }
         return stream
     }
@@ -51,7 +53,9 @@ final class PrefixCache {
 
     /// The stream after a block, one sequence a pass: its bits must not depend on what it is packed with, since a
     /// resumed run computes it again in other company.
-    private func streams(_ sequences: [[Int]], after block: Int) throws -> [[Int]: [Float]] {
+    private func streams(
+        _ sequences: [[Int]], after block: Int, _ interventions: [Intervention]
+    ) throws -> [[Int]: [Float]] {
         var streams: [[Int]: [Float]] = [:]
         for tokens in sequences where streams[tokens] == nil {
             var stream: [Float] = []
@@ -60,7 +64,8 @@ final class PrefixCache {
                 rows.withUnsafeBufferPointer { stream.append(contentsOf: $0) }
             }
             try decoder.forward(
-                [DecoderSlice(tokens)], stopAfterBlock: block, observer: observer)
+                [DecoderSlice(tokens)], interventions: interventions, stopAfterBlock: block,
+                observer: observer)
             streams[tokens] = stream
         }
         return streams

@@ -64,60 +64,6 @@ public final class TuningModel {
             }
         }.min()
     }
-
-    // MARK: - Outputs
-
-    /// In which type a tuned tensor is stored.
-    public enum OutputType: Sendable, Hashable {
-        /// The base's type where it is a plain float type, else f16.
-        case automatic
-        /// The base's type, quantised anew.
-        case keep
-        case type(ElementType)
-    }
-
-    /// The edits that make the base into the tuned model.
-    public func edits(as type: OutputType = .automatic) -> [CheckpointEdit] {
-        switch form {
-        case .full:
-            parameters.map { parameter in
-                .set(
-                    parameter.role, values: parameter.values.values,
-                    type: outputType(of: parameter.role, type))
-            }
-        case .lowRank:
-            updates().map { .add($0, type: outputType(of: $0.role, type)) }
-        }
-    }
-
-    private func outputType(of role: WeightRole, _ type: OutputType) -> ElementType {
-        let own = base.tensor(role)?.type ?? .f32
-        // Runtimes want vectors in the type they have.
-        guard (base.tensor(role)?.shape.count ?? 0) > 1 else { return own }
-        return switch type {
-        case .automatic: own.isPlainFloat ? own : .f16
-        case .keep: own
-        case .type(let type): type
-        }
-    }
-
-    /// The low-rank updates as an adapter.
-    ///
-    /// - Throws: `TrainingError.notLowRank` where weights are tuned in full.
-    public func adapter() throws(TrainingError) -> Adapter {
-        guard case .lowRank(let rank, let alpha) = form else { throw .notLowRank }
-        return Adapter(updates: updates(), alpha: alpha, rank: rank)
-    }
-
-    private func updates() -> [LowRankUpdate] {
-        guard case .lowRank(let rank, let alpha) = form else { return [] }
-        // A and B of a weight stand side by side.
-        return stride(from: 0, to: parameters.count - 1, by: 2).map { index in
-            LowRankUpdate(
-                role: parameters[index].role, rank: rank, a: parameters[index].values.values,
-                b: parameters[index + 1].values.values, scale: alpha / Float(rank))
-        }
-    }
 }
 
 /// A base's weights with some of them replaced, or with low-rank updates beside them.

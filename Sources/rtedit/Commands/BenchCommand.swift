@@ -11,33 +11,14 @@ struct BenchCommand: Command {
     static let runs = Option.value(
         "runs", "N", "Runs after one that does not count; the median is shown.", standard: "5")
 
-    static let train = Option.value(
-        "train", "WHAT",
-        "Measure tuning steps in place of generation: a LoRA of rank 8, the middle blocks, or all weights.",
-        allowed: TrainingBenchmark.Mode.allCases.map(\.rawValue))
-    static let sequences = Option.value(
-        "sequences", "N", "With --train: sequences of a step.", standard: "8")
-    static let sequenceTokens = Option.value(
-        "sequence-tokens", "N", "With --train: tokens of a sequence.", standard: "64")
-
     let name = "bench"
-    let summary = "Measure how fast a model reads a prompt and generates, or is tuned."
-    let details = """
-        A tuning step is one of AdamW on sequences of random tokens, with the loss 1 - cos at every position of the \
-        middle block and cross-entropy at every position.
-        """
+    let summary = "Measure how fast a model reads a prompt and generates."
     let positionals = [Self.model]
-    let options = [
-        Self.promptTokens, Self.newTokens, Self.runs, Self.train, Self.sequences,
-        Self.sequenceTokens,
-    ]
+    let options = [Self.promptTokens, Self.newTokens, Self.runs]
     let examples = [Example("With two threads:", "rtedit bench model.gguf --threads 2")]
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
-        if arguments.textIfGiven(Self.train) != nil {
-            return try measureTraining(session, arguments, console)
-        }
         let decoder = try session.decoder()
         let vocabulary = decoder.configuration.sizes.vocabularySize
         let context = decoder.configuration.positionLimit
@@ -73,40 +54,6 @@ struct BenchCommand: Command {
             JSONObject([
                 .init("prefill_tokens_per_second", .number(read)),
                 .init("decode_tokens_per_second", .number(written)),
-                .init("threads", .integer(session.crew.threads)),
-            ]))
-        return .done
-    }
-
-    private func measureTraining(
-        _ session: ModelSession, _ arguments: ParsedArguments, _ console: Console
-    ) throws -> ExitCode {
-        let mode = try arguments.choice(Self.train, as: TrainingBenchmark.Mode.self)
-        let numbers = try session.checkpoint.hyperparameters()
-        let sequences = try arguments.integer(Self.sequences, in: 1...4096)
-        let length = try arguments.integer(Self.sequenceTokens, in: 2...numbers.contextLength)
-        let benchmark = try TrainingBenchmark(
-            mode, checkpoint: session.checkpoint, sequences: sequences, length: length,
-            steps: try arguments.integer(Self.runs, in: 1...1000) + 1, crew: session.crew)
-        let times = try benchmark.run().sorted()
-        let median = times[times.count / 2]
-        let rate = Double(sequences * length) / median
-        let memory = Double(Processor.peakMemory)
-        var table = Table([
-            .left("tuned"), .right("threads"), .right("step"), .right("fastest"),
-            .right("tokens/s"), .right("peak memory"),
-        ])
-        table.add(
-            mode.rawValue, "\(session.crew.threads)", "\(Quantity.fixed(median, 2)) s",
-            "\(Quantity.fixed(times[0], 2)) s", Quantity.fixed(rate, 0),
-            Quantity.bytes(Processor.peakMemory))
-        console.print(table)
-        console.report(
-            JSONObject([
-                .init("tuned", .string(mode.rawValue)), .init("step_seconds", .number(median)),
-                .init("fastest_step_seconds", .number(times[0])),
-                .init("tokens_per_second", .number(rate)),
-                .init("peak_memory_bytes", .number(memory)),
                 .init("threads", .integer(session.crew.threads)),
             ]))
         return .done
