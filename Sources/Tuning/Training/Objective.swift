@@ -144,6 +144,9 @@ public struct StepLosses: Sendable, Hashable {
 
     /// The mean of the blocks' cosines; nil without representation terms.
     public var cosine: Double? {
-        cosines.isEmpty ? nil : cosines.values.reduce(0, +) / Double(cosines.count)
+        // In the order of the blocks: a dictionary's own differs from run to run, and with it the last bits.
+        cosines.isEmpty
+            ? nil
+            : cosines.sorted { $0.key < $1.key }.reduce(0) { $0 + $1.value } / Double(cosines.count)
     }
 }
