@@ -9,6 +9,7 @@ enum CommandRegistry {
         ExtractCommand(),
         BakeCommand(),
         TuneCommand(),
+        ExperimentCommand(),
         VerifyCommand(),
         EvalCommand(),
         BenchCommand(),

@@ -1,0 +1,114 @@
+import Formats
+import Foundation
+import Transformer
+import Tuning
+
+/// `rtedit experiment`
+struct ExperimentCommand: Command {
+    static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
+    static let trait = Option.list(
+        "trait", "FILE", "A trait: a JSON file that names its data, as samples/mood/trait.json.")
+    static let text = Option.value(
+        "text", "FILE", "Text that perplexity is measured on.", isRequired: true)
+    static let ordinary = Option.value(
+        "ordinary-text", "FILE", "Other text, which bounds what may be chosen.", isRequired: true)
+    static let output = Option.value(
+        "output", "DIR", short: "o", "The folder of results, tables and drawings.",
+        isRequired: true)
+    static let seeds = Option.value("seeds", "N", "Runs of every tuned condition.", standard: "3")
+    static let textTokens = Option.value(
+        "text-tokens", "N", "Tokens of the text that are read.", standard: "50000")
+    static let epochs = Option.value("epochs", "N", "Passes over the training data.", standard: "2")
+    static let limit = Option.value(
+        "limit", "N", "Training examples of a trait at most.", standard: "140")
+    static let resume = Option.flag("resume", "Continue what the folder holds.")
+
+    let name = "experiment"
+    let summary = "Compare online steering, token tuning and representation tuning on a model."
+    let details = """
+        For each trait: the model as it is, steered online, tuned by the token loss, by the representation loss, by \
+        both, and away from the direction, each in both directions and with several seeds; measured on held-out probes, \
+        on probes of another form, on prose, and under later steering. Blocks, strengths and learning rates are chosen \
+        on the trait's validation probes, under a bound on perplexity. The folder receives report.md with the table and \
+        the verdicts, drawings as SVG, and every result as a JSON line.
+        """
+    let positionals = [Self.model]
+    let options = [
+        Self.trait, Self.text, Self.ordinary, Self.output, Self.seeds, Self.textTokens,
+        Self.epochs, Self.limit, Self.resume,
+    ]
+    let groups = [OptionGroup(.atLeastOne, [Self.trait])]
+    let examples = [
+        Example(
+            "As `make experiment` runs it:",
+            "rtedit experiment m.gguf --trait samples/mood/trait.json --text samples/text/evaluation.txt "
+                + "--ordinary-text samples/text/ordinary.txt -o out")
+    ]
+
+    func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
+        let session = try ModelSession(arguments.text(Self.model), arguments, console)
+        let folder = try arguments.text(Self.output)
+        var options = ExperimentOptions()
+        options.seeds = try arguments.integer(Self.seeds, in: 1...100)
+        options.textTokens = try arguments.integer(Self.textTokens, in: 1...100_000_000)
+        options.epochs = try arguments.integer(Self.epochs, in: 1...1000)
+        options.exampleLimit = try arguments.integer(Self.limit, in: 1...1_000_000)
+        let traits = try arguments.values(Self.trait).map { try Trait($0) }
+        let renderer = try session.renderer()
+        func tokens(_ option: Option) throws -> (file: String, [Int]) {
+            let file = try arguments.text(option)
+            return (
+                file,
+                renderer.tokenizer.encode(
+                    try TextFile.read(file), addSpecial: false, parseSpecial: false)
+            )
+        }
+        let (text, ordinary) = (try tokens(Self.text), try tokens(Self.ordinary))
+        let continues = arguments.has(Self.resume)
+        for trait in traits where !continues {
+            try AtomicFile.checkTarget(
+                "\(folder)/\(trait.name).jsonl", replacing: arguments.replacesOutputs)
+        }
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true)
+        let clock = ContinuousClock.now
+        var page = "# Experiment on \(session.checkpoint.path.split(separator: "/").last ?? "")\n\n"
+        var verdicts: [JSONValue] = []
+        for trait in traits {
+            let path = "\(folder)/\(trait.name).jsonl"
+            let outcome = try Experiment(
+                trait: trait, base: session.checkpoint, renderer: renderer, text: text,
+                ordinaryText: ordinary, options: options, resultsPath: path,
+                continues: continues && FileManager.default.fileExists(atPath: path),
+                crew: session.crew
+            ) { doing in
+                let seconds = (ContinuousClock.now - clock) / .seconds(1)
+                console.note("\(Quantity.fixed(seconds, 0)) s: \(doing)")
+            }.run()
+            let part = ExperimentPage(outcome: outcome)
+            page += part.markdown
+            for drawing in part.drawings {
+                try Self.write(drawing.content, to: "\(folder)/\(drawing.name)")
+            }
+            verdicts += Claim.all(outcome).map { claim in
+                .object(
+                    JSONObject([
+                        .init("trait", .string(trait.name)), .init("claim", .string(claim.text)),
+                        .init("difference", .number(claim.difference)),
+                        .init("verdict", .string(claim.verdict.rawValue)),
+                    ]))
+            }
+        }
+        try Self.write(page, to: "\(folder)/report.md")
+        console.print(page)
+        console.report(
+            JSONObject([.init("output", .string(folder)), .init("claims", .array(verdicts))]))
+        return .done
+    }
+
+    private static func write(_ text: String, to path: String) throws {
+        let file = try AtomicFile(path: path, replacing: true)
+        try file.append(Array(text.utf8))
+        try file.commit()
+    }
+}
