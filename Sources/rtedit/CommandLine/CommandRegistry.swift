@@ -8,6 +8,7 @@ enum CommandRegistry {
         GenerateCommand(),
         ExtractCommand(),
         BakeCommand(),
+        MergeCommand(),
         VerifyCommand(),
         EvalCommand(),
         BenchCommand(),
