@@ -8,7 +8,7 @@ root := $(shell [[ $$(id -u) == 0 ]] || echo sudo)
 install_packages := $(root) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q $(packages) </dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages build demo test sanitize bench lint install clean
+.PHONY: help setup packages build demo test sanitize bench experiment lint install clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ sanitize: setup ## Run the tests of the file formats under the address sanitizer
 
 bench: build ## Measure the speed on the real model.
 	samples/bench.sh
+
+experiment: build ## Compare ways of tuning a trait into the real model; takes up to an hour.
+	samples/experiment.sh
 
 lint: ## Check the format of the source.
 	swift format lint --strict -r Sources Tests Package.swift

@@ -9,6 +9,7 @@ enum CommandRegistry {
         ExtractCommand(),
         BakeCommand(),
         TuneCommand(),
+        MergeCommand(),
         ExperimentCommand(),
         VerifyCommand(),
         EvalCommand(),
