@@ -55,6 +55,6 @@ public struct Choices: Sendable, Hashable {
     public var blocks: ClosedRange<Int>
     /// The online strength for each sign.
     public var strengths: [Bool: Double]
-    /// The learning rate for each condition that is tuned.
-    public var learningRates: [Condition: Double]
+    /// The learning rate for each method that tunes.
+    public var learningRates: [Condition.Method: Double]
 }

@@ -191,7 +191,8 @@ public final class Experiment {
         _ directions: [Int: [Float]], _ training: [ModelEvaluator.Question],
         _ trainer: ExperimentTraining
     ) throws -> Choices {
-        let validation = try questions(trait.validation)
+        let validation = try questions(
+            Array(trait.validation.prefix(options.validationProbes)))
         let ranges = options.blockChoices(of: decoder.configuration.sizes.blockCount)
         // Online steering: the blocks by the sum of what both signs reach, the strength by each sign.
         var best: (blocks: ClosedRange<Int>, sum: Double, strengths: [Bool: Double])?
@@ -213,20 +214,25 @@ public final class Experiment {
             if best == nil || sum > best?.sum ?? 0 { best = (blocks, sum, strengths) }
         }
         let blocks = best?.blocks ?? ranges[0]
-        var rates: [Condition: Double] = [:]
-        for condition in Condition.all where condition.isTuned {
-            rates[condition] = try learningRate(
-                for: condition, blocks, training, validation, trainer)
+        var rates: [Condition.Method: Double] = [:]
+        for method in [Condition.Method.token, .representation, .both] {
+            rates[method] = try learningRate(for: method, blocks, training, validation, trainer)
         }
+        rates[.away] = rates[.both]
         return Choices(blocks: blocks, strengths: best?.strengths ?? [:], learningRates: rates)
     }
 
-    /// The learning rate with the best validation; the smallest where none keeps the bound on perplexity.
+    /// The learning rate with the best validation away from where the untuned model leans, the direction in which there
+    /// is most to reach; the smallest where none keeps the bound on perplexity.
     private func learningRate(
-        for condition: Condition, _ blocks: ClosedRange<Int>,
+        for method: Condition.Method, _ blocks: ClosedRange<Int>,
         _ training: [ModelEvaluator.Question], _ validation: [ModelEvaluator.Question],
         _ trainer: ExperimentTraining
     ) throws -> Double {
+        let untuned = try measured("validation untuned") {
+            try validationJSON(self.decoder, [], validation)
+        }
+        let condition = Condition(method, isPositive: untuned["margin"]?.number ?? 0 < 0)
         var (best, choice) = (-Double.infinity, options.learningRates[0])
         for rate in options.learningRates {
             let key = "\(condition.name) rate \(rate)"
@@ -239,9 +245,7 @@ public final class Experiment {
             }
             let found = try score(
                 key, of: tuned, isPositive: condition.isPositive, validation)
-            // Away has no margin to reach: the largest rate within the bound removes the most.
-            let value = condition.method == .away && found != nil ? rate : found
-            if let value, value > best { (best, choice) = (value, rate) }
+            if let found, found > best { (best, choice) = (found, rate) }
         }
         return choice
     }
@@ -263,7 +267,7 @@ public final class Experiment {
             report("\(trait.name): tuning \(key)")
             model = try trainer.model(
                 for: condition, training, blocks: choices.blocks,
-                learningRate: choices.learningRates[condition] ?? options.learningRates[0],
+                learningRate: choices.learningRates[condition.method] ?? options.learningRates[0],
                 seed: UInt64(seed)
             ).decoder
         }

@@ -2,20 +2,22 @@
 public struct ExperimentOptions: Sendable, Hashable {
     /// Runs of every tuned condition, each with its own order of the data.
     public var seeds = 3
-    public var epochs = 2
+    public var epochs = 1
     public var batchSize = 4
     /// Examples that tuning uses at most.
     public var exampleLimit = 140
     /// Contrast pairs that the direction is found from at most, evenly spaced over the file.
     public var pairLimit = 64
     /// Probes that later steering is measured on.
-    public var steeredProbes = 32
+    public var steeredProbes = 24
     /// Tokens of a window of text.
     public var windowTokens = 512
     /// Tokens of text that perplexity is measured on; tuned conditions read an equal part with each seed.
     public var textTokens = 50_000
     /// Tokens of other text that bounds what may be chosen.
-    public var validationTextTokens = 2048
+    public var validationTextTokens = 1024
+    /// Validation probes that choices are made on at most.
+    public var validationProbes = 60
     /// A choice may raise the perplexity on that text to at most this many times the untuned model's.
     public var perplexityLimit = 1.25
     /// Probes of free text and tokens written for each.
@@ -24,7 +26,7 @@ public struct ExperimentOptions: Sendable, Hashable {
     /// Online strengths to choose from.
     public var strengths = [0.75, 1.5, 2.5]
     /// Learning rates to choose from; of token tuning a fifth of these.
-    public var learningRates = [5e-5, 2e-4]
+    public var learningRates = [1e-4, 4e-4]
     /// What the token loss is multiplied by beside a representation loss.
     public var tokenWeight: Float = 0.01
 

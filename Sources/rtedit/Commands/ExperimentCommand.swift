@@ -18,7 +18,7 @@ struct ExperimentCommand: Command {
     static let seeds = Option.value("seeds", "N", "Runs of every tuned condition.", standard: "3")
     static let textTokens = Option.value(
         "text-tokens", "N", "Tokens of the text that are read.", standard: "50000")
-    static let epochs = Option.value("epochs", "N", "Passes over the training data.", standard: "2")
+    static let epochs = Option.value("epochs", "N", "Passes over the training data.", standard: "1")
     static let limit = Option.value(
         "limit", "N", "Training examples of a trait at most.", standard: "140")
     static let resume = Option.flag("resume", "Continue what the folder holds.")

@@ -53,7 +53,7 @@ struct ExperimentPage {
         let choices = outcome.choices
         var text = "## \(trait.name.prefix(1).uppercased() + trait.name.dropFirst())\n\n"
         text += "Positive is \(trait.positive), negative \(trait.negative). "
-        text += "Chosen on \(trait.validation.count) validation probes: blocks "
+        text += "Chosen on validation probes: blocks "
         text += "\(choices.blocks.lowerBound)–\(choices.blocks.upperBound); online strengths "
         text +=
             [true, false].map { (sign: Bool) in
@@ -61,9 +61,9 @@ struct ExperimentPage {
             }.joined(separator: ", ")
         text += "; learning rates "
         text +=
-            Condition.all.compactMap { condition in
-                choices.learningRates[condition].map {
-                    "\(condition.name) \(Quantity.scientific($0, 0))"
+            Condition.Method.allCases.compactMap { method in
+                choices.learningRates[method].map {
+                    "\(method.rawValue) \(Quantity.scientific($0, 0))"
                 }
             }.joined(separator: ", ")
         text += " (token tuning a fifth of that).\n\n"
