@@ -32,7 +32,9 @@ import Transformer
                     #expect(abs(item.logProbabilities[index] - expected) < 1e-5)
                     #expect(abs(single.logProbabilities[index] - expected) < 1e-5)
                 }
-                #expect(item.margin == item.logProbabilities[0] - item.logProbabilities[1])
+                let right = item.correct
+                #expect(
+                    item.margin == item.logProbabilities[right] - item.logProbabilities[1 - right])
             }
         }
     }
