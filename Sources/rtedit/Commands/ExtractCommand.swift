@@ -83,12 +83,15 @@ struct ExtractCommand: Command {
             "rtedit extract m.gguf --pairs p.jsonl -o v.gguf --method pca-centered"
         ),
         Example(
-            "As representation tuning does it:",
-            "rtedit extract m.gguf --personas p.jsonl --statements s.jsonl --in-character "
-                + "--offsets 22 --token best --all-offsets all.safetensors -o v.gguf"
+            "From personas and statements:",
+            "rtedit extract m.gguf --personas p.jsonl --statements s.jsonl -o v.gguf"
         ),
         Example(
-            "Another token of the same run:",
+            "At the best of the last 22 tokens:",
+            "rtedit extract m.gguf --pairs p.jsonl --offsets 22 --token best -o v.gguf"
+        ),
+        Example(
+            "Another token, from what --all-offsets has stored:",
             "rtedit extract --from-offsets all.safetensors --token -5 -o v5.gguf"
         ),
     ]

@@ -50,6 +50,26 @@ import Transformer
         return completion.indices.reduce(0) { $0 + rows[prompt.count - 1 + $1][completion[$1]] }
     }
 
+    /// Choices of one prompt share its keys and values: any number, of any length, between others.
+    @Test func completionsThatShareAPromptEqualThoseAlone() throws {
+        let (first, second) = (fixture.text(9), Array(fixture.text(40)[13...]))
+        let sequences = [
+            (first, 3), (first, 1), (first, 0), (first, 7), (second, 2), (first, 4), (second, 400),
+            (second, 1), (Array(first[..<1]), 5), (Array(first[..<1]), 6),
+        ].map { prompt, count in
+            TokenSequence(
+                prompt: prompt, completion: Array(fixture.text(1000)[count..<(2 * count)]),
+                place: "test")
+        }
+        let scorer = CompletionScorer(decoder: fixture.decoder, interventions: fixture.push())
+        let together = try scorer.logProbabilities(of: sequences)
+        for (sequence, score) in zip(sequences, together) {
+            let alone = try scorer.logProbabilities(of: [sequence])[0]
+            #expect(abs(score - alone) <= 1e-6 * max(1, abs(alone)))
+        }
+        #expect(together[2] == 0)
+    }
+
     @Test func moreProbesThanAPassTakesGiveTheSame() throws {
         let many = Array(repeating: probes, count: 12).flatMap { $0 }
         let tokens = try many.reduce(0) {

@@ -98,7 +98,7 @@ import Transformer
         return path
     }
 
-    @Test(arguments: Site.allCases)
+    @Test(arguments: [Site.residPost, .residMid])
     func everyVectorComesBackFromTheFile(site: Site) throws {
         let scan = try fixture.scan(last: 3, prompts, .init(site: site, blocks: [0, 2, 3]))
         let path = try write(scan)
