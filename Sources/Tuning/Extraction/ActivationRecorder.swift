@@ -1,45 +1,43 @@
 import Formats
 import Transformer
 
-/// Runs prompts through a decoder and keeps one activation a prompt and block.
+/// Runs prompts through a decoder and keeps one activation a prompt, block and position.
 struct ActivationRecorder {
     let decoder: Decoder
     let site: Site
-    let position: Position
     let blocks: [Int]
 
-    /// The activations of every prompt in each of the blocks.
+    /// The activations of every prompt at each of the positions, in each of the blocks.
     ///
     /// - Parameter progress: called with the number of tokens done and in all.
-    /// - Returns: (prompts, width) for each block.
+    /// - Returns: (prompts, width) for each block, by position.
     /// - Throws: `PromptError.noSuchToken` where a prompt has no such token; what the decoder throws.
     func activations(
-        of prompts: [TokenSequence], progress: (Int, Int) -> Void
-    ) throws -> [Int: SampleMatrix] {
+        at positions: [Position], of prompts: [TokenSequence], progress: (Int, Int) -> Void
+    ) throws -> [[Int: SampleMatrix]] {
         let width = decoder.configuration.sizes.hiddenSize
         var places: [Int: Int] = [:]
         for (index, block) in blocks.enumerated() { places[block] = index }
-        var samples = blocks.map { _ in SampleMatrix(width: width, rows: prompts.count) }
-        let chosen = try prompts.map { prompt throws(PromptError) in
-            try prompt.range(of: position)
+        var samples = positions.map { _ in
+            blocks.map { _ in SampleMatrix(width: width, rows: prompts.count) }
         }
+        let chosen = try prompts.map { prompt throws(PromptError) in
+            try positions.map { position throws(PromptError) in try prompt.range(of: position) }
+        }
+        let firsts = chosen.map { ranges in ranges.map(\.lowerBound).min() ?? 0 }
         let total = prompts.reduce(0) { $0 + $1.tokens.count }
         var done = 0
         for pass in PassPlan.passes(prompts.map(\.tokens.count)) {
-            let observer = StreamObserver(
-                sites: [site], scope: position == .index(-1) ? .last : .all
-            ) {
+            let observer = StreamObserver(sites: [site], scope: .from(Array(firsts[pass]))) {
                 place, rows in
-                guard let index = places[place.block] else { return }
+                guard let block = places[place.block] else { return }
                 let prompt = pass.lowerBound + place.slice
-                let wanted = chosen[prompt].clamped(to: place.tokens)
-                guard !wanted.isEmpty else { return }
-                rows.withUnsafeBufferPointer { rows in
-                    for token in wanted {
+                for (index, range) in chosen[prompt].enumerated() {
+                    for token in range.clamped(to: place.tokens) {
                         let start = (token - place.tokens.lowerBound) * width
-                        samples[index].add(
-                            UnsafeBufferPointer(rebasing: rows[start..<(start + width)]),
-                            times: 1 / Float(chosen[prompt].count), to: prompt)
+                        samples[index][block].add(
+                            rows.extracting(start..<start + width), times: 1 / Float(range.count),
+                            to: prompt)
                     }
                 }
             }
@@ -49,6 +47,6 @@ struct ActivationRecorder {
             done += prompts[pass].reduce(0) { $0 + $1.tokens.count }
             progress(done, total)
         }
-        return Dictionary(uniqueKeysWithValues: zip(blocks, samples))
+        return samples.map { Dictionary(uniqueKeysWithValues: zip(blocks, $0)) }
     }
 }

@@ -3,7 +3,7 @@ import Synchronization
 public import Transformer
 
 /// Finding a behaviour direction in a model by contrast pairs.
-public struct Extraction {
+public struct Extraction: Sendable {
     /// What to look for and how.
     public struct Options: Sendable {
         public var method: ExtractionMethod
@@ -12,17 +12,20 @@ public struct Extraction {
         /// Nil: all.
         public var blocks: [Int]?
         public var normalization: Normalization
+        /// What the directions shall have nothing of.
+        public var nuisance: Nuisance
 
         public init(
             method: ExtractionMethod = .mean, position: Position = .index(-1),
             site: Site = .residPost,
-            blocks: [Int]? = nil, normalization: Normalization = .none
+            blocks: [Int]? = nil, normalization: Normalization = .none, nuisance: Nuisance = .none
         ) {
             self.method = method
             self.position = position
             self.site = site
             self.blocks = blocks
             self.normalization = normalization
+            self.nuisance = nuisance
         }
     }
 
@@ -44,6 +47,9 @@ public struct Extraction {
         public let activationNorm: Double
         /// Share of pairs whose difference points along the direction.
         public let signAgreement: Double
+        /// The share of the direction's length that projecting nuisance directions out took; nil where the block has
+        /// none.
+        public let lengthLost: Double?
         /// On pairs held out by cross-validation; nil where there is only one pair.
         public let heldOut: Separation?
     }
@@ -54,6 +60,9 @@ public struct Extraction {
 
     /// The number of folds of the cross-validation.
     public static let folds = 5
+
+    /// Activations held at a time, in bytes: where more are wanted, the prompts run again for the rest.
+    public static let standardSampleBytes = 1 << 30
 
     /// Extracts a vector.
     ///
@@ -69,115 +78,111 @@ public struct Extraction {
         modelHint: String,
         baseHash: String?, progress: (Int, Int) -> Void = { _, _ in }
     ) throws {
-        let blockCount = decoder.configuration.sizes.blockCount
-        let wanted = options.site == .embed ? [0] : options.blocks ?? Array(0..<blockCount)
-        if let outside = wanted.first(where: { $0 >= blockCount || $0 < 0 }) {
-            throw VectorError.noSuchBlock(file: "--blocks", block: outside, blockCount: blockCount)
+        let found = try Self.extractions(
+            at: [options.position], decoder: decoder, crew: crew, prompts: prompts,
+            options: options, modelHint: modelHint, baseHash: baseHash, progress: progress)
+        guard let only = found.first else { throw ExtractionError.noPairs }
+        self = only
+    }
+
+    private init(vector: SteeringVector, blocks: [BlockResult], tokenCount: Int) {
+        self.vector = vector
+        self.blocks = blocks
+        self.tokenCount = tokenCount
+    }
+
+    /// Extracts a vector at each of some positions.
+    ///
+    /// - Parameters: as of `init`, the position of the options aside.
+    /// - Throws: as `init`.
+    public static func extractions(
+        at positions: [Position], decoder: Decoder, crew: WorkCrew,
+        prompts: [(positive: TokenSequence, negative: TokenSequence)], options: Options,
+        modelHint: String, baseHash: String?, sampleBytes: Int = standardSampleBytes,
+        progress: (Int, Int) -> Void = { _, _ in }
+    ) throws -> [Extraction] {
+        let sizes = decoder.configuration.sizes
+        let wanted = options.site == .embed ? [0] : options.blocks ?? Array(0..<sizes.blockCount)
+        if let outside = wanted.first(where: { $0 >= sizes.blockCount || $0 < 0 }) {
+            throw VectorError.noSuchBlock(
+                file: "--blocks", block: outside, blockCount: sizes.blockCount)
         }
         guard !prompts.isEmpty else { throw ExtractionError.noPairs }
-        let recorder = ActivationRecorder(
-            decoder: decoder, site: options.site, position: options.position, blocks: wanted)
+        let recorder = ActivationRecorder(decoder: decoder, site: options.site, blocks: wanted)
         let sides = prompts.map(\.positive) + prompts.map(\.negative)
-        let activations = try recorder.activations(of: sides, progress: progress)
-        tokenCount = sides.reduce(0) { $0 + $1.tokens.count }
+        let tokenCount = sides.reduce(0) { $0 + $1.tokens.count }
+        // Pairs from one line of a file are of one statement: it must not be known to the direction that judges it.
+        var ordinals: [String: Int] = [:]
+        for pair in prompts where ordinals[pair.positive.place] == nil {
+            ordinals[pair.positive.place] = ordinals.count
+        }
+        let lines = prompts.map { ordinals[$0.positive.place] ?? 0 }
+        let bytesPerPosition = sides.count * wanted.count * sizes.hiddenSize * 4
+        let together = max(1, sampleBytes / max(bytesPerPosition, 1))
+        let groups = stride(from: 0, to: positions.count, by: together).map {
+            positions[$0..<min(positions.count, $0 + together)]
+        }
+        return try groups.enumerated().flatMap { run, group in
+            let activations = try recorder.activations(at: Array(group), of: sides) { done, total in
+                progress((run * total + done) / groups.count, total)
+            }
+            return try zip(group, activations).map { position, samples in
+                var options = options
+                options.position = position
+                return try Extraction(
+                    samples, groups: lines, blocks: wanted, tokenCount: tokenCount,
+                    options: options, crew: crew,
+                    modelHint: modelHint, baseHash: baseHash)
+            }
+        }
+    }
 
-        let found = ResultBox<(BlockResult, [Float])?>(repeating: nil, count: wanted.count)
+    /// Finds the direction of every block.
+    ///
+    /// - Parameters:
+    ///   - samples: by block, the positive sides and then the negative ones.
+    ///   - groups: by pair: pairs of one group are held out together.
+    private init(
+        _ samples: [Int: SampleMatrix], groups: [Int], blocks wanted: [Int], tokenCount: Int,
+        options: Options, crew: WorkCrew, modelHint: String, baseHash: String?
+    ) throws {
+        let folds = Self.folds
+        let found = ResultBox<BlockAnalysis.Outcome?>(repeating: nil, count: wanted.count)
         crew.run(wanted.count) { index in
-            guard let samples = activations[wanted[index]] else { return }
-            found[index] = Self.analyse(samples, block: wanted[index], options: options)
+            guard let samples = samples[wanted[index]] else { return }
+            found[index] = BlockAnalysis(
+                samples, groups: groups, block: wanted[index], options: options
+            ).outcome(folds: folds)
         }
         var directions: [Int: [Float]] = [:]
         var results: [BlockResult] = []
         for (index, block) in wanted.enumerated() {
-            guard let (result, direction) = found[index] else {
-                throw ExtractionError.noDirection(block: block)
-            }
-            results.append(result)
-            directions[block] = direction
-        }
-        blocks = results
-        vector = SteeringVector(
-            site: options.site, directions: directions,
-            provenance: SteeringVector.Provenance(
-                modelHint: modelHint, method: options.method.rawValue, token: options.position.text,
-                normalization: options.normalization.rawValue, baseHash: baseHash,
-                pairCount: prompts.count,
-                signAgreement: Dictionary(
-                    uniqueKeysWithValues: results.map { ($0.block, Float($0.signAgreement)) }),
-                activationNorm: Dictionary(
-                    uniqueKeysWithValues: results.map { ($0.block, Float($0.activationNorm)) })))
-    }
-
-    /// The direction of one block and how good it is; nil where the pairs give none.
-    private static func analyse(
-        _ samples: SampleMatrix, block: Int, options: Options
-    ) -> (BlockResult, [Float])? {
-        let pairs = samples.rows / 2
-        var positive = SampleMatrix(width: samples.width, rows: pairs)
-        var negative = SampleMatrix(width: samples.width, rows: pairs)
-        var differences = SampleMatrix(width: samples.width, rows: pairs)
-        for pair in 0..<pairs {
-            positive[pair] = samples[pair]
-            negative[pair] = samples[pairs + pair]
-            differences[pair] = zip(samples[pair], samples[pairs + pair]).map { $0 - $1 }[...]
-        }
-        func oriented(_ chosen: [Int]) -> (unit: [Float], length: Double)? {
-            let raw = options.method.direction(
-                positive: positive, negative: negative, differences: differences, chosen: chosen)
-            let norm = SampleMatrix.norm(raw[...])
-            guard norm > 0, norm.isFinite else { return nil }
-            let unit = raw.map { Float(Double($0) / norm) }
-            // The sign is that of the mean projection of the differences.
-            let projection = SampleMatrix.dot(differences.mean(of: chosen)[...], unit[...])
-            return (projection < 0 ? unit.map { -$0 } : unit, abs(projection))
-        }
-        guard let (unit, length) = oriented(Array(0..<pairs)), length > 0 else { return nil }
-        let agreement = differences.projections(on: unit).count { $0 > 0 }
-        let norms = (0..<samples.rows).map { SampleMatrix.norm(samples[$0]) }
-        let result = BlockResult(
-            block: block, length: length, activationNorm: norms.reduce(0, +) / Double(norms.count),
-            signAgreement: Double(agreement) / Double(pairs),
-            heldOut: heldOut(pairs: pairs, positive: positive, negative: negative) {
-                oriented($0)?.unit
-            })
-        let scale = options.normalization == .unit ? 1 : length
-        return (result, unit.map { Float(Double($0) * scale) })
-    }
-
-    /// Cross-validation: each pair is judged by a direction that was found without it.
-    private static func heldOut(
-        pairs: Int, positive: SampleMatrix, negative: SampleMatrix, direction: ([Int]) -> [Float]?
-    ) -> Separation? {
-        guard pairs >= 2 else { return nil }
-        let folds = min(Self.folds, pairs)
-        var up: [Double] = []
-        var down: [Double] = []
-        for fold in 0..<folds {
-            guard let unit = direction((0..<pairs).filter { $0 % folds != fold }) else {
-                return nil
-            }
-            for pair in 0..<pairs where pair % folds == fold {
-                up.append(SampleMatrix.dot(positive[pair], unit[...]))
-                down.append(SampleMatrix.dot(negative[pair], unit[...]))
+            switch found[index] {
+            case .found(let result, let direction):
+                results.append(result)
+                directions[block] = direction
+            case .nothingLeft:
+                throw ExtractionError.nothingLeft(block: block, position: options.position)
+            case .noDirection, nil:
+                throw ExtractionError.noDirection(block: block, position: options.position)
             }
         }
-        return Separation(positive: up, negative: down)
-    }
-}
-
-/// Contrast pairs that give no direction.
-public enum ExtractionError: Failure, Equatable {
-    case noPairs
-    case noDirection(block: Int)
-
-    public var kind: FailureKind { .input }
-
-    public var description: String {
-        switch self {
-        case .noPairs: "there are no contrast pairs"
-        case .noDirection(let block):
-            "block \(block): the pairs' two sides do not differ on average at the chosen token"
+        func byBlock(_ value: (BlockResult) -> Double) -> [Int: Float] {
+            Dictionary(uniqueKeysWithValues: results.map { ($0.block, Float(value($0))) })
         }
+        let isProjected = !options.nuisance.names.isEmpty
+        self.init(
+            vector: SteeringVector(
+                site: options.site, directions: directions,
+                provenance: SteeringVector.Provenance(
+                    modelHint: modelHint, method: options.method.rawValue,
+                    token: options.position.text, normalization: options.normalization.rawValue,
+                    baseHash: baseHash, pairCount: groups.count,
+                    projectedOut: options.nuisance.names,
+                    lengthLost: isProjected ? byBlock { $0.lengthLost ?? 0 } : [:],
+                    signAgreement: byBlock(\.signAgreement),
+                    activationNorm: byBlock(\.activationNorm))),
+            blocks: results, tokenCount: tokenCount)
     }
 }
 

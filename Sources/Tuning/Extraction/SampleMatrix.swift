@@ -16,13 +16,9 @@ struct SampleMatrix: Sendable {
     }
 
     /// Adds `other` times `factor` to a row.
-    mutating func add(_ other: UnsafeBufferPointer<Float>, times factor: Float, to row: Int) {
+    mutating func add(_ other: Span<Float>, times factor: Float, to row: Int) {
         let start = row * width
-        values.withUnsafeMutableBufferPointer { values in
-            for index in 0..<min(width, other.count) {
-                values[start + index] += factor * other[index]
-            }
-        }
+        for index in 0..<min(width, other.count) { values[start + index] += factor * other[index] }
     }
 
     /// The projections of all rows on a direction.

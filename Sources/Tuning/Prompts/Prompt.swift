@@ -36,6 +36,7 @@ public enum PromptError: Failure, Equatable {
     case empty(place: String)
     case noLines(file: String)
     case noTokens(place: String)
+    case ownSystemText(place: String)
     case notText(file: String, offset: Int)
     case noSuchToken(place: String, position: Position, promptCount: Int, count: Int)
 
@@ -56,6 +57,8 @@ public enum PromptError: Failure, Equatable {
         case .empty(let place): "\(place): the prompt is empty"
         case .noLines(let file): "\(file): has no lines"
         case .noTokens(let place): "\(place): the prompt gives no tokens"
+        case .ownSystemText(let place):
+            "\(place): the prompt has a system text of its own, where the persona's belongs"
         case .notText(let file, let offset): "\(file): byte \(offset) is not UTF-8 text"
         case .noSuchToken(let place, let position, let promptCount, let count):
             "\(place): token \(position.text) does not exist; the prompt has \(count) tokens, "

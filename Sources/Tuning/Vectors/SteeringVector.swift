@@ -20,6 +20,10 @@ public struct SteeringVector: Sendable, Hashable {
         /// SHA-256 of the base model's weights.
         public var baseHash: String?
         public var pairCount: Int?
+        /// The vectors whose directions were projected out, as the caller named them.
+        public var projectedOut: [String]
+        /// The share of the direction's length that projecting them out took, by block.
+        public var lengthLost: [Int: Float]
         /// Share of pairs whose difference points along the direction, by block.
         public var signAgreement: [Int: Float]
         /// Mean norm of the activations the direction was found in, by block.
@@ -28,7 +32,8 @@ public struct SteeringVector: Sendable, Hashable {
         public init(
             modelHint: String, method: String? = nil, token: String? = nil,
             normalization: String? = nil,
-            baseHash: String? = nil, pairCount: Int? = nil, signAgreement: [Int: Float] = [:],
+            baseHash: String? = nil, pairCount: Int? = nil, projectedOut: [String] = [],
+            lengthLost: [Int: Float] = [:], signAgreement: [Int: Float] = [:],
             activationNorm: [Int: Float] = [:]
         ) {
             self.modelHint = modelHint
@@ -37,6 +42,8 @@ public struct SteeringVector: Sendable, Hashable {
             self.normalization = normalization
             self.baseHash = baseHash
             self.pairCount = pairCount
+            self.projectedOut = projectedOut
+            self.lengthLost = lengthLost
             self.signAgreement = signAgreement
             self.activationNorm = activationNorm
         }

@@ -9,11 +9,12 @@ public enum VectorError: Failure, Equatable {
     case missingBlock(file: String, block: Int, available: [Int])
     case badSpecification(text: String, reason: String)
     case wrongWidth(file: String, width: Int, model: Int)
+    case noSuchOffset(file: String, offset: Int, available: [Int])
     case noSuchBlock(file: String, block: Int, blockCount: Int)
 
     public var kind: FailureKind {
         switch self {
-        case .badSpecification, .missingBlock, .wrongWidth, .noSuchBlock: .usage
+        case .badSpecification, .missingBlock, .wrongWidth, .noSuchBlock, .noSuchOffset: .usage
         default: .input
         }
     }
@@ -30,6 +31,9 @@ public enum VectorError: Failure, Equatable {
         case .badSpecification(let text, let reason): "'\(text)': \(reason)"
         case .wrongWidth(let file, let width, let model):
             "\(file): its directions are \(width) wide, but the model's stream is \(model) wide"
+        case .noSuchOffset(let file, let offset, let available):
+            "\(file): has no directions of token \(offset); it has those of tokens "
+                + "\(available.min() ?? 0) to \(available.max() ?? 0)"
         case .noSuchBlock(let file, let block, let count):
             "\(file): block \(block) does not exist; the model's blocks are 0 to \(count - 1)"
         }

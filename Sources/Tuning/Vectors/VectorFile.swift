@@ -23,6 +23,8 @@ public enum VectorFile {
         static let normalization = "rtedit.normalize"
         static let baseHash = "rtedit.base_sha256"
         static let pairCount = "rtedit.pair_count"
+        static let projectedOut = "rtedit.projected_out"
+        static let lengthLost = "rtedit.length_lost"
         static let blocks = "rtedit.blocks"
         static let signAgreement = "rtedit.sign_agreement"
         static let activationNorm = "rtedit.activation_norm"
@@ -30,7 +32,7 @@ public enum VectorFile {
     }
 
     /// The largest block number a file may name.
-    private static let blockLimit = 100_000
+    static let blockLimit = 100_000
 
     // MARK: - Reading
 
@@ -140,12 +142,15 @@ public enum VectorFile {
             }
             return Dictionary(uniqueKeysWithValues: zip(blocks, floats))
         }
+        let names = metadata[Key.projectedOut]?.array?.strings ?? ByteStringList()
+        let projectedOut = names.indices.map { names.text($0) }
         return SteeringVector.Provenance(
             modelHint: metadata[Key.modelHint]?.text ?? "",
             method: metadata[Key.method]?.text, token: metadata[Key.token]?.text,
             normalization: metadata[Key.normalization]?.text,
             baseHash: metadata[Key.baseHash]?.text,
             pairCount: metadata[Key.pairCount]?.integer,
+            projectedOut: projectedOut, lengthLost: try perBlock(Key.lengthLost),
             signAgreement: try perBlock(Key.signAgreement),
             activationNorm: try perBlock(Key.activationNorm))
     }
@@ -191,8 +196,11 @@ public enum VectorFile {
         for (key, text) in texts { metadata[key] = text.map { .string(ByteString($0)) } }
         metadata[Key.pairCount] = provenance.pairCount.map { .u32(UInt32(clamping: $0)) }
         metadata[Key.blocks] = .array(.u32(blocks.map { UInt32(clamping: $0) }))
+        if !provenance.projectedOut.isEmpty {
+            metadata[Key.projectedOut] = .array(.strings(ByteStringList(provenance.projectedOut)))
+        }
         for (key, values) in [
-            (Key.signAgreement, provenance.signAgreement),
+            (Key.lengthLost, provenance.lengthLost), (Key.signAgreement, provenance.signAgreement),
             (Key.activationNorm, provenance.activationNorm),
         ] where blocks.allSatisfy({ values[$0] != nil }) {
             metadata[key] = .array(.f32(blocks.map { values[$0] ?? 0 }))

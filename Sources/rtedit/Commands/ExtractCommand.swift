@@ -4,30 +4,52 @@ import Tuning
 
 /// `rtedit extract`
 struct ExtractCommand: Command {
-    static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
+    static let model = Positional(
+        "MODEL", "A GGUF file or a Hugging Face folder; none with --from-offsets.",
+        isOptional: true)
     static let pairs = Option.value(
-        "pairs", "FILE", "Contrast pairs: {\"positive\": X, \"negative\": X} a line.",
-        isRequired: true)
+        "pairs", "FILE", "Contrast pairs: {\"positive\": X, \"negative\": X} a line.")
+    static let personas = Option.value(
+        "personas", "FILE",
+        "System texts, {\"positive\": TEXT, \"negative\": TEXT} a line; pairs are made with --statements."
+    )
+    static let statements = Option.value(
+        "statements", "FILE",
+        "Probes: with a persona, the correct choice is the positive answer, another the negative one."
+    )
+    static let everyPersona = Option.flag(
+        "every-persona", "Combine each statement with all personas; else they are taken in turn.")
+    static let inCharacter = Option.flag(
+        "in-character", "Keep only pairs that the model itself answers in character.")
     static let output = Option.value(
         "output", "FILE", short: "o", "The vector file to write.", isRequired: true)
     static let method = Option.value(
         "method", "NAME", "How the direction is found.", standard: ExtractionMethod.mean.rawValue,
         allowed: ExtractionMethod.allCases.map(\.rawValue))
     static let token = Option.value(
-        "token", "WHICH", "The token compared: \(Self.positions).",
+        "token", "WHICH", "The token compared: \(Self.positions), or best (with --offsets).",
         standard: "last")
-    private static let positions =
-        "last, mean, prompt, completion (means over spans), before-completion:N, or an index"
+    static let offsets = Option.value(
+        "offsets", "N", "Look at each of the last N tokens, and show how well each separates.")
+    static let allOffsets = Option.value(
+        "all-offsets", "FILE", "Also store the directions of all --offsets, as safetensors.")
+    static let fromOffsets = Option.value(
+        "from-offsets", "FILE", "Take the direction of --token from a file of --all-offsets.")
     static let site = Option.value(
         "site", "SITE", "Where in the block.", standard: Site.residPost.rawValue,
         allowed: Site.allCases.map(\.rawValue))
     static let blocks = Option.value("blocks", "BLOCKS", "Only these blocks, such as 8,10-12.")
     static let chat = Option.flag("chat", "Take plain strings as a user's turn.")
+    static let projectOut = Option.list(
+        "project-out", "SPEC", "Take a vector's direction out of what is found: FILE[@BLOCKS].")
     static let normalize = Option.value(
         "normalize", "HOW", "Length of the directions: as found, or 1.",
         standard: Extraction.Normalization.none.rawValue,
         allowed: Extraction.Normalization.allCases.map(\.rawValue))
     static let limit = Option.value("limit", "N", "Use the first N pairs only.")
+
+    fileprivate static let positions =
+        "last, mean, prompt, completion (means over spans), before-completion:N, an index"
 
     let name = "extract"
     let summary = "Find a behaviour direction in every block from contrast pairs."
@@ -37,13 +59,21 @@ struct ExtractCommand: Command {
         pca-centered the same about their mean, as repeng has it; logistic the normal of a logistic regression.
 
         The table tells how well each block's direction separates pairs it was not made from (five-fold \
-        cross-validation): pairs ordered rightly, area under the ROC curve, Cohen's d.
+        cross-validation, pairs of one line held out together): pairs ordered rightly, area under the ROC curve, \
+        Cohen's d. --token best is the offset whose best block has the largest area, then the largest d.
+
+        In character is a pair if under each side's own turns the model gives that side's answer a higher log \
+        probability than the other's. What is projected out is taken away block by block, before normalisation.
         """
     let positionals = [Self.model]
-    let options = [
-        Self.pairs, Self.output, Self.method, Self.token, Self.site, Self.blocks, Self.chat,
-        Self.normalize, Self.limit,
-    ]
+    let options =
+        [
+            Self.pairs, Self.personas, Self.statements, Self.everyPersona, Self.inCharacter,
+            Self.output, Self.method, Self.token, Self.offsets, Self.allOffsets, Self.fromOffsets,
+            Self.site, Self.blocks, Self.chat, Self.projectOut, SteeringOptions.convention,
+            Self.normalize, Self.limit,
+        ]
+    let groups = [OptionGroup(.exactlyOne, [Self.pairs, Self.personas, Self.fromOffsets])]
     let examples = [
         Example(
             "A vector for every block:", "rtedit extract model.gguf --pairs mood.jsonl -o mood.gguf"
@@ -52,96 +82,229 @@ struct ExtractCommand: Command {
             "As repeng makes them:",
             "rtedit extract m.gguf --pairs p.jsonl -o v.gguf --method pca-centered"
         ),
+        Example(
+            "From personas and statements:",
+            "rtedit extract m.gguf --personas p.jsonl --statements s.jsonl -o v.gguf"
+        ),
+        Example(
+            "At the best of the last 22 tokens:",
+            "rtedit extract m.gguf --pairs p.jsonl --offsets 22 --token best -o v.gguf"
+        ),
+        Example(
+            "Another token, from what --all-offsets has stored:",
+            "rtedit extract --from-offsets all.safetensors --token -5 -o v5.gguf"
+        ),
     ]
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
-        let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let output = try arguments.text(Self.output)
         try AtomicFile.checkTarget(output, replacing: arguments.replacesOutputs)
-        let options = try options(arguments)
-        var pairs = try ContrastPair.read(arguments.text(Self.pairs))
-        if let limit = try arguments.integerIfGiven(Self.limit, in: 1...Int.max) {
-            pairs = Array(pairs.prefix(limit))
+        if let path = arguments.textIfGiven(Self.fromOffsets) {
+            return try take(from: path, output: output, arguments, console)
         }
-        let renderer = try session.renderer()
-        let asChat = arguments.has(Self.chat)
-        let prompts = try pairs.map { pair in
+        try check(arguments)
+        let session = try ModelSession(arguments.text(Self.model), arguments, console)
+        let call = ExtractCall(
+            arguments: arguments, console: console, session: session,
+            renderer: try session.renderer())
+        try call.run(output: output)
+        return .done
+    }
+
+    /// Writes the vector of an offset that was found before.
+    private func take(
+        from path: String, output: String, _ arguments: ParsedArguments, _ console: Console
+    ) throws -> ExitCode {
+        let others = options.filter {
+            ![Self.fromOffsets, Self.token, Self.output].map(\.name).contains($0.name)
+        }
+        if let other = others.first(where: arguments.isGiven) {
+            throw UsageError.conflict([Self.fromOffsets.flagText, other.flagText])
+        }
+        if let model = arguments.textIfGiven(Self.model) { throw UsageError.extraArgument(model) }
+        let text = try arguments.text(Self.token)
+        guard case .index(let offset)? = Position(text), offset < 0 else {
+            throw arguments.invalid(Self.token, text, "a token counted from the end, such as -5")
+        }
+        let vector = try OffsetFile.vector(at: offset, in: path)
+        try VectorFile.write(vector, to: output, replacing: arguments.replacesOutputs)
+        console.print("\(output): \(vector.blocks.count) directions of token \(offset)")
+        console.report(
+            JSONObject([
+                .init("output", .string(output)), .init("token", .string(String(offset))),
+                .init("blocks", .array(vector.blocks.map { .integer($0) })),
+            ]))
+        return .done
+    }
+
+    /// Options that make no sense alone.
+    private func check(_ arguments: ParsedArguments) throws(UsageError) {
+        let needs = [
+            (Self.personas, Self.statements), (Self.statements, Self.personas),
+            (Self.everyPersona, Self.personas), (Self.allOffsets, Self.offsets),
+        ]
+        for (option, needed) in needs
+        where arguments.isGiven(option) && !arguments.isGiven(needed) {
+            throw .missingOption(needed.flagText)
+        }
+        if arguments.textIfGiven(Self.token) == "best", !arguments.isGiven(Self.offsets) {
+            throw .missingOption(Self.offsets.flagText)
+        }
+    }
+}
+
+/// One call of `extract` that runs a model.
+private struct ExtractCall {
+    typealias Pair = (positive: TokenSequence, negative: TokenSequence)
+
+    let arguments: ParsedArguments
+    let console: Console
+    let session: ModelSession
+    let renderer: PromptRenderer
+
+    func run(output: String) throws {
+        let options = try options()
+        let offsets = try arguments.integerIfGiven(ExtractCommand.offsets, in: 1...100_000)
+        if let path = arguments.textIfGiven(ExtractCommand.allOffsets) {
+            try AtomicFile.checkTarget(path, replacing: arguments.replacesOutputs)
+        }
+        let decoder = try session.decoder()
+        let found = try pairs()
+        let kept = try inCharacter(found, decoder)
+        let asChat = arguments.has(ExtractCommand.chat)
+        let prompts = try kept.map { pair in
             (
                 positive: try renderer.sequence(pair.positive, asChat: asChat, place: pair.place),
                 negative: try renderer.sequence(pair.negative, asChat: asChat, place: pair.place)
             )
         }
-        let total = prompts.reduce(0) { $0 + $1.positive.tokens.count + $1.negative.tokens.count }
-        let progress = console.progress("extracting", total: total, unit: .things("tokens"))
-        let extraction = try Extraction(
-            decoder: session.decoder(), crew: session.crew, prompts: prompts, options: options,
-            modelHint: session.checkpoint.requireArchitecture().name,
-            baseHash: session.checkpoint.weightsHash()
-        ) { done, _ in progress.reach(done) }
-        progress.finish()
+        let view = ExtractionView(console: console)
+        let scan = try offsets.map { try self.scan($0, decoder, prompts, options) }
+        if let scan, let path = arguments.textIfGiven(ExtractCommand.allOffsets) {
+            try OffsetFile.write(scan, to: path, replacing: arguments.replacesOutputs)
+        }
+        if let scan { view.show(scan) }
+        let extraction = try chosen(in: scan, decoder, prompts, options)
         try VectorFile.write(extraction.vector, to: output, replacing: arguments.replacesOutputs)
-        show(extraction, pairs: pairs.count, output: output, on: console)
-        return .done
+        let token = extraction.vector.provenance.token ?? ""
+        view.show(extraction)
+        if kept.count < found.count || arguments.has(ExtractCommand.inCharacter) {
+            console.print("\(kept.count) of \(found.count) pairs are in character")
+        }
+        console.print(
+            "\(output): \(extraction.blocks.count) directions from \(kept.count) pairs, "
+                + "\(extraction.tokenCount) tokens" + (scan == nil ? "" : ", at token \(token)"))
+        var report = JSONObject([
+            .init("output", .string(output)), .init("pairs", .integer(kept.count)),
+            .init("pairs_read", .integer(found.count)), .init("token", .string(token)),
+            .init("tokens", .integer(extraction.tokenCount)),
+            .init("blocks", ExtractionView.json(extraction)),
+        ])
+        report["offsets"] = scan.map(ExtractionView.json)
+        console.report(report)
     }
 
-    private func options(_ arguments: ParsedArguments) throws -> Extraction.Options {
-        let tokenText = try arguments.text(Self.token)
-        guard let position = Position(tokenText) else {
-            throw arguments.invalid(Self.token, tokenText, "one of \(Self.positions)")
+    // MARK: - Pairs
+
+    private func pairs() throws -> [ContrastPair] {
+        var pairs: [ContrastPair]
+        if let path = arguments.textIfGiven(ExtractCommand.pairs) {
+            pairs = try ContrastPair.read(path)
+        } else {
+            pairs = try ContrastPair.pairs(
+                personas: Persona.read(arguments.text(ExtractCommand.personas)),
+                statements: Probe.read(arguments.text(ExtractCommand.statements)),
+                everyPersona: arguments.has(ExtractCommand.everyPersona))
         }
+        if let limit = try arguments.integerIfGiven(ExtractCommand.limit, in: 1...Int.max) {
+            pairs = Array(pairs.prefix(limit))
+        }
+        return pairs
+    }
+
+    private func inCharacter(_ pairs: [ContrastPair], _ decoder: Decoder) throws -> [ContrastPair] {
+        guard arguments.has(ExtractCommand.inCharacter) else { return pairs }
+        let progress = console.progress(
+            "judging", total: 4 * pairs.count, unit: .things("texts"))
+        defer { progress.finish() }
+        return try ContrastPair.inCharacter(pairs, decoder: decoder, renderer: renderer) {
+            done, _ in
+            progress.reach(done)
+        }
+    }
+
+    // MARK: - Directions
+
+    private func options() throws -> Extraction.Options {
         var blocks: [Int]?
-        if let text = arguments.textIfGiven(Self.blocks) {
+        if let text = arguments.textIfGiven(ExtractCommand.blocks) {
             guard let parsed = BlockSet.parse(text) else {
-                throw arguments.invalid(Self.blocks, text, "a list of blocks such as 8,10-12")
+                throw arguments.invalid(
+                    ExtractCommand.blocks, text, "a list of blocks such as 8,10-12")
             }
             blocks = parsed
         }
+        let site = try arguments.choice(ExtractCommand.site, as: Site.self)
+        let sizes = try session.checkpoint.hyperparameters()
         return Extraction.Options(
-            method: try arguments.choice(Self.method, as: ExtractionMethod.self),
-            position: position,
-            site: try arguments.choice(Self.site, as: Site.self), blocks: blocks,
-            normalization: try arguments.choice(Self.normalize, as: Extraction.Normalization.self))
+            method: try arguments.choice(ExtractCommand.method, as: ExtractionMethod.self),
+            position: try position() ?? .index(-1), site: site, blocks: blocks,
+            normalization: try arguments.choice(
+                ExtractCommand.normalize, as: Extraction.Normalization.self),
+            nuisance: try Nuisance(
+                arguments.values(ExtractCommand.projectOut),
+                convention: arguments.choice(
+                    SteeringOptions.convention, as: VectorFile.Convention.self), site: site,
+                hiddenSize: sizes.hiddenSize, blockCount: sizes.blockCount))
     }
 
-    private func show(_ extraction: Extraction, pairs: Int, output: String, on console: Console) {
-        var table = Table([
-            .right("block"), .right("length"), .right("stream"), .right("share"), .right("agree"),
-            .right("pairs right"), .right("AUC"), .right("d"),
-        ])
-        for block in extraction.blocks {
-            let heldOut = block.heldOut
-            table.add(
-                "\(block.block)", Quantity.fixed(block.length, 3),
-                Quantity.fixed(block.activationNorm, 1),
-                Quantity.percent(block.length / max(block.activationNorm, .leastNormalMagnitude)),
-                Quantity.percent(block.signAgreement),
-                heldOut.map { Quantity.percent($0.pairAccuracy) } ?? "-",
-                heldOut.map { Quantity.fixed($0.areaUnderCurve, 3) } ?? "-",
-                heldOut.map { Quantity.fixed($0.effectSize, 2) } ?? "-")
+    /// The position of --token; nil for the best one.
+    private func position() throws -> Position? {
+        let text = try arguments.text(ExtractCommand.token)
+        if text == "best" { return nil }
+        guard let position = Position(text) else {
+            throw arguments.invalid(
+                ExtractCommand.token, text, "one of \(ExtractCommand.positions), best")
         }
-        console.print(table)
-        console.print(
-            "\(output): \(extraction.blocks.count) directions from \(pairs) pairs, "
-                + "\(extraction.tokenCount) tokens")
-        console.report(
-            JSONObject([
-                .init("output", .string(output)), .init("pairs", .integer(pairs)),
-                .init("tokens", .integer(extraction.tokenCount)),
-                .init("blocks", .array(extraction.blocks.map { .object(Self.json($0)) })),
-            ]))
+        return position
     }
 
-    private static func json(_ block: Extraction.BlockResult) -> JSONObject {
-        var object = JSONObject([
-            .init("block", .integer(block.block)), .init("length", .number(block.length)),
-            .init("activation_norm", .number(block.activationNorm)),
-            .init("sign_agreement", .number(block.signAgreement)),
-        ])
-        if let heldOut = block.heldOut {
-            object["pair_accuracy"] = .number(heldOut.pairAccuracy)
-            object["auc"] = .number(heldOut.areaUnderCurve)
-            object["effect_size"] = .number(heldOut.effectSize)
+    private func scan(
+        _ count: Int, _ decoder: Decoder, _ prompts: [Pair], _ options: Extraction.Options
+    ) throws -> OffsetScan {
+        let progress = progress(prompts)
+        defer { progress.finish() }
+        return try OffsetScan(
+            last: count, decoder: decoder, crew: session.crew, prompts: prompts, options: options,
+            modelHint: session.checkpoint.requireArchitecture().name,
+            baseHash: session.checkpoint.weightsHash()
+        ) { done, _ in progress.reach(done) }
+    }
+
+    /// The extraction that --token asks for, which a scan has made already where it is one of its offsets.
+    private func chosen(
+        in scan: OffsetScan?, _ decoder: Decoder, _ prompts: [Pair], _ options: Extraction.Options
+    ) throws -> Extraction {
+        if let scan {
+            if try position() == nil {
+                guard let best = scan.best else { throw ExtractionError.nothingHeldOut }
+                return best.extraction
+            }
+            if case .index(let offset) = options.position, let entry = scan[offset] {
+                return entry.extraction
+            }
         }
-        return object
+        let progress = progress(prompts)
+        defer { progress.finish() }
+        return try Extraction(
+            decoder: decoder, crew: session.crew, prompts: prompts, options: options,
+            modelHint: session.checkpoint.requireArchitecture().name,
+            baseHash: session.checkpoint.weightsHash()
+        ) { done, _ in progress.reach(done) }
+    }
+
+    private func progress(_ prompts: [Pair]) -> Progress {
+        let total = prompts.reduce(0) { $0 + $1.positive.tokens.count + $1.negative.tokens.count }
+        return console.progress("extracting", total: total, unit: .things("tokens"))
     }
 }

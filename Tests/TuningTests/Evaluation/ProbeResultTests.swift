@@ -32,7 +32,9 @@ import Transformer
                     #expect(abs(item.logProbabilities[index] - expected) < 1e-5)
                     #expect(abs(single.logProbabilities[index] - expected) < 1e-5)
                 }
-                #expect(item.margin == item.logProbabilities[0] - item.logProbabilities[1])
+                let right = item.correct
+                #expect(
+                    item.margin == item.logProbabilities[right] - item.logProbabilities[1 - right])
             }
         }
     }
@@ -46,6 +48,26 @@ import Transformer
             choice, addSpecial: false, parseSpecial: false)
         let rows = try fixture.logProbabilities(prompt + completion, interventions)
         return completion.indices.reduce(0) { $0 + rows[prompt.count - 1 + $1][completion[$1]] }
+    }
+
+    /// Choices of one prompt share its keys and values: any number, of any length, between others.
+    @Test func completionsThatShareAPromptEqualThoseAlone() throws {
+        let (first, second) = (fixture.text(9), Array(fixture.text(40)[13...]))
+        let sequences = [
+            (first, 3), (first, 1), (first, 0), (first, 7), (second, 2), (first, 4), (second, 400),
+            (second, 1), (Array(first[..<1]), 5), (Array(first[..<1]), 6),
+        ].map { prompt, count in
+            TokenSequence(
+                prompt: prompt, completion: Array(fixture.text(1000)[count..<(2 * count)]),
+                place: "test")
+        }
+        let scorer = CompletionScorer(decoder: fixture.decoder, interventions: fixture.push())
+        let together = try scorer.logProbabilities(of: sequences)
+        for (sequence, score) in zip(sequences, together) {
+            let alone = try scorer.logProbabilities(of: [sequence])[0]
+            #expect(abs(score - alone) <= 1e-6 * max(1, abs(alone)))
+        }
+        #expect(together[2] == 0)
     }
 
     @Test func moreProbesThanAPassTakesGiveTheSame() throws {

@@ -1,0 +1,112 @@
+/// The activations of contrast pairs in one block, and the direction they give.
+struct BlockAnalysis {
+    let block: Int
+    private let options: Extraction.Options
+    /// (pairs, width)
+    private let positive: SampleMatrix
+    /// (pairs, width)
+    private let negative: SampleMatrix
+    /// positive − negative
+    private let differences: SampleMatrix
+    private let meanNorm: Double
+    /// By pair.
+    private let groups: [Int]
+
+    /// What came of a block.
+    enum Outcome: Sendable {
+        case found(Extraction.BlockResult, direction: [Float])
+        /// The sides do not differ.
+        case noDirection
+        /// They differ along nuisance directions alone.
+        case nothingLeft
+    }
+
+    /// Less than this share of a direction is rounding.
+    private static let smallestRest = 1e-5
+
+    /// - Parameters:
+    ///   - samples: the positive sides of all pairs, then the negative ones.
+    ///   - groups: by pair, numbers from 0: pairs of one group are held out together.
+    init(_ samples: SampleMatrix, groups: [Int], block: Int, options: Extraction.Options) {
+        self.block = block
+        self.options = options
+        self.groups = groups
+        let pairs = samples.rows / 2
+        var positive = SampleMatrix(width: samples.width, rows: pairs)
+        var negative = SampleMatrix(width: samples.width, rows: pairs)
+        var differences = SampleMatrix(width: samples.width, rows: pairs)
+        for pair in 0..<pairs {
+            positive[pair] = samples[pair]
+            negative[pair] = samples[pairs + pair]
+            differences[pair] = zip(samples[pair], samples[pairs + pair]).map { $0 - $1 }[...]
+        }
+        (self.positive, self.negative, self.differences) = (positive, negative, differences)
+        let norms = (0..<samples.rows).map { SampleMatrix.norm(samples[$0]) }
+        meanNorm = norms.reduce(0, +) / Double(norms.count)
+    }
+
+    /// The direction of all pairs, and how good it is on pairs held out.
+    func outcome(folds: Int) -> Outcome {
+        guard let found = direction(of: Array(groups.indices)) else { return .noDirection }
+        guard found.kept > Self.smallestRest else { return .nothingLeft }
+        guard found.length > 0 else { return .noDirection }
+        let agreement = differences.projections(on: found.unit).count { $0 > 0 }
+        let result = Extraction.BlockResult(
+            block: block, length: found.length, activationNorm: meanNorm,
+            signAgreement: Double(agreement) / Double(groups.count),
+            lengthLost: options.nuisance.acts(on: block) ? 1 - found.kept : nil,
+            heldOut: heldOut(folds: folds))
+        let scale = options.normalization == .unit ? 1 : found.length
+        return .found(result, direction: found.unit.map { Float(Double($0) * scale) })
+    }
+
+    private struct Direction {
+        let unit: [Float]
+        /// The mean projection of the differences on it.
+        let length: Double
+        /// The share that was left when nuisance directions were projected out.
+        let kept: Double
+    }
+
+    /// The direction of some pairs; nil where they give none.
+    private func direction(of chosen: [Int]) -> Direction? {
+        let raw = options.method.direction(
+            positive: positive, negative: negative, differences: differences, chosen: chosen)
+        guard let whole = Self.unit(raw) else { return nil }
+        guard options.nuisance.acts(on: block) else { return oriented(whole, chosen, kept: 1) }
+        let rest = options.nuisance.projectedOut(of: whole, block: block)
+        let kept = SampleMatrix.norm(rest[...])
+        return oriented(Self.unit(rest) ?? whole, chosen, kept: kept)
+    }
+
+    /// The sign is that of the mean projection of the differences.
+    private func oriented(_ unit: [Float], _ chosen: [Int], kept: Double) -> Direction {
+        let projection = SampleMatrix.dot(differences.mean(of: chosen)[...], unit[...])
+        return Direction(
+            unit: projection < 0 ? unit.map { -$0 } : unit, length: abs(projection), kept: kept)
+    }
+
+    private static func unit(_ vector: [Float]) -> [Float]? {
+        let norm = SampleMatrix.norm(vector[...])
+        guard norm > 0, norm.isFinite else { return nil }
+        return vector.map { Float(Double($0) / norm) }
+    }
+
+    /// Cross-validation: each pair is judged by a direction that was found without its group; nil for a single group.
+    private func heldOut(folds: Int) -> Separation? {
+        let folds = min(folds, (groups.max() ?? 0) + 1)
+        guard folds >= 2 else { return nil }
+        var up: [Double] = []
+        var down: [Double] = []
+        for fold in 0..<folds {
+            guard
+                let unit = direction(of: groups.indices.filter { groups[$0] % folds != fold })?.unit
+            else { return nil }
+            for pair in groups.indices where groups[pair] % folds == fold {
+                up.append(SampleMatrix.dot(positive[pair], unit[...]))
+                down.append(SampleMatrix.dot(negative[pair], unit[...]))
+            }
+        }
+        return Separation(positive: up, negative: down)
+    }
+}

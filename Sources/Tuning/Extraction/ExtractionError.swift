@@ -1,0 +1,52 @@
+public import Formats
+public import Transformer
+
+/// Contrast pairs that give no direction, or a call that cannot be carried out on them.
+public enum ExtractionError: Failure, Equatable {
+    case noPairs
+    case noDirection(block: Int, position: Position)
+    /// Nothing of the direction is left after nuisance directions were projected out.
+    case nothingLeft(block: Int, position: Position)
+    case nuisanceSite(file: String, found: Site, expected: Site)
+    case zeroNuisance(file: String, block: Int)
+    /// More offsets are wanted than the shortest prompt has tokens.
+    case offsets(wanted: Int, shortest: Int, place: String)
+    /// The best offset is asked for, but too few pairs are there to hold any out.
+    case nothingHeldOut
+    case noAssistantText(place: String)
+    case noneInCharacter(pairs: Int)
+
+    public var kind: FailureKind {
+        switch self {
+        case .noPairs, .noDirection, .nothingLeft, .nothingHeldOut, .zeroNuisance, .noAssistantText,
+            .noneInCharacter:
+            .input
+        case .nuisanceSite, .offsets: .usage
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .noPairs: "there are no contrast pairs"
+        case .noDirection(let block, let position):
+            "block \(block): the pairs' two sides do not differ on average at the chosen token "
+                + "(\(position.text))"
+        case .nothingLeft(let block, let position):
+            "block \(block): nothing is left of the direction at token \(position.text) once the "
+                + "others are projected out"
+        case .nuisanceSite(let file, let found, let expected):
+            "\(file): its directions are of \(found.rawValue), and cannot be projected out at "
+                + expected.rawValue
+        case .zeroNuisance(let file, let block):
+            "\(file): the direction of block \(block) is zero; there is nothing to project out"
+        case .offsets(let wanted, let shortest, let place):
+            "\(wanted) offsets are wanted, but the shortest prompt (\(place)) has \(shortest) tokens"
+        case .nothingHeldOut:
+            "the best token cannot be told: it takes pairs from 2 lines to hold some out"
+        case .noAssistantText(let place):
+            "\(place): only a pair of turns with an assistant's text on both sides can be in character"
+        case .noneInCharacter(let pairs):
+            "the model answers in character in none of the \(pairs) pairs"
+        }
+    }
+}

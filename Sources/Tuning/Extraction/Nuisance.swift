@@ -1,0 +1,78 @@
+public import Transformer
+
+/// Directions that an extracted one shall have nothing of, by block.
+public struct Nuisance: Sendable {
+    /// How the caller named them; kept in the vector.
+    public let names: [String]
+    /// Orthonormal rows, for the blocks that have any.
+    private let bases: [Int: [[Float]]]
+
+    /// A direction that is longer than this after the others' parts are taken out is one of its own.
+    private static let independence = 1e-4
+
+    /// No directions.
+    public static let none = Nuisance()
+
+    private init() {
+        names = []
+        bases = [:]
+    }
+
+    /// Takes the directions of vector files: those of one block are made orthonormal, so that nothing of any is left.
+    ///
+    /// - Parameters:
+    ///   - specifications: `FILE[@BLOCKS]`; a scale changes nothing.
+    ///   - site: where the extraction is to take place.
+    ///   - hiddenSize: the width of the model's residual stream.
+    ///   - blockCount: the number of the model's blocks.
+    /// - Throws: `ExtractionError.nuisanceSite` for a vector of another site, `ExtractionError.zeroNuisance`;
+    ///   `VectorError` where a file is no vector or does not fit the model, and file errors.
+    public init(
+        _ specifications: [String], convention: VectorFile.Convention = .llamaCpp, site: Site,
+        hiddenSize: Int, blockCount: Int
+    ) throws {
+        var bases: [Int: [[Float]]] = [:]
+        for text in specifications {
+            let specification = try VectorSpecification(text)
+            for direction in try specification.interventions(
+                .ablate, convention: convention, hiddenSize: hiddenSize, blockCount: blockCount)
+            {
+                guard direction.site == site else {
+                    throw ExtractionError.nuisanceSite(
+                        file: specification.file, found: direction.site, expected: site)
+                }
+                let basis = bases[direction.block] ?? []
+                let length = SampleMatrix.norm(direction.vector[...])
+                guard length > 0 else {
+                    throw ExtractionError.zeroNuisance(
+                        file: specification.file, block: direction.block)
+                }
+                let unit = direction.vector.map { Float(Double($0) / length) }
+                let rest = Self.projectedOut(basis, of: unit)
+                let share = SampleMatrix.norm(rest[...])
+                guard share > Self.independence else { continue }
+                bases[direction.block] = basis + [rest.map { Float(Double($0) / share) }]
+            }
+        }
+        names = specifications.map { $0.split(separator: "/").last.map(String.init) ?? $0 }
+        self.bases = bases
+    }
+
+    /// Whether the block has directions to be projected out.
+    func acts(on block: Int) -> Bool { bases[block] != nil }
+
+    /// What is left of a vector of the block.
+    func projectedOut(of vector: [Float], block: Int) -> [Float] {
+        Self.projectedOut(bases[block] ?? [], of: vector)
+    }
+
+    /// Twice, since the first time leaves the rounding of large parts.
+    private static func projectedOut(_ basis: [[Float]], of vector: [Float]) -> [Float] {
+        var rest = vector
+        for row in basis + basis {
+            let part = SampleMatrix.dot(rest[...], row[...])
+            rest = zip(rest, row).map { Float(Double($0) - part * Double($1)) }
+        }
+        return rest
+    }
+}

@@ -1,0 +1,210 @@
+import Formats
+import Transformer
+
+/// The directions of all offsets and blocks of a scan on disk, so that a vector of another offset can be had without
+/// running the model again.
+///
+/// A safetensors file: `directions` F32 (offsets, blocks, hidden size), `offsets` I64 (offsets), −1 being the last
+/// token, `blocks` I64 (blocks), and `sign_agreement`, `activation_norm`, `length_lost` F32 (offsets, blocks); the
+/// metadata says how the directions were found.
+public enum OffsetFile {
+    private enum Key {
+        static let format = "rtedit.format"
+        static let modelHint = "rtedit.model_hint"
+        static let site = "rtedit.site"
+        static let method = "rtedit.method"
+        static let normalization = "rtedit.normalize"
+        static let baseHash = "rtedit.base_sha256"
+        static let pairCount = "rtedit.pair_count"
+        static let projectedOut = "rtedit.projected_out"
+    }
+
+    /// What `rtedit.format` says.
+    private static let formatName = "offsets"
+    private static let nameSeparator: Character = "\n"
+
+    // MARK: - Writing
+
+    /// Writes the directions of a scan; the same scan gives the same bytes.
+    ///
+    /// - Throws: `FileError` where the file exists already and may not be replaced, or cannot be written.
+    public static func write(_ scan: OffsetScan, to path: String, replacing: Bool) throws {
+        let vectors = scan.entries.map(\.extraction.vector)
+        let blocks = vectors.first?.blocks ?? []
+        var values: [String: [UInt8]] = [
+            "directions": vectors.flatMap { vector in
+                blocks.flatMap { floatBytes(vector.directions[$0] ?? []) }
+            },
+            "offsets": scan.entries.flatMap { integerBytes($0.offset) },
+            "blocks": blocks.flatMap { integerBytes($0) },
+        ]
+        let (offsetCount, width) = (vectors.count, vectors.first?.width ?? 0)
+        var descriptions = [
+            TensorDescription(
+                name: "directions", type: .f32, shape: [offsetCount, blocks.count, width]),
+            TensorDescription(name: "offsets", type: .i64, shape: [offsetCount]),
+            TensorDescription(name: "blocks", type: .i64, shape: [blocks.count]),
+        ]
+        for (name, member) in measures {
+            let rows = vectors.map { vector in blocks.map { vector.provenance[keyPath: member][$0] }
+            }
+            guard rows.allSatisfy({ !$0.contains(nil) }) else { continue }
+            values[name] = rows.flatMap { floatBytes($0.compactMap(\.self)) }
+            descriptions.append(
+                TensorDescription(name: name, type: .f32, shape: [offsetCount, blocks.count]))
+        }
+        let header = try SafetensorsHeader(
+            path: path, tensors: descriptions, metadata: vectors.first.map(metadata) ?? [])
+        let file = try AtomicFile(path: path, reserving: header.fileSize, replacing: replacing)
+        try file.append(header.bytes)
+        for placement in header.layout {
+            try file.append(values[placement.description.name] ?? [])
+        }
+        try file.commit()
+    }
+
+    /// The figures of each direction, by the tensors that hold them.
+    private static var measures:
+        [(String, WritableKeyPath<SteeringVector.Provenance, [Int: Float]>)]
+    {
+        [
+            ("sign_agreement", \.signAgreement), ("activation_norm", \.activationNorm),
+            ("length_lost", \.lengthLost),
+        ]
+    }
+
+    private static func metadata(_ vector: SteeringVector) -> [SafetensorsMetadata] {
+        let provenance = vector.provenance
+        let texts: [(String, String?)] = [
+            (Key.format, formatName), (Key.modelHint, provenance.modelHint),
+            (Key.site, vector.site.rawValue), (Key.method, provenance.method),
+            (Key.normalization, provenance.normalization), (Key.baseHash, provenance.baseHash),
+            (Key.pairCount, provenance.pairCount.map { String($0) }),
+            (
+                Key.projectedOut,
+                provenance.projectedOut.isEmpty
+                    ? nil : provenance.projectedOut.joined(separator: String(nameSeparator))
+            ),
+        ]
+        return texts.compactMap { key, text in text.map { SafetensorsMetadata(key, $0) } }
+    }
+
+    private static func integerBytes(_ value: Int) -> [UInt8] {
+        withUnsafeBytes(of: Int64(value).littleEndian) { Array($0) }
+    }
+
+    private static func floatBytes(_ values: [Float]) -> [UInt8] {
+        values.withUnsafeBytes { Array($0) }
+    }
+
+    // MARK: - Reading
+
+    /// Reads the vector of one offset.
+    ///
+    /// - Throws: `SafetensorsError` and `FileError` for a file that is none; `VectorError.notAVector` or `.badTensor`
+    ///   where it holds no directions by offset, `.notFinite`, and `.noSuchOffset` for an offset it has not.
+    public static func vector(at offset: Int, in path: String) throws -> SteeringVector {
+        let file = try SafetensorsFile(path: path)
+        let metadata = Dictionary(file.metadata.map { ($0.key, $0.value) }) { first, _ in first }
+        guard metadata[Key.format] == formatName else {
+            throw VectorError.notAVector(file: path, reason: "it holds no directions by offset")
+        }
+        guard let site = metadata[Key.site].flatMap(Site.init(rawValue:)) else {
+            throw VectorError.badMetadata(
+                file: path, key: Key.site,
+                reason: "is none of \(Site.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        let offsets = try integers("offsets", in: file)
+        let blocks = try integers("blocks", in: file)
+        guard blocks.allSatisfy({ 0..<VectorFile.blockLimit ~= $0 }),
+            Set(blocks).count == blocks.count
+        else {
+            throw VectorError.badTensor(
+                file: path, name: "blocks", reason: "does not name different blocks")
+        }
+        let directions = try tensor("directions", .f32, in: file)
+        let shape = directions.shape
+        guard shape.count == 3, shape[0] == offsets.count, shape[1] == blocks.count, shape[2] > 0,
+            !blocks.isEmpty
+        else {
+            throw VectorError.badTensor(
+                file: path, name: "directions",
+                reason:
+                    "has shape \(shape), but there are \(offsets.count) offsets and \(blocks.count) blocks"
+            )
+        }
+        guard let row = offsets.firstIndex(of: offset) else {
+            throw VectorError.noSuchOffset(file: path, offset: offset, available: offsets)
+        }
+        let values = try directions.values()
+        var byBlock: [Int: [Float]] = [:]
+        for (column, block) in blocks.enumerated() {
+            let start = (row * blocks.count + column) * shape[2]
+            let direction = Array(values[start..<start + shape[2]])
+            if let index = direction.firstIndex(where: { !$0.isFinite }) {
+                throw VectorError.notFinite(file: path, block: block, index: index)
+            }
+            byBlock[block] = direction
+        }
+        return SteeringVector(
+            site: site, directions: byBlock,
+            provenance: try provenance(
+                metadata, offsets: offsets, row: row, blocks: blocks, in: file))
+    }
+
+    private static func provenance(
+        _ metadata: [String: String], offsets: [Int], row: Int, blocks: [Int],
+        in file: SafetensorsFile
+    ) throws -> SteeringVector.Provenance {
+        var provenance = SteeringVector.Provenance(
+            modelHint: metadata[Key.modelHint] ?? "", method: metadata[Key.method],
+            token: Position.index(offsets[row]).text, normalization: metadata[Key.normalization],
+            baseHash: metadata[Key.baseHash],
+            pairCount: metadata[Key.pairCount].flatMap { Int($0) },
+            projectedOut: metadata[Key.projectedOut]?.split(separator: nameSeparator)
+                .map(String.init) ?? [])
+        let names = Set(file.tensors.map(\.description.name))
+        for (name, member) in measures where names.contains(name) {
+            let tensor = try tensor(name, .f32, in: file)
+            guard tensor.shape == [offsets.count, blocks.count] else {
+                throw VectorError.badTensor(
+                    file: file.path, name: name,
+                    reason: "has shape \(tensor.shape), not \([offsets.count, blocks.count])")
+            }
+            let figures = try tensor.values()[(row * blocks.count)..<((row + 1) * blocks.count)]
+            provenance[keyPath: member] = Dictionary(uniqueKeysWithValues: zip(blocks, figures))
+        }
+        return provenance
+    }
+
+    private static func tensor(
+        _ name: String, _ type: ElementType, in file: SafetensorsFile
+    ) throws(VectorError) -> CheckpointTensor {
+        guard let found = file.tensors.first(where: { $0.description.name == name }) else {
+            throw .notAVector(file: file.path, reason: "it has no tensor '\(name)'")
+        }
+        guard found.description.type == type else {
+            throw .badTensor(
+                file: file.path, name: name,
+                reason: "is \(found.description.type.name), not \(type.name)")
+        }
+        return CheckpointTensor(description: found.description, bytes: found.bytes)
+    }
+
+    /// Offsets and block numbers are small: those that f32 cannot hold make no sense.
+    private static func integers(_ name: String, in file: SafetensorsFile) throws -> [Int] {
+        let tensor = try tensor(name, .i64, in: file)
+        guard tensor.shape.count == 1 else {
+            throw VectorError.badTensor(
+                file: file.path, name: name, reason: "has shape \(tensor.shape), not one dimension")
+        }
+        return try tensor.values().map { value in
+            guard let integer = Int(exactly: value), abs(value) < 0x1p24 else {
+                throw VectorError.badTensor(
+                    file: file.path, name: name,
+                    reason: "holds \(value), which no token or block is")
+            }
+            return integer
+        }
+    }
+}
