@@ -91,12 +91,13 @@ struct RunState {
         let file = try AtomicFile(path: path, reserving: header.fileSize, replacing: true)
         try file.append(header.bytes)
         for placement in header.layout {
-            guard let buffer = buffers[placement.description.name] else { continue }
-            try buffer.values.withUnsafeBytes { (bytes) throws(FileError) in
-                try file.append(bytes)
-            }
+            try append(buffers[placement.description.name], to: file)
         }
         try file.commit()
+    }
+
+    private static func append(_ buffer: FloatBuffer?, to file: AtomicFile) throws(FileError) {
+        try buffer?.withUnsafeBytes { (bytes) throws(FileError) in try file.append(bytes) }
     }
 
     private static func description(_ parameter: TunedParameter, in section: String)
