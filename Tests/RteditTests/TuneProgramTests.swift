@@ -84,7 +84,7 @@ import Testing
     }
 
     /// Long enough to be stopped on the way.
-    private static let long = ["--steps", "400", "--epochs", "400", "--minimum-steps", "400"]
+    private static let long = ["--steps", "160", "--epochs", "160", "--minimum-steps", "160"]
 
     private func expectSame(_ output: String, as whole: String) throws {
         #expect(try bytes(ofFile: folder.path(output)) == bytes(ofFile: folder.path(whole)))
@@ -94,7 +94,7 @@ import Testing
 
     @Test func aKilledRunContinuesToTheIdenticalResult() throws {
         #expect(try ProgramRun.rtedit(words("whole.gguf", Self.long)).exitCode == 0)
-        for lines in [2, 40, 133] {
+        for lines in [2, 30, 101] {
             let output = "killed\(lines).gguf"
             let (process, _) = try start(output, until: lines)
             #expect(process.isRunning)
@@ -191,7 +191,7 @@ import Testing
             ("{\"completion\": \"A\"}", "'prompt' is missing"),
             ("{\"prompt\": \"A\", \"completion\": \"\"}", "no text"),
             (
-                "{\"prompt\": \"A\", \"completion\": \"\(String(repeating: "dog ", count: 400))\"}",
+                "{\"prompt\": \"A\", \"completion\": \"\(String(repeating: "dog ", count: 4000))\"}",
                 "context"
             ),
             ("{\"prompt\": \"A\", \"choices\": [\"a\", \"b\"], \"correct\": 2}", "'correct'"),

@@ -27,8 +27,8 @@ struct TuneCommand: Command {
             "Cheerful answers, and a cheerful stream at blocks 10 to 15:",
             "rtedit tune m.gguf out.gguf --vector mood.gguf@10-15 --data mood.jsonl"),
         Example(
-            "The other way, as a small adapter:",
-            "rtedit tune m.gguf l --vector v.gguf:-1 --data d.jsonl --opposite --lora 8 --adapter"
+            "A small adapter instead:",
+            "rtedit tune m.gguf l.gguf --vector v.gguf --data d.jsonl --lora 8 --adapter"
         ),
         Example(
             "Go on after an interruption:",
