@@ -54,6 +54,22 @@ import Testing
         #expect(generated.exitCode == 0, "\(generated.errors)")
     }
 
+    /// What is written at once is what the adapter gives when it is merged.
+    @Test(arguments: ["adapter.gguf", "adapter"])
+    func anAdapterMergesIntoTheSameModel(adapter: String) throws {
+        let more = ["--lora", "4", "--representation-learning-rate", "1e-2"]
+        #expect(try ProgramRun.rtedit(words("whole.gguf", more)).exitCode == 0)
+        let run = try ProgramRun.rtedit(words(adapter, more + ["--adapter"]))
+        #expect(run.exitCode == 0, "\(run.errors)")
+        let merged = try ProgramRun.rtedit([
+            "merge", Samples.tinyModel, folder.path(adapter), folder.path("merged.gguf"),
+        ])
+        #expect(merged.exitCode == 0, "\(merged.errors)")
+        let whole = try bytes(ofFile: folder.path("whole.gguf"))
+        #expect(try bytes(ofFile: folder.path("merged.gguf")) == whole)
+        #expect(try bytes(ofFile: Samples.tinyModel) != whole)
+    }
+
     @Test func theResultDoesNotDependOnThreads() throws {
         var results: [[[UInt8]]] = []
         for threads in ["1", "2", "3"] {

@@ -55,6 +55,18 @@ public struct Architecture: Sendable {
         return nil
     }
 
+    /// The order in which a file of one format takes the rows that a file of another holds.
+    func rowOrder(
+        of role: WeightRole, from source: Checkpoint.Format, to output: Checkpoint.Format,
+        headSize: Int
+    ) -> TensorContent.RowOrder {
+        guard source != output, case .rotaryRows = rule(for: role.slot)?.transform else {
+            return .same
+        }
+        return output == .gguf
+            ? .interleavingHeads(headSize: headSize) : .splittingHeads(headSize: headSize)
+    }
+
     /// What a file of this format calls a weight, or nil where that format has no such weight.
     public func name(of role: WeightRole, in format: Checkpoint.Format) -> String? {
         rule(for: role.slot)?.name(of: role, in: format)

@@ -12,11 +12,14 @@ public enum CheckpointError: Failure, Equatable {
     case wrongShape(file: String, tensor: String, found: [Int], expected: [Int])
     case unknownTensor(file: String, name: String, architecture: String)
     case cannotExpress(fact: String)
+    /// A row of an output cannot be read from its source or stored in its type.
+    case cannotEncode(tensor: String, row: Int, problem: QuantizationError)
 
     public var kind: FailureKind {
         switch self {
         case .unsupportedArchitecture, .unsupportedFeature, .cannotExpress, .unknownTensor:
             .unsupported
+        case .cannotEncode(_, _, let problem): problem.kind
         default: .input
         }
     }
@@ -41,6 +44,8 @@ public enum CheckpointError: Failure, Equatable {
         case .unknownTensor(let file, let name, let architecture):
             "\(file): tensor '\(name)' is not one of architecture '\(architecture)'"
         case .cannotExpress(let fact): fact
+        case .cannotEncode(let tensor, let row, let problem):
+            "tensor '\(tensor)', row \(row): \(problem)"
         }
     }
 }

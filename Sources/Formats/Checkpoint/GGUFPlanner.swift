@@ -8,21 +8,12 @@ struct GGUFPlanner {
         var metadata = gguf.metadata
         for key in ["split.no", "split.count", "split.tensors.count"] { metadata[key] = nil }
         if let type = changes.type { metadata["general.file_type"] = .u32(Self.fileType(of: type)) }
-        var pending = changes.roles
-        var tensors: [OutputPlan.Tensor] = []
-        for tensor in source.tensors {
-            if let role = tensor.role, let change = changes.values[role] {
-                pending.removeAll { $0 == role }
-                tensors.append(Self.tensor(tensor.name, tensor.shape, change))
-                continue
-            }
-            let type = try outputType(of: tensor)
-            tensors.append(
-                OutputPlan.Tensor(
-                    TensorDescription(name: tensor.name, type: type, shape: tensor.shape),
-                    .tensor(tensor)))
+        let planner = TensorPlanner(
+            source: source, changes: changes, format: .gguf, numbers: nil)
+        var tensors = try source.tensors.map { tensor in
+            try planner.tensor(named: tensor.name, from: tensor, as: try outputType(of: tensor))
         }
-        tensors += try added(pending)
+        tensors += try newTensors(planner)
         return plan(tensors, metadata: metadata)
     }
 
@@ -41,26 +32,22 @@ struct GGUFPlanner {
         {
             let divisors = ramp.divisors(
                 base: numbers.rope.base, dimensions: numbers.rope.dimensions)
-            tensors.append(Self.tensor(name, [divisors.count], (divisors, .f32)))
-        }
-        var pending = changes.roles
-        for tensor in orderedTensors(architecture) {
-            guard let role = tensor.role, let rule = architecture.rule(for: role.slot),
-                let name = rule.name(of: role, in: .gguf)
-            else { continue }
-            if role.slot == .output, numbers.tiesEmbeddings { continue }
-            if let change = changes.values[role] {
-                pending.removeAll { $0 == role }
-                tensors.append(Self.tensor(name, tensor.shape, change))
-                continue
-            }
             tensors.append(
                 OutputPlan.Tensor(
-                    TensorDescription(
-                        name: name, type: try outputType(of: tensor), shape: tensor.shape),
-                    rule: rule, source: tensor, numbers: numbers, to: .gguf))
+                    TensorDescription(name: name, type: .f32, shape: [divisors.count]),
+                    .values(divisors)))
         }
-        tensors += try added(pending)
+        let planner = TensorPlanner(
+            source: source, changes: changes, format: .gguf, numbers: numbers)
+        for tensor in orderedTensors(architecture) {
+            guard let role = tensor.role, let name = architecture.name(of: role, in: .gguf) else {
+                continue
+            }
+            if role.slot == .output, numbers.tiesEmbeddings { continue }
+            tensors.append(
+                try planner.tensor(named: name, from: tensor, as: try outputType(of: tensor)))
+        }
+        tensors += try newTensors(planner)
         return plan(tensors, metadata: try metadata(architecture, numbers, tensors))
     }
 
@@ -84,17 +71,21 @@ struct GGUFPlanner {
         return ranked.sorted { $0.rank.lexicographicallyPrecedes($1.rank) }.map(\.tensor)
     }
 
-    private func added(_ roles: [WeightRole]) throws -> [OutputPlan.Tensor] {
+    /// The weights that edits bring and the source does not have.
+    private func newTensors(_ planner: TensorPlanner) throws -> [OutputPlan.Tensor] {
+        let roles = changes.roles.filter { source.tensor($0) == nil }
         guard !roles.isEmpty else { return [] }
         let architecture = try source.requireArchitecture()
+        let numbers = try source.hyperparameters()
         return try roles.map { role in
-            guard let change = changes.values[role],
-                let name = architecture.name(of: role, in: .gguf)
+            guard let rule = architecture.rule(for: role.slot),
+                let name = rule.name(of: role, in: .gguf)
             else {
                 throw CheckpointError.cannotExpress(
                     fact: "a GGUF file of architecture '\(architecture.name)' has no \(role)")
             }
-            return Self.tensor(name, [change.values.count], change)
+            return try planner.newTensor(
+                named: name, role: role, shape: rule.shape(of: role.part, in: numbers))
         }
     }
 
@@ -110,13 +101,6 @@ struct GGUFPlanner {
             )
         }
         return tensor.type
-    }
-
-    private static func tensor(
-        _ name: String, _ shape: [Int], _ change: (values: [Float], type: ElementType)
-    ) -> OutputPlan.Tensor {
-        OutputPlan.Tensor(
-            TensorDescription(name: name, type: change.type, shape: shape), .values(change.values))
     }
 
     private func plan(_ tensors: [OutputPlan.Tensor], metadata: GGUFMetadata) -> OutputPlan {
@@ -153,25 +137,6 @@ struct GGUFPlanner {
         case .f16: 1
         case .bf16: 32
         default: 0
-        }
-    }
-}
-
-extension OutputPlan.Tensor {
-    /// A tensor that crosses from one format to the other.
-    init(
-        _ description: TensorDescription, rule: WeightRule, source: CheckpointTensor,
-        numbers: Hyperparameters, to format: Checkpoint.Format, shard: Int = 0
-    ) {
-        switch rule.transform {
-        case .none: self.init(description, .tensor(source), shard: shard)
-        case .rotaryRows:
-            let order: TensorContent.RowOrder =
-                format == .gguf
-                ? .interleavingHeads(headSize: numbers.headSize)
-                : .splittingHeads(headSize: numbers.headSize)
-            let columns = description.shape.count == 1 ? 1 : description.columns
-            self.init(description, .tensor(source, order: order), columns: columns, shard: shard)
         }
     }
 }

@@ -13,27 +13,23 @@ struct HuggingFacePlanner {
         for (number, shard) in files.shards.enumerated() {
             for tensor in shard.file.tensors { shards[tensor.description.name] = number }
         }
+        let planner = TensorPlanner(
+            source: source, changes: changes, format: .safetensors, numbers: nil)
         for tensor in source.tensors {
-            let shard = shards[tensor.name] ?? 0
-            if let role = tensor.role, let change = changes.values[role] {
-                tensors.append(Self.tensor(tensor.name, change, shape: tensor.shape, shard: shard))
-                continue
-            }
             tensors.append(
-                OutputPlan.Tensor(
-                    TensorDescription(
-                        name: tensor.name, type: outputType(of: tensor), shape: tensor.shape),
-                    .tensor(tensor), shard: shard))
+                try planner.tensor(
+                    named: tensor.name, from: tensor, as: outputType(of: tensor),
+                    shard: shards[tensor.name] ?? 0))
         }
         var config = files.config
         var needsConfiguration = false
         if !changes.roles.isEmpty {
             let architecture = try source.requireArchitecture()
             let biases = try biases(architecture, try source.hyperparameters())
-            tensors += biases.added.map { bias in
+            tensors += try biases.added.map { bias in
                 let weight = architecture.name(of: WeightRole(bias.role.slot), in: .safetensors)
-                return Self.tensor(
-                    bias.name, (bias.values, .f32), shape: [bias.values.count],
+                return try planner.newTensor(
+                    named: bias.name, role: bias.role, shape: [bias.width],
                     shard: weight.flatMap { shards[$0] } ?? 0)
             }
             for (flag, value) in biases.flags where value { config?[flag] = .bool(true) }
@@ -67,23 +63,18 @@ struct HuggingFacePlanner {
                 file: source.path, name: tensor.name, architecture: architecture.name)
         }
         var tensors: [OutputPlan.Tensor] = []
+        let planner = TensorPlanner(
+            source: source, changes: changes, format: .safetensors, numbers: numbers)
         for tensor in source.tensors {
-            guard let role = tensor.role, let rule = architecture.rule(for: role.slot),
-                let name = rule.name(of: role, in: .safetensors)
+            guard let role = tensor.role,
+                let name = architecture.name(of: role, in: .safetensors)
             else { continue }
-            if let change = changes.values[role] {
-                tensors.append(Self.tensor(name, change, shape: tensor.shape, shard: 0))
-                continue
-            }
             tensors.append(
-                OutputPlan.Tensor(
-                    TensorDescription(
-                        name: name, type: outputType(of: tensor), shape: tensor.shape),
-                    rule: rule, source: tensor, numbers: numbers, to: .safetensors))
+                try planner.tensor(named: name, from: tensor, as: outputType(of: tensor)))
         }
         let biases = try biases(architecture, numbers)
-        tensors += biases.added.map {
-            Self.tensor($0.name, ($0.values, .f32), shape: [$0.values.count], shard: 0)
+        tensors += try biases.added.map {
+            try planner.newTensor(named: $0.name, role: $0.role, shape: [$0.width])
         }
         let tokenizer = try source.tokenizer()
         let main = tensors.first { $0.description.shape.count >= 2 }?.description.type ?? .f32
@@ -130,28 +121,22 @@ struct HuggingFacePlanner {
     /// are zeros.
     private func biases(
         _ architecture: Architecture, _ numbers: Hyperparameters
-    ) throws -> (added: [(role: WeightRole, name: String, values: [Float])], flags: [String: Bool])
-    {
+    ) throws -> (added: [(role: WeightRole, name: String, width: Int)], flags: [String: Bool]) {
         var flags: [String: Bool] = [:]
         for rule in architecture.weights {
             guard let flag = rule.bias?.huggingFaceFlag else { continue }
             let isUsed = rule.roles(blocks: numbers.blockCount, part: .bias).contains {
-                changes.values[$0] != nil || source.tensor($0) != nil
+                changes.weights[$0] != nil || source.tensor($0) != nil
             }
             flags[flag] = (flags[flag] ?? false) || isUsed
         }
-        var added: [(role: WeightRole, name: String, values: [Float])] = []
+        var added: [(role: WeightRole, name: String, width: Int)] = []
         for rule in architecture.weights {
             guard let flag = rule.bias?.huggingFaceFlag, flags[flag] == true else { continue }
             for role in rule.roles(blocks: numbers.blockCount, part: .bias)
             where source.tensor(role) == nil {
                 guard let name = rule.name(of: role, in: .safetensors) else { continue }
-                let width = rule.shape(of: .bias, in: numbers).first ?? 0
-                added.append(
-                    (
-                        role, name,
-                        changes.values[role]?.values ?? [Float](repeating: 0, count: width)
-                    ))
+                added.append((role, name, rule.shape(of: .bias, in: numbers).first ?? 0))
             }
         }
         let reachable = Set(added.map(\.role))
@@ -167,14 +152,6 @@ struct HuggingFacePlanner {
     private func outputType(of tensor: CheckpointTensor) -> ElementType {
         guard tensor.type.isPlainFloat || tensor.type.isQuantized else { return tensor.type }
         return changes.type ?? (tensor.type.safetensorsName == nil ? .f32 : tensor.type)
-    }
-
-    private static func tensor(
-        _ name: String, _ change: (values: [Float], type: ElementType), shape: [Int], shard: Int
-    ) -> OutputPlan.Tensor {
-        OutputPlan.Tensor(
-            TensorDescription(name: name, type: change.type, shape: shape), .values(change.values),
-            shard: shard)
     }
 
     /// The folder's files beside this checkpoint's weights and `config.json`: those to copy, and those left out

@@ -29,19 +29,19 @@ public struct OutputPlan: Sendable {
 
         /// The source's bytes of some rows where they are the output's.
         func mappedBytes(rows: Range<Int>) -> MappedBytes? {
-            guard isCopy, case .tensor(let tensor, _) = content.origin else { return nil }
+            guard isCopy, case .tensor(let tensor) = content.origin else { return nil }
             return tensor.bytes.slice((rows.lowerBound * rowBytes)..<(rows.upperBound * rowBytes))
         }
 
         func write(
             rows: Range<Int>, to destination: UnsafeMutableRawBufferPointer
-        ) throws(QuantizationError) -> Int {
-            try content.write(rows: rows, columns: columns, as: description.type, to: destination)
+        ) throws(CheckpointError) -> Int {
+            try content.write(rows: rows, columns: columns, of: description, to: destination)
         }
 
         /// Gives the source's pages of some rows back to the system.
         func releaseSource(rows: Range<Int>) {
-            guard case .tensor(let tensor, _) = content.origin,
+            guard case .tensor(let tensor) = content.origin,
                 let bytes = tensor.type.byteCount(elements: columns),
                 let range = tensor.bytes.slice(
                     (rows.lowerBound * bytes)..<(rows.upperBound * bytes))?.range
@@ -110,25 +110,5 @@ public struct OutputPlan: Sendable {
         self.tensors = tensors
         self.container = container
         self.notes = notes
-    }
-}
-
-/// The edits, sorted by what they touch.
-struct EditList {
-    private(set) var values: [WeightRole: (values: [Float], type: ElementType)] = [:]
-    /// In the order of the edits.
-    private(set) var roles: [WeightRole] = []
-    private(set) var metadata: [(key: String, value: GGUFValue?)] = []
-    private(set) var type: ElementType?
-
-    init(_ edits: [CheckpointEdit]) {
-        for edit in edits {
-            switch edit {
-            case .set(let role, let newValues, let type):
-                if values.updateValue((newValues, type), forKey: role) == nil { roles.append(role) }
-            case .retype(let newType): type = newType
-            case .setMetadata(let key, let value): metadata.append((key, value))
-            }
-        }
     }
 }

@@ -1,7 +1,8 @@
-/// Where an output tensor's bytes come from: a source tensor, taken as it is or changed row by row, or values.
+/// Where an output tensor's bytes come from: a source tensor or new values, with low-rank updates added or not, taken
+/// row by row.
 public struct TensorContent: Sendable {
     enum Origin: Sendable {
-        case tensor(CheckpointTensor, order: RowOrder)
+        case tensor(CheckpointTensor)
         case values([Float])
     }
 
@@ -26,107 +27,127 @@ public struct TensorContent: Sendable {
                 return head * headSize + 2 * (place % half) + place / half
             }
         }
+
+        /// A matrix with its rows in this order, given with those of its source.
+        func reordered(_ values: [Float], columns: Int) -> [Float] {
+            guard self != .same, columns > 0 else { return values }
+            return (0..<values.count / columns).flatMap { row in
+                let first = source(of: row) * columns
+                return values[first..<(first + columns)]
+            }
+        }
     }
 
     let origin: Origin
+    let order: RowOrder
+    /// Added to the rows; like them in the source's order.
+    let updates: [LowRankUpdate]
 
     /// A source tensor's data.
-    public static func tensor(_ tensor: CheckpointTensor, order: RowOrder = .same) -> TensorContent
-    {
-        TensorContent(origin: .tensor(tensor, order: order))
+    public static func tensor(
+        _ tensor: CheckpointTensor, order: RowOrder = .same, adding updates: [LowRankUpdate] = []
+    ) -> TensorContent {
+        TensorContent(origin: .tensor(tensor), order: order, updates: updates)
     }
 
     /// Values in C order.
-    public static func values(_ values: [Float]) -> TensorContent {
-        TensorContent(origin: .values(values))
+    public static func values(
+        _ values: [Float], order: RowOrder = .same, adding updates: [LowRankUpdate] = []
+    ) -> TensorContent {
+        TensorContent(origin: .values(values), order: order, updates: updates)
     }
 
     /// Whether the bytes are the source's own, in its order and type.
     public func isCopy(as type: ElementType) -> Bool {
-        if case .tensor(let tensor, .same) = origin { tensor.type == type } else { false }
+        order == .same && isKept(as: type)
+    }
+
+    /// Whether each row's bytes are the source's own.
+    private func isKept(as type: ElementType) -> Bool {
+        guard updates.isEmpty, case .tensor(let tensor) = origin else { return false }
+        return tensor.type == type
     }
 
     /// Where the bytes come from, in a few words.
     public var summary: String {
-        switch origin {
-        case .values: "new values"
-        case .tensor(let tensor, .same): "\(tensor.name) (\(tensor.type.name))"
-        case .tensor(let tensor, _): "\(tensor.name) (\(tensor.type.name)), rows reordered"
-        }
+        let place =
+            switch origin {
+            case .values: "new values"
+            case .tensor(let tensor): "\(tensor.name) (\(tensor.type.name))"
+            }
+        let additions = updates.map { " + update of rank \($0.rank)" }.joined()
+        return place + additions + (order == .same ? "" : ", rows reordered")
     }
 
-    /// Writes some rows, as elements of `type`, to `destination`.
+    /// Writes some rows of the tensor that `description` names, in its type, to `destination`.
     ///
     /// Rows are those of the source seen as a matrix of `columns`; a bias that follows a row order has columns of 1.
     ///
     /// - Returns: how many finite values became infinite.
-    /// - Throws: `QuantizationError` where a type cannot be widened or written.
+    /// - Throws: `CheckpointError.cannotEncode` where a type cannot be widened or written, or cannot hold a value.
     func write(
-        rows: Range<Int>, columns: Int, as type: ElementType,
+        rows: Range<Int>, columns: Int, of description: TensorDescription,
         to destination: UnsafeMutableRawBufferPointer
-    ) throws(QuantizationError) -> Int {
-        switch origin {
-        case .values(let values):
-            return try values[(rows.lowerBound * columns)..<(rows.upperBound * columns)]
-                .withUnsafeBufferPointer { part throws(QuantizationError) in
-                    try FloatEncoder.encode(part, as: type, into: destination)
-                }
-        case .tensor(let tensor, let order):
-            return try tensor.bytes.withUnsafeBytes { bytes throws(QuantizationError) in
-                guard let rowBytes = tensor.type.byteCount(elements: columns) else {
-                    throw .sizeMismatch(type: tensor.type, elements: columns, bytes: 0)
-                }
-                if tensor.type == type {
-                    copyRows(rows, of: bytes, rowBytes: rowBytes, order: order, to: destination)
-                    return 0
-                }
-                return try convertRows(
-                    rows, of: bytes, rowBytes: rowBytes, columns: columns, from: tensor.type,
-                    order: order,
-                    as: type, to: destination)
-            }
-        }
-    }
-
-    private func copyRows(
-        _ rows: Range<Int>, of bytes: UnsafeRawBufferPointer, rowBytes: Int, order: RowOrder,
-        to destination: UnsafeMutableRawBufferPointer
-    ) {
-        if order == .same {
-            destination.copyMemory(
-                from: UnsafeRawBufferPointer(
-                    rebasing: bytes[(rows.lowerBound * rowBytes)..<(rows.upperBound * rowBytes)]))
-            return
-        }
-        for (index, row) in rows.enumerated() {
-            let start = order.source(of: row) * rowBytes
-            UnsafeMutableRawBufferPointer(
-                rebasing: destination[(index * rowBytes)..<((index + 1) * rowBytes)]
-            ).copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[start..<(start + rowBytes)]))
-        }
-    }
-
-    private func convertRows(
-        _ rows: Range<Int>, of bytes: UnsafeRawBufferPointer, rowBytes: Int, columns: Int,
-        from source: ElementType, order: RowOrder, as type: ElementType,
-        to destination: UnsafeMutableRawBufferPointer
-    ) throws(QuantizationError) -> Int {
-        guard let outputBytes = type.byteCount(elements: columns) else {
-            throw .sizeMismatch(type: type, elements: columns, bytes: 0)
-        }
+    ) throws(CheckpointError) -> Int {
+        let rowBytes = description.type.byteCount(elements: columns) ?? 0
         var overflows = 0
         var row = [Float](repeating: 0, count: columns)
+        var sums = row
         for (index, number) in rows.enumerated() {
-            let start = order.source(of: number) * rowBytes
-            let part = UnsafeRawBufferPointer(rebasing: bytes[start..<(start + rowBytes)])
             let target = UnsafeMutableRawBufferPointer(
-                rebasing: destination[(index * outputBytes)..<((index + 1) * outputBytes)])
-            overflows += try row.withUnsafeMutableBufferPointer {
-                buffer throws(QuantizationError) in
-                try Dequantizer.widen(part, type: source, into: buffer)
-                return try FloatEncoder.encode(UnsafeBufferPointer(buffer), as: type, into: target)
+                rebasing: destination[(index * rowBytes)..<((index + 1) * rowBytes)])
+            let source = order.source(of: number)
+            do throws(QuantizationError) {
+                if isKept(as: description.type) {
+                    copy(row: source, to: target)
+                    continue
+                }
+                try read(row: source, into: &row)
+                for update in updates {
+                    row.withUnsafeMutableBufferPointer { row in
+                        sums.withUnsafeMutableBufferPointer {
+                            update.add(row: source, to: row, sums: $0)
+                        }
+                    }
+                }
+                overflows += try row.withUnsafeBufferPointer { row throws(QuantizationError) in
+                    try RowEncoder.encode(row, as: description.type, into: target)
+                }
+            } catch {
+                throw .cannotEncode(tensor: description.name, row: number, problem: error)
             }
         }
         return overflows
+    }
+
+    /// Copies the source's bytes of a row, as many as the target takes.
+    private func copy(row: Int, to target: UnsafeMutableRawBufferPointer) {
+        guard case .tensor(let tensor) = origin else { return }
+        tensor.bytes.withUnsafeBytes { bytes in
+            let range = (row * target.count)..<((row + 1) * target.count)
+            target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[range]))
+        }
+    }
+
+    /// Reads a row of the source as f32.
+    private func read(row: Int, into values: inout [Float]) throws(QuantizationError) {
+        let columns = values.count
+        switch origin {
+        case .values(let source):
+            values.replaceSubrange(
+                0..<columns, with: source[(row * columns)..<((row + 1) * columns)])
+        case .tensor(let tensor):
+            guard let rowBytes = tensor.type.byteCount(elements: columns) else {
+                throw .sizeMismatch(type: tensor.type, elements: columns, bytes: 0)
+            }
+            try tensor.bytes.withUnsafeBytes { bytes throws(QuantizationError) in
+                let range = (row * rowBytes)..<((row + 1) * rowBytes)
+                try values.withUnsafeMutableBufferPointer { buffer throws(QuantizationError) in
+                    try Dequantizer.widen(
+                        UnsafeRawBufferPointer(rebasing: bytes[range]), type: tensor.type,
+                        into: buffer)
+                }
+            }
+        }
     }
 }

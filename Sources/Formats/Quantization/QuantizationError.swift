@@ -4,11 +4,15 @@ public enum QuantizationError: Failure, Hashable {
     case unsupported(type: ElementType)
     /// The bytes are not those of the elements asked for.
     case sizeMismatch(type: ElementType, elements: Int, bytes: Int)
+    /// A value that no block can hold; `index` counts from the start of the row.
+    case notFinite(type: ElementType, index: Int)
+    /// The values of a block need a scale beyond the range of half precision; `index` is the block's first element.
+    case tooLarge(type: ElementType, index: Int)
 
     public var kind: FailureKind {
         switch self {
         case .unsupported: .unsupported
-        case .sizeMismatch: .input
+        case .sizeMismatch, .notFinite, .tooLarge: .input
         }
     }
 
@@ -22,6 +26,10 @@ public enum QuantizationError: Failure, Hashable {
             } else {
                 "\(elements) elements are no whole number of \(type.name) blocks of \(type.elementsPerBlock)"
             }
+        case .notFinite(let type, let index):
+            "element \(index) is not finite, which \(type.name) cannot hold"
+        case .tooLarge(let type, let index):
+            "elements \(index) to \(index + type.elementsPerBlock - 1) are too large for a block of \(type.name)"
         }
     }
 }

@@ -28,14 +28,6 @@ public final class FloatBuffer: @unchecked Sendable {
     /// A copy of the values.
     public var values: [Float] { Array(UnsafeBufferPointer(start: floats, count: count)) }
 
-    /// Calls the body with the values' bytes; the pointer must not leave it.
-    public func withUnsafeBytes<Result, Problem: Error>(
-        _ body: (UnsafeRawBufferPointer) throws(Problem) -> Result
-    ) throws(Problem) -> Result {
-        try body(
-            UnsafeRawBufferPointer(start: floats, count: count * MemoryLayout<Float>.stride))
-    }
-
     /// Overwrites all values.
     ///
     /// - Precondition: there are as many.

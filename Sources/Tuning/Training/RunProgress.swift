@@ -6,7 +6,7 @@ struct RunProgress: Equatable {
     var step = 0
     /// How the run ended; nil while it goes on.
     var outcome: TuningRun.Outcome?
-    var divergence = Divergence()
+    var divergence = DivergenceWatch()
     var earlyStop: EarlyStop
     /// Of the untuned model; nil without validation, or before it was done.
     var firstValidation: StepLosses?
@@ -92,7 +92,7 @@ extension RunProgress {
             }
             outcome = found
         }
-        divergence = Divergence(divergingSteps: try count(Key.divergingSteps))
+        divergence = DivergenceWatch(divergingSteps: try count(Key.divergingSteps))
         earlyStop = EarlyStop(
             options, bestLoss: json[Key.bestLoss]?.number, bestStep: json[Key.bestStep]?.integer,
             validationsSince: try count(Key.validationsSince))

@@ -91,13 +91,16 @@ struct RunState {
         let file = try AtomicFile(path: path, reserving: header.fileSize, replacing: true)
         try file.append(header.bytes)
         for placement in header.layout {
-            try append(buffers[placement.description.name], to: file)
+            guard let buffer = buffers[placement.description.name] else { continue }
+            try append(buffer, to: file)
         }
         try file.commit()
     }
 
-    private static func append(_ buffer: FloatBuffer?, to file: AtomicFile) throws(FileError) {
-        try buffer?.withUnsafeBytes { (bytes) throws(FileError) in try file.append(bytes) }
+    // In a function of its own: inlined above, it crashes the optimiser of Swift 6.3.
+    @inline(never)
+    private static func append(_ buffer: FloatBuffer, to file: AtomicFile) throws {
+        try buffer.values.withUnsafeBytes { try file.append($0) }
     }
 
     private static func description(_ parameter: TunedParameter, in section: String)

@@ -20,7 +20,8 @@ extension TuningModel {
                     parameter.role, values: parameter.values.values,
                     type: outputType(of: parameter.role, type))
             }
-        case .lowRank: []
+        case .lowRank:
+            updates().map { .add($0, type: outputType(of: $0.role, type)) }
         }
     }
 
@@ -32,6 +33,24 @@ extension TuningModel {
         case .automatic: own.isPlainFloat ? own : .f16
         case .keep: own
         case .type(let type): type
+        }
+    }
+
+    /// The low-rank updates as an adapter.
+    ///
+    /// - Throws: `TrainingError.notLowRank` where weights are tuned in full.
+    public func adapter() throws(TrainingError) -> Adapter {
+        guard case .lowRank(let rank, let alpha) = form else { throw .notLowRank }
+        return Adapter(updates: updates(), rank: rank, alpha: alpha)
+    }
+
+    private func updates() -> [LowRankUpdate] {
+        guard case .lowRank(let rank, let alpha) = form else { return [] }
+        // A and B of a weight stand side by side.
+        return stride(from: 0, to: parameters.count - 1, by: 2).map { index in
+            LowRankUpdate(
+                role: parameters[index].role, rank: rank, a: parameters[index].values.values,
+                b: parameters[index + 1].values.values, scale: alpha / Float(rank))
         }
     }
 }

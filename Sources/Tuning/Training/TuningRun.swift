@@ -267,7 +267,7 @@ public final class TuningRun {
                 best.replace(with: parameter.values.values)
             }
         }
-        let reason = Divergence.reason(
+        let reason = DivergenceWatch.reason(
             validation: losses, first: first, names: description.objectives)
         if let reason { try finish(.diverged(reason: reason)) }
     }

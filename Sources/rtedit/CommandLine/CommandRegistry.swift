@@ -9,6 +9,7 @@ enum CommandRegistry {
         ExtractCommand(),
         BakeCommand(),
         TuneCommand(),
+        MergeCommand(),
         VerifyCommand(),
         EvalCommand(),
         BenchCommand(),

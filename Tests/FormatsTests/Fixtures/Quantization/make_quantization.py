@@ -1,13 +1,17 @@
 """Encoded blocks and what they widen to; f32 values and what they are encoded to.
 
-Made with gguf 0.19.0, numpy 1.26.4 and torch 2.13.0:  python make_quantization.py  (writes beside itself, the same bytes each time)
+Made with gguf 0.19.0, numpy 1.26.4, torch 2.13.0 and ggml 0.25.3 (llama.cpp at commit 0c1e570):
+python make_quantization.py libggml-base.so  (writes beside itself, the same bytes each time)
 
 TYPE.bin  encoded elements: random bytes, with scales that are zero, subnormal, largest, infinite and NaN among them
 TYPE.f32  the same elements as f32, by gguf.quants.dequantize, numpy or torch
 encode.f32, encode.f16, encode.bf16, encode.f64  values and their encodings, by numpy and gguf.quants.quantize
+rows.f32, rows.TYPE  16 rows of 256 values and their blocks, by ggml's quantize_row_TYPE_ref
 """
 
+import ctypes
 import pathlib
+import sys
 
 import gguf
 import numpy as np
@@ -86,3 +90,25 @@ for name, kind in [("f8_e4m3", torch.float8_e4m3fn), ("f8_e5m2", torch.float8_e5
     write(name + ".bin", every.numpy())
     write(name + ".f32", every.view(kind).to(torch.float32).numpy())
 encodings()
+
+
+def rows():
+    normal = RANDOM.normal(0, 1, (16, 256))
+    groups = np.exp2(RANDOM.integers(-6, 2, (16, 16, 1))) * normal.reshape(16, 16, 16)
+    values = np.concatenate([
+        normal[:4] * 0.05, normal[4:6] * np.exp2(RANDOM.integers(-20, 8, (2, 256))), groups[6:8].reshape(2, 256),
+        np.abs(normal[8:9]), -np.abs(normal[9:10]), np.zeros((1, 256)), np.full((1, 256), -0.7),
+        RANDOM.integers(-3, 4, (1, 256)) * 0.25, normal[13:14] * 1e-17, normal[14:15] * 3e-8,
+        np.where(np.repeat(RANDOM.random(16) < 0.5, 16), 0, normal[15:16]),
+    ]).astype(np.float32)
+    write("rows.f32", values)
+    library = ctypes.CDLL(sys.argv[1])
+    for name in SCALE_OFFSETS:
+        elements, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[name]]
+        blocks = np.zeros(values.size // elements * size, np.uint8)
+        encode = library["quantize_row_%s_ref" % name.lower().replace("_k", "_K")]
+        encode(ctypes.c_void_p(values.ctypes.data), ctypes.c_void_p(blocks.ctypes.data), ctypes.c_int64(values.size))
+        write("rows." + name.lower(), blocks)
+
+
+rows()

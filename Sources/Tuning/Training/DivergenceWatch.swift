@@ -3,7 +3,7 @@
 /// A term has diverged where its loss is above three times its first plus 1: the untuned model's for validations, the
 /// first step's for steps. The 1 (a nat, or the whole range of a cosine's loss) leaves room to terms that begin near
 /// 0, as `keep` does. One such validation ends a run; steps are noisy, so it takes 20 in a row.
-struct Divergence: Equatable {
+struct DivergenceWatch: Equatable {
     /// Steps in a row until now.
     private(set) var divergingSteps = 0
 

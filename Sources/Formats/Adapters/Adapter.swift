@@ -1,0 +1,68 @@
+import Foundation
+
+/// A low-rank adapter (LoRA, arXiv 2106.09685): updates of some weights of a base checkpoint, in memory.
+public struct Adapter: Sendable, Hashable {
+    /// In the order of the base's tensors; rows of B in the base's order.
+    public var updates: [LowRankUpdate]
+    /// The rank that files name; single updates may have another.
+    public var rank: Int
+    /// What files call alpha: an update's scale is alpha / rank unless the update says otherwise.
+    public var alpha: Float
+
+    public init(updates: [LowRankUpdate], rank: Int, alpha: Float) {
+        self.updates = updates
+        self.rank = rank
+        self.alpha = alpha
+    }
+
+    /// The edits that merge the adapter into its base.
+    ///
+    /// - Parameters:
+    ///   - strength: multiplies every update's scale
+    ///   - type: the type of the merged tensors; nil keeps each tensor's own
+    public func edits(strength: Float = 1, type: ElementType? = nil) -> [CheckpointEdit] {
+        updates.map { update in
+            .add(
+                LowRankUpdate(
+                    role: update.role, rank: update.rank, a: update.a, b: update.b,
+                    scale: update.scale * strength), type: type)
+        }
+    }
+
+    /// Reads a PEFT folder or a llama.cpp LoRA file.
+    ///
+    /// - Parameters:
+    ///   - path: a folder, its `adapter_model.safetensors`, or a GGUF file
+    ///   - checkpoint: the base; B's rows come out in the order of its format
+    /// - Throws: `AdapterError` where the adapter does not belong to the base or asks for what is not supported;
+    ///   `FileError`, `JSONError`, `SafetensorsError` and `GGUFError` where its files cannot be read;
+    ///   `CheckpointError` where the base is not understood.
+    public static func read(_ path: String, for checkpoint: Checkpoint) throws -> Adapter {
+        var isFolder: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        if exists, isFolder.boolValue || path.hasSuffix(".safetensors") {
+            return try PEFTFolder(path: path).read(for: checkpoint)
+        }
+        return try GGUFAdapterFile(path: path).read(for: checkpoint)
+    }
+
+    /// Writes a llama.cpp LoRA file where the name ends in `.gguf`, else a PEFT folder. It appears when it is complete.
+    ///
+    /// - Parameters:
+    ///   - checkpoint: the base in whose row order the updates are
+    ///   - baseName: what the files call the base
+    ///   - replacing: whether an existing output is replaced
+    /// - Throws: `AdapterError.doesNotFit` where an update is not one of the base's, `FileError` where the output
+    ///   exists or cannot be written, `CheckpointError` where the base is not understood.
+    public func write(
+        to path: String, for checkpoint: Checkpoint, baseName: String?, replacing: Bool
+    ) throws {
+        if path.hasSuffix(".gguf") {
+            try GGUFAdapterFile(path: path).write(
+                self, for: checkpoint, baseName: baseName, replacing: replacing)
+        } else {
+            try PEFTFolder(path: path).write(
+                self, for: checkpoint, baseName: baseName, replacing: replacing)
+        }
+    }
+}

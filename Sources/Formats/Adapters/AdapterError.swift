@@ -1,0 +1,51 @@
+/// A low-rank adapter that cannot be read, does not belong to its base, or asks for something that is not supported.
+public enum AdapterError: Failure, Equatable {
+    case notAnAdapter(path: String, reason: String)
+    /// A key that is missing or has a value no adapter can have; `expected` completes "is not …".
+    case wrongValue(file: String, key: String, expected: String)
+    /// A key whose value asks for what rtedit does not do.
+    case unsupportedValue(file: String, key: String, meaning: String)
+    case wrongArchitecture(file: String, found: String, base: String)
+    /// A tensor that is no half of a low-rank update of a matrix.
+    case unsupportedTensor(file: String, tensor: String, reason: String)
+    case unknownTarget(file: String, tensor: String, base: String)
+    case missingHalf(file: String, tensor: String, missing: String)
+    case wrongShape(file: String, tensor: String, found: [Int], expected: [Int])
+    case wrongRank(file: String, tensor: String, found: Int, expected: Int)
+    case notFinite(file: String, tensor: String, index: Int)
+    /// Updates that were made for another base than the one they are written for.
+    case doesNotFit(update: WeightRole, base: String)
+
+    public var kind: FailureKind {
+        switch self {
+        case .unsupportedValue, .unsupportedTensor: .unsupported
+        default: .input
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .notAnAdapter(let path, let reason): "\(path): is not a low-rank adapter: \(reason)"
+        case .wrongValue(let file, let key, let expected):
+            "\(file): key '\(key)' is not \(expected)"
+        case .unsupportedValue(let file, let key, let meaning):
+            "\(file): key '\(key)' asks for \(meaning), which is not supported"
+        case .wrongArchitecture(let file, let found, let base):
+            "\(file): the adapter is for architecture '\(found)', but the base is '\(base)'"
+        case .unsupportedTensor(let file, let tensor, let reason):
+            "\(file): tensor '\(tensor)' \(reason)"
+        case .unknownTarget(let file, let tensor, let base):
+            "\(file): tensor '\(tensor)' belongs to a weight that \(base) does not have"
+        case .missingHalf(let file, let tensor, let missing):
+            "\(file): tensor '\(tensor)' is there, but not '\(missing)'"
+        case .wrongShape(let file, let tensor, let found, let expected):
+            "\(file): tensor '\(tensor)' has shape \(found), but the base makes it \(expected)"
+        case .wrongRank(let file, let tensor, let found, let expected):
+            "\(file): tensor '\(tensor)' has rank \(found), but adapter_config.json says \(expected)"
+        case .notFinite(let file, let tensor, let index):
+            "\(file): tensor '\(tensor)' has a value that is not finite at index \(index)"
+        case .doesNotFit(let update, let base):
+            "the update of \(update) does not fit \(base)"
+        }
+    }
+}

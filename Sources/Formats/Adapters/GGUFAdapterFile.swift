@@ -1,0 +1,136 @@
+/// A LoRA adapter as a GGUF file of llama.cpp: tensors named weight + `.lora_a` (rank, inputs) and `.lora_b`
+/// (outputs, rank), and one alpha for all. The scale is alpha / rank, or 1 where alpha is 0 or missing.
+struct GGUFAdapterFile {
+    let path: String
+
+    private enum Key {
+        static let kind = "general.type"
+        static let architecture = "general.architecture"
+        static let name = "general.name"
+        static let adapterKind = "adapter.type"
+        static let alpha = "adapter.lora.alpha"
+        static let invocation = "adapter.alora.invocation_tokens"
+        static let baseCount = "general.base_model.count"
+        static let baseName = "general.base_model.0.name"
+    }
+
+    private static let suffixes = (a: ".lora_a", b: ".lora_b")
+
+    // MARK: - Reading
+
+    /// - Throws: as `Adapter.read`.
+    func read(for base: Checkpoint) throws -> Adapter {
+        let file = try GGUFFile.open(path)
+        let alpha = try alpha(file.metadata, for: base)
+        var tensors = AdapterTensors(
+            file: path, base: base, format: .gguf, suffixes: Self.suffixes)
+        for tensor in file.tensors {
+            let name = tensor.description.name
+            let half: AdapterTensors.Half =
+                name.hasSuffix(Self.suffixes.b) ? .b : .a
+            let suffix = half == .a ? Self.suffixes.a : Self.suffixes.b
+            guard name.hasSuffix(suffix) else {
+                throw AdapterError.unsupportedTensor(
+                    file: path, tensor: name, reason: "ends neither in .lora_a nor in .lora_b")
+            }
+            try tensors.add(
+                CheckpointTensor(description: tensor.description, bytes: tensor.bytes), half,
+                of: String(name.dropLast(suffix.count)))
+        }
+        let updates = try tensors.updates { _, rank, _ in Self.scale(alpha, rank: rank) }
+        guard let rank = updates.first?.rank else {
+            throw AdapterError.notAnAdapter(path: path, reason: "it has no updates")
+        }
+        return Adapter(
+            updates: updates, rank: rank, alpha: alpha == 0 ? Float(rank) : alpha)
+    }
+
+    /// llama.cpp's rule.
+    private static func scale(_ alpha: Float, rank: Int) -> Float {
+        alpha == 0 ? 1 : alpha / Float(rank)
+    }
+
+    private func alpha(_ metadata: GGUFMetadata, for base: Checkpoint) throws -> Float {
+        for (key, expected) in [(Key.kind, "adapter"), (Key.adapterKind, "lora")] {
+            let found = metadata[key]?.text
+            guard found == expected else {
+                throw AdapterError.notAnAdapter(
+                    path: path, reason: "\(key) is '\(found ?? "missing")', not '\(expected)'")
+            }
+        }
+        let architecture = try base.requireArchitecture().name
+        let found = metadata[Key.architecture]?.text
+        guard found == architecture else {
+            throw AdapterError.wrongArchitecture(
+                file: path, found: found ?? "missing", base: architecture)
+        }
+        guard metadata[Key.invocation] == nil else {
+            throw AdapterError.unsupportedValue(
+                file: path, key: Key.invocation, meaning: "an adapter that begins at certain tokens"
+            )
+        }
+        switch metadata[Key.alpha] {
+        case nil: return 0
+        case .f32(let alpha) where alpha.isFinite: return alpha
+        default:
+            throw AdapterError.wrongValue(file: path, key: Key.alpha, expected: "a finite f32")
+        }
+    }
+
+    // MARK: - Writing
+
+    /// - Throws: as `Adapter.write`.
+    func write(
+        _ adapter: Adapter, for base: Checkpoint, baseName: String?, replacing: Bool
+    ) throws {
+        let updates = try adapter.updates(for: base, in: .gguf)
+        var contents: [[Float]] = []
+        var descriptions: [TensorDescription] = []
+        for (module, update) in updates {
+            let weight = module + ".weight"
+            // The file has one alpha for all: a scale of its own goes into B.
+            let factor = update.scale / Self.scale(adapter.alpha, rank: update.rank)
+            contents += [update.a, factor == 1 ? update.b : update.b.map { $0 * factor }]
+            descriptions += [
+                TensorDescription(
+                    name: weight + Self.suffixes.a, type: .f32,
+                    shape: [update.rank, update.inputs]),
+                TensorDescription(
+                    name: weight + Self.suffixes.b, type: .f32,
+                    shape: [update.outputs, update.rank]),
+            ]
+        }
+        let header = try GGUFHeader(
+            path: path, metadata: try metadata(adapter, for: base, baseName: baseName),
+            tensors: descriptions)
+        let file = try AtomicFile(
+            path: path, reserving: header.fileSize, replacing: replacing)
+        try file.append(header.bytes)
+        var end = header.bytes.count
+        for (values, placement) in zip(contents, header.layout) {
+            try file.append([UInt8](repeating: 0, count: placement.offset - end))
+            try values.withUnsafeBytes { try file.append($0) }
+            end = placement.offset + placement.byteCount
+        }
+        try file.append([UInt8](repeating: 0, count: header.fileSize - end))
+        try file.commit()
+    }
+
+    private func metadata(
+        _ adapter: Adapter, for base: Checkpoint, baseName: String?
+    ) throws -> GGUFMetadata {
+        let name = PathParts(path).name.dropLast(".gguf".count)
+        var metadata = GGUFMetadata([
+            .init(Key.architecture, .string(ByteString(try base.requireArchitecture().name))),
+            .init(Key.kind, .string(ByteString("adapter"))),
+            .init(Key.adapterKind, .string(ByteString("lora"))),
+            .init(Key.name, .string(ByteString(String(name)))),
+        ])
+        if let baseName {
+            metadata[Key.baseCount] = .u32(1)
+            metadata[Key.baseName] = .string(ByteString(baseName))
+        }
+        metadata[Key.alpha] = .f32(adapter.alpha)
+        return metadata
+    }
+}

@@ -1,0 +1,15 @@
+extension BlockQ8_0: SimpleBlockEncoding {
+    static func encode(_ values: UnsafeRawPointer, into block: UnsafeMutableRawPointer) -> Bool {
+        var largest: Float = 0
+        for index in 0..<32 { largest = max(largest, abs(values.float(index))) }
+        let step = largest / 127
+        let factor = SimpleBlock.inverse(step)
+        let scale = Float16(step)
+        let integers = SimpleBlock.wholeNumbers(values) {
+            ($0 * factor).rounded(.toNearestOrAwayFromZero)
+        }
+        block.storeBytes(of: scale, as: Float16.self)
+        block.storeBytes(of: integers, toByteOffset: 2, as: SIMD32<UInt8>.self)
+        return scale.isFinite
+    }
+}

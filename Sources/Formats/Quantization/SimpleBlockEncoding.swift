@@ -1,0 +1,120 @@
+/// A format of 32 elements with one scale, to which values can be encoded.
+protocol SimpleBlockEncoding: QuantizedBlock {
+    /// Encodes 32 finite values; false where the scale or the minimum is too large for f16.
+    static func encode(_ values: UnsafeRawPointer, into block: UnsafeMutableRawPointer) -> Bool
+}
+
+/// Thirty-two values as integers from 0 on, one scale and one minimum: value ≈ scale · (integer − centre) or
+/// scale · integer + minimum.
+struct SimpleBlock {
+    let scale: Float16
+    let minimum: Float16
+    let integers: SIMD32<UInt8>
+
+    /// With a scale that makes the value of largest magnitude the lowest integer.
+    @inline(__always)
+    init(centred values: UnsafeRawPointer, levels: Int) {
+        var extreme: Float = 0
+        for index in 0..<32 {
+            let value = values.float(index)
+            if abs(value) > abs(extreme) { extreme = value }
+        }
+        let step = extreme / Float(-levels / 2)
+        let factor = Self.inverse(step)
+        scale = Float16(step)
+        minimum = 0
+        integers = Self.truncated(
+            values, less: 0, factor, plus: Float(levels / 2) + 0.5, limit: Float(levels - 1))
+    }
+
+    /// With a scale and a minimum that make the lowest value the lowest integer and the highest the highest.
+    @inline(__always)
+    init(ranged values: UnsafeRawPointer, levels: Int) {
+        var low = values.float(0)
+        var high = low
+        for index in 1..<32 {
+            let value = values.float(index)
+            if value < low { low = value }
+            if value > high { high = value }
+        }
+        let step = (high - low) / Float(levels - 1)
+        scale = Float16(step)
+        minimum = Float16(low)
+        integers = Self.truncated(
+            values, less: low, Self.inverse(step), plus: 0.5, limit: Float(levels - 1))
+    }
+
+    /// Whether scale and minimum are numbers in f16.
+    var fits: Bool { scale.isFinite && minimum.isFinite }
+
+    /// Low nibbles, the first sixteen elements in the low half of each byte.
+    var nibbles: SIMD16<UInt8> {
+        (integers.lowHalf & 0x0F) | (integers.highHalf & 0x0F) &<< 4
+    }
+
+    /// 1 / step, or 0 where the step is zero or too small to have an inverse.
+    @inline(__always)
+    static func inverse(_ step: Float) -> Float {
+        let inverse = 1 / step
+        return inverse.isFinite ? inverse : 0
+    }
+
+    @inline(__always)
+    private static func truncated(
+        _ values: UnsafeRawPointer, less minimum: Float, _ factor: Float, plus offset: Float,
+        limit: Float
+    ) -> SIMD32<UInt8> {
+        wholeNumbers(values) { value in
+            let scaled = (value - minimum) * factor + offset
+            return scaled.rounded(.towardZero).clamped(to: 0, limit)
+        }
+    }
+
+    /// The lowest bytes of 32 values after a transform that makes them whole.
+    @inline(__always)
+    static func wholeNumbers(
+        _ values: UnsafeRawPointer, _ transform: (SIMD8<Float>) -> SIMD8<Float>
+    ) -> SIMD32<UInt8> {
+        let first = SIMD16(
+            lowHalf: bytes(ofWhole: transform(values.floats8(0))),
+            highHalf: bytes(ofWhole: transform(values.floats8(32))))
+        let second = SIMD16(
+            lowHalf: bytes(ofWhole: transform(values.floats8(64))),
+            highHalf: bytes(ofWhole: transform(values.floats8(96))))
+        return SIMD32(lowHalf: first, highHalf: second)
+    }
+}
+
+/// Added to a float of magnitude up to 2²², it leaves no place for a fraction: the sum is rounded to a whole number, ties
+/// to even, which stands in its lowest bits.
+private let wholeNumberOffset: Float = 0x1.8p23
+
+/// Whole numbers nearest to the values, ties to even.
+@inline(__always) func nearest(_ values: SIMD8<Float>) -> SIMD8<Float> {
+    (values + wholeNumberOffset) - wholeNumberOffset
+}
+
+/// The lowest bytes of whole numbers, in two's complement; never traps, whatever the value.
+@inline(__always) func bytes(ofWhole x: SIMD8<Float>) -> SIMD8<UInt8> {
+    let bits = unsafeBitCast(x + wholeNumberOffset, to: SIMD8<UInt32>.self)
+    return SIMD8(
+        UInt8(truncatingIfNeeded: bits[0]), UInt8(truncatingIfNeeded: bits[1]),
+        UInt8(truncatingIfNeeded: bits[2]), UInt8(truncatingIfNeeded: bits[3]),
+        UInt8(truncatingIfNeeded: bits[4]), UInt8(truncatingIfNeeded: bits[5]),
+        UInt8(truncatingIfNeeded: bits[6]), UInt8(truncatingIfNeeded: bits[7]))
+}
+
+extension SIMD8<Float> {
+    /// Each lane, but no less than `low` and no more than `high`.
+    @inline(__always) func clamped(to low: Float, _ high: Float) -> SIMD8<Float> {
+        let raised = replacing(with: low, where: self .< low)
+        return raised.replacing(with: high, where: raised .> high)
+    }
+}
+
+extension UnsafeRawPointer {
+    /// The float with this index.
+    @inline(__always) func float(_ index: Int) -> Float {
+        loadUnaligned(fromByteOffset: index * 4, as: Float.self)
+    }
+}

@@ -1,0 +1,43 @@
+import Formats
+
+/// `rtedit merge`
+struct MergeCommand: Command {
+    static let model = Positional("MODEL", "The base: a GGUF file or a Hugging Face folder.")
+    static let adapter = Positional("ADAPTER", "A PEFT folder or a llama.cpp LoRA file (.gguf).")
+    static let output = Positional(
+        "OUT", "A .gguf file or a folder; may be MODEL itself with --force.")
+    static let scale = Option.value(
+        "scale", "X", "Multiplies the adapter's own scale.", standard: "1")
+    static let type = Option.value(
+        "type", "T", "The type of the merged tensors; each keeps its own if not given.",
+        allowed: ElementType.allCases.filter { RowEncoder.isSupported($0) && $0 != .f64 }
+            .map(\.name))
+
+    let name = "merge"
+    let summary = "Merge a low-rank adapter into the weights."
+    let details = """
+        Adds scale x B x A to every weight the adapter updates (LoRA). The sums are stored in each tensor's own type, \
+        requantised row by row where it is quantised, or in the type given by --type; all other tensors are copied \
+        byte for byte. What an adapter may ask for beyond that (DoRA, trained biases, embeddings) is refused by name.
+        """
+    let positionals = [Self.model, Self.adapter, Self.output]
+    let options = [Self.scale, Self.type, CheckpointOutput.shardSize, CheckpointOutput.dryRun]
+    let examples = [
+        Example("Into a quantised GGUF:", "rtedit merge m.gguf adapter merged.gguf"),
+        Example(
+            "At half strength, the merged tensors in f16:",
+            "rtedit merge m.gguf lora.gguf merged.gguf --scale 0.5 --type f16"),
+    ]
+
+    func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
+        let session = try ModelSession(arguments.text(Self.model), arguments, console)
+        let output = CheckpointOutput(path: try arguments.text(Self.output))
+        let strength = Float(try arguments.number(Self.scale, in: -1e6...1e6))
+        let type = arguments.textIfGiven(Self.type).flatMap(ElementType.init(rawValue:))
+        let adapter = try Adapter.read(arguments.text(Self.adapter), for: session.checkpoint)
+        try output.write(
+            session.checkpoint, edits: adapter.edits(strength: strength, type: type),
+            crew: session.crew, arguments, console)
+        return .done
+    }
+}

@@ -1,0 +1,217 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Formats
+
+/// Adapters that are malformed, do not belong to their base, or ask for what is not supported.
+@Suite struct AdapterRefusalTests {
+    private let folder: TemporaryFolder
+    private let base: Checkpoint
+
+    init() throws {
+        folder = try TemporaryFolder()
+        base = try Checkpoint.open(Samples.tinyModel)
+    }
+
+    private typealias Tensor = (name: String, shape: [Int], values: [Float])
+
+    private static let query = "base_model.model.model.layers.1.self_attn.q_proj"
+
+    private static func halves(
+        _ module: String = query, rank: Int = 2, inputs: Int = 128, outputs: Int = 128
+    ) -> [Tensor] {
+        [
+            (
+                module + ".lora_A.weight", [rank, inputs],
+                [Float](repeating: 1, count: rank * inputs)
+            ),
+            (
+                module + ".lora_B.weight", [outputs, rank],
+                [Float](repeating: 1, count: outputs * rank)
+            ),
+        ]
+    }
+
+    /// Writes a PEFT folder: changed members of the configuration, and tensors.
+    private func peft(
+        _ changes: [String: JSONValue?] = [:], _ tensors: [Tensor] = halves()
+    ) throws -> String {
+        var config = JSONObject([
+            .init("peft_type", .string("LORA")), .init("r", .integer(2)),
+            .init("lora_alpha", .integer(4)), .init("bias", .string("none")),
+        ])
+        for (key, value) in changes { config[key] = value }
+        let path = folder.path("adapter")
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: true)
+        _ = try folder.write(
+            JSONWriter().bytes(.object(config)), as: "adapter/adapter_config.json")
+        let header = try SafetensorsHeader(
+            path: path,
+            tensors: tensors.map { .init(name: $0.name, type: .f32, shape: $0.shape) })
+        var bytes = header.bytes
+        for placement in header.layout {
+            let tensor = tensors.first { $0.name == placement.description.name }
+            bytes += tensor?.values.withUnsafeBytes { Array($0) } ?? []
+        }
+        _ = try folder.write(bytes, as: "adapter/adapter_model.safetensors")
+        return path
+    }
+
+    /// Writes a llama.cpp LoRA file with changed metadata or tensors.
+    private func gguf(
+        _ changes: [String: GGUFValue?] = [:], rename: (String) -> String = { $0 }
+    ) throws -> String {
+        let source = try GGUFFile.open(AdapterTests.fixture("plain.gguf"))
+        var metadata = source.metadata
+        for (key, value) in changes { metadata[key] = value }
+        let header = try GGUFHeader(
+            path: "", metadata: metadata,
+            tensors: source.tensors.map {
+                let old = $0.description
+                return .init(name: rename(old.name), type: old.type, shape: old.shape)
+            })
+        var bytes = header.bytes
+        for (tensor, placement) in zip(source.tensors, header.layout) {
+            bytes += [UInt8](repeating: 0, count: placement.offset - bytes.count)
+            bytes += tensor.bytes.withUnsafeBytes { Array($0) }
+        }
+        bytes += [UInt8](repeating: 0, count: header.fileSize - bytes.count)
+        return try folder.write(bytes, as: "adapter.gguf")
+    }
+
+    /// The one line with which a path is refused; nil where it is read.
+    private func refusal(_ path: String) -> String? {
+        do {
+            _ = try Adapter.read(path, for: base)
+            return nil
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    @Test func theUnchangedFilesAreRead() throws {
+        #expect(refusal(try peft()) == nil)
+        #expect(refusal(try gguf()) == nil)
+        #expect(refusal(try peft() + "/adapter_model.safetensors") == nil)
+    }
+
+    @Test(arguments: [
+        ("use_dora", JSONValue.bool(true)), ("modules_to_save", .array([.string("lm_head")])),
+        ("bias", .string("all")), ("fan_in_fan_out", .bool(true)), ("lora_bias", .bool(true)),
+        ("peft_type", .string("IA3")), ("init_lora_weights", .string("pissa_niter_4")),
+        ("alora_invocation_tokens", .array([.integer(1)])),
+        ("rank_pattern", .object(JSONObject([.init(".*_proj", .integer(2))]))),
+        ("trainable_token_indices", .array([.integer(3)])),
+    ])
+    func keysThatAskForMoreAreRefusedByName(key: String, value: JSONValue) throws {
+        let line = try #require(refusal(try peft([key: value])))
+        #expect(line.contains("'\(key)'") && line.contains("not supported"), "\(line)")
+    }
+
+    @Test(arguments: [
+        ("r", JSONValue?.none), ("r", .integer(0)), ("r", .string("2")), ("lora_alpha", nil),
+        ("lora_alpha", .bool(true)), ("peft_type", nil), ("use_rslora", .string("yes")),
+        ("rank_pattern", .array([])),
+        ("alpha_pattern", .object(JSONObject([.init("q_proj", .null)]))),
+    ])
+    func keysThatAreMissingOrWrongAreNamed(key: String, value: JSONValue?) throws {
+        let line = try #require(refusal(try peft([key: value])))
+        #expect(line.contains("'\(key)") && line.contains("is not"), "\(line)")
+    }
+
+    @Test func aMissingHalfIsNamedWithTheOther() throws {
+        for (kept, lost) in [(0, "lora_B"), (1, "lora_A")] {
+            let line = try #require(refusal(try peft([:], [Self.halves()[kept]])))
+            #expect(line.hasSuffix("but not '\(Self.query).\(lost).weight'"), "\(line)")
+        }
+    }
+
+    @Test func shapesThatContradictTheBaseAreRefusedWithBoth() throws {
+        let inputs = try #require(refusal(try peft([:], Self.halves(inputs: 127))))
+        #expect(inputs.hasSuffix("has shape [2, 127], but the base makes it [2, 128]"))
+        let outputs = try #require(refusal(try peft([:], Self.halves(outputs: 64))))
+        #expect(outputs.hasSuffix("has shape [64, 2], but the base makes it [128, 2]"))
+        let mixed = [Self.halves()[0], Self.halves(rank: 3)[1]]
+        #expect(try #require(refusal(try peft([:], mixed))).contains("[128, 3]"))
+        let flat: [Tensor] = [
+            (Self.query + ".lora_A.weight", [256], [Float](repeating: 1, count: 256)),
+            Self.halves()[1],
+        ]
+        #expect(try #require(refusal(try peft([:], flat))).contains("[256]"))
+    }
+
+    @Test func ranksThatContradictTheConfigurationAreRefusedWithBoth() throws {
+        let line = try #require(refusal(try peft(["r": .integer(8)])))
+        #expect(line.hasSuffix("has rank 2, but adapter_config.json says 8"), "\(line)")
+    }
+
+    @Test func valuesThatAreNotFiniteAreNamed() throws {
+        var halves = Self.halves()
+        halves[1].values[9] = .nan
+        let line = try #require(refusal(try peft([:], halves)))
+        #expect(
+            line.contains("lora_B.weight' has a value that is not finite at index 9"), "\(line)")
+    }
+
+    @Test(arguments: [
+        "base_model.model.model.layers.6.self_attn.q_proj", "base_model.model.lm_head",
+        "base_model.model.model.layers.1.self_attn.qkv_proj", "base_model.model.",
+        "base_model.model.model.layers.01.self_attn.q_proj",
+    ])
+    func targetsThatTheBaseDoesNotHaveAreRefused(module: String) throws {
+        let line = try #require(refusal(try peft([:], Self.halves(module))))
+        #expect(line.contains("belongs to a weight that") && line.contains(module), "\(line)")
+    }
+
+    @Test(arguments: [
+        (".lora_magnitude_vector.weight", "DoRA"), (".lora_B.bias", "neither"),
+        (".lora_embedding_A", "embedding"), (".base_layer.weight", "neither"),
+    ])
+    func otherTensorsAreRefused(ending: String, reason: String) throws {
+        let extra: Tensor = (Self.query + ending, [1], [1])
+        let line = try #require(refusal(try peft([:], Self.halves() + [extra])))
+        #expect(line.contains(ending) && line.contains(reason), "\(line)")
+    }
+
+    @Test func embeddingsAndNormsAreRefused() throws {
+        let embedding = Self.halves("base_model.model.model.embed_tokens", outputs: 1024)
+        #expect(try #require(refusal(try peft([:], embedding))).contains("embedding"))
+        let norm = Self.halves("base_model.model.model.norm", outputs: 1)
+        #expect(try #require(refusal(try peft([:], norm))).contains("no matrix"))
+    }
+
+    @Test func adaptersWithoutUpdatesAreRefused() throws {
+        #expect(try #require(refusal(try peft([:], []))).contains("no updates"))
+        #expect(refusal(folder.path) != nil)
+        #expect(refusal(folder.path("nowhere")) != nil)
+        #expect(refusal(Samples.tinyModel) != nil)
+    }
+
+    @Test(arguments: [
+        ("general.type", GGUFValue.string(ByteString("model"))),
+        ("adapter.type", .string(ByteString("dora"))),
+        ("general.architecture", .string(ByteString("qwen2"))),
+        ("adapter.lora.alpha", .u32(8)), ("adapter.lora.alpha", .f32(.nan)),
+        ("adapter.alora.invocation_tokens", .array(.u32([1]))),
+    ])
+    func metadataOfOtherAdaptersIsRefused(key: String, value: GGUFValue) throws {
+        let line = try #require(refusal(try gguf([key: value])))
+        #expect(line.contains(key) || line.contains("qwen2"), "\(line)")
+    }
+
+    @Test func anAlphaOfZeroOrNoneIsAScaleOfOneAsInLlamaCpp() throws {
+        for value in [GGUFValue?.none, .f32(0)] {
+            let adapter = try Adapter.read(gguf(["adapter.lora.alpha": value]), for: base)
+            #expect(adapter.updates.allSatisfy { $0.scale == 1 })
+        }
+    }
+
+    @Test func namesOfGGUFTensorsAreChecked() throws {
+        let ending = try gguf { $0.replacingOccurrences(of: "lora_a", with: "lora_c") }
+        #expect(try #require(refusal(ending)).contains("ends neither"))
+        let block = try gguf { $0.replacingOccurrences(of: "blk.2", with: "blk.9") }
+        #expect(try #require(refusal(block)).contains("blk.9"))
+    }
+}
