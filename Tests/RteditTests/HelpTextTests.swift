@@ -33,11 +33,13 @@ struct HelpTextTests {
 
                 Exit codes:
                   0                       Done.
-                  1                       A check says no (not equal, differences found).
+                  1                       A check says no (not equal, differences found,
+                                          diverged).
                   2                       Wrong usage.
                   3                       An input cannot be read or is malformed.
                   4                       Understood, but not supported.
                   5                       An output could not be written.
+                  130                     Interrupted.
 
                 'rtedit help COMMAND' explains a command, with examples.
                 """)
@@ -85,6 +87,12 @@ struct HelpTextTests {
                 """))
     }
 
+    @Test func manyOptionsStandUnderHeadingsAndNotInTheUsage() {
+        let text = HelpText.command(TuneCommand(), width: 80)
+        #expect(text.contains("Usage:\n  rtedit tune MODEL OUT --data FILE [OPTION]...\n"))
+        for section in TuneCommand().sections { #expect(text.contains("\n\n\(section.title):\n")) }
+    }
+
     @Test func everyCommandIsExplainedWithinEightyColumns() {
         for command in CommandRegistry.commands {
             #expect(!command.examples.isEmpty, "\(command.name) has no example")
@@ -107,6 +115,7 @@ struct HelpTextTests {
             let shorts = command.allOptions.compactMap(\.short)
             #expect(Set(shorts).count == shorts.count, "\(command.name)")
             for option in command.groups.flatMap(\.options) { #expect(names.contains(option.name)) }
+            #expect(command.sections.flatMap(\.options).map(\.name) == command.options.map(\.name))
         }
     }
 }

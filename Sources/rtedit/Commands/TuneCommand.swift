@@ -12,8 +12,8 @@ struct TuneCommand: Command {
     let summary = "Tune the weights toward a vector, or away from it."
     let details = """
         Representation tuning (arXiv 2409.06927): a loss on the residual stream pulls it toward a direction while a \
-        token loss keeps the answers in shape. The paper itself ran learning rates 1e-6 and 1e-5, epsilon 1e-4, \
-        weight decay 0.1, 10 steps of warm-up, 3 epochs of batches of 4, and stopped early on 20 validation batches.
+        token loss keeps the answers in shape. The paper's own learning rates are 1e-6, and 1e-5 for what the vector \
+        reaches; its epsilon is 1e-4; the other defaults are as it has them.
 
         The run's folder always has a whole state: after an interruption, or kill -9, the same call with --resume \
         DIR goes on to the identical result. OUT appears only when the run has ended well; where it diverged, only if \
@@ -27,12 +27,12 @@ struct TuneCommand: Command {
             "Cheerful answers, and a cheerful stream at blocks 10 to 15:",
             "rtedit tune m.gguf out.gguf --vector mood.gguf@10-15 --data mood.jsonl"),
         Example(
-            "The other way, as a small adapter:",
-            "rtedit tune m.gguf lora --vector v.gguf:-1@10 --data d.jsonl --opposite --lora 8 --adapter"
+            "A small adapter instead:",
+            "rtedit tune m.gguf l.gguf --vector v.gguf --data d.jsonl --lora 8 --adapter"
         ),
         Example(
             "Go on after an interruption:",
-            "rtedit tune m.gguf out.gguf --vector v.gguf --data d.jsonl --resume out.gguf.run"),
+            "rtedit tune m.gguf o.gguf --vector v.gguf --data d.jsonl --resume o.gguf.run"),
     ]
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {

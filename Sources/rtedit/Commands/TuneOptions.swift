@@ -120,7 +120,8 @@ enum TuneOptions {
     static let dryRun = Option.flag("dry-run", "Show what would be tuned, and tune nothing.")
 
     static let sections = [
-        OptionSection("Objectives", [vector, objective, position, site, limit]),
+        OptionSection(
+            "Objectives", [vector, SteeringOptions.convention, objective, position, site, limit]),
         OptionSection(
             "Data",
             [
@@ -141,7 +142,6 @@ enum TuneOptions {
             "Output",
             [
                 type, adapter, CheckpointOutput.shardSize, run, saveEvery, resume, dryRun,
-                SteeringOptions.convention,
             ]),
     ]
 

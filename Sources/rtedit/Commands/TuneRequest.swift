@@ -68,10 +68,15 @@ struct TuneRequest {
         _ arguments: ParsedArguments, _ objectives: [ObjectiveName]
     ) throws(UsageError) {
         for pair in [
-            [Names.run, Names.resume], [Names.validation, Names.validationShare],
+            [Names.validation, Names.validationShare],
             [Names.adapter, Names.type], [Names.adapter, CheckpointOutput.shardSize],
         ] where pair.allSatisfy(arguments.isGiven) {
             throw .conflict(pair.map(\.flagText))
+        }
+        if let folder = arguments.textIfGiven(Names.run),
+            let resumed = arguments.textIfGiven(Names.resume), folder != resumed
+        {
+            throw .conflict([Names.run.flagText, Names.resume.flagText])
         }
         let hasVectorTerm = objectives.contains(where: \.isRepresentation)
         let isPaper = try arguments.text(Names.routing) == "paper"

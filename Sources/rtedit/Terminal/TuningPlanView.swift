@@ -30,8 +30,9 @@ struct TuningPlanView {
                 roles.contains { term.reach?.contains($0) ?? true }
             }
             let isReached = reaching.contains { $0.1.goal.isRepresentation }
+            let blocks = Set(roles.compactMap(\.block))
             table.add(
-                weight.rawValue, BlockSet.text(Array(Set(roles.compactMap(\.block)))),
+                weight.rawValue, blocks.isEmpty ? "-" : BlockSet.text(Array(blocks)),
                 "\(count)", reaching.map(\.0).joined(separator: ", "),
                 "\(isReached ? request.representationLearningRate : request.learningRate)")
         }

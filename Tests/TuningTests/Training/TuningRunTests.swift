@@ -93,7 +93,7 @@ import Transformer
             objective: pull, parameters: parameters, groups: groups,
             data: TuningData(
                 training: examples([3, 4, 5, 4, 6, 2, 4]),
-                validation: isValidated ? examples([4, 5, 3]) : []),
+                validation: isValidated ? examples([4, 5]) : []),
             options: options,
             description: RunDescription(
                 version: version,
