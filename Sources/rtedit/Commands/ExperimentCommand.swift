@@ -40,9 +40,8 @@ struct ExperimentCommand: Command {
     let groups = [OptionGroup(.atLeastOne, [Self.trait])]
     let examples = [
         Example(
-            "As `make experiment` runs it:",
-            "rtedit experiment m.gguf --trait samples/mood/trait.json --text samples/text/evaluation.txt "
-                + "--ordinary-text samples/text/ordinary.txt -o out")
+            "Two traits may be given; `make experiment` runs those of samples/:",
+            "rtedit experiment m.gguf --trait t.json --text a.txt --ordinary-text b.txt -o out")
     ]
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
