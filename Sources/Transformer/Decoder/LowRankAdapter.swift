@@ -1,36 +1,47 @@
 import Formats
 
 /// A low-rank update beside a projection (LoRA, arXiv 2106.09685): y += scale · (x · Aᵀ) · Bᵀ.
+///
+/// Tokens are shared out among the crew in parts of fixed size, so results do not depend on the number of threads.
 public struct LowRankAdapter: Sendable {
     /// A: (rank, inputs)
-    public let down: WeightMatrix
+    public let down: FloatBuffer
     /// B: (outputs, rank)
-    public let up: WeightMatrix
+    public let up: FloatBuffer
+    public let rank: Int
     /// α / rank
     public let scale: Float
 
-    /// - Precondition: `up` has as many columns as `down` has rows.
-    public init(down: WeightMatrix, up: WeightMatrix, scale: Float) {
-        precondition(up.columns == down.rows)
+    private var inputs: Int { down.count / rank }
+    private var outputs: Int { up.count / rank }
+
+    /// Tokens that one thread takes at a time.
+    private static let tokensPerPart = 64
+    /// Inputs or outputs that one thread takes at a time for the factors' gradients.
+    private static let columnsPerPart = 288
+
+    /// - Precondition: the rank is positive and divides the factors' counts.
+    public init(down: FloatBuffer, up: FloatBuffer, rank: Int, scale: Float) {
+        precondition(rank > 0 && down.count % rank == 0 && up.count % rank == 0)
         self.down = down
         self.up = up
+        self.rank = rank
         self.scale = scale
     }
-
-    var rank: Int { down.rows }
 
     /// output (tokens, outputs) += scale · (input (tokens, inputs) · Aᵀ) · Bᵀ
     func addForward(
         _ output: UnsafeMutablePointer<Float>, input: UnsafePointer<Float>, tokens: Int,
         crew: WorkCrew
     ) {
-        ScratchPool.shared.withFloats(tokens * (rank + up.rows)) { narrow in
-            let update = narrow + tokens * rank
-            down.multiply(input, tokens: tokens, into: narrow, crew: crew)
-            up.multiply(narrow, tokens: tokens, into: update, crew: crew)
-            crew.run(tokens) { token in
-                addScaledForward(
-                    output + token * up.rows, scale, update + token * up.rows, count: up.rows)
+        forEachPart(of: tokens, size: Self.tokensPerPart, crew) { part in
+            ScratchPool.shared.withFloats(part.count * rank) { narrow in
+                narrowForward(narrow, input, part)
+                BLAS.multiplyTransposed(
+                    .init(start: output + part.lowerBound * outputs, rowStride: outputs),
+                    .init(start: narrow, rowStride: rank),
+                    .init(start: up.floats, rowStride: rank), m: part.count, n: outputs, k: rank,
+                    accumulating: true)
             }
         }
     }
@@ -48,24 +59,77 @@ public struct LowRankAdapter: Sendable {
     ) {
         ScratchPool.shared.withFloats(2 * tokens * rank) { narrow in
             let narrowGradient = narrow + tokens * rank
-            up.multiplyBackward(
-                narrowGradient, outputGradient: outputGradient, tokens: tokens,
-                accumulating: false, crew: crew)
-            scaleForward(narrowGradient, by: scale, count: tokens * rank)
-            if let inputGradient {
-                down.multiplyBackward(
-                    inputGradient, outputGradient: narrowGradient, tokens: tokens,
-                    accumulating: true, crew: crew)
+            forEachPart(of: tokens, size: Self.tokensPerPart, crew) { part in
+                let own = narrowGradient + part.lowerBound * rank
+                BLAS.addProduct(
+                    .init(start: own, rowStride: rank),
+                    .init(
+                        start: outputGradient + part.lowerBound * outputs, rowStride: outputs),
+                    .init(start: up.floats, rowStride: rank), m: part.count, n: rank, k: outputs,
+                    accumulating: false)
+                scaleForward(own, by: scale, count: part.count * rank)
+                if let inputGradient {
+                    BLAS.addProduct(
+                        .init(start: inputGradient + part.lowerBound * inputs, rowStride: inputs),
+                        .init(start: own, rowStride: rank),
+                        .init(start: down.floats, rowStride: inputs), m: part.count, n: inputs,
+                        k: rank)
+                }
+                if factors != nil {
+                    narrowForward(narrow + part.lowerBound * rank, input, part)
+                }
             }
             guard let factors else { return }
-            down.multiply(input, tokens: tokens, into: narrow, crew: crew)
-            scaleForward(narrow, by: scale, count: tokens * rank)
-            weightGradientBackward(
-                factors.up.floats, outputGradient: outputGradient, input: narrow, rows: up.rows,
-                columns: rank, tokens: tokens, crew: crew)
-            weightGradientBackward(
-                factors.down.floats, outputGradient: narrowGradient, input: input, rows: rank,
-                columns: down.columns, tokens: tokens, crew: crew)
+            factorsBackward(
+                factors, outputGradient: outputGradient, input: input, narrow: narrow,
+                narrowGradient: narrowGradient, tokens: tokens, crew: crew)
+        }
+    }
+
+    /// scale · x · Aᵀ for some tokens: (part, rank)
+    private func narrowForward(
+        _ narrow: UnsafeMutablePointer<Float>, _ input: UnsafePointer<Float>, _ part: Range<Int>
+    ) {
+        BLAS.multiplyTransposed(
+            .init(start: narrow, rowStride: rank),
+            .init(start: input + part.lowerBound * inputs, rowStride: inputs),
+            .init(start: down.floats, rowStride: inputs), m: part.count, n: rank, k: inputs,
+            scale: scale)
+    }
+
+    /// dA += duᵀ · x in parts of its columns, dB += dyᵀ · u in parts of its rows, in one region.
+    private func factorsBackward(
+        _ factors: GradientSink.Factors, outputGradient: UnsafePointer<Float>,
+        input: UnsafePointer<Float>, narrow: UnsafePointer<Float>,
+        narrowGradient: UnsafePointer<Float>, tokens: Int, crew: WorkCrew
+    ) {
+        let size = Self.columnsPerPart
+        let downParts = (inputs + size - 1) / size
+        let upParts = (outputs + size - 1) / size
+        crew.run(downParts + upParts) { part in
+            if part < downParts {
+                let first = part * size
+                BLAS.addTransposedProduct(
+                    .init(start: factors.down.floats + first, rowStride: inputs),
+                    .init(start: narrowGradient, rowStride: rank),
+                    .init(start: input + first, rowStride: inputs), m: rank,
+                    n: min(size, inputs - first), k: tokens)
+            } else {
+                let first = (part - downParts) * size
+                BLAS.addTransposedProduct(
+                    .init(start: factors.up.floats + first * rank, rowStride: rank),
+                    .init(start: outputGradient + first, rowStride: outputs),
+                    .init(start: narrow, rowStride: rank), m: min(size, outputs - first), n: rank,
+                    k: tokens)
+            }
+        }
+    }
+
+    private func forEachPart(
+        of count: Int, size: Int, _ crew: WorkCrew, _ body: (Range<Int>) -> Void
+    ) {
+        crew.run((count + size - 1) / size) { part in
+            body(part * size..<min(count, (part + 1) * size))
         }
     }
 }

@@ -13,15 +13,17 @@ enum BLAS {
         var rowStride: Int
     }
 
-    /// c (m, n) = scale · a (m, k) · bᵀ (n, k)
+    /// c (m, n) = scale · a (m, k) · bᵀ (n, k), or c += where it accumulates.
     static func multiplyTransposed(
         _ c: Matrix<UnsafeMutablePointer<Float>>, _ a: Matrix<UnsafePointer<Float>>,
-        _ b: Matrix<UnsafePointer<Float>>, m: Int, n: Int, k: Int, scale: Float = 1
+        _ b: Matrix<UnsafePointer<Float>>, m: Int, n: Int, k: Int, scale: Float = 1,
+        accumulating: Bool = false
     ) {
         _ = oneThread
         cblas_sgemm(
             CblasRowMajor, CblasNoTrans, CblasTrans, Int32(m), Int32(n), Int32(k), scale, a.start,
-            Int32(a.rowStride), b.start, Int32(b.rowStride), 0, c.start, Int32(c.rowStride))
+            Int32(a.rowStride), b.start, Int32(b.rowStride), accumulating ? 1 : 0, c.start,
+            Int32(c.rowStride))
     }
 
     /// c (m, n) += a (m, k) · b (k, n), or c = a · b where it does not accumulate.

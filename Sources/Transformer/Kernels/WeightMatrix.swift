@@ -22,6 +22,7 @@ public struct WeightMatrix: Sendable {
     /// Limits of a tile of rows that is widened at a time: a megabyte, so that it stays in cache.
     private static let mostElementsPerTile = 262_144
     private static let mostRowsPerTile = 192
+    private static let mostPlainRowsPerTile = 384
 
     /// A view of a checkpoint's tensor.
     ///
@@ -140,8 +141,12 @@ public struct WeightMatrix: Sendable {
         _ weights: UnsafeRawPointer, _ input: UnsafePointer<Float>, _ tokens: Int,
         _ output: UnsafeMutablePointer<Float>, _ crew: WorkCrew
     ) {
-        let rowsPerTile = evenTile(
-            rows, atMost: max(1, min(Self.mostRowsPerTile, Self.mostElementsPerTile / columns)))
+        // Rows that are f32 already are used where they lie: larger tiles read the input less often.
+        let limit =
+            type == .f32
+            ? Self.mostPlainRowsPerTile
+            : max(1, min(Self.mostRowsPerTile, Self.mostElementsPerTile / columns))
+        let rowsPerTile = evenTile(rows, atMost: limit)
         crew.run((rows + rowsPerTile - 1) / rowsPerTile) { tile in
             let first = tile * rowsPerTile
             let count = min(rowsPerTile, rows - first)

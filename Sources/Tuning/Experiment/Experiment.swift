@@ -22,8 +22,8 @@ public final class Experiment {
     private let renderer: PromptRenderer
     private let crew: WorkCrew
     private let decoder: Decoder
-    private let evaluator: ModelEvaluator
-    private let firstBlock: Int
+    /// Its lowest block that is run is the first of the blocks to choose from, later of those chosen.
+    private var evaluator: ModelEvaluator
     private let textWindows: [[Int]]
     private let validationWindows: [[Int]]
     private var results: ResultsFile
@@ -52,9 +52,10 @@ public final class Experiment {
         self.report = report
         decoder = try Decoder(checkpoint: base, crew: crew)
         let blockCount = decoder.configuration.sizes.blockCount
-        firstBlock = options.blockChoices(of: blockCount).map(\.lowerBound).min() ?? 0
         evaluator = ModelEvaluator(
-            base: decoder, firstBlock: firstBlock, byteLimit: Self.prefixBytes)
+            base: decoder,
+            firstBlock: options.blockChoices(of: blockCount).map(\.lowerBound).min() ?? 0,
+            byteLimit: Self.prefixBytes)
         textWindows = try Self.windows(text, options.textTokens, options.windowTokens)
         validationWindows = try Self.windows(
             ordinaryText, options.validationTextTokens, options.windowTokens)
@@ -91,10 +92,10 @@ public final class Experiment {
     public func run() throws -> Outcome {
         let directions = try direction()
         let training = try questions(trait.train)
-        let trainer = ExperimentTraining(
-            base: base, prefixes: evaluator.prefixes, directions: directions,
-            position: trait.position, options: options, crew: crew)
-        let choices = try choose(directions, training, trainer)
+        let choices = try choose(directions, training, trainer(directions))
+        evaluator = ModelEvaluator(
+            base: decoder, firstBlock: choices.blocks.lowerBound, byteLimit: Self.prefixBytes)
+        let trainer = trainer(directions)
         var records: [ExperimentRecord] = []
         for condition in Condition.all {
             for seed in 0..<(condition.isTuned ? options.seeds : 1) {
@@ -104,6 +105,12 @@ public final class Experiment {
             }
         }
         return Outcome(trait: trait, choices: choices, records: records)
+    }
+
+    private func trainer(_ directions: [Int: [Float]]) -> ExperimentTraining {
+        ExperimentTraining(
+            base: base, prefixes: evaluator.prefixes, directions: directions,
+            position: trait.position, options: options, crew: crew)
     }
 
     /// The mean difference of the pairs, for every block.

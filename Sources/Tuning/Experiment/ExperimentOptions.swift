@@ -24,9 +24,9 @@ public struct ExperimentOptions: Sendable, Hashable {
     public var freeTexts = 10
     public var freeTokens = 24
     /// Online strengths to choose from.
-    public var strengths = [0.75, 1.5, 2.5]
-    /// Learning rates to choose from; of token tuning a fifth of these.
-    public var learningRates = [1e-4, 4e-4]
+    public var strengths = [0.3, 0.6, 1, 1.5, 2]
+    /// Learning rates to choose from, for each method.
+    public var learningRates = [1e-4, 3e-4, 9e-4]
     /// What the token loss is multiplied by beside a representation loss.
     public var tokenWeight: Float = 0.01
 

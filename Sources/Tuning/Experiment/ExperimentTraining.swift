@@ -40,7 +40,7 @@ struct ExperimentTraining {
             engine, Array(examples), seed: seed,
             groups: ParameterGroup.groups(
                 of: model.parameters, terms: terms,
-                learningRate: condition.method == .token ? learningRate / 5 : learningRate / 10,
+                learningRate: condition.method == .token ? learningRate : learningRate / 10,
                 representationLearningRate: learningRate))
         return model
     }

@@ -130,9 +130,7 @@ private final class TunedWeights: WeightSource {
         let up = TunedParameter(
             role, .up, shape: [rows, rank], values: FloatBuffer(count: rows * rank))
         adapters[role] = LowRankAdapter(
-            down: WeightMatrix(rows: rank, columns: columns, buffer: down.values),
-            up: WeightMatrix(rows: rows, columns: rank, buffer: up.values),
-            scale: alpha / Float(rank))
+            down: down.values, up: up.values, rank: rank, scale: alpha / Float(rank))
         return [down, up]
     }
 }

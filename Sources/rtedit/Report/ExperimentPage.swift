@@ -66,7 +66,7 @@ struct ExperimentPage {
                     "\(method.rawValue) \(Quantity.scientific($0, 0))"
                 }
             }.joined(separator: ", ")
-        text += " (token tuning a fifth of that).\n\n"
+        text += ".\n\n"
         text += table + "\n" + claims + "\n"
         for drawing in drawings { text += "![\(drawing.name)](\(drawing.name))\n" }
         text += "\n### Free text\n\nGreedy answers to the first held-out prompt:\n\n"
