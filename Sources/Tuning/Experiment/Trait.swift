@@ -47,7 +47,9 @@ public struct Trait: Sendable {
     public init(_ path: String) throws {
         let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
             .joined(separator: "/")
-        func absolute(_ file: String) -> String { folder.isEmpty ? file : "\(folder)/\(file)" }
+        func absolute(_ file: String) -> String {
+            folder.isEmpty || file.hasPrefix("/") ? file : "\(folder)/\(file)"
+        }
         let object = try Self.object(path)
         func text(_ key: String) throws(ExperimentError) -> String {
             guard let text = object[key]?.string, !text.isEmpty else {

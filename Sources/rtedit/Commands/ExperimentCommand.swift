@@ -41,7 +41,7 @@ struct ExperimentCommand: Command {
     let examples = [
         Example(
             "Two traits may be given; `make experiment` runs those of samples/:",
-            "rtedit experiment m.gguf --trait t.json --text a.txt --ordinary-text b.txt -o out")
+            "rtedit experiment m.gguf --trait t.json --text a --ordinary-text b -o out")
     ]
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
