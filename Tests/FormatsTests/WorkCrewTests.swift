@@ -62,6 +62,13 @@ import Testing
         #expect(crew.threads == 1)
         #expect(order == [0, 1, 2, 3, 4])
     }
+
+    @Test(arguments: [1, 2, 3])
+    func mapsInTheOrderOfTheIndices(threads: Int) {
+        let crew = WorkCrew(threads: threads)
+        #expect(crew.map(1000) { "\($0)" } == (0..<1000).map { "\($0)" })
+        #expect(crew.map(0) { $0 }.isEmpty)
+    }
 }
 
 private final class Counter: Sendable {

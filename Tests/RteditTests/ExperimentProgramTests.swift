@@ -71,5 +71,19 @@ import Testing
             folder, trait: trait, output: output, ["--resume", "--epochs", "2"])
         #expect(other.exitCode == 3)
         #expect(other.errorLine.contains("belongs to an experiment with another model"))
+        // The same number of probes, one of them with another wording.
+        let probes = String(decoding: try bytes(ofFile: folder.path("probe.jsonl")), as: UTF8.self)
+        let changed = probes.replacingOccurrences(of: "friends", with: "brothers")
+        _ = try folder.write(Array(changed.utf8), as: "probe.jsonl")
+        #expect(
+            try experiment(folder, trait: trait, output: output, ["--resume"]).exitCode == 3)
+    }
+
+    @Test func aFolderThatCannotBeMadeIsOneLine() throws {
+        let folder = try TemporaryFolder()
+        let blocker = try folder.write([1], as: "file")
+        let run = try experiment(folder, trait: trait(in: folder), output: blocker + "/out")
+        #expect(run.exitCode == 5)
+        #expect(run.errorLine.contains(blocker + "/out"))
     }
 }

@@ -47,6 +47,15 @@ public final class WorkCrew: Sendable {
         withoutActuallyEscaping(body) { region.run(chunks, $0) }
     }
 
+    /// What the body gives for 0 … count − 1, each computed once, in the order of the indices.
+    public func map<Value>(_ count: Int, _ body: (Int) -> Value) -> [Value] {
+        [Value](unsafeUninitializedCapacity: max(0, count)) { buffer, filled in
+            guard let start = buffer.baseAddress else { return }
+            run(count) { (start + $0).initialize(to: body($0)) }
+            filled = max(0, count)
+        }
+    }
+
     private static func startHelper(of region: Region) -> pthread_t? {
         var helper = pthread_t()
         let context = Unmanaged.passRetained(region)

@@ -33,18 +33,10 @@ struct BlockActivations {
 
     /// Activations of a pass that goes forward only.
     init(stream: ActivationMatrix, _ configuration: DecoderConfiguration) {
-        input = stream
-        middle = stream
-        output = stream
-        normed = ActivationMatrix(width: stream.width)
-        normedMiddle = normed
-        query = ActivationMatrix(width: configuration.queryWidth)
-        key = ActivationMatrix(width: configuration.keyValueWidth)
-        value = ActivationMatrix(width: configuration.keyValueWidth)
-        attention = ActivationMatrix(width: configuration.queryWidth)
-        gate = ActivationMatrix(width: configuration.sizes.feedForwardSize)
-        up = ActivationMatrix(width: configuration.sizes.feedForwardSize)
-        gated = gate
+        let gate = ActivationMatrix(width: configuration.sizes.feedForwardSize)
+        self.init(
+            input: stream, middle: stream, output: stream,
+            normed: ActivationMatrix(width: stream.width), gate: gate, gated: gate, configuration)
     }
 
     /// Activations that are kept for the way back, with streams of their own.
@@ -54,18 +46,30 @@ struct BlockActivations {
         input: ActivationMatrix, output: ActivationMatrix, scratch: BackwardScratch,
         _ configuration: DecoderConfiguration
     ) {
+        self.init(
+            input: input, middle: ActivationMatrix(width: input.width), output: output,
+            normed: scratch.normed,
+            gate: ActivationMatrix(width: configuration.sizes.feedForwardSize),
+            gated: scratch.gated, configuration)
+    }
+
+    private init(
+        input: ActivationMatrix, middle: ActivationMatrix, output: ActivationMatrix,
+        normed: ActivationMatrix, gate: ActivationMatrix, gated: ActivationMatrix,
+        _ configuration: DecoderConfiguration
+    ) {
         self.input = input
+        self.middle = middle
         self.output = output
-        middle = ActivationMatrix(width: input.width)
-        normed = scratch.normed
-        normedMiddle = scratch.normed
+        self.normed = normed
+        normedMiddle = normed
         query = ActivationMatrix(width: configuration.queryWidth)
         key = ActivationMatrix(width: configuration.keyValueWidth)
         value = ActivationMatrix(width: configuration.keyValueWidth)
         attention = ActivationMatrix(width: configuration.queryWidth)
-        gate = ActivationMatrix(width: configuration.sizes.feedForwardSize)
+        self.gate = gate
         up = ActivationMatrix(width: configuration.sizes.feedForwardSize)
-        gated = scratch.gated
+        self.gated = gated
     }
 
     /// The same memory for another block's streams.

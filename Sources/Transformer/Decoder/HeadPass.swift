@@ -86,20 +86,18 @@ final class HeadPass {
         runner.norm(targets.count, weights.outputNorm, from: stream, into: normed)
         runner.project(targets.count, weights.head, from: normed, into: logits)
         let places = computeReference(targets, reference)
-        let losses = LossBuffer(count: targets.count)
-        runner.crew.run(targets.count) { index in
+        return runner.crew.map(targets.count) { index in
             let row = logits.row(index)
             switch targets[index].kind {
             case .tokens(let tokens):
-                losses[index] = crossEntropyBackward(
+                return crossEntropyBackward(
                     row, count: logits.width, targets: tokens, weight: targets[index].weight)
             case .stream:
-                losses[index] = divergenceBackward(
+                return divergenceBackward(
                     row, reference: referenceLogits.row(places[index]), count: logits.width,
                     weight: targets[index].weight)
             }
         }
-        return losses.values
     }
 
     /// The logits of the reference for the targets that compare with it.
@@ -147,24 +145,5 @@ final class HeadPass {
         for (index, target) in targets.enumerated() {
             addForward(gradient.row(target.row), streamGradient.row(index), count: width)
         }
-    }
-}
-
-/// Losses of rows that the crew's threads compute, each row by one of them.
-private final class LossBuffer: @unchecked Sendable {
-    private let memory: UnsafeMutableBufferPointer<Double>
-
-    init(count: Int) {
-        memory = .allocate(capacity: count)
-        memory.initialize(repeating: 0)
-    }
-
-    deinit { memory.deallocate() }
-
-    var values: [Double] { Array(memory) }
-
-    subscript(index: Int) -> Double {
-        get { memory[index] }
-        set { memory[index] = newValue }
     }
 }

@@ -36,8 +36,7 @@ public struct Claim: Sendable {
             ) -> [[Double]] {
                 outcome.records.filter {
                     $0.condition.method == method
-                        && (!$0.condition.isTuned && method == .untuned || method == .away
-                            || $0.condition.isPositive == isPositive)
+                        && (method == .untuned || $0.condition.isPositive == isPositive)
                 }.map(values)
             }
             func differences(_ a: [[Double]], _ b: [[Double]]) -> [[Double]] {

@@ -26,12 +26,9 @@ public struct ConditionSummary: Sendable {
     /// By block.
     public let cosines: [Int: Double]
     public let sample: String
-    /// How many seeds were run.
-    public let seeds: Int
 
     init(_ condition: Condition, _ records: [ExperimentRecord]) {
         self.condition = condition
-        seeds = records.count
         heldOut = Self.figure(records.map(\.heldOut))
         heldOutShare = Self.figure(records.map { $0.heldOut.map { $0 > 0 ? 1 : 0 } })
         unseenForm = Self.figure(records.map(\.unseenForm))

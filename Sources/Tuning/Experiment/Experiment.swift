@@ -63,13 +63,16 @@ public final class Experiment {
             path: resultsPath,
             identity: JSONObject([
                 .init("model", .string(try base.weightsHash())),
-                .init("trait", .string(trait.name)), .init("options", .string("\(options)")),
-                .init(
-                    "probes",
-                    .integer(
-                        trait.train.count + trait.validation.count + trait.heldOut.count
-                            + trait.unseenForm.count)),
+                .init("trait", .array(trait.fileHashes.map { .string($0) })),
+                .init("text", .string(Self.hash(textWindows + validationWindows))),
+                .init("options", .string("\(options)")),
             ]), isNew: !continues)
+    }
+
+    private static func hash(_ windows: [[Int]]) -> String {
+        var hash = SHA256()
+        windows.flatMap { $0 }.withUnsafeBytes { hash.update($0) }
+        return hash.hexDigest()
     }
 
     /// Windows of so many tokens, at least as many as are wanted.
@@ -133,13 +136,7 @@ public final class Experiment {
     }
 
     private func questions(_ probes: [Probe]) throws -> [ModelEvaluator.Question] {
-        try probes.map { probe in
-            ModelEvaluator.Question(
-                prompt: try renderer.tokens(probe.prompt, place: probe.place),
-                choices: probe.choices.map {
-                    renderer.tokenizer.encode($0, addSpecial: false, parseSpecial: false)
-                }, correct: probe.correct)
-        }
+        try probes.map { try ModelEvaluator.Question($0, renderer) }
     }
 
     private func interventions(
@@ -155,16 +152,22 @@ public final class Experiment {
     // MARK: - Choices
 
     /// How good a choice is on validation: the mean margin in the wanted direction, or nil where the model reads
-    /// ordinary text too badly.
+    /// ordinary text too badly, or could not be tuned.
+    ///
+    /// - Parameter model: makes the model, and what steers it.
     private func score(
-        _ key: String, of decoder: Decoder, _ interventions: [Intervention] = [],
-        isPositive: Bool, _ validation: [ModelEvaluator.Question]
+        _ key: String, isPositive: Bool, _ validation: [ModelEvaluator.Question],
+        _ model: () throws -> (Decoder, [Intervention])
     ) throws -> Double? {
         let untuned = try measured("validation untuned") {
-            try validationJSON(self.decoder, [], validation)
+            try validationJSON((decoder, []), validation)
         }
         let found = try measured("validation \(key)") {
-            try validationJSON(decoder, interventions, validation)
+            do {
+                return try validationJSON(model(), validation)
+            } catch ExperimentError.diverged(let fact) {
+                return JSONObject([.init("diverged", .string(fact))])
+            }
         }
         guard let limit = untuned["loss"]?.number, let loss = found["loss"]?.number,
             let margin = found["margin"]?.number,
@@ -174,14 +177,18 @@ public final class Experiment {
     }
 
     private func validationJSON(
-        _ decoder: Decoder, _ interventions: [Intervention],
+        _ model: (decoder: Decoder, steering: [Intervention]),
         _ validation: [ModelEvaluator.Question]
     ) throws -> JSONObject {
-        let margins = try evaluator.margins(validation, of: decoder, steered: interventions)
-        let text = try evaluator.readText(validationWindows, by: decoder, steered: interventions)
+        let margins = try evaluator.margins(
+            validation, of: model.decoder, steered: model.steering)
+        let text = try evaluator.readText(
+            validationWindows, by: model.decoder, steered: model.steering)
+        let figures = [Statistics.mean(margins), Statistics.mean(text.losses)]
+        // JSON has no number for what is not finite.
+        guard figures.allSatisfy(\.isFinite) else { throw ExperimentError.notFinite }
         return JSONObject([
-            .init("margin", .number(Statistics.mean(margins))),
-            .init("loss", .number(Statistics.mean(text.losses))),
+            .init("margin", .number(figures[0])), .init("loss", .number(figures[1])),
         ])
     }
 
@@ -210,9 +217,9 @@ public final class Experiment {
                 for strength in options.strengths {
                     let signed = isPositive ? strength : -strength
                     let key = "online \(signed) blocks \(blocks.lowerBound)-\(blocks.upperBound)"
-                    let found = try score(
-                        key, of: decoder, interventions(directions, blocks, strength: signed),
-                        isPositive: isPositive, validation)
+                    let found = try score(key, isPositive: isPositive, validation) {
+                        (decoder, interventions(directions, blocks, strength: signed))
+                    }
                     if let found, found > top { (top, choice) = (found, strength) }
                 }
                 sum += top
@@ -236,22 +243,17 @@ public final class Experiment {
         _ training: [ModelEvaluator.Question], _ validation: [ModelEvaluator.Question],
         _ trainer: ExperimentTraining
     ) throws -> Double {
-        let untuned = try measured("validation untuned") {
-            try validationJSON(self.decoder, [], validation)
-        }
-        let condition = Condition(method, isPositive: untuned["margin"]?.number ?? 0 < 0)
+        // The untuned model's own margin, seen from the positive side.
+        let lean = try score("untuned", isPositive: true, validation) { (decoder, []) }
+        let condition = Condition(method, isPositive: lean ?? 0 < 0)
         var (best, choice) = (-Double.infinity, options.learningRates[0])
         for rate in options.learningRates {
             let key = "\(condition.name) rate \(rate)"
-            var tuned = decoder
-            if results["validation \(key)"] == nil {
-                report("\(trait.name): tuning \(key)")
-                tuned = try trainer.model(
-                    for: condition, training, blocks: blocks, learningRate: rate, seed: 0
-                ).decoder
+            let found = try score(key, isPositive: condition.isPositive, validation) {
+                let model = try trainer.model(
+                    for: condition, training, blocks: blocks, learningRate: rate, seed: 0)
+                return (model.decoder, [])
             }
-            let found = try score(
-                key, of: tuned, isPositive: condition.isPositive, validation)
             if let found, found > best { (best, choice) = (found, rate) }
         }
         return choice
@@ -302,6 +304,7 @@ public final class Experiment {
                 steered.map(\.prompt), with: directions, at: trait.position, of: model,
                 steered: own),
             freeTextScore: score, sample: sample)
+        guard record.isFinite else { throw ExperimentError.notFinite }
         try results.add(key, record.json)
         return record
     }

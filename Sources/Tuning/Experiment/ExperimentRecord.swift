@@ -28,6 +28,14 @@ public struct ExperimentRecord: Sendable, Hashable {
 }
 
 extension ExperimentRecord {
+    /// Whether all figures are numbers; JSON has none for others.
+    var isFinite: Bool {
+        let lists = [
+            heldOut, unseenForm, steeredUp, steeredDown, textLosses, Array(cosines.values),
+        ]
+        return divergence.isFinite && lists.joined().allSatisfy(\.isFinite)
+    }
+
     var json: JSONObject {
         func numbers(_ values: [Double]) -> JSONValue { .array(values.map { .number($0) }) }
         let blocks = cosines.keys.sorted()

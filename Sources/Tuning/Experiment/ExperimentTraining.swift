@@ -17,6 +17,7 @@ struct ExperimentTraining {
     ///   - questions: the training data.
     ///   - learningRate: of the weights that representation terms reach, or of all in token tuning; the others of a
     ///     condition with both losses have a tenth of it.
+    /// - Throws: `ExperimentError.diverged` where a loss or a gradient is not finite; what tuning throws.
     func model(
         for condition: Condition, _ questions: [ModelEvaluator.Question],
         blocks: ClosedRange<Int>, learningRate: Double, seed: UInt64
@@ -32,9 +33,10 @@ struct ExperimentTraining {
             model: model, terms: terms, limits: .init(activations: 256 << 20),
             prefixes: prefixes)
         let examples = questions.prefix(options.exampleLimit).map { question in
-            let wanted = condition.isPositive ? question.correct : 1 - question.correct
+            let chosen = question.choice(isCorrect: condition.isPositive)
             return TuningExample(
-                prompt: question.prompt, completion: question.choices[wanted], place: "training")
+                prompt: Array(chosen.tokens[..<chosen.promptCount]),
+                completion: Array(chosen.tokens[chosen.promptCount...]), place: chosen.place)
         }
         try train(
             engine, Array(examples), seed: seed,
@@ -71,9 +73,9 @@ struct ExperimentTraining {
         groups: [ParameterGroup]
     ) throws {
         let parameters = engine.model.parameters
-        let optimizer = AdamW(parameters, options: AdamW.Options(), crew: crew)
-        let clipping = GradientClipping(parameters, limit: 1)
-        let schedule = LearningRateSchedule(.linear, warmUp: 10)
+        let update = ParameterUpdate(
+            parameters, groups: groups, optimizer: AdamW.Options(), gradientLimit: 1,
+            schedule: LearningRateSchedule(.linear, warmUp: 10), crew: crew)
         var order = BatchOrder(
             exampleCount: examples.count, batchSize: options.batchSize, textCount: 0,
             textsPerStep: 0, seed: seed)
@@ -81,15 +83,11 @@ struct ExperimentTraining {
         for step in 0..<steps {
             engine.model.clearGradients()
             let batch = order.batch(at: step).examples.map { examples[$0] }
-            _ = try engine.addGradients(TuningBatch(examples: batch))
-            _ = clipping.clip(parameters, crew: crew)
-            var rates = [Double](repeating: 0, count: parameters.count)
-            for group in groups {
-                for index in group.parameters {
-                    rates[index] = group.learningRate * schedule.factor(step: step, of: steps)
-                }
+            let losses = try engine.addGradients(TuningBatch(examples: batch))
+            guard losses.isFinite, update.make(step: step, of: steps).isFinite else {
+                throw ExperimentError.diverged(
+                    fact: "a loss or a gradient of step \(step + 1) is not finite")
             }
-            optimizer.update(learningRates: rates)
         }
     }
 }

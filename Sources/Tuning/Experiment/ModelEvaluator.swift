@@ -3,11 +3,26 @@ import Transformer
 
 /// Measures models that share their lowest blocks: those are run once for each text and their outputs kept.
 final class ModelEvaluator {
-    /// A prompt with the completions whose log probabilities are compared.
+    /// A probe as tokens: the same prompt before each of its choices.
     struct Question {
-        let prompt: [Int]
-        let choices: [[Int]]
+        let choices: [TokenSequence]
         let correct: Int
+
+        init(_ probe: Probe, _ renderer: PromptRenderer) throws {
+            let prompt = try renderer.tokens(probe.prompt, place: probe.place)
+            choices = try probe.choices.map {
+                try renderer.continuation($0, of: prompt, place: probe.place)
+            }
+            correct = probe.correct
+        }
+
+        var prompt: [Int] { Array(choices[0].tokens[..<choices[0].promptCount]) }
+
+        /// The correct choice, or the first of the others.
+        func choice(isCorrect: Bool) -> TokenSequence {
+            let other = correct == 0 ? 1 : 0
+            return choices[isCorrect ? correct : other]
+        }
     }
 
     let prefixes: PrefixCache
@@ -34,31 +49,32 @@ final class ModelEvaluator {
         _ questions: [Question], of decoder: Decoder, steered interventions: [Intervention] = []
     ) throws -> [Double] {
         let pass = try GradientPass(decoder, keptBytes: 0)
-        let sequences = questions.enumerated().flatMap { index, question in
-            question.choices.map { (index, question.prompt + $0, question.prompt.count) }
-        }
-        var scores = questions.map { _ in [Double]() }
-        for part in PassPlan.passes(sequences.map { $0.1.count }, limit: Self.rowsPerPass) {
-            try run(pass, sequences[part].map { $0.1 }, interventions)
+        let sequences = questions.flatMap(\.choices)
+        var scores: [Double] = []
+        for part in PassPlan.passes(sequences.map(\.tokens.count), limit: Self.rowsPerPass) {
+            try run(pass, sequences[part].map(\.tokens), interventions)
             var targets: [LogitTarget] = []
-            var owners: [Int] = []
-            for (place, rows) in zip(part, pass.sequences) {
-                let (_, tokens, prompt) = sequences[place]
-                for token in prompt..<tokens.count {
+            for (sequence, rows) in zip(sequences[part], pass.sequences) {
+                for token in sequence.promptCount..<sequence.tokens.count {
                     targets.append(
-                        LogitTarget(token: tokens[token], row: rows.lowerBound + token - 1))
-                    owners.append(place)
+                        LogitTarget(
+                            token: sequence.tokens[token], row: rows.lowerBound + token - 1))
                 }
             }
-            var sums: [Int: Double] = [:]
-            for (loss, owner) in zip(pass.lossesOnLogits(targets), owners) {
-                sums[owner, default: 0] -= loss
+            var losses = pass.lossesOnLogits(targets)[...]
+            for sequence in sequences[part] {
+                let count = sequence.tokens.count - sequence.promptCount
+                scores.append(-losses.prefix(count).reduce(0, +))
+                losses = losses.dropFirst(count)
             }
-            for place in part { scores[sequences[place].0].append(sums[place] ?? 0) }
         }
-        return zip(questions, scores).map { question, scores in
-            let others = scores.indices.filter { $0 != question.correct }.map { scores[$0] }
-            return scores[question.correct] - (others.max() ?? -.infinity)
+        var rest = scores[...]
+        return questions.map { question in
+            defer { rest = rest.dropFirst(question.choices.count) }
+            return ProbeResult.Item(
+                category: nil, logProbabilities: Array(rest.prefix(question.choices.count)),
+                correct: question.correct
+            ).margin
         }
     }
 

@@ -25,6 +25,8 @@ public struct Trait: Sendable {
     public let position: Position
     /// For scoring free text; nil where it is not scored.
     public let lexicon: Lexicon?
+    /// SHA-256 of the trait's file and of those it names, in the order of its members.
+    public let fileHashes: [String]
 
     /// Words that show a direction each.
     public struct Lexicon: Sendable {
@@ -57,6 +59,10 @@ public struct Trait: Sendable {
             }
             return text
         }
+        fileHashes = try
+            ([path]
+            + object.members.compactMap(\.value.string).filter { $0.contains(".json") }
+            .map(absolute)).map { try MappedFile(path: $0).sha256() }
         name = try text("name")
         positive = try text("positive")
         negative = try text("negative")
@@ -98,8 +104,11 @@ public enum ExperimentError: Failure, Equatable {
     case badResults(file: String, line: Int)
     case otherExperiment(file: String)
     case shortText(file: String, tokens: Int, needed: Int)
+    case diverged(fact: String)
 
     public var kind: FailureKind { .input }
+
+    static let notFinite = Self.diverged(fact: "the model's predictions are not finite")
 
     public var description: String {
         switch self {
@@ -110,6 +119,7 @@ public enum ExperimentError: Failure, Equatable {
             "\(file): belongs to an experiment with another model, data or options"
         case .shortText(let file, let tokens, let needed):
             "\(file): has \(tokens) tokens, but the experiment reads \(needed)"
+        case .diverged(let fact): fact
         }
     }
 }

@@ -1,5 +1,4 @@
 public import Formats
-import Synchronization
 public import Transformer
 
 /// Finding a behaviour direction in a model by contrast pairs.
@@ -147,12 +146,11 @@ public struct Extraction: Sendable {
         options: Options, crew: WorkCrew, modelHint: String, baseHash: String?
     ) throws {
         let folds = Self.folds
-        let found = ResultBox<BlockAnalysis.Outcome?>(repeating: nil, count: wanted.count)
-        crew.run(wanted.count) { index in
-            guard let samples = samples[wanted[index]] else { return }
-            found[index] = BlockAnalysis(
-                samples, groups: groups, block: wanted[index], options: options
-            ).outcome(folds: folds)
+        let found = crew.map(wanted.count) { index in
+            samples[wanted[index]].map {
+                BlockAnalysis($0, groups: groups, block: wanted[index], options: options)
+                    .outcome(folds: folds)
+            }
         }
         var directions: [Int: [Float]] = [:]
         var results: [BlockResult] = []
@@ -183,19 +181,5 @@ public struct Extraction: Sendable {
                     signAgreement: byBlock(\.signAgreement),
                     activationNorm: byBlock(\.activationNorm))),
             blocks: results, tokenCount: tokenCount)
-    }
-}
-
-/// Results of parallel work, each index written once by whoever did it.
-final class ResultBox<Value: Sendable>: Sendable {
-    private let values: Mutex<[Value]>
-
-    init(repeating value: Value, count: Int) {
-        values = Mutex([Value](repeating: value, count: count))
-    }
-
-    subscript(index: Int) -> Value {
-        get { values.withLock { $0[index] } }
-        set { values.withLock { $0[index] = newValue } }
     }
 }

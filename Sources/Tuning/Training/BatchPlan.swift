@@ -41,7 +41,7 @@ struct BatchPlan {
             if readsMain || readsSoft && !splits {
                 sequences.append(
                     Sequence(
-                        kind: .example(example), tokens: example.prompt + example.completion))
+                        kind: .example(example), tokens: example.sequence.tokens))
             }
             guard splits else { continue }
             for choice in example.choices where choice.probability > 0 {
@@ -126,18 +126,11 @@ struct BatchPlan {
 
     /// The tokens at which a representation term reads a sequence; nil where it reads none.
     ///
-    /// - Throws: `TrainingError.badPosition` where the example has no such token.
+    /// - Throws: `PromptError.noSuchToken` where the example has no such token.
     func tokens(
         of term: ObjectiveTerm, in sequence: Sequence
-    ) throws(TrainingError) -> Range<Int>? {
+    ) throws(PromptError) -> Range<Int>? {
         guard case .example(let example) = sequence.kind else { return nil }
-        guard
-            let tokens = term.position.tokens(
-                promptCount: example.prompt.count, totalCount: sequence.tokens.count)
-        else {
-            throw .badPosition(
-                place: example.place, position: term.position.text, count: sequence.tokens.count)
-        }
-        return tokens
+        return try example.sequence.range(of: term.position)
     }
 }

@@ -21,14 +21,13 @@ struct GradientClipping {
     ///
     /// - Returns: the length before; where it is not finite the gradients are left as they are.
     func clip(_ parameters: [TunedParameter], crew: WorkCrew) -> Double {
-        let sums = ResultBox(repeating: 0.0, count: parts.parts.count)
-        crew.run(parts.parts.count) { index in
+        let sums = crew.map(parts.parts.count) { index in
             let part = parts.parts[index]
-            sums[index] = sumOfSquaresForward(
+            return sumOfSquaresForward(
                 parameters[part.parameter].gradient.floats + part.range.lowerBound,
                 count: part.range.count)
         }
-        let norm = parts.parts.indices.reduce(0) { $0 + sums[$1] }.squareRoot()
+        let norm = sums.reduce(0, +).squareRoot()
         guard let limit, norm.isFinite else { return norm }
         let factor = limit / (norm + Self.slack)
         guard factor < 1 else { return norm }

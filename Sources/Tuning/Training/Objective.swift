@@ -117,6 +117,11 @@ public struct TuningExample: Sendable {
         self.choices = choices
         self.place = place
     }
+
+    /// The prompt with its completion.
+    var sequence: TokenSequence {
+        TokenSequence(prompt: prompt, completion: completion, place: place)
+    }
 }
 
 /// What one step of tuning sees.

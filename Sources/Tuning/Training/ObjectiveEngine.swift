@@ -75,7 +75,7 @@ public final class ObjectiveEngine {
     /// Adds the gradients of the weighted losses to the parameters' gradients.
     ///
     /// - Returns: the losses, as they were before the weights change.
-    /// - Throws: `TrainingError.badPosition`, `.noChoices`, `.noTexts` for examples that lack what a term reads; what
+    /// - Throws: `PromptError.noSuchToken`, `TrainingError.noChoices`, `.noTexts` for examples that lack what a term reads; what
     ///   the decoder throws.
     public func addGradients(_ batch: TuningBatch) throws -> StepLosses {
         try run(batch, addsGradients: true)

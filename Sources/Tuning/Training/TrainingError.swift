@@ -11,13 +11,12 @@ public enum TrainingError: Failure, Equatable {
     case wrongWidth(block: Int, width: Int, model: Int)
     case noLength(block: Int)
     case unreachable(goal: String, site: String, block: Int)
-    case badPosition(place: String, position: String, count: Int)
     case noChoices(place: String)
     case noTexts
 
     public var kind: FailureKind {
         switch self {
-        case .badPosition, .noChoices, .noLength: .input
+        case .noChoices, .noLength: .input
         default: .usage
         }
     }
@@ -38,8 +37,6 @@ public enum TrainingError: Failure, Equatable {
         case .noLength(let block): "block \(block): the direction has no length"
         case .unreachable(let goal, let site, let block):
             "objective '\(goal)' at \(site) of block \(block): none of the weights it may reach lies below"
-        case .badPosition(let place, let position, let count):
-            "\(place): position '\(position)' does not exist in \(count) tokens"
         case .noChoices(let place): "\(place): has no choices with probabilities"
         case .noTexts: "objective 'keep' needs ordinary text"
         }

@@ -36,21 +36,15 @@ public struct TuningData: Sendable {
 extension TuningData {
     /// Refuses what terms could not read once the run is under way.
     ///
-    /// - Throws: `TrainingError.badPosition` or `.noChoices` for the first example that lacks what a term reads,
-    ///   `.noTexts`.
-    public func check(_ terms: [ObjectiveTerm]) throws(TrainingError) {
+    /// - Throws: `PromptError.noSuchToken` or `TrainingError.noChoices` for the first example that lacks what a term
+    ///   reads, `TrainingError.noTexts`.
+    public func check(_ terms: [ObjectiveTerm]) throws {
         for term in terms {
-            if term.goal == .keep, texts.isEmpty { throw .noTexts }
+            if term.goal == .keep, texts.isEmpty { throw TrainingError.noTexts }
             for example in training + validation {
-                let count = example.prompt.count + example.completion.count
-                let isThere = term.position.tokens(
-                    promptCount: example.prompt.count, totalCount: count)
-                if term.goal.directions != nil, isThere == nil {
-                    throw .badPosition(
-                        place: example.place, position: term.position.text, count: count)
-                }
+                if term.goal.directions != nil { _ = try example.sequence.range(of: term.position) }
                 if term.goal == .soft, example.choices.isEmpty {
-                    throw .noChoices(place: example.place)
+                    throw TrainingError.noChoices(place: example.place)
                 }
             }
         }
@@ -131,15 +125,12 @@ public struct TuningDataReader {
     /// Cuts a text file into windows of so many tokens; a rest that fills none is left out. Where the model wants
     /// a beginning of text, each window has one.
     ///
-    /// - Throws: file errors; `TuningDataError.notText`, `.textTooShort`, `.windowTooLong`.
+    /// - Throws: file errors; `PromptError.notText`, `TuningDataError.textTooShort`, `.badWindow`.
     public func windows(_ path: String, length: Int) throws -> [[Int]] {
         guard (2...max(2, positionLimit)).contains(length) else {
             throw TuningDataError.badWindow(tokens: length, limit: positionLimit)
         }
-        let bytes = try MappedFile(path: path).bytes.withUnsafeBytes { Array($0) }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw TuningDataError.notText(file: path)
-        }
+        let text = try TextFile.read(path)
         let definition = renderer.tokenizer.definition
         let beginning =
             definition.addsBeginningOfText ? [definition.beginningOfText].compactMap { $0 } : []
@@ -211,7 +202,6 @@ public enum TuningDataError: Failure, Equatable {
     case noOpposite(place: String)
     case badTargets(place: String, fact: String)
     case tooLong(place: String, tokens: Int, limit: Int)
-    case notText(file: String)
     case textTooShort(file: String, tokens: Int, needed: Int)
     case badWindow(tokens: Int, limit: Int)
 
@@ -227,7 +217,6 @@ public enum TuningDataError: Failure, Equatable {
         case .badTargets(let place, let fact): "\(place): the targets \(fact)"
         case .tooLong(let place, let tokens, let limit):
             "\(place): has \(tokens) tokens, but the model's context is \(limit)"
-        case .notText(let file): "\(file): is not UTF-8 text"
         case .textTooShort(let file, let tokens, let needed):
             "\(file): has \(tokens) tokens, but a window takes \(needed)"
         case .badWindow(let tokens, let limit):

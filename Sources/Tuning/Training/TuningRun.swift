@@ -1,5 +1,4 @@
 public import Formats
-import Foundation
 import Transformer
 
 /// What computes a run's losses and gradients.
@@ -46,9 +45,7 @@ public final class TuningRun {
     private let data: TuningData
     private let options: TuningOptions
     private let description: RunDescription
-    private let crew: WorkCrew
-    private let optimizer: AdamW
-    private let clipping: GradientClipping
+    private let update: ParameterUpdate
     private let best: [FloatBuffer]
     private let validation: [TuningBatch]
     private var order: BatchOrder
@@ -80,9 +77,9 @@ public final class TuningRun {
         self.options = options
         self.description = description
         self.folder = folder
-        self.crew = crew
-        optimizer = AdamW(parameters, options: options.optimizer, crew: crew)
-        clipping = GradientClipping(parameters, limit: options.gradientLimit)
+        update = ParameterUpdate(
+            parameters, groups: groups, optimizer: options.optimizer,
+            gradientLimit: options.gradientLimit, schedule: options.schedule, crew: crew)
         order = BatchOrder(
             exampleCount: data.training.count, batchSize: options.batchSize,
             textCount: data.texts.count, textsPerStep: options.textsPerStep, seed: options.seed)
@@ -107,24 +104,15 @@ public final class TuningRun {
             record = try RunRecord(path: recordPath, at: progress.record)
             try state.restore(
                 Self.sections(
-                    progress, parameters: parameters, optimizer: optimizer, best: best),
+                    progress, parameters: parameters, optimizer: update.optimizer, best: best),
                 parameters: parameters)
-            optimizer.resume(at: progress.step)
+            update.optimizer.resume(at: progress.step)
         } else {
             try AtomicFile.checkTarget(statePath, replacing: replacing)
-            try Self.makeFolder(folder)
+            try Folder.make(folder)
             progress = RunProgress(options.earlyStop)
             record = try RunRecord(path: recordPath, at: .start)
             try save()
-        }
-    }
-
-    private static func makeFolder(_ folder: String) throws(FileError) {
-        do {
-            try FileManager.default.createDirectory(
-                atPath: folder, withIntermediateDirectories: true)
-        } catch {
-            throw .notReplaceable(path: folder)
         }
     }
 
@@ -198,18 +186,13 @@ public final class TuningRun {
             TuningBatch(
                 examples: examples.map { data.training[$0] },
                 texts: texts.map { data.texts[$0] }))
-        let norm = clipping.clip(parameters, crew: crew)
-        guard losses.isFinite, norm.isFinite else {
+        let rates = update.learningRates(step: progress.step, of: steps)
+        let norm = losses.isFinite ? update.make(step: progress.step, of: steps) : .nan
+        guard norm.isFinite else {
             let what = losses.isFinite ? "the gradient" : "a loss"
             try finish(.diverged(reason: "\(what) of step \(progress.step + 1) is not finite"))
             return nil
         }
-        let factor = options.schedule.factor(step: progress.step, of: steps)
-        var rates = [Double](repeating: 0, count: parameters.count)
-        for group in groups {
-            for index in group.parameters { rates[index] = group.learningRate * factor }
-        }
-        optimizer.update(learningRates: rates)
         let epoch = order.epoch(of: progress.step)
         progress.step += 1
         progress.firstTraining = progress.firstTraining ?? losses
@@ -222,9 +205,7 @@ public final class TuningRun {
                             "learning_rates",
                             .object(
                                 JSONObject(
-                                    groups.map {
-                                        .init($0.name, .number($0.learningRate * factor))
-                                    }))),
+                                    zip(groups, rates).map { .init($0.name, .number($1)) }))),
                         .init("gradient_norm", .number(norm)),
                     ]))
         try judge(losses)
@@ -292,7 +273,7 @@ public final class TuningRun {
             to: folder + "/" + RunState.fileName, description: description.json,
             progress: progress.json,
             sections: Self.sections(
-                progress, parameters: parameters, optimizer: optimizer, best: best),
+                progress, parameters: parameters, optimizer: update.optimizer, best: best),
             parameters: parameters)
     }
 

@@ -68,8 +68,7 @@ struct ExperimentCommand: Command {
             try AtomicFile.checkTarget(
                 "\(folder)/\(trait.name).jsonl", replacing: arguments.replacesOutputs)
         }
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true)
+        try Folder.make(folder)
         let clock = ContinuousClock.now
         var page = "# Experiment on \(session.checkpoint.path.split(separator: "/").last ?? "")\n\n"
         var verdicts: [JSONValue] = []

@@ -17,13 +17,7 @@ import Transformer
         evaluator = ModelEvaluator(base: fixture.decoder, firstBlock: 2, byteLimit: 1 << 24)
         probes = try Probe.read(Samples.path("tiny/probe.jsonl"))
         let renderer = fixture.renderer
-        questions = try probes.map { probe in
-            ModelEvaluator.Question(
-                prompt: try renderer.tokens(probe.prompt, place: probe.place),
-                choices: probe.choices.map {
-                    renderer.tokenizer.encode($0, addSpecial: false, parseSpecial: false)
-                }, correct: probe.correct)
-        }
+        questions = try probes.map { try ModelEvaluator.Question($0, renderer) }
     }
 
     private var push: Intervention {
@@ -42,6 +36,18 @@ import Transformer
                 #expect(abs(margin - item.margin) < 1e-4)
             }
         }
+    }
+
+    @Test func theOtherOfManyChoicesIsTheFirstWrongOne() throws {
+        let folder = try TemporaryFolder()
+        let line =
+            #"{"prompt": "The sky is", "choices": [" red", " green", " blue"], "correct": 2}"#
+        let path = try folder.write(Array(line.utf8), as: "probe.jsonl")
+        let probe = try #require(try Probe.read(path).first)
+        let question = try ModelEvaluator.Question(probe, fixture.renderer)
+        #expect(question.choice(isCorrect: true) == question.choices[2])
+        #expect(question.choice(isCorrect: false) == question.choices[0])
+        #expect(question.prompt == (try fixture.renderer.tokens(probe.prompt, place: path)))
     }
 
     @Test func textEqualsPerplexity() throws {

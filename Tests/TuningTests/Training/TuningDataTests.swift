@@ -125,8 +125,17 @@ import Transformer
         }
         let data = TuningData(training: examples)
         try data.check([term(.beforeCompletion(1)), ObjectiveTerm(.token)])
-        #expect(throws: TrainingError.self) { try data.check([term(.index(99))]) }
-        #expect(throws: TrainingError.self) { try data.check([ObjectiveTerm(.soft)]) }
+        let place = folder.path("data.jsonl:1")
+        let example = try #require(examples.first)
+        let (prompt, completion) = (example.prompt.count, example.completion.count)
+        #expect(
+            throws: PromptError.noSuchToken(
+                place: place, position: .index(99), promptCount: prompt,
+                count: prompt + completion)
+        ) { try data.check([term(.index(99))]) }
+        #expect(throws: TrainingError.noChoices(place: place)) {
+            try data.check([ObjectiveTerm(.soft)])
+        }
         #expect(throws: TrainingError.noTexts) { try data.check([ObjectiveTerm(.keep)]) }
     }
 
@@ -162,7 +171,7 @@ import Transformer
         let short = try folder.write(Array("The dog.".utf8), as: "short.txt")
         #expect(throws: TuningDataError.self) { try reader().windows(short, length: 16) }
         let binary = try folder.write([0xff, 0xfe, 0x80], as: "binary.txt")
-        #expect(throws: TuningDataError.notText(file: binary)) {
+        #expect(throws: PromptError.notText(file: binary, offset: 0)) {
             try reader().windows(binary, length: 16)
         }
     }
