@@ -125,10 +125,39 @@ import Testing
         let cache = KeyValueCache(model.configuration)
         var blocks: Set<Int> = []
         try model.decoder().forward(
-            [DecoderSlice([1, 2, 3], cache: cache)], stopAfterBlock: 1,
+            [DecoderSlice([1, 2, 3], cache: cache)], blocks: 0..<2,
             observer: StreamObserver { place, _ in blocks.insert(place.block) })
         #expect(blocks == [0, 1])
         #expect(cache.length == 0)
+    }
+
+    @Test func aPassMayStartFromTheStreamAboveABlock() throws {
+        let model = try SmallModel()
+        let decoder = try model.decoder()
+        let tokens = [1, 2, 3, 4, 5]
+        var (entry, expected): ([Float], [Float]) = ([], [])
+        try decoder.forward(
+            [DecoderSlice(tokens)],
+            observer: StreamObserver(sites: [.residPost]) { place, rows in
+                guard place.block == 0 else { return }
+                rows.withUnsafeBufferPointer { entry.append(contentsOf: $0) }
+            },
+            logits: LogitsReceiver(scope: .from([2])) { _, _, rows in
+                rows.withUnsafeBufferPointer { expected.append(contentsOf: $0) }
+            })
+        let cache = KeyValueCache(model.configuration)
+        var found: [Float] = []
+        for part in [0..<2, 2..<5] {
+            let rows = Array(entry[part.lowerBound * 20..<part.upperBound * 20])
+            let slice = DecoderSlice(Array(tokens[part]), cache: cache, entry: rows)
+            try decoder.forward(
+                [slice], blocks: 1..<3,
+                logits: LogitsReceiver(scope: .all) { _, _, rows in
+                    guard part.lowerBound == 2 else { return }
+                    rows.withUnsafeBufferPointer { found.append(contentsOf: $0) }
+                })
+        }
+        #expect(relativeDifference(found, expected) < Self.bound)
     }
 
     @Test func anObserverMayStartAPassOfItsOwn() throws {

@@ -19,12 +19,21 @@ import Testing
                 try decoder.forward([DecoderSlice([0, token])])
             }
         }
-        #expect(throws: ForwardError.stopBlock(block: 3, blockCount: 3)) {
-            try decoder.forward([DecoderSlice([0])], stopAfterBlock: 3)
+        #expect(throws: ForwardError.blocks(0..<4, blockCount: 3)) {
+            try decoder.forward([DecoderSlice([0])], blocks: 0..<4)
+        }
+        #expect(throws: ForwardError.blocks(1..<1, blockCount: 3)) {
+            try decoder.forward([DecoderSlice([0])], blocks: 1..<1)
+        }
+        #expect(throws: ForwardError.entryCount(slice: 0, expected: 20, found: 0)) {
+            try decoder.forward([DecoderSlice([0])], blocks: 1..<3)
+        }
+        #expect(throws: ForwardError.entryCount(slice: 0, expected: 0, found: 20)) {
+            try decoder.forward([DecoderSlice([0], entry: [Float](repeating: 0, count: 20))])
         }
         #expect(throws: ForwardError.logitsAfterStop(block: 1)) {
             try decoder.forward(
-                [DecoderSlice([0])], stopAfterBlock: 1,
+                [DecoderSlice([0])], blocks: 0..<2,
                 logits: LogitsReceiver(scope: .all) { _, _, _ in })
         }
     }

@@ -45,31 +45,31 @@ public final class Decoder {
 
     /// Runs new tokens of one or more sequences, which share matrix products but do not see each other.
     ///
-    /// Each slice continues its cache, and its keys and values are added to it. A pass that throws, or that
-    /// stops after a block, leaves the caches as they were.
+    /// Each slice continues its cache, and its keys and values are added to it: those of the blocks that are run, so
+    /// that a sequence's passes must all start at the same block. A pass that throws, or that stops before the last
+    /// block, leaves the caches as they were.
     ///
     /// - Parameters:
     ///   - slices: the sequences' new tokens.
     ///   - interventions: applied at every token, in order.
-    ///   - stopAfterBlock: the last block to run; nil runs all.
+    ///   - blocks: the blocks to run; nil for all. Where the first is not 0, each slice brings its entry.
     ///   - observer: sees the residual stream.
     ///   - logits: takes logits; without it the head is not computed.
     /// - Throws: `ForwardError` before anything is computed, and what the observer and the receiver throw.
     public func forward(
-        _ slices: [DecoderSlice], interventions: [Intervention] = [], stopAfterBlock: Int? = nil,
+        _ slices: [DecoderSlice], interventions: [Intervention] = [], blocks: Range<Int>? = nil,
         observer: StreamObserver? = nil, logits: LogitsReceiver? = nil
     ) throws {
-        try check(slices)
+        let all = 0..<configuration.sizes.blockCount
+        let blocks = blocks ?? all
+        try check(slices, blocks: blocks)
         for scope in [observer?.scope, logits?.scope] {
             guard case .from(let starts) = scope, starts.count != slices.count else { continue }
             throw ForwardError.scopeCount(expected: slices.count, found: starts.count)
         }
-        if let stopAfterBlock {
-            guard (0..<configuration.sizes.blockCount).contains(stopAfterBlock) else {
-                throw ForwardError.stopBlock(
-                    block: stopAfterBlock, blockCount: configuration.sizes.blockCount)
-            }
-            guard logits == nil else { throw ForwardError.logitsAfterStop(block: stopAfterBlock) }
+        let isWhole = blocks.upperBound == all.upperBound
+        guard isWhole || logits == nil else {
+            throw ForwardError.logitsAfterStop(block: blocks.upperBound - 1)
         }
         let workspace = idleWorkspace ?? Workspace(configuration, crew: crew)
         idleWorkspace = nil
@@ -77,16 +77,24 @@ public final class Decoder {
         let pass = ForwardPass(
             decoder: self, workspace: workspace, slices: slices,
             plan: try InterventionPlan(interventions, configuration),
-            lastBlock: stopAfterBlock ?? configuration.sizes.blockCount - 1, observer: observer,
-            logits: logits)
-        try pass.run(keepsCaches: stopAfterBlock == nil)
+            blocks: blocks, observer: observer, logits: logits)
+        try pass.run(keepsCaches: isWhole)
     }
 
-    func check(_ slices: [DecoderSlice]) throws(ForwardError) {
+    func check(_ slices: [DecoderSlice], blocks: Range<Int>) throws(ForwardError) {
+        let all = 0..<configuration.sizes.blockCount
+        guard !blocks.isEmpty, blocks.clamped(to: all) == blocks else {
+            throw .blocks(blocks, blockCount: all.count)
+        }
         guard !slices.isEmpty else { throw .noSlices }
         var cacheOwners: [ObjectIdentifier: Int] = [:]
         for (index, slice) in slices.enumerated() {
             try check(slice, index)
+            let expected =
+                blocks.lowerBound > 0 ? slice.tokens.count * configuration.sizes.hiddenSize : 0
+            guard slice.entry.count == expected else {
+                throw .entryCount(slice: index, expected: expected, found: slice.entry.count)
+            }
             guard let cache = slice.cache else { continue }
             if let owner = cacheOwners.updateValue(index, forKey: ObjectIdentifier(cache)) {
                 throw .sharedCache(slices: [owner, index])

@@ -18,10 +18,12 @@ public enum ForwardError: Failure, Equatable {
     case interventionWithoutDirection(block: Int, site: Site)
     /// A scope gives another number of first tokens than there are slices.
     case scopeCount(expected: Int, found: Int)
-    /// The block to stop after does not exist.
-    case stopBlock(block: Int, blockCount: Int)
+    /// The blocks to run are none, or not all there.
+    case blocks(Range<Int>, blockCount: Int)
     /// Logits were asked of a pass that stops before the head.
     case logitsAfterStop(block: Int)
+    /// A pass that starts above block 0 takes a stream of so many numbers for each slice.
+    case entryCount(slice: Int, expected: Int, found: Int)
 
     public var kind: FailureKind { .usage }
 
@@ -49,10 +51,12 @@ public enum ForwardError: Failure, Equatable {
             "the vector to ablate at \(site.rawValue) of block \(block) is zero and has no direction"
         case .scopeCount(let expected, let found):
             "first tokens are given for \(found) texts, but there are \(expected)"
-        case .stopBlock(let block, let blockCount):
-            "cannot stop after block \(block): the model's blocks are 0 to \(blockCount - 1)"
+        case .blocks(let blocks, let blockCount):
+            "cannot run the blocks \(blocks): the model's blocks are 0 to \(blockCount - 1)"
         case .logitsAfterStop(let block):
             "logits need every block, but the pass stops after block \(block)"
+        case .entryCount(let slice, let expected, let found):
+            "text \(slice): its stream holds \(found) numbers, but \(expected) are needed"
         }
     }
 }

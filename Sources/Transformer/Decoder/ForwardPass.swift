@@ -13,13 +13,14 @@ struct ForwardPass {
     private let slices: [Slice]
     private let chunks: [PackedChunk]
     private let plan: InterventionPlan
-    private let lastBlock: Int
+    private let blocks: Range<Int>
     private let observer: StreamObserver?
     private let logits: LogitsReceiver?
 
     /// A slice in this pass.
     private struct Slice {
         let tokens: [Int]
+        let entry: [Float]
         /// nil where the whole slice lies in one chunk and nobody continues it.
         let cache: KeyValueCache?
         /// The position of the first token.
@@ -32,10 +33,10 @@ struct ForwardPass {
     /// The most logits computed at a time: 16 MB.
     private static let logitsPerPiece = 1 << 22
 
-    /// - Precondition: the slices and the block have been checked.
+    /// - Precondition: the slices and the blocks have been checked.
     init(
         decoder: Decoder, workspace: Workspace, slices: [DecoderSlice], plan: InterventionPlan,
-        lastBlock: Int, observer: StreamObserver?, logits: LogitsReceiver?
+        blocks: Range<Int>, observer: StreamObserver?, logits: LogitsReceiver?
     ) {
         configuration = decoder.configuration
         weights = decoder.weights
@@ -43,7 +44,7 @@ struct ForwardPass {
         self.workspace = workspace
         runner = workspace.runner
         self.plan = plan
-        self.lastBlock = lastBlock
+        self.blocks = blocks
         self.observer = observer
         self.logits = logits
         chunks = PackedChunk.pack(slices.map(\.tokens.count), limit: Decoder.rowsPerChunk)
@@ -52,7 +53,7 @@ struct ForwardPass {
         self.slices = zip(slices, segmentCounts).map { slice, segments in
             let ownCache = segments > 1 ? KeyValueCache(decoder.configuration) : nil
             return Slice(
-                tokens: slice.tokens, cache: slice.cache ?? ownCache,
+                tokens: slice.tokens, entry: slice.entry, cache: slice.cache ?? ownCache,
                 start: slice.cache?.length ?? 0)
         }
     }
@@ -77,9 +78,9 @@ struct ForwardPass {
     }
 
     private func run(_ chunk: PackedChunk) throws {
-        embed(chunk)
-        try visit(.embed, block: 0, chunk)
-        for block in 0...lastBlock {
+        enter(chunk)
+        if blocks.lowerBound == 0 { try visit(.embed, block: 0, chunk) }
+        for block in blocks {
             attend(block, chunk)
             try visit(.residMid, block: block, chunk)
             feedForward(block, chunk)
@@ -90,13 +91,23 @@ struct ForwardPass {
 
     // MARK: - Blocks
 
-    /// Looks up the tokens' embeddings and their positions' rotations.
-    private func embed(_ chunk: PackedChunk) {
+    /// The stream before the first block, which is the tokens' embeddings or what the slices bring, and the rotations
+    /// of their positions.
+    private func enter(_ chunk: PackedChunk) {
+        let width = workspace.stream.width
         for segment in chunk.segments {
             let slice = slices[segment.slice]
             for token in segment.tokens {
-                weights.embedding.widenRow(
-                    slice.tokens[token], into: workspace.stream.row(segment.row(of: token)))
+                let row = workspace.stream.row(segment.row(of: token))
+                if blocks.lowerBound == 0 {
+                    weights.embedding.widenRow(slice.tokens[token], into: row)
+                } else {
+                    let entry = slice.entry.span.extracting(token * width..<(token + 1) * width)
+                    entry.withUnsafeBufferPointer { numbers in
+                        guard let start = numbers.baseAddress else { return }
+                        row.update(from: start, count: width)
+                    }
+                }
             }
             rotary.write(
                 segment.tokens.offset(by: slice.start),

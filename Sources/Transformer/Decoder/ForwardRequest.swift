@@ -3,10 +3,13 @@ public struct DecoderSlice {
     public var tokens: [Int]
     /// The sequence so far, which the tokens continue and are added to; nil for a sequence that ends with the pass.
     public var cache: KeyValueCache?
+    /// (tokens, hidden size): the stream at the input of the first block that is run, where that is not block 0.
+    public var entry: [Float]
 
-    public init(_ tokens: [Int], cache: KeyValueCache? = nil) {
+    public init(_ tokens: [Int], cache: KeyValueCache? = nil, entry: [Float] = []) {
         self.tokens = tokens
         self.cache = cache
+        self.entry = entry
     }
 }
 

@@ -14,18 +14,6 @@ import Formats
 /// either way. The work starts at the block it is asked to start from, and goes back no further than the lowest block
 /// that has a weight in the sink.
 public final class GradientPass {
-    /// One sequence, which starts at position 0.
-    public struct Sequence: Sendable {
-        public let tokens: [Int]
-        /// (tokens, hidden size): the stream at the input of the pass's first block, where that is not block 0.
-        public let entry: [Float]
-
-        public init(_ tokens: [Int], entry: [Float] = []) {
-            self.tokens = tokens
-            self.entry = entry
-        }
-    }
-
     let decoder: Decoder
     private let keptBytes: Int
     private let runner: BlockRunner
@@ -68,22 +56,19 @@ public final class GradientPass {
 
     // MARK: - Forward
 
-    /// Runs the sequences through some blocks.
+    /// Runs the sequences, each whole and without a cache, through some blocks.
     ///
     /// - Parameters:
     ///   - blocks: the blocks to run; nil for all. Where the first is not 0, each sequence brings its entry.
     ///   - interventions: applied at every token, in order.
     /// - Throws: `ForwardError` for tokens, blocks and interventions that do not fit the model.
     public func forward(
-        _ sequences: [Sequence], blocks: Range<Int>? = nil, interventions: [Intervention] = []
+        _ sequences: [DecoderSlice], blocks: Range<Int>? = nil, interventions: [Intervention] = []
     ) throws {
         let configuration = decoder.configuration
-        let all = 0..<configuration.sizes.blockCount
-        let blocks = blocks ?? all
-        guard blocks.clamped(to: all) == blocks, !blocks.isEmpty else {
-            throw ForwardError.stopBlock(block: blocks.upperBound - 1, blockCount: all.count)
-        }
-        try decoder.check(sequences.map { DecoderSlice($0.tokens) })
+        let blocks = blocks ?? 0..<configuration.sizes.blockCount
+        precondition(sequences.allSatisfy { $0.cache == nil })
+        try decoder.check(sequences, blocks: blocks)
         plan = try InterventionPlan(interventions, configuration)
         self.blocks = blocks
         tokens = sequences.flatMap(\.tokens)
@@ -122,7 +107,7 @@ public final class GradientPass {
     }
 
     /// The stream before the first block, and the rows' rotations.
-    private func enter(_ sequences: [Sequence]) {
+    private func enter(_ sequences: [DecoderSlice]) {
         self.sequences = []
         let stream = streams[0]
         var first = 0
@@ -132,7 +117,6 @@ public final class GradientPass {
                 0..<count, sequenceLength: count, cosine: runner.cosine.row(first),
                 sine: runner.sine.row(first))
             if blocks.lowerBound > 0 {
-                precondition(sequence.entry.count == count * stream.width)
                 sequence.entry.withUnsafeBufferPointer { entry in
                     guard let start = entry.baseAddress else { return }
                     stream.row(first).update(from: start, count: entry.count)

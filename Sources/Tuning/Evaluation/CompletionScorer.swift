@@ -4,7 +4,9 @@ import Transformer
 /// How likely a model finds completions.
 struct CompletionScorer {
     let decoder: Decoder
-    let interventions: [Intervention]
+    var interventions: [Intervention] = []
+    /// Outputs of the lowest blocks, where they are known; the rest of the model runs above them.
+    var prefixes: PrefixCache?
 
     /// What the keys and values of prompts that have several completions may take in a pass, in bytes.
     private static let cacheBytes = 1 << 28
@@ -62,8 +64,8 @@ struct CompletionScorer {
             guard sequence.tokens.count > lastOfPrompt + 1 else { continue }
             let start = min(caches[owner]?.length ?? 0, lastOfPrompt)
             caches[owner]?.truncate(to: start)
-            let tokens = Array(sequence.tokens[start..<(sequence.tokens.count - 1)])
-            slices.append(DecoderSlice(tokens, cache: caches[owner]))
+            slices.append(
+                try slice(sequence.tokens, start..<sequence.tokens.count - 1, caches[owner]))
             starts.append(start)
             firsts.append(lastOfPrompt - start)
             owners.append(owner)
@@ -78,7 +80,22 @@ struct CompletionScorer {
                 add(owners[slice], target - logSumExpForward(logits))
             }
         }
-        try decoder.forward(slices, interventions: interventions, logits: logits)
+        let firstBlock = prefixes?.blocks ?? 0
+        try decoder.forward(
+            slices, interventions: interventions,
+            blocks: firstBlock..<decoder.configuration.sizes.blockCount, logits: logits)
+    }
+
+    /// A part of a sequence, as the first block that is run takes it.
+    private func slice(
+        _ tokens: [Int], _ part: Range<Int>, _ cache: KeyValueCache?
+    ) throws -> DecoderSlice {
+        var slice = DecoderSlice(Array(tokens[part]), cache: cache)
+        if let whole = try prefixes?.sequences([tokens])[0].entry, !whole.isEmpty {
+            let width = whole.count / tokens.count
+            slice.entry = Array(whole[part.lowerBound * width..<part.upperBound * width])
+        }
+        return slice
     }
 
     /// The decoder checks the tokens that run; the last one of a sequence does not.

@@ -320,7 +320,7 @@ public final class Experiment {
         of model: Decoder, _ interventions: [Intervention]
     ) throws -> (score: Double?, sample: String) {
         var texts: [String] = []
-        for probe in trait.heldOut.prefix(options.freeTexts) {
+        for probe in trait.heldOut.prefix(trait.lexicon == nil ? 1 : options.freeTexts) {
             var generator = try TextGenerator(
                 model,
                 options: .init(

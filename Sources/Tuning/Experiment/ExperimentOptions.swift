@@ -9,7 +9,7 @@ public struct ExperimentOptions: Sendable, Hashable {
     /// Contrast pairs that the direction is found from at most, evenly spaced over the file.
     public var pairLimit = 64
     /// Probes that later steering is measured on.
-    public var steeredProbes = 24
+    public var steeredProbes = 16
     /// Tokens of a window of text.
     public var windowTokens = 512
     /// Tokens of text that perplexity is measured on; tuned conditions read an equal part with each seed.
@@ -20,7 +20,7 @@ public struct ExperimentOptions: Sendable, Hashable {
     public var validationProbes = 60
     /// A choice may raise the perplexity on that text to at most this many times the untuned model's.
     public var perplexityLimit = 1.25
-    /// Probes of free text and tokens written for each.
+    /// Probes of free text, one where there is no lexicon to judge it by, and tokens written for each.
     public var freeTexts = 10
     public var freeTokens = 24
     /// Online strengths to choose from.

@@ -48,26 +48,9 @@ final class ModelEvaluator {
     func margins(
         _ questions: [Question], of decoder: Decoder, steered interventions: [Intervention] = []
     ) throws -> [Double] {
-        let pass = try GradientPass(decoder, keptBytes: 0)
-        let sequences = questions.flatMap(\.choices)
-        var scores: [Double] = []
-        for part in PassPlan.passes(sequences.map(\.tokens.count), limit: Self.rowsPerPass) {
-            try run(pass, sequences[part].map(\.tokens), interventions)
-            var targets: [LogitTarget] = []
-            for (sequence, rows) in zip(sequences[part], pass.sequences) {
-                for token in sequence.promptCount..<sequence.tokens.count {
-                    targets.append(
-                        LogitTarget(
-                            token: sequence.tokens[token], row: rows.lowerBound + token - 1))
-                }
-            }
-            var losses = pass.lossesOnLogits(targets)[...]
-            for sequence in sequences[part] {
-                let count = sequence.tokens.count - sequence.promptCount
-                scores.append(-losses.prefix(count).reduce(0, +))
-                losses = losses.dropFirst(count)
-            }
-        }
+        let scores = try CompletionScorer(
+            decoder: decoder, interventions: interventions, prefixes: prefixes
+        ).logProbabilities(of: questions.flatMap(\.choices))
         var rest = scores[...]
         return questions.map { question in
             defer { rest = rest.dropFirst(question.choices.count) }
@@ -84,7 +67,7 @@ final class ModelEvaluator {
     struct TextResult {
         /// Mean −log p of each window's tokens but the first, in nats.
         var losses: [Double]
-        /// KL(base ‖ model), the mean over every fourth position.
+        /// KL(base ‖ model), the mean over every eighth position.
         var divergence: Double
     }
 
@@ -104,7 +87,7 @@ final class ModelEvaluator {
             result.losses.append(losses.reduce(0, +) / Double(losses.count))
             let stream = try prefixes.finalStream(window)
             let width = stream.count / window.count
-            let comparisons = stride(from: 0, to: window.count, by: 4).map { token in
+            let comparisons = stride(from: 0, to: window.count, by: 8).map { token in
                 let row = stream[(token * width)..<((token + 1) * width)]
                 return LogitTarget(row: token, weight: 1, kind: .stream(Array(row)))
             }

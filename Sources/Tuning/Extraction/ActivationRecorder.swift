@@ -42,7 +42,8 @@ struct ActivationRecorder {
                 }
             }
             try decoder.forward(
-                prompts[pass].map { DecoderSlice($0.tokens) }, stopAfterBlock: blocks.max(),
+                prompts[pass].map { DecoderSlice($0.tokens) },
+                blocks: blocks.max().map { 0..<$0 + 1 },
                 observer: observer)
             done += prompts[pass].reduce(0) { $0 + $1.tokens.count }
             progress(done, total)

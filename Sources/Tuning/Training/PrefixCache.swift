@@ -22,14 +22,14 @@ final class PrefixCache {
     }
 
     /// The sequences, each with the stream above the frozen blocks.
-    func sequences(_ tokens: [[Int]]) throws -> [GradientPass.Sequence] {
-        guard blocks > 0 else { return tokens.map { GradientPass.Sequence($0) } }
+    func sequences(_ tokens: [[Int]]) throws -> [DecoderSlice] {
+        guard blocks > 0 else { return tokens.map { DecoderSlice($0) } }
         let missing = Set(tokens).subtracting(entries.keys)
         // In the order of the batch, so that the same rows are packed together in every run.
         let computed = try streams(
             tokens.filter { missing.contains($0) }, after: blocks - 1, interventions)
         let result = tokens.map { tokens in
-            GradientPass.Sequence(tokens, entry: entries[tokens] ?? computed[tokens] ?? [])
+            DecoderSlice(tokens, entry: entries[tokens] ?? computed[tokens] ?? [])
         }
         for (tokens, stream) in computed where reserve(stream.count) { entries[tokens] = stream }
         return result
@@ -64,7 +64,7 @@ final class PrefixCache {
                 rows.withUnsafeBufferPointer { stream.append(contentsOf: $0) }
             }
             try decoder.forward(
-                [DecoderSlice(tokens)], interventions: interventions, stopAfterBlock: block,
+                [DecoderSlice(tokens)], interventions: interventions, blocks: 0..<block + 1,
                 observer: observer)
             streams[tokens] = stream
         }
