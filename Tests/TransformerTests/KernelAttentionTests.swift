@@ -10,17 +10,18 @@ import Transformer
         let shape: AttentionShape
         var testDescription: String {
             "\(tokens) of \(positions), \(shape.heads)/\(shape.keyValueHeads) heads of \(shape.headSize), "
-                + "window \(shape.window ?? 0)"
+                + "window \(shape.window ?? 0), cap \(shape.scoreCap ?? 0)"
         }
 
         init(
             _ tokens: Int, _ positions: Int, heads: (Int, Int) = (4, 2), size: Int = 16,
-            window: Int? = nil
+            window: Int? = nil, cap: Float? = nil
         ) {
             self.tokens = tokens
             self.positions = positions
             shape = AttentionShape(
-                heads: heads.0, keyValueHeads: heads.1, headSize: size, scale: 0.3, window: window)
+                heads: heads.0, keyValueHeads: heads.1, headSize: size, scale: 0.3, window: window,
+                scoreCap: cap)
         }
     }
 
@@ -30,6 +31,8 @@ import Transformer
         Case(70, 70, size: 7),
         Case(129, 400, heads: (3, 1), size: 33), Case(40, 300, heads: (2, 2), window: 1),
         Case(40, 300, window: 17), Case(64, 700, window: 300), Case(17, 700, window: 5_000),
+        Case(1, 300, cap: 0.5), Case(3, 700, window: 100, cap: 2), Case(33, 600, cap: 0.3),
+        Case(31, 31, heads: (9, 3), size: 64, cap: 50), Case(40, 300, size: 7, window: 17, cap: 1),
     ]
 
     @Test(arguments: cases) func agreesWithTheNaiveTwin(_ example: Case) {
@@ -48,6 +51,18 @@ import Transformer
         var inputs = Inputs(Case(40, 600))
         inputs.query = inputs.query.map { $0 * 1e4 }
         #expect(largestDifference(inputs.attend(crew: WorkCrew(threads: 1)), inputs.naive()) < 1e-2)
+    }
+
+    /// What a cap far above every score does is less than what f32 tells apart.
+    @Test func aHighCapChangesNothing() {
+        for (tokens, positions) in [(1, 300), (40, 300)] {
+            let free = Inputs(Case(tokens, positions))
+            let capped = Inputs(Case(tokens, positions, cap: 1e5))
+            let crew = WorkCrew(threads: 1)
+            let difference = largestDifference(
+                capped.attend(crew: crew), free.attend(crew: crew).map(Double.init))
+            #expect(difference < 1e-6)
+        }
     }
 
     @Test func noTokensLeaveTheOutputAlone() {
@@ -97,6 +112,8 @@ import Transformer
                     let scores = seen.map { key in
                         zip(q, row(keys, key)).reduce(0) { $0 + Double($1.0) * Double($1.1) }
                             * Double(shape.scale)
+                    }.map { score in
+                        shape.scoreCap.map { Double($0) * tanh(score / Double($0)) } ?? score
                     }
                     let most = scores.max() ?? 0
                     let powers = scores.map { exp($0 - most) }

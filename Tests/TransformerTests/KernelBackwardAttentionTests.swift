@@ -9,15 +9,17 @@ import Transformer
         let shape: AttentionShape
         var testDescription: String {
             "\(lengths) tokens, \(shape.heads)/\(shape.keyValueHeads) heads of \(shape.headSize), "
-                + "window \(shape.window ?? 0)"
+                + "window \(shape.window ?? 0), cap \(shape.scoreCap ?? 0)"
         }
 
         init(
-            _ lengths: [Int], heads: (Int, Int) = (4, 2), size: Int = 16, window: Int? = nil
+            _ lengths: [Int], heads: (Int, Int) = (4, 2), size: Int = 16, window: Int? = nil,
+            cap: Float? = nil
         ) {
             self.lengths = lengths
             shape = AttentionShape(
-                heads: heads.0, keyValueHeads: heads.1, headSize: size, scale: 0.3, window: window)
+                heads: heads.0, keyValueHeads: heads.1, headSize: size, scale: 0.3, window: window,
+                scoreCap: cap)
         }
     }
 
@@ -27,6 +29,8 @@ import Transformer
         Case([40, 300], heads: (2, 2), window: 1), Case([300], window: 17),
         Case([290, 257], window: 270), Case([600], heads: (2, 1), size: 5),
         Case([50], window: 5_000),
+        Case([5, 11, 3], cap: 0.5), Case([290, 257], window: 270, cap: 1), Case([300], cap: 0.3),
+        Case([64, 40], heads: (9, 3), size: 64, window: 9, cap: 50),
     ]
 
     /// The bound: f32 sums over some hundred keys, relative to the largest gradient.
@@ -47,7 +51,8 @@ import Transformer
     /// Step 2⁻⁶: curvature and the rounding of f32 both stay below a thousandth of the largest gradient.
     @Test(arguments: [
         Case([4, 6], size: 6), Case([9], heads: (3, 3), size: 4, window: 3),
-        Case([36], heads: (2, 1), size: 2),
+        Case([36], heads: (2, 1), size: 2), Case([4, 6], size: 6, cap: 0.4),
+        Case([36], heads: (2, 1), size: 2, window: 5, cap: 0.2),
     ])
     func agreesWithCentralDifferences(_ example: Case) {
         let inputs = Inputs(example)
@@ -157,7 +162,12 @@ private struct Inputs {
                     let own = (row * shape.heads + head) * size
                     let group = head / (shape.heads / shape.keyValueHeads)
                     let places = seen.map { ($0 * shape.keyValueHeads + group) * size }
-                    let scores = places.map { dot(query, own, keys, $0) * Double(shape.scale) }
+                    let free = places.map { dot(query, own, keys, $0) * Double(shape.scale) }
+                    let tanhs = free.map { score in
+                        shape.scoreCap.map { tanh(score / Double($0)) } ?? 0
+                    }
+                    let scores =
+                        shape.scoreCap.map { cap in tanhs.map { $0 * Double(cap) } } ?? free
                     let powers = scores.map { exp($0 - (scores.max() ?? 0)) }
                     let shares = powers.map { $0 / powers.reduce(0, +) }
                     let changes = places.map { dot(change, own, values, $0) }
@@ -165,6 +175,7 @@ private struct Inputs {
                     for (index, place) in places.enumerated() {
                         let slope =
                             shares[index] * (changes[index] - mean) * Double(shape.scale)
+                            * (1 - tanhs[index] * tanhs[index])
                         for lane in 0..<size {
                             valueGradient[place + lane] +=
                                 shares[index] * Double(change[own + lane])

@@ -101,9 +101,9 @@ import Transformer
         let gate = randomFloats(count, seed: 11).map { $0 * 12 }
         let (up, change) = (randomFloats(count, seed: 12), randomFloats(count, seed: 13))
         var (gateGradient, upGradient) = (gate, gate)
-        swiGLUBackward(
+        gatedUnitBackward(
             &gateGradient, upGradient: &upGradient, outputGradient: change, gate: gate, up: up,
-            count: count)
+            activation: .silu, count: count)
         for index in 0..<count {
             let x = Double(gate[index])
             let sigmoid = 1 / (1 + exp(-x))
@@ -120,12 +120,12 @@ import Transformer
         let gate = randomFloats(29, seed: 14).map { $0 * 4 }
         let (up, change) = (randomFloats(29, seed: 15), randomFloats(29, seed: 16))
         var (gateGradient, upGradient) = (gate, gate)
-        swiGLUBackward(
+        gatedUnitBackward(
             &gateGradient, upGradient: &upGradient, outputGradient: change, gate: gate, up: up,
-            count: 29)
+            activation: .silu, count: 29)
         func loss(_ gate: [Float], _ up: [Float]) -> Double {
             var output = gate
-            swiGLUForward(&output, gate: gate, up: up, count: 29)
+            gatedUnitForward(&output, gate: gate, up: up, activation: .silu, count: 29)
             return weightedSum(output, change)
         }
         let byGate = centralDifferences(of: gate, step: 0x1p-7) { loss($0, up) }
@@ -138,15 +138,16 @@ import Transformer
         let gate = randomFloats(21, seed: 17)
         let (up, change) = (randomFloats(21, seed: 18), randomFloats(21, seed: 19))
         var (gateGradient, upGradient) = (gate, gate)
-        swiGLUBackward(
+        gatedUnitBackward(
             &gateGradient, upGradient: &upGradient, outputGradient: change, gate: gate, up: up,
-            count: 21)
+            activation: .silu, count: 21)
         var (first, second) = (gate, change)
         first.withUnsafeMutableBufferPointer { gates in
             second.withUnsafeMutableBufferPointer { changes in
                 guard let gate = gates.baseAddress, let change = changes.baseAddress else { return }
-                swiGLUBackward(
-                    gate, upGradient: change, outputGradient: change, gate: gate, up: up, count: 21)
+                gatedUnitBackward(
+                    gate, upGradient: change, outputGradient: change, gate: gate, up: up,
+                    activation: .silu, count: 21)
             }
         }
         #expect(first == gateGradient && second == upGradient)
@@ -156,9 +157,9 @@ import Transformer
         let gate: [Float] = [-1e30, -200, -88.8, -86.7, 0, 86.7, 88.8, 1e30]
         let ones = [Float](repeating: 1, count: 8)
         var (gateGradient, upGradient) = (gate, gate)
-        swiGLUBackward(
+        gatedUnitBackward(
             &gateGradient, upGradient: &upGradient, outputGradient: ones, gate: gate, up: ones,
-            count: 8)
+            activation: .silu, count: 8)
         #expect(gateGradient[4] == 0.5 && gateGradient[...2].allSatisfy { $0 == 0 })
         #expect(abs(gateGradient[3]) < 1e-35 && gateGradient[5...].allSatisfy { $0 == 1 })
         #expect(upGradient[5...] == gate[5...])

@@ -43,24 +43,88 @@ struct KernelBenchmarkTests {
         print("attention, \(tokens) tokens, \(positions) positions: \(times)")
     }
 
-    @Test func vectors() {
-        let (rows, width) = (512, 1536)
+    @Test(arguments: [(4_608, 64), (512, 576), (512, 1_536)])
+    func vectors(rows: Int, width: Int) {
         let input = randomFloats(rows * width, seed: 1)
-        let weight = randomFloats(width, seed: 2)
-        var output = input
-        let norm = Times { _ in
-            rmsNormForward(&output, input, weight: weight, epsilon: 1e-5, rows: rows, width: width)
+        let (weight, change) = (randomFloats(width, seed: 2), randomFloats(rows * width, seed: 3))
+        // Results never become the next input: they would turn subnormal, which is slow.
+        var (output, gradient, weightGradient, biasGradient) = (input, input, weight, weight)
+        var times = [
+            "rms": Times { _ in
+                rmsNormForward(
+                    &output, input, weight: weight, epsilon: 1e-5, rows: rows, width: width)
+            },
+            "rms backward": Times { crew in
+                rmsNormBackward(
+                    &gradient, weightGradient: &weightGradient, outputGradient: change,
+                    input: input, weight: weight, epsilon: 1e-5, rows: rows, width: width,
+                    accumulating: false, crew: crew)
+            },
+            "layer": Times { _ in
+                layerNormForward(
+                    &output, input, weight: weight, bias: weight, epsilon: 1e-5, rows: rows,
+                    width: width)
+            },
+            "layer backward": Times { crew in
+                layerNormBackward(
+                    &gradient, weightGradient: &weightGradient, biasGradient: &biasGradient,
+                    outputGradient: change, input: input, weight: weight, epsilon: 1e-5,
+                    rows: rows, width: width, accumulating: false, crew: crew)
+            },
+            "softmax, with a copy": Times { _ in
+                output = input
+                softmaxForward(&output, count: rows * width)
+            },
+            "soft cap, with a copy": Times { _ in
+                output = input
+                softCapForward(&output, cap: 30, count: rows * width)
+            },
+        ]
+        for activation in Activation.allCases {
+            times["\(activation)"] = Times { _ in
+                activationForward(&output, input, activation: activation, count: rows * width)
+            }
+            times["\(activation) gated"] = Times { _ in
+                gatedUnitForward(
+                    &output, gate: input, up: change, activation: activation, count: rows * width)
+            }
+            times["\(activation) gated backward"] = Times { _ in
+                gatedUnitBackward(
+                    &gradient, upGradient: &output, outputGradient: change, gate: input,
+                    up: change, activation: activation, count: rows * width)
+            }
         }
-        // From the same values each time: a result of results would become subnormal, which is slow.
-        let gate = Times { _ in
-            output = input
-            swiGLUForward(&output, gate: input, up: input, count: rows * width)
+        for (name, time) in times.sorted(by: { $0.key < $1.key }) {
+            print("\(rows) x \(width) floats, \(name): \(time)")
         }
-        let softmax = Times { _ in
-            output = input
-            softmaxForward(&output, count: rows * width)
+    }
+
+    /// A matrix as GPT-2's are stored, beside the same one the usual way.
+    @Test(arguments: [ElementType.f32, .bf16], [[3_072, 768], [768, 3_072]])
+    func transposedProducts(type: ElementType, shape: [Int]) throws {
+        let (rows, columns) = (shape[0], shape[1])
+        for isTransposed in [false, true] {
+            let matrix = try TestMatrix(
+                type: type, rows: isTransposed ? columns : rows,
+                columns: isTransposed ? rows : columns, isTransposed: isTransposed
+            ).matrix
+            for tokens in [1, 4, 16, 512] {
+                let input = randomFloats(tokens * columns, seed: 1)
+                let change = randomFloats(tokens * rows, seed: 2)
+                var (output, gradient) = (change, input)
+                let forward = Times {
+                    matrix.multiply(input, tokens: tokens, into: &output, crew: $0)
+                }
+                let backward = Times { crew in
+                    matrix.multiplyBackward(
+                        &gradient, outputGradient: change, tokens: tokens, accumulating: false,
+                        crew: crew)
+                }
+                print(
+                    "\(type.name) \(rows) x \(columns)\(isTransposed ? " transposed" : ""),",
+                    "\(tokens) tokens: \(forward); backward \(backward)")
+            }
         }
-        print("512 x 1536 floats, with a copy: norm \(norm); gate \(gate); softmax \(softmax)")
     }
 
     /// The three products of a layer that is tuned, on the matrices of a block and on the head.

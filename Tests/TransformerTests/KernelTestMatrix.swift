@@ -5,10 +5,12 @@ import Transformer
 /// A matrix of random elements of any type, with the values they stand for.
 struct TestMatrix {
     let matrix: WeightMatrix
-    /// (rows, columns)
+    /// (rows, columns), as they are stored
     let values: [Float]
 
-    init(type: ElementType, rows: Int, columns: Int, seed: UInt64 = 3) throws {
+    init(
+        type: ElementType, rows: Int, columns: Int, seed: UInt64 = 3, isTransposed: Bool = false
+    ) throws {
         let elements = rows * columns
         let bytes = Self.randomElements(elements, type: type, seed: seed)
         var values = [Float](repeating: 0, count: elements)
@@ -20,7 +22,8 @@ struct TestMatrix {
         self.values = values
         let description = TensorDescription(name: "matrix", type: type, shape: [rows, columns])
         matrix = try WeightMatrix(
-            tensor: CheckpointTensor(description: description, bytes: Self.mapped(bytes)))
+            tensor: CheckpointTensor(description: description, bytes: Self.mapped(bytes)),
+            isTransposed: isTransposed)
     }
 
     /// Encoded random elements of ordinary size.

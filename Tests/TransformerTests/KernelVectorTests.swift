@@ -60,8 +60,9 @@ import Transformer
     @Test func gateAgreesEverywhere() {
         let gates = (-88_000...88_000).map { Float($0) / 1000 }
         var output = [Float](repeating: .nan, count: gates.count)
-        swiGLUForward(
-            &output, gate: gates, up: [Float](repeating: 1, count: gates.count), count: gates.count)
+        gatedUnitForward(
+            &output, gate: gates, up: [Float](repeating: 1, count: gates.count), activation: .silu,
+            count: gates.count)
         var largest = 0.0
         for (gate, result) in zip(gates, output) where gate > -86 && gate != 0 {
             let exact = Double(gate) / (1 + exp(-Double(gate)))
@@ -75,7 +76,7 @@ import Transformer
         let gate = randomFloats(count, seed: 6).map { $0 * 8 }
         let up = randomFloats(count, seed: 7)
         var output = gate
-        swiGLUForward(&output, gate: gate, up: up, count: count)
+        gatedUnitForward(&output, gate: gate, up: up, activation: .silu, count: count)
         let exact = zip(gate, up).map { Double($0) / (1 + exp(-Double($0))) * Double($1) }
         #expect(largestDifference(output, exact) < 2e-6)
     }
@@ -83,7 +84,8 @@ import Transformer
     @Test func gateOfInfinitiesAndNaNFollowsTheFormula() {
         let gate: [Float] = [.infinity, -1e30, 0, .nan, 100, -100, 88.8, -88.8]
         var output = gate
-        swiGLUForward(&output, gate: gate, up: [Float](repeating: 1, count: 8), count: 8)
+        gatedUnitForward(
+            &output, gate: gate, up: [Float](repeating: 1, count: 8), activation: .silu, count: 8)
         #expect(output[0] == .infinity && output[1] == 0 && output[2] == 0 && output[3].isNaN)
         #expect(output[4] == 100 && output[5] == 0 && output[6] == 88.8 && output[7] == 0)
     }

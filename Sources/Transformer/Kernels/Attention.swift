@@ -11,21 +11,32 @@ public struct AttentionShape: Sendable, Hashable {
     public var scale: Float
     /// How many positions back a token sees, itself included; nil for all.
     public var window: Int?
+    /// Bounds scores, already scaled, to ± this by `softCapForward`; nil for no bound.
+    public var scoreCap: Float?
 
-    /// - Precondition: sizes are positive, and heads is a multiple of keyValueHeads.
-    public init(heads: Int, keyValueHeads: Int, headSize: Int, scale: Float, window: Int? = nil) {
+    /// - Precondition: sizes, the window and the cap are positive, and heads is a multiple of keyValueHeads.
+    public init(
+        heads: Int, keyValueHeads: Int, headSize: Int, scale: Float, window: Int? = nil,
+        scoreCap: Float? = nil
+    ) {
         precondition(headSize > 0 && keyValueHeads > 0 && heads > 0 && heads % keyValueHeads == 0)
-        precondition(window ?? 1 > 0)
+        precondition(window ?? 1 > 0 && scoreCap ?? 1 > 0)
         self.heads = heads
         self.keyValueHeads = keyValueHeads
         self.headSize = headSize
         self.scale = scale
         self.window = window
+        self.scoreCap = scoreCap
     }
 
     /// The positions that the token at a position sees.
     func visible(from position: Int) -> Range<Int> {
         max(0, position + 1 - (window ?? position + 1))..<position + 1
+    }
+
+    /// Bounds scores where there is a cap.
+    func capScores(_ scores: UnsafeMutablePointer<Float>, count: Int) {
+        if let scoreCap { softCapForward(scores, cap: scoreCap, count: count) }
     }
 
     /// Hides the scores of those keys of a block that the token at a position does not see.
@@ -42,7 +53,8 @@ public struct AttentionShape: Sendable, Hashable {
     }
 }
 
-/// Causal attention of the last `tokens` of `positions` over all of them: softmax(scale · q kᵀ) v for each head.
+/// Causal attention of the last `tokens` of `positions` over all of them: softmax(scale · q kᵀ) v for each head, the
+/// scores capped where the shape says so.
 ///
 /// Work is cut into fixed tasks of one head and some queries, and keys are taken in fixed blocks with a running maximum
 /// and sum (arXiv 2205.14135), so working memory does not grow with the context. The same bits for every crew.
@@ -156,6 +168,7 @@ private struct Attention {
                     let key = keys + keyOffset(first + index, head)
                     scores[index] = dotForward(q, key, count: size) * shape.scale
                 }
+                shape.capScores(scores, count: count)
                 let correction = running.take(scores, count: count)
                 if correction != 1 { scaleForward(y, by: correction, count: size) }
                 for index in 0..<count {
@@ -185,6 +198,7 @@ private struct Attention {
                         start: query + queryOffset(tokens.lowerBound, head), rowStride: queryStride),
                     .init(start: keys + keyOffset(start, head), rowStride: keyStride),
                     m: tokens.count, n: block.count, k: size, scale: shape.scale)
+                shape.capScores(scores, count: tokens.count * block.count)
                 for (index, token) in tokens.enumerated() {
                     let row = scores + index * block.count
                     shape.hideUnseen(row, block, from: firstPosition + token)

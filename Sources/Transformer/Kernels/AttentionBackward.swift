@@ -65,14 +65,15 @@ private struct AttentionGradient {
         }
         let headsPerKey = shape.heads / shape.keyValueHeads
         let area = Self.queriesPerTile * Self.keysPerBlock
-        ScratchPool.shared.withFloats(2 * area) { scratch in
+        ScratchPool.shared.withFloats(shape.scoreCap == nil ? 2 * area : 3 * area) { scratch in
             for head in keyValueHead * headsPerKey..<(keyValueHead + 1) * headsPerKey {
                 for first in stride(from: 0, to: tokens, by: Self.queriesPerTile) {
                     Tile(
                         sequence: self, tokens: first..<min(first + Self.queriesPerTile, tokens),
                         queryOffset: first * queryStride + head * shape.headSize,
                         keyOffset: keyValueHead * shape.headSize, shares: scratch,
-                        changes: scratch + area
+                        changes: scratch + area,
+                        capped: shape.scoreCap.map { ($0, scratch + 2 * area) }
                     ).addGradients()
                 }
             }
@@ -91,6 +92,8 @@ private struct AttentionGradient {
         let shares: UnsafeMutablePointer<Float>
         /// (tokens, keys of a block): the gradients of the softmax, then of the scores.
         let changes: UnsafeMutablePointer<Float>
+        /// Where scores are capped: by what, and the scores after it, (tokens, keys of a block).
+        let capped: (cap: Float, scores: UnsafeMutablePointer<Float>)?
 
         private var shape: AttentionShape { sequence.shape }
 
@@ -121,12 +124,16 @@ private struct AttentionGradient {
             }
         }
 
-        /// shares = scale · q kᵀ, unseen keys hidden.
+        /// shares = scale · q kᵀ, capped and kept in `capped` where there is a cap, unseen keys hidden.
         private func computeScores(_ block: Range<Int>) {
             BLAS.multiplyTransposed(
                 .init(start: shares, rowStride: block.count), rows(sequence.query),
                 rows(sequence.keys, of: block), m: tokens.count, n: block.count,
                 k: shape.headSize, scale: shape.scale)
+            if let capped {
+                shape.capScores(shares, count: tokens.count * block.count)
+                capped.scores.update(from: shares, count: tokens.count * block.count)
+            }
             for (index, token) in tokens.enumerated() {
                 shape.hideUnseen(shares + index * block.count, block, from: token)
             }
@@ -160,6 +167,10 @@ private struct AttentionGradient {
                 softmaxBackward(
                     changes + index * keyCount, shares + index * keyCount, pull: pull,
                     scale: shape.scale, count: keyCount)
+            }
+            if let capped {
+                softCapBackward(
+                    changes, capped: capped.scores, cap: capped.cap, count: tokens.count * keyCount)
             }
             BLAS.addProduct(
                 rows(sequence.queryGradient), changeRows, rows(sequence.keys, of: block),

@@ -25,13 +25,14 @@ public func rmsNormForward(
     }
 }
 
-/// The gradients of `rmsNormForward`'s input and weight from that of its output; both are added.
+/// The gradients of `rmsNormForward`'s input and weight from that of its output.
 ///
 /// With s = 1 / √(mean(input²) + ε) and g = outputGradient · weight, the input's is
 /// s g − s³ mean(g · input) input, and the weight's is Σ outputGradient · input · s over the rows. The same bits for
 /// every crew: rows are taken in fixed parts, whose sums are added in their order.
 /// - Parameters:
-///   - inputGradient: (rows, width), added to; no other argument's memory
+///   - inputGradient: (rows, width), added to, and then no other argument's memory; or overwritten, and then it may be
+///     `outputGradient`
 ///   - weightGradient: (width), added to; nil where it is not wanted
 ///   - outputGradient: (rows, width)
 ///   - input: (rows, width), as the forward read it
@@ -39,38 +40,47 @@ public func rmsNormForward(
 ///   - epsilon: ε, added to the mean of squares
 ///   - rows: how many rows there are
 ///   - width: the length of a row
+///   - accumulating: whether the input's gradient is added or overwritten
 ///   - crew: the threads that share the work
 public func rmsNormBackward(
     _ inputGradient: UnsafeMutablePointer<Float>, weightGradient: UnsafeMutablePointer<Float>?,
     outputGradient: UnsafePointer<Float>, input: UnsafePointer<Float>,
-    weight: UnsafePointer<Float>, epsilon: Float, rows: Int, width: Int, crew: WorkCrew
+    weight: UnsafePointer<Float>, epsilon: Float, rows: Int, width: Int,
+    accumulating: Bool = true, crew: WorkCrew
 ) {
-    // Some microseconds of work, and never so many parts that their sums take much memory.
-    let rowsPerPart = max(16, (rows + 63) / 64)
-    let parts = (rows + rowsPerPart - 1) / rowsPerPart
-    ScratchPool.shared.withFloats(weightGradient == nil ? 0 : parts * width) { sums in
-        crew.run(parts) { part in
-            let partSum = weightGradient == nil ? nil : sums + part * width
-            partSum?.update(repeating: 0, count: width)
-            for row in part * rowsPerPart..<min(rows, (part + 1) * rowsPerPart) {
-                rmsNormBackward(
-                    inputGradient + row * width, partSum, outputGradient + row * width,
-                    input + row * width, weight, epsilon, width)
-            }
+    addRowSums(to: [weightGradient], width: width, rows: rows, crew: crew) { part, sums in
+        for row in part {
+            let (y, x) = (outputGradient + row * width, input + row * width)
+            let scale = 1 / (dotForward(x, x, count: width) / Float(width) + epsilon).squareRoot()
+            // Before the input's gradient, which may take the place of the output's.
+            if let sum = sums[0] { addProducts(sum, y, x, scale, width) }
+            inputBackward(inputGradient + row * width, y, x, weight, scale, width, accumulating)
         }
-        guard let weightGradient else { return }
-        for part in 0..<parts { addForward(weightGradient, sums + part * width, count: width) }
     }
 }
 
-/// One row.
-private func rmsNormBackward(
-    _ inputGradient: UnsafeMutablePointer<Float>, _ weightGradient: UnsafeMutablePointer<Float>?,
-    _ outputGradient: UnsafePointer<Float>, _ x: UnsafePointer<Float>,
-    _ weight: UnsafePointer<Float>, _ epsilon: Float, _ width: Int
+/// weightGradient += outputGradient · input · scale of one row.
+private func addProducts(
+    _ weightGradient: UnsafeMutablePointer<Float>, _ outputGradient: UnsafePointer<Float>,
+    _ x: UnsafePointer<Float>, _ scale: Float, _ width: Int
+) {
+    for index in stride(from: 0, to: wholeEights(width), by: 8) {
+        weightGradient.store8(
+            weightGradient.load8(index) + outputGradient.load8(index) * x.load8(index) * scale,
+            index)
+    }
+    for index in wholeEights(width)..<width {
+        weightGradient[index] += outputGradient[index] * x[index] * scale
+    }
+}
+
+/// One row of the input's gradient.
+private func inputBackward(
+    _ inputGradient: UnsafeMutablePointer<Float>, _ outputGradient: UnsafePointer<Float>,
+    _ x: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ scale: Float, _ width: Int,
+    _ accumulating: Bool
 ) {
     let whole = wholeEights(width)
-    let scale = 1 / (dotForward(x, x, count: width) / Float(width) + epsilon).squareRoot()
     var lanes = SIMD8<Float>.zero
     for index in stride(from: 0, to: whole, by: 8) {
         lanes.addProduct(outputGradient.load8(index) * weight.load8(index), x.load8(index))
@@ -80,19 +90,11 @@ private func rmsNormBackward(
     let pull = scale * scale * scale * (sum / Float(width))
     for index in stride(from: 0, to: whole, by: 8) {
         let change = outputGradient.load8(index) * weight.load8(index) * scale
-        inputGradient.store8(
-            inputGradient.load8(index) + (change - x.load8(index) * pull), index)
+        let slope = change - x.load8(index) * pull
+        inputGradient.store8(accumulating ? inputGradient.load8(index) + slope : slope, index)
     }
     for index in whole..<width {
-        inputGradient[index] += outputGradient[index] * weight[index] * scale - x[index] * pull
-    }
-    guard let weightGradient else { return }
-    for index in stride(from: 0, to: whole, by: 8) {
-        weightGradient.store8(
-            weightGradient.load8(index) + outputGradient.load8(index) * x.load8(index) * scale,
-            index)
-    }
-    for index in whole..<width {
-        weightGradient[index] += outputGradient[index] * x[index] * scale
+        let slope = outputGradient[index] * weight[index] * scale - x[index] * pull
+        inputGradient[index] = accumulating ? inputGradient[index] + slope : slope
     }
 }

@@ -2,66 +2,45 @@ public import Formats
 
 /// A weight matrix (rows, columns) of any supported type. Its bytes stay where they are, in the file's type, and are
 /// widened while they are used: never a whole f32 copy.
+///
+/// A matrix of plain elements may be stored transposed, as GPT-2's are in Hugging Face files; it is used as it lies.
 public struct WeightMatrix: Sendable {
+    /// How many outputs it has.
     public let rows: Int
+    /// How many inputs it has.
     public let columns: Int
-    public let type: ElementType
-    private let storage: Storage
-    let kernels: RowKernels
-    let bytesPerRow: Int
-
-    private enum Storage: Sendable {
-        case mapped(MappedBytes)
-        case buffer(FloatBuffer)
-    }
-
-    /// Up to this many tokens are multiplied with the encoded rows; more are worth widening the rows for.
-    private static let mostTokensByRow = 4
-    /// Elements of a chunk of rows that is multiplied as it is: some microseconds of work.
-    private static let elementsPerChunk = 16_384
-    /// Limits of a tile of rows that is widened at a time: a megabyte, so that it stays in cache.
-    private static let mostElementsPerTile = 262_144
-    private static let mostRowsPerTile = 192
-    private static let mostPlainRowsPerTile = 384
+    public var type: ElementType { stored.type }
+    /// Whether it is stored as (columns, rows).
+    public let isTransposed: Bool
+    private let stored: StoredMatrix
 
     /// A view of a checkpoint's tensor.
     ///
-    /// - Throws: `WeightMatrixError` where the tensor is not a matrix of a type that arithmetic knows, or its bytes
-    ///   are not as many as its shape says.
-    public init(tensor: CheckpointTensor) throws(WeightMatrixError) {
-        guard let kernels = RowKernels(tensor.type) else {
-            throw .unsupportedType(tensor: tensor.name, type: tensor.type)
+    /// - Parameters:
+    ///   - tensor: (rows, columns), or (columns, rows) where it is transposed
+    ///   - isTransposed: which of the two it is
+    /// - Throws: `WeightMatrixError` where the tensor is not a matrix of a type that arithmetic knows, its bytes are
+    ///   not as many as its shape says, or quantised blocks are to be used transposed.
+    public init(tensor: CheckpointTensor, isTransposed: Bool = false) throws(WeightMatrixError) {
+        let stored = try StoredMatrix(tensor: tensor)
+        guard !isTransposed || !tensor.type.isQuantized else {
+            throw .transposedBlocks(tensor: tensor.name, type: tensor.type)
         }
-        let limit = 1...Int(Int32.max)
-        guard tensor.shape.count == 2, tensor.shape.allSatisfy(limit.contains) else {
-            throw .wrongShape(tensor: tensor.name, shape: tensor.shape)
-        }
-        guard let bytesPerRow = tensor.type.byteCount(elements: tensor.shape[1]),
-            tensor.description.byteCount == tensor.bytes.count
-        else {
-            throw .sizeMismatch(
-                tensor: tensor.name, expected: tensor.description.byteCount,
-                bytes: tensor.bytes.count)
-        }
-        rows = tensor.shape[0]
-        columns = tensor.shape[1]
-        type = tensor.type
-        storage = .mapped(tensor.bytes)
-        self.kernels = kernels
-        self.bytesPerRow = bytesPerRow
+        self.init(stored, isTransposed: isTransposed)
     }
 
     /// An f32 matrix in memory, which changes where the memory does.
     ///
     /// - Precondition: there are rows · columns values, and at least one.
     public init(rows: Int, columns: Int, buffer: FloatBuffer) {
-        precondition(rows > 0 && columns > 0 && buffer.count == rows * columns)
-        self.rows = rows
-        self.columns = columns
-        type = .f32
-        storage = .buffer(buffer)
-        kernels = .f32
-        bytesPerRow = columns * MemoryLayout<Float>.stride
+        self.init(StoredMatrix(rows: rows, columns: columns, buffer: buffer), isTransposed: false)
+    }
+
+    private init(_ stored: StoredMatrix, isTransposed: Bool) {
+        self.stored = stored
+        self.isTransposed = isTransposed
+        rows = isTransposed ? stored.columns : stored.rows
+        columns = isTransposed ? stored.rows : stored.columns
     }
 
     /// output = input · Wᵀ, in f32; the same bits for every crew.
@@ -75,12 +54,35 @@ public struct WeightMatrix: Sendable {
         _ input: UnsafePointer<Float>, tokens: Int, into output: UnsafeMutablePointer<Float>,
         crew: WorkCrew
     ) {
-        withBytes { weights in
-            if tokens <= Self.mostTokensByRow {
-                multiplyRows(weights, input, tokens, output, crew)
-            } else {
-                multiplyTiles(weights, input, tokens, output, crew)
-            }
+        if isTransposed {
+            stored.multiplyColumns(
+                input, tokens: tokens, into: output, accumulating: false, crew)
+        } else {
+            stored.multiplyRows(input, tokens: tokens, into: output, accumulating: false, crew)
+        }
+    }
+
+    /// The gradient of a product's input from that of its output: inputGradient (+)= outputGradient · W, in f32; the
+    /// same bits for every crew.
+    ///
+    /// - Parameters:
+    ///   - inputGradient: (tokens, columns)
+    ///   - outputGradient: (tokens, rows)
+    ///   - tokens: how many rows both have
+    ///   - accumulating: whether the gradient is added or overwritten
+    ///   - crew: the threads that share the work
+    public func multiplyBackward(
+        _ inputGradient: UnsafeMutablePointer<Float>, outputGradient: UnsafePointer<Float>,
+        tokens: Int, accumulating: Bool, crew: WorkCrew
+    ) {
+        if isTransposed {
+            stored.multiplyRows(
+                outputGradient, tokens: tokens, into: inputGradient, accumulating: accumulating,
+                crew)
+        } else {
+            stored.multiplyColumns(
+                outputGradient, tokens: tokens, into: inputGradient, accumulating: accumulating,
+                crew)
         }
     }
 
@@ -89,7 +91,11 @@ public struct WeightMatrix: Sendable {
     /// - Precondition: 0 ≤ row < rows.
     public func widenRow(_ row: Int, into output: UnsafeMutablePointer<Float>) {
         precondition((0..<rows).contains(row))
-        withBytes { kernels.widen($0 + row * bytesPerRow, columns, output) }
+        if isTransposed {
+            stored.widenColumn(row, into: output)
+        } else {
+            stored.widenRow(row, into: output)
+        }
     }
 
     /// A copy of the matrix in f32, (rows, columns).
@@ -97,106 +103,5 @@ public struct WeightMatrix: Sendable {
         let values = FloatBuffer(count: rows * columns)
         crew.run(rows) { widenRow($0, into: values.floats + $0 * columns) }
         return values
-    }
-
-    func withBytes(_ body: (UnsafeRawPointer) -> Void) {
-        switch storage {
-        case .mapped(let bytes):
-            bytes.withUnsafeBytes { bytes in
-                if let start = bytes.baseAddress { body(start) }
-            }
-        case .buffer(let buffer): body(UnsafeRawPointer(buffer.floats))
-        }
-    }
-
-    /// Dot products of the encoded rows with each token, in chunks of rows.
-    private func multiplyRows(
-        _ weights: UnsafeRawPointer, _ input: UnsafePointer<Float>, _ tokens: Int,
-        _ output: UnsafeMutablePointer<Float>, _ crew: WorkCrew
-    ) {
-        let groups = kernels.summedGroup.map { columns / $0 } ?? 0
-        ScratchPool.shared.withFloats(tokens * groups) { sums in
-            if let group = kernels.summedGroup {
-                sumGroups(of: group, input, tokens * groups, into: sums)
-            }
-            let rowsPerChunk = max(1, Self.elementsPerChunk / columns)
-            crew.run((rows + rowsPerChunk - 1) / rowsPerChunk) { chunk in
-                let first = chunk * rowsPerChunk
-                for token in 0..<tokens {
-                    kernels.multiply(
-                        RowProduct(
-                            weights: weights + first * bytesPerRow,
-                            rows: min(rowsPerChunk, rows - first),
-                            columns: columns, bytesPerRow: bytesPerRow,
-                            input: input + token * columns,
-                            groupSums: sums + token * groups, output: output + token * rows + first)
-                    )
-                }
-            }
-        }
-    }
-
-    /// Tiles of rows, widened and given to sgemm, which writes its columns of the output in place.
-    private func multiplyTiles(
-        _ weights: UnsafeRawPointer, _ input: UnsafePointer<Float>, _ tokens: Int,
-        _ output: UnsafeMutablePointer<Float>, _ crew: WorkCrew
-    ) {
-        // Rows that are f32 already are used where they lie: larger tiles read the input less often.
-        let limit =
-            type == .f32
-            ? Self.mostPlainRowsPerTile
-            : max(1, min(Self.mostRowsPerTile, Self.mostElementsPerTile / columns))
-        let rowsPerTile = evenTile(rows, atMost: limit)
-        crew.run((rows + rowsPerTile - 1) / rowsPerTile) { tile in
-            let first = tile * rowsPerTile
-            let count = min(rowsPerTile, rows - first)
-            withFloats(weights + first * bytesPerRow, rows: count) { values in
-                BLAS.multiplyTransposed(
-                    .init(start: output + first, rowStride: rows),
-                    .init(start: input, rowStride: columns),
-                    .init(start: values, rowStride: columns), m: tokens, n: count, k: columns)
-            }
-        }
-    }
-
-    /// Rows as f32: the bytes themselves where they are that already.
-    func withFloats(
-        _ weights: UnsafeRawPointer, rows count: Int, _ body: (UnsafePointer<Float>) -> Void
-    ) {
-        if let values = floats(at: weights) { return body(values) }
-        ScratchPool.shared.withFloats(count * columns) { values in
-            kernels.widen(weights, count * columns, values)
-            body(values)
-        }
-    }
-
-    /// The elements themselves, where they are f32 and aligned.
-    func floats(at weights: UnsafeRawPointer) -> UnsafePointer<Float>? {
-        guard type == .f32, Int(bitPattern: weights) % MemoryLayout<Float>.alignment == 0 else {
-            return nil
-        }
-        return weights.assumingMemoryBound(to: Float.self)
-    }
-}
-
-/// The size of a tile that cuts a length into an even number of tiles of about the same size, so that two threads
-/// finish together.
-func evenTile(_ length: Int, atMost limit: Int) -> Int {
-    let pairs = (length + 2 * limit - 1) / (2 * limit)
-    return (length + 2 * pairs - 1) / (2 * pairs)
-}
-
-/// Sums of `count` neighbouring groups of 16 or 32 inputs.
-private func sumGroups(
-    of size: Int, _ input: UnsafePointer<Float>, _ count: Int,
-    into sums: UnsafeMutablePointer<Float>
-) {
-    for group in 0..<count {
-        var total = SIMD8<Float>.zero
-        for part in stride(from: 0, to: size, by: 8) {
-            total += UnsafeRawPointer(input + group * size + part).loadUnaligned(
-                as: SIMD8<Float>.self)
-        }
-        sums[group] = total.sum()
     }
 }

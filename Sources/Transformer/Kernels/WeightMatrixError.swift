@@ -3,13 +3,15 @@ public import Formats
 /// A tensor cannot serve as a weight matrix.
 public enum WeightMatrixError: Failure, Hashable {
     case unsupportedType(tensor: String, type: ElementType)
+    /// A matrix that is stored transposed is read by columns, which blocks of a row do not allow.
+    case transposedBlocks(tensor: String, type: ElementType)
     /// The shape is not (rows, columns) with both from 1 to 2³¹ − 1.
     case wrongShape(tensor: String, shape: [Int])
     case sizeMismatch(tensor: String, expected: Int?, bytes: Int)
 
     public var kind: FailureKind {
         switch self {
-        case .unsupportedType: .unsupported
+        case .unsupportedType, .transposedBlocks: .unsupported
         case .wrongShape, .sizeMismatch: .input
         }
     }
@@ -18,6 +20,8 @@ public enum WeightMatrixError: Failure, Hashable {
         switch self {
         case .unsupportedType(let tensor, let type):
             "tensor '\(tensor)': arithmetic with elements of type \(type.name) is not supported"
+        case .transposedBlocks(let tensor, let type):
+            "tensor '\(tensor)': a matrix that is stored transposed cannot have elements of type \(type.name)"
         case .wrongShape(let tensor, let shape):
             "tensor '\(tensor)': expected a matrix, but its shape is \(shape)"
         case .sizeMismatch(let tensor, let expected?, let bytes):
