@@ -1,0 +1,425 @@
+"""Writes a small random model of every family and what transformers computes with it.
+
+    python make_families.py [NAME ...]
+
+Made with Python 3.11.7, torch 2.13.0+cpu, transformers 5.23.0, safetensors 0.8.0, and the versions of tiny_tokenizers.py.
+
+Each NAME/ is a folder as save_pretrained writes it (f32), with a tokenizer, and reference.safetensors:
+
+P.tokens           (positions) i32, the prompts P = 0 and 1
+P.embed            (positions, hidden) the input of block 0
+P.resid_mid.N      the stream between attention and the feed-forward part of block N; where both read the block's
+                   input, that input plus attention's output
+P.resid_post.N     the output of block N
+P.logits           (positions, vocabulary)
+P.generated        (GENERATED) i32, what greedy decoding appends to the prompt, with transformers' cache
+probe              (hidden) a random vector
+loss               (1) mean cross-entropy of prompt 1's tokens from the second on, plus 0.5 · probe · resid_post of
+                   block MIDDLE at the prompt's last token, MIDDLE = blocks / 2 rounded down
+gradient.NAME      of that loss, by the tensor's name in model.safetensors
+
+Streams and logits are computed in f32. Gradients are computed with the model in f64, except where transformers itself
+goes to f32 (RMS norms, softmax, rotary angles), and stored as f32.
+
+Half of the folders have a config.json as transformers 4 wrote them (rope_theta, rope_scaling, torch_dtype), because most
+published ones do.
+"""
+
+import json
+import shutil
+import sys
+import zlib
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, CONFIG_MAPPING
+
+import tiny_tokenizers
+
+FOLDER = Path(__file__).parent
+LENGTHS = (9, 23)
+GENERATED = 8
+# How far the best logit must be above the next: rounding must not decide.
+LOGIT_MARGIN = 1e-3
+SPECIALS = {"bos": "<|begin|>", "eos": "<|end|>", "pad": "<|pad|>"}
+QWEN = {"eos": "<|im_end|>", "pad": "<|endoftext|>"}
+GPT2 = {"bos": "<|endoftext|>", "eos": "<|endoftext|>"}
+LLAMA2 = {"unk": "<unk>", "bos": "<s>", "eos": "</s>"}
+PHI3 = {**LLAMA2, "pad": "<|endoftext|>"}
+GEMMA = {"pad": "<pad>", "eos": "<eos>", "bos": "<bos>", "unk": "<unk>"}
+
+
+def byte_level(pre, tokenizer_class="PreTrainedTokenizerFast", specials=SPECIALS):
+    return lambda folder: tiny_tokenizers.write_byte_level(folder, pre, specials, tokenizer_class)
+
+
+def llama2(folder):
+    return tiny_tokenizers.write_sentencepiece(folder, LLAMA2, "LlamaTokenizer", adds_prefix=True)
+
+
+def phi3(folder):
+    return tiny_tokenizers.write_sentencepiece(folder, PHI3, "LlamaTokenizer", adds_prefix=True)
+
+
+def gemma(folder):
+    return tiny_tokenizers.write_sentencepiece(folder, GEMMA, "GemmaTokenizer", adds_prefix=False)
+
+
+# name: (model_type, tokenizer, style of config.json, configuration)
+FAMILIES = {
+    # One frequency that is kept, two on the ramp, one that is divided.
+    "llama": ("llama", byte_level("llama-bpe"), 4, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 1024, "rms_norm_eps": 1e-5,
+        "tie_word_embeddings": True,
+        "rope_parameters": {
+            "rope_type": "llama3", "rope_theta": 50.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 64,
+        },
+    }),
+    "llama-biased": ("llama", llama2, 5, {
+        "hidden_size": 24, "intermediate_size": 28, "num_hidden_layers": 2, "num_attention_heads": 3,
+        "num_key_value_heads": 1, "max_position_embeddings": 64, "rms_norm_eps": 1e-6, "attention_bias": True,
+        "mlp_bias": True, "rope_parameters": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 4.0},
+    }),
+    "llama-yarn": ("llama", byte_level("smollm"), 4, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 3,
+        "num_key_value_heads": 3, "head_dim": 12, "max_position_embeddings": 128, "rms_norm_eps": 1e-5,
+        "rope_parameters": {
+            "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 32,
+            "beta_fast": 6.0, "beta_slow": 0.5,
+        },
+    }),
+    "mistral": ("mistral", llama2, 4, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
+        "sliding_window": 6, "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+    }),
+    "qwen2": ("qwen2", byte_level("qwen2", "Qwen2Tokenizer", QWEN), 4, {
+        "hidden_size": 24, "intermediate_size": 44, "num_hidden_layers": 3, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "max_position_embeddings": 64, "rms_norm_eps": 1e-6, "tie_word_embeddings": True,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
+    }),
+    "qwen3": ("qwen3", byte_level("qwen2", "Qwen2Tokenizer", QWEN), 5, {
+        "hidden_size": 28, "intermediate_size": 44, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "head_dim": 12, "max_position_embeddings": 64, "rms_norm_eps": 1e-6,
+        "tie_word_embeddings": True, "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
+    }),
+    "gemma": ("gemma", gemma, 4, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 3,
+        "num_key_value_heads": 1, "head_dim": 10, "max_position_embeddings": 64, "rms_norm_eps": 1e-6,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+    }),
+    "gemma2": ("gemma2", gemma, 4, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 3, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "head_dim": 10, "max_position_embeddings": 64, "rms_norm_eps": 1e-6,
+        "query_pre_attn_scalar": 10, "attn_logit_softcapping": 5.0, "final_logit_softcapping": 3.0, "sliding_window": 6,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+    }),
+    # As Gemma 2 27B is: the attention scale is not that of the head size. A GGUF file has no place for it.
+    "gemma2-scaled": ("gemma2", gemma, 5, {
+        "hidden_size": 12, "intermediate_size": 20, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "num_key_value_heads": 1, "head_dim": 8, "max_position_embeddings": 64, "rms_norm_eps": 1e-6,
+        "query_pre_attn_scalar": 6, "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0, "sliding_window": 8,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+    }),
+    "gemma3": ("gemma3_text", gemma, 4, {
+        "hidden_size": 16, "intermediate_size": 20, "num_hidden_layers": 6, "num_attention_heads": 2,
+        "num_key_value_heads": 1, "head_dim": 10, "max_position_embeddings": 64, "rms_norm_eps": 1e-6,
+        "query_pre_attn_scalar": 10, "sliding_window": 6,
+        "rope_parameters": {
+            "full_attention": {"rope_type": "linear", "rope_theta": 1000000.0, "factor": 8.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+        },
+    }),
+    "phi3": ("phi3", phi3, 4, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 3,
+        "num_key_value_heads": 1, "max_position_embeddings": 64, "original_max_position_embeddings": 16,
+        "rms_norm_eps": 1e-5, "sliding_window": 12,
+        "rope_parameters": {
+            "rope_type": "longrope", "rope_theta": 10000.0, "partial_rotary_factor": 1.0,
+            "short_factor": [1.0, 1.1, 1.25, 1.5], "long_factor": [1.05, 1.5, 3.0, 6.5],
+        },
+    }),
+    # As Phi-4-mini is: part of each head is rotated, and there is no window.
+    "phi4": ("phi3", byte_level("gpt-2", "GPT2Tokenizer", GPT2), 5, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 3,
+        "num_key_value_heads": 1, "max_position_embeddings": 64, "original_max_position_embeddings": 16,
+        "rms_norm_eps": 1e-5, "tie_word_embeddings": True,
+        "rope_parameters": {
+            "rope_type": "longrope", "rope_theta": 10000.0, "partial_rotary_factor": 0.75,
+            "short_factor": [1.0, 1.1, 1.25], "long_factor": [1.05, 1.5, 3.0],
+        },
+    }),
+    # n_ctx is what llama.cpp's converter reads; transformers has no use for it.
+    "gpt2": ("gpt2", byte_level("gpt-2", "GPT2Tokenizer", GPT2), 4, {
+        "n_embd": 20, "n_layer": 2, "n_head": 2, "n_positions": 32, "n_ctx": 32, "layer_norm_epsilon": 1e-5,
+    }),
+    "gpt_neox": ("gpt_neox", byte_level("olmo"), 4, {
+        "hidden_size": 32, "intermediate_size": 52, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "max_position_embeddings": 64, "layer_norm_eps": 1e-5,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25},
+    }),
+    "gpt_neox-sequential": ("gpt_neox", byte_level("olmo"), 4, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 3,
+        "max_position_embeddings": 64, "layer_norm_eps": 1e-5, "use_parallel_residual": False,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5},
+    }),
+    "olmo2": ("olmo2", byte_level("dbrx"), 5, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "max_position_embeddings": 64, "rms_norm_eps": 1e-6,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 500000.0},
+    }),
+    "granite": ("granite", byte_level("refact"), 5, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 3,
+        "num_key_value_heads": 1, "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "tie_word_embeddings": True,
+        "attention_multiplier": 0.3, "embedding_multiplier": 3.5, "residual_multiplier": 0.4, "logits_scaling": 2.5,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+    }),
+    "starcoder2": ("starcoder2", byte_level("starcoder"), 5, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "max_position_embeddings": 64, "norm_epsilon": 1e-5, "sliding_window": 7,
+        "use_bias": True, "tie_word_embeddings": True,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 100000.0},
+    }),
+    "stablelm": ("stablelm", byte_level("stablelm2"), 4, {
+        "hidden_size": 32, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "max_position_embeddings": 64, "layer_norm_eps": 1e-5, "use_qkv_bias": True,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25},
+    }),
+    "mixtral": ("mixtral", llama2, 4, {
+        "hidden_size": 16, "intermediate_size": 20, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "num_key_value_heads": 1, "head_dim": 10, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
+        "num_local_experts": 4, "num_experts_per_tok": 2,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
+    }),
+    "qwen3_moe": ("qwen3_moe", byte_level("qwen2", "Qwen2Tokenizer", QWEN), 5, {
+        "hidden_size": 24, "intermediate_size": 40, "moe_intermediate_size": 10, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 64,
+        "rms_norm_eps": 1e-6, "num_experts": 5, "num_experts_per_tok": 2, "norm_topk_prob": True,
+        "decoder_sparse_step": 1, "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
+    }),
+}
+
+# How far apart the last expert used and the first one not used must be, in probability: rounding must not decide.
+EXPERT_MARGIN = 1e-3
+# Seeds that keep it.
+SEEDS = {"mixtral": 3, "qwen3_moe": 1}
+
+
+def special_ids(folder):
+    """The ids of the special tokens, for config.json; null for those the tokenizer has not."""
+    texts = json.loads((folder / "tokenizer_config.json").read_text())
+    added = json.loads((folder / "tokenizer.json").read_text())["added_tokens"]
+    ids = {entry["content"]: entry["id"] for entry in added}
+    return {f"{name}_token_id": ids.get(texts.get(f"{name}_token")) for name in ("bos", "eos", "pad")}
+
+
+def randomise(model, generator):
+    """Values that let no norm, bias or head be mistaken for an absent or a uniform one."""
+    adds_one = model.config.model_type.startswith("gemma")
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            values = torch.randn(parameter.shape, generator=generator)
+            if parameter.ndim == 1:
+                is_norm_weight = name.endswith("weight")
+                values = 0.3 * values + (1 if is_norm_weight and not adds_one else 0)
+            elif any(part in name for part in ("embed_tokens", "embed_in", "wte", "wpe")):
+                values = 0.7 * values
+            else:
+                inputs = parameter.shape[0] if ".c_" in name else parameter.shape[-1]
+                sharp = any(part in name for part in ("q_proj", "k_proj", "qkv", "query_key_value", "c_attn", "gate.weight"))
+                values = (1.7 if sharp else 1.1) / inputs**0.5 * values
+            parameter.copy_(values)
+
+
+class Streams:
+    """Sees the residual stream of a model at the three sites."""
+
+    def __init__(self, model):
+        base = model.base_model
+        self.blocks = base.h if hasattr(base, "h") else base.layers
+        self.found = {}
+        self.margin = 1.0
+        for index, block in enumerate(self.blocks):
+            block.register_forward_pre_hook(self._enter(index), with_kwargs=True)
+            block.register_forward_hook(self._leave(index))
+            self._watch_middle(index, block, model.config)
+        for module in model.modules():
+            if type(module).__name__.endswith("TopKRouter"):
+                module.register_forward_hook(self._watch_experts)
+
+    def _enter(self, index):
+        def hook(block, arguments, named):
+            self.entry = arguments[0] if arguments else named["hidden_states"]
+            if index == 0:
+                self.found["embed"] = self.entry[0]
+
+        return hook
+
+    def _leave(self, index):
+        def hook(block, arguments, output):
+            self.found[f"resid_post.{index}"] = (output[0] if isinstance(output, tuple) else output)[0]
+
+        return hook
+
+    def _watch_middle(self, index, block, config):
+        name = f"resid_mid.{index}"
+        if config.model_type == "gpt_neox" and config.use_parallel_residual:
+            block.attention.register_forward_hook(
+                lambda module, arguments, output: self.found.update({name: (self.entry + output[0])[0]}))
+            return
+        # The first module of the second half reads the stream itself.
+        reader = {
+            "gemma2": "pre_feedforward_layernorm", "gemma3_text": "pre_feedforward_layernorm", "olmo2": "mlp", "gpt2": "ln_2",
+        }.get(config.model_type, "post_attention_layernorm")
+        getattr(block, reader).register_forward_pre_hook(
+            lambda module, arguments: self.found.update({name: arguments[0][0]}))
+
+    def _watch_experts(self, router, arguments, output):
+        sorted_shares = output[0].softmax(-1).sort(descending=True).values
+        gap = sorted_shares[:, router.top_k - 1] - sorted_shares[:, router.top_k]
+        self.margin = min(self.margin, gap.min().item())
+
+    def run(self, model, tokens):
+        self.found = {}
+        logits = model(input_ids=torch.tensor([tokens]), use_cache=False).logits[0]
+        return {**self.found, "logits": logits}
+
+
+def stored(tensors, model_type):
+    """Tensors by the names and shapes of model.safetensors, which transformers 5 changes when it loads a model: each
+    expert has matrices of its own."""
+    result = {}
+    for name, tensor in tensors.items():
+        if model_type == "mixtral":
+            name = name.replace(".mlp.", ".block_sparse_moe.")
+        if model_type == "gpt_neox":
+            name = name.replace("lm_head", "embed_out")
+        prefix, matched, kind = name.partition(".experts.")
+        if not matched:
+            result[name] = tensor
+            continue
+        gate, up, down = ("w1", "w3", "w2") if model_type == "mixtral" else ("gate_proj", "up_proj", "down_proj")
+        for expert, matrix in enumerate(tensor):
+            parts = {down: matrix} if kind == "down_proj" else dict(zip((gate, up), matrix.chunk(2)))
+            for part, values in parts.items():
+                result[f"{prefix}.experts.{expert}.{part}.weight"] = values
+    return result
+
+
+def generated(model, tokens):
+    """GENERATED tokens by greedy decoding, or those up to the first that rounding could decide."""
+    model.generation_config.eos_token_id = None
+    result = model.generate(
+        torch.tensor([tokens]), attention_mask=torch.ones(1, len(tokens), dtype=torch.long), max_new_tokens=GENERATED,
+        do_sample=False, use_cache=True, output_scores=True, return_dict_in_generate=True)
+    added = result.sequences[0, len(tokens):]
+    for place, scores in enumerate(result.scores):
+        best, next_best = scores[0].topk(2).values
+        if best - next_best < LOGIT_MARGIN:
+            added = added[:place]
+            break
+    assert len(added) > 0
+    return added.to(torch.int32)
+
+
+def gradients(model, streams, tokens, probe):
+    """The loss of the header, and its gradients by parameter."""
+    model.double()
+    # The padding token's row is a parameter like the others; torch would leave its gradient out.
+    model.get_input_embeddings().padding_idx = None
+    run = streams.run(model, tokens)
+    targets = torch.tensor(tokens[1:])
+    entropy = torch.nn.functional.cross_entropy(run["logits"][:-1], targets)
+    middle = run[f"resid_post.{len(streams.blocks) // 2}"][-1]
+    loss = entropy + 0.5 * (probe.double() * middle).sum()
+    loss.backward()
+    # named_parameters() has tied tensors once.
+    return loss.detach(), {name: parameter.grad for name, parameter in model.named_parameters()}
+
+
+def as_transformers_4(config):
+    """config.json as most published folders have it."""
+    config["torch_dtype"] = config.pop("dtype")
+    rope = config.pop("rope_parameters", None)
+    config.pop("layer_types", None)
+    config.pop("transformers_version", None)
+    if rope is None:
+        return config
+    if "full_attention" in rope:
+        config["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"]
+        config["sliding_window_pattern"] = 6
+        rope = rope["full_attention"]
+    theta, partial = rope.pop("rope_theta"), rope.pop("partial_rotary_factor", None)
+    if config["model_type"] == "gpt_neox":
+        config["rotary_emb_base"], config["rotary_pct"] = theta, partial
+    else:
+        config["rope_theta"] = theta
+        if partial not in (None, 1.0):
+            config["partial_rotary_factor"] = partial
+    if config["model_type"] == "phi3":
+        # Published ones have it beside the scaling, which calls its kind "type".
+        rope.pop("original_max_position_embeddings")
+        rope["type"] = rope.pop("rope_type")
+        config["rope_scaling"] = rope
+    else:
+        config["rope_scaling"] = None if rope["rope_type"] == "default" else rope
+    return config
+
+
+def make(name):
+    model_type, write_tokenizer, style, settings = FAMILIES[name]
+    folder = FOLDER / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    vocabulary = write_tokenizer(folder)
+    settings = json.loads(json.dumps(settings))
+    config = CONFIG_MAPPING[model_type](**settings, **special_ids(folder), vocab_size=vocabulary)
+    seed = zlib.crc32(name.encode()) + SEEDS.get(name, 0)
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_config(
+        config, attn_implementation="eager", experts_implementation="eager", dtype=torch.float32).eval()
+    generator = torch.Generator().manual_seed(seed)
+    randomise(model, generator)
+    model.save_pretrained(folder)
+    saved = load_file(folder / "model.safetensors")
+    expected = stored(dict(model.named_parameters()), model_type)
+    assert saved.keys() == expected.keys(), saved.keys() ^ expected.keys()
+    assert all(torch.equal(saved[key], expected[key]) for key in saved)
+    if style == 4:
+        path = folder / "config.json"
+        path.write_text(json.dumps(as_transformers_4(json.loads(path.read_text())), indent=2, sort_keys=True) + "\n")
+
+    # The reference is what the folder gives, not what made it.
+    model, report = AutoModelForCausalLM.from_pretrained(
+        folder, attn_implementation="eager", experts_implementation="eager", dtype=torch.float32, output_loading_info=True)
+    assert not any(report.values()), report
+    model.eval()
+    streams = Streams(model)
+    prompts = [torch.randint(0, vocabulary, (length,), generator=generator).tolist() for length in LENGTHS]
+    reference = {"probe": torch.randn(model.config.hidden_size, generator=generator)}
+    for place, tokens in enumerate(prompts):
+        reference[f"{place}.tokens"] = torch.tensor(tokens, dtype=torch.int32)
+        with torch.no_grad():
+            for site, values in streams.run(model, tokens).items():
+                reference[f"{place}.{site}"] = values
+            reference[f"{place}.generated"] = generated(model, tokens)
+    assert streams.margin > EXPERT_MARGIN, streams.margin
+    loss, found = gradients(model, streams, prompts[-1], reference["probe"])
+    reference["loss"] = loss.reshape(1)
+    for key, values in stored(found, model_type).items():
+        reference[f"gradient.{key}"] = values
+    assert {f"gradient.{key}" for key in saved} <= reference.keys()
+    for key, values in reference.items():
+        assert torch.isfinite(values).all(), key
+        reference[key] = values.contiguous() if values.dtype == torch.int32 else values.float().contiguous()
+    save_file(dict(sorted(reference.items())), folder / "reference.safetensors")
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    assert size <= 300_000, size
+    print(f"{name}: {size} bytes, loss {loss.item():.4f}")
+
+
+for name in sys.argv[1:] or FAMILIES:
+    make(name)
