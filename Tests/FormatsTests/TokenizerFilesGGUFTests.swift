@@ -31,31 +31,19 @@ import Testing
         let definition = try Self.definition()
         #expect(
             definition.model
-                == .byteLevelBPE(
+                == .byteLevelPairs(
                     merges: [
                         TokenMerge(left: 1, right: 2, result: 5),
                         TokenMerge(left: 5, right: 3, result: 6),
                     ], ignoresMerges: false))
-        #expect(definition.preTokenizer == .smolLM)
-        #expect(definition.normalizer == .none)
+        #expect(definition.preTokenizer == .byteLevel(.smolLM, addsSpacePrefix: false))
+        #expect(definition.normalizers.isEmpty && definition.decoder == .byteLevel)
         #expect(definition.tokens.count == 10)
         #expect(definition.kinds[0] == .control && definition.kinds[7] == .userDefined)
         #expect(definition.beginningOfText == 0 && definition.endOfText == 0)
         #expect(definition.unknown == nil && definition.padding == nil)
         #expect(!definition.addsBeginningOfText && !definition.addsEndOfText)
         #expect(definition.chatTemplate == "{{ x }}")
-    }
-
-    @Test func writesWhatItRead() throws {
-        let written = try Self.definition().metadataEntries(file: "m.gguf")
-        #expect(
-            written.sorted { $0.key < $1.key }
-                == Self.metadata.entries.dropFirst().sorted { $0.key < $1.key })
-        #expect(
-            written.map(\.key).prefix(5) == [
-                "tokenizer.ggml.model", "tokenizer.ggml.pre", "tokenizer.ggml.tokens",
-                "tokenizer.ggml.token_type", "tokenizer.ggml.merges",
-            ], "in the order of llama.cpp's converter")
     }
 
     @Test func missingKeysTakeTheDefaultsOfLlamaCpp() throws {
@@ -65,9 +53,9 @@ import Testing
         metadata["tokenizer.ggml.pre"] = .string(ByteString("llama-v3"))
         let llama = try TokenizerDefinition(metadata: metadata, file: "m.gguf")
         #expect(llama.addsBeginningOfText)
-        #expect(llama.preTokenizer == .llama3)
+        #expect(llama.preTokenizer == .byteLevel(.llama3, addsSpacePrefix: false))
         #expect(llama.kinds.allSatisfy { $0 == .normal })
-        guard case .byteLevelBPE(_, ignoresMerges: true) = llama.model else {
+        guard case .byteLevelPairs(_, ignoresMerges: true) = llama.model else {
             Issue.record("Llama 3 keeps pieces that are tokens whole")
             return
         }
@@ -84,13 +72,13 @@ import Testing
     @Test(
         arguments: [
             (
-                "tokenizer.ggml.model", .string(ByteString("llama")), .unsupported,
-                "'llama'; supported: gpt2"
+                "tokenizer.ggml.model", .string(ByteString("bert")), .unsupported,
+                "'bert'; supported: gpt2"
             ),
             ("tokenizer.ggml.model", nil, .input, "'tokenizer.ggml.model' is missing"),
             (
-                "tokenizer.ggml.pre", .string(ByteString("tekken")), .unsupported,
-                "'tekken'; supported: gpt-2"
+                "tokenizer.ggml.pre", .string(ByteString("falcon")), .unsupported,
+                "'falcon'; supported: gpt-2"
             ),
             ("tokenizer.ggml.pre", nil, .input, "missing"),
             ("tokenizer.ggml.tokens", nil, .input, "missing"),
@@ -165,9 +153,87 @@ import Testing
         }
     }
 
-    @Test func rulesWithoutANameAreNotWritten() throws {
-        var definition = try Self.definition()
-        definition.model = .byteLevelBPE(merges: [], ignoresMerges: true)
-        #expect(throws: TokenizerError.self) { try definition.metadataEntries(file: "m.gguf") }
+    // MARK: - SentencePiece
+
+    /// The letters, two merges, all that a vocabulary of SentencePiece has beside, and no key that has a default.
+    static let scored = GGUFMetadata([
+        .init("tokenizer.ggml.model", .string(ByteString("llama"))),
+        .init(
+            "tokenizer.ggml.tokens",
+            .array(
+                .strings(
+                    ByteStringList(["<unk>", "<s>", "</s>", "<0x0A>", "a", "b", "▁", "ab", "▁ab"])
+                ))),
+        .init(
+            "tokenizer.ggml.scores", .array(.f32([0, 0, 0, 0, -3, -4, -5, -1, -2]))),
+        .init("tokenizer.ggml.token_type", .array(.i32([2, 3, 3, 6, 1, 1, 1, 1, 1]))),
+    ])
+
+    @Test func missingKeysOfSentencePieceTakeTheDefaultsOfLlamaCpp() throws {
+        let definition = try TokenizerDefinition(metadata: Self.scored, file: "m.gguf")
+        #expect(definition.model == .scoredPairs(scores: [0, 0, 0, 0, -3, -4, -5, -1, -2]))
+        #expect(definition.normalizers == [.prepend("▁"), .replace(" ", with: "▁")])
+        #expect(definition.decoder == .spaceMarks(joinsBytes: true, start: .dropSpaces(1)))
+        #expect(definition.beginningOfText == 1 && definition.endOfText == 2)
+        #expect(definition.unknown == 0 && definition.padding == nil)
+        #expect(definition.addsBeginningOfText && !definition.addsEndOfText)
+    }
+
+    @Test func noSpacePrefixMeansNoneComesOffAgain() throws {
+        var metadata = Self.scored
+        metadata["tokenizer.ggml.add_space_prefix"] = .bool(false)
+        let definition = try TokenizerDefinition(metadata: metadata, file: "m.gguf")
+        #expect(definition.normalizers == [.replace(" ", with: "▁")])
+        #expect(definition.decoder == .spaceMarks(joinsBytes: true, start: .keep))
+    }
+
+    @Test func addedTokensOfPhi3TakeTheSpaceBehindThem() throws {
+        var metadata = Self.scored
+        #expect(try TokenizerDefinition(metadata: metadata, file: "m").addedTokenRules.isEmpty)
+        metadata["general.name"] = .string(ByteString("Phi-3-mini"))
+        let rules = try TokenizerDefinition(metadata: metadata, file: "m.gguf").addedTokenRules
+        #expect(rules.keys.sorted() == [2])
+        #expect(rules[2]?.takesSpaceAfter == true)
+    }
+
+    @Test(
+        arguments: [
+            ("tokenizer.ggml.scores", nil, "missing"),
+            (
+                "tokenizer.ggml.scores", .array(.f32([0])),
+                "1 elements, but the vocabulary has 9"
+            ),
+            (
+                "tokenizer.ggml.scores", .array(.f32([0, 0, 0, 0, .nan, 0, 0, 0, 0])),
+                "token 4 has the score nan"
+            ),
+            (
+                "tokenizer.chat_templates", .array(.strings(ByteStringList(["tool"]))),
+                "'tokenizer.chat_template.tool' is missing"
+            ),
+        ] as [(String, GGUFValue?, String)])
+    func malformedScoresAreRefused(key: String, value: GGUFValue?, message: String) throws {
+        var metadata = Self.scored
+        metadata[key] = value
+        let error = try #require(throws: TokenizerError.self) {
+            try TokenizerDefinition(metadata: metadata, file: "m.gguf")
+        }
+        #expect(error.description.contains(message), "\(error)")
+    }
+
+    @Test func brokenCharacterMapsAreRefused() throws {
+        var metadata = Self.scored
+        metadata["tokenizer.ggml.model"] = .string(ByteString("t5"))
+        let trie: [UInt8] = [4, 0, 0, 0, 0, 0, 0, 0]
+        for bytes in [[], [4, 0, 0], [8, 0, 0, 0, 0, 0, 0, 0, 0], trie, trie + [65]] {
+            metadata["tokenizer.ggml.precompiled_charsmap"] = .array(.u8(bytes))
+            #expect(throws: TokenizerError.self, "\(bytes)") {
+                try TokenizerDefinition(metadata: metadata, file: "m.gguf")
+            }
+        }
+        metadata["tokenizer.ggml.precompiled_charsmap"] = .array(.u8(trie + [0]))
+        #expect(throws: Never.self) {
+            try TokenizerDefinition(metadata: metadata, file: "m.gguf")
+        }
     }
 }

@@ -29,7 +29,7 @@ import Testing
             vocabularySize: 9)
         #expect(
             definition.model
-                == .byteLevelBPE(
+                == .byteLevelPairs(
                     merges: [
                         TokenMerge(left: 0, right: 1, result: 3),
                         TokenMerge(left: 3, right: 2, result: 4),
@@ -43,20 +43,23 @@ import Testing
         #expect(definition.chatTemplate == "D")
     }
 
-    @Test(arguments: TokenizerDefinition.PreTokenizer.allCases)
-    func writtenFilesReadBackEqual(preTokenizer: TokenizerDefinition.PreTokenizer) throws {
+    @Test(arguments: PreTokenizerRule.SplitRule.allCases)
+    func writtenFilesReadBackEqual(rule: PreTokenizerRule.SplitRule) throws {
         var definition = try TokenizerFilesGGUFTests.definition()
-        definition.preTokenizer = preTokenizer
+        definition.preTokenizer = .byteLevel(rule, addsSpacePrefix: false)
+        definition.addedTokenRules[7] = .init()
+        definition.addedTokenRules[7]?.takesSpaceAfter = true
+        definition.otherChatTemplates = [.init(name: "tools", source: "T")]
         definition.addsBeginningOfText = true
         definition.addsEndOfText = true
         definition.endOfText = 7
-        definition.normalizer = preTokenizer == .qwen2 ? .canonicalComposition : .none
+        definition.normalizers = rule == .qwen2 ? [.unicode(.nfc), .lowercase] : []
         let folder = FileManager.default.temporaryDirectory.appending(
             path: "rtedit-tokenizer-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         for file in try definition.huggingFaceFiles(file: "m.gguf") {
-            try Data(JSONWriter().bytes(file.content)).write(to: folder.appending(path: file.name))
+            try Data(file.bytes).write(to: folder.appending(path: file.name))
         }
         let back = try TokenizerDefinition.read(
             folder: folder.path(percentEncoded: false), vocabularySize: definition.tokens.count)
@@ -92,7 +95,14 @@ import Testing
 
     @Test(
         arguments: [
-            (#""type": "BPE""#, #""type": "Unigram""#, .unsupported, "'Unigram'; supported: BPE"),
+            (
+                #""type": "BPE""#, #""type": "WordPiece""#, .unsupported,
+                "'WordPiece'; supported: BPE, Unigram"
+            ),
+            (
+                #""type": "BPE""#, #""type": "Unigram""#, .unsupported,
+                "ByteLevel with the model Unigram"
+            ),
             (#""type": "BPE", "#, "", .unsupported, "model.type"),
             (#""dropout": null"#, #""dropout": 0.1"#, .unsupported, "dropout"),
             (#""dropout": null"#, #""byte_fallback": true"#, .unsupported, "byte_fallback"),
@@ -102,8 +112,18 @@ import Testing
             ),
             (#""unk_token": null"#, #""unk_token": "<s>""#, .unsupported, "byte 0 is not a token"),
             (
-                #""normalizer": null"#, #""normalizer": {"type": "Lowercase"}"#, .unsupported,
-                "Lowercase; supported: none, NFC"
+                #""normalizer": null"#, #""normalizer": {"type": "BertNormalizer"}"#, .unsupported,
+                "BertNormalizer as a step; supported: none, NFC"
+            ),
+            (
+                #""normalizer": null"#,
+                #""normalizer": {"type": "Replace", "pattern": {"Regex": "a+"}, "content": "b"}"#,
+                .unsupported, "Replace of a+"
+            ),
+            (
+                #""normalizer": null"#,
+                #""normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}"#, .input,
+                "the precompiled character map is malformed"
             ),
             (#""use_regex": true"#, #""use_regex": false"#, .unsupported, "pre_tokenizer"),
             (
@@ -128,10 +148,6 @@ import Testing
             (#""id": 5"#, #""id": 4"#, .input, "token id 4 belongs to both 'abc' and '<s>'"),
             (#""id": 5"#, #""id": -5"#, .input, "not a token id"),
             (#""id": 5"#, #""id": 5000000"#, .unsupported, "5000000"),
-            (
-                #""special": true"#, #""special": true, "lstrip": true"#, .unsupported,
-                "added_tokens[0].lstrip"
-            ),
             (#""content": "<s>""#, #""content": """#, .input, "added_tokens[0]"),
             (
                 #""content": "<s>""#, #""content": "a""#, .input,

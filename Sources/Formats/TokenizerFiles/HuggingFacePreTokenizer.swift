@@ -1,120 +1,151 @@
 /// The pre-tokenizers of `tokenizer.json` that are exactly ours, in both directions.
 enum HuggingFacePreTokenizer {
-    /// The expression of Llama 3; Qwen2's takes digits one by one.
-    static func splitExpression(digits: String) -> String {
-        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\#(digits)|"#
-            + #" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
-    }
-
-    static let llama3Digits = #"\p{N}{1,3}"#
-    static let qwen2Digits = #"\p{N}"#
-
     static let supported =
-        "ByteLevel, Digits (one by one) then ByteLevel, Split by the expression of Llama 3 or Qwen2 then ByteLevel"
-
-    /// What a pre-tokenizer asks for.
-    struct Rules {
-        let preTokenizer: TokenizerDefinition.PreTokenizer
-        let addsSpacePrefix: Bool
-    }
+        "none, ByteLevel, Digits (one by one) then ByteLevel, Split by the expression of Llama 3, Qwen2, Tekken or GPT-4o then ByteLevel, Metaspace, WhitespaceSplit then Metaspace, Split after ' '"
 
     /// Recognises a pre-tokenizer by its exact structure.
     ///
     /// - Throws: `TokenizerError.unsupported` for anything else, naming what was found.
-    static func recognise(_ value: JSONValue?, file: String) throws(TokenizerError) -> Rules {
-        let steps = steps(of: value)
-        guard let last = steps.last, type(of: last) == "ByteLevel" else {
-            throw unsupported(value, file: file)
+    static func recognise(_ value: JSONValue?, file: String) throws(TokenizerError)
+        -> PreTokenizerRule
+    {
+        let steps = (value ?? .null).components("pretokenizers")
+        guard let steps, let rule = rule(steps.compactMap(\.object)) else {
+            throw unsupported(steps ?? [], file: file)
         }
-        let addsSpacePrefix = last["add_prefix_space"]?.bool ?? true
-        let usesExpression = last["use_regex"]?.bool ?? true
-        var found: TokenizerDefinition.PreTokenizer?
-        if steps.count == 1, usesExpression {
-            found = .gpt2
-        } else if steps.count == 2, let first = steps.first {
-            if usesExpression, type(of: first) == "Digits", first["individual_digits"]?.bool == true
-            {
-                found = .smolLM
-            } else if !usesExpression, type(of: first) == "Split",
-                first["behavior"]?.string == "Isolated", first["invert"]?.bool == false
-            {
-                switch first["pattern"]?.object?["Regex"]?.string {
-                case splitExpression(digits: llama3Digits): found = .llama3
-                case splitExpression(digits: qwen2Digits): found = .qwen2
-                default: break
-                }
-            }
-        }
-        guard let found else { throw unsupported(value, file: file) }
-        return Rules(preTokenizer: found, addsSpacePrefix: addsSpacePrefix)
+        return rule
     }
 
+    private static func rule(_ steps: [JSONObject]) -> PreTokenizerRule? {
+        let types = steps.map { $0["type"]?.string }
+        switch (types.first, types.last, types.count) {
+        case (nil, nil, 0): return PreTokenizerRule.none
+        case ("ByteLevel", _, 1): return byteLevel(.gpt2, steps[0], usesExpression: true)
+        case ("Digits", "ByteLevel", 2):
+            guard steps[0]["individual_digits"]?.bool == true else { return nil }
+            return byteLevel(.smolLM, steps[1], usesExpression: true)
+        case ("Split", "ByteLevel", 2):
+            let expression = steps[0]["pattern"]?.object?["Regex"]?.string
+            guard let expression, isolatesMatches(steps[0]),
+                let rule = PreTokenizerRule.SplitRule.allCases.first(where: {
+                    $0.expression == expression
+                })
+            else { return nil }
+            return byteLevel(rule, steps[1], usesExpression: false)
+        case ("Split", _, 1):
+            guard steps[0]["pattern"]?.object?["String"]?.string == " ",
+                steps[0]["behavior"]?.string == "MergedWithPrevious",
+                steps[0]["invert"]?.bool ?? false == false
+            else { return nil }
+            return .afterSpaces
+        case ("Metaspace", _, 1): return spaceMarks(steps[0], dropsWhitespace: false)
+        case ("WhitespaceSplit", "Metaspace", 2):
+            return spaceMarks(steps[1], dropsWhitespace: true)
+        default: return nil
+        }
+    }
+
+    private static func byteLevel(
+        _ rule: PreTokenizerRule.SplitRule, _ step: JSONObject, usesExpression: Bool
+    ) -> PreTokenizerRule? {
+        guard step["use_regex"]?.bool ?? true == usesExpression else { return nil }
+        return .byteLevel(rule, addsSpacePrefix: step["add_prefix_space"]?.bool ?? true)
+    }
+
+    /// Our expressions match every scalar, so that to remove what does not match is to isolate what does.
+    private static func isolatesMatches(_ step: JSONObject) -> Bool {
+        switch (step["behavior"]?.string, step["invert"]?.bool ?? false) {
+        case ("Isolated", false), ("Removed", true): true
+        default: false
+        }
+    }
+
+    private static func spaceMarks(_ step: JSONObject, dropsWhitespace: Bool) -> PreTokenizerRule? {
+        guard
+            step["replacement"]?.string ?? PreTokenizerRule.spaceMark
+                == PreTokenizerRule.spaceMark, let prefix = prefix(of: step)
+        else { return nil }
+        return .spaceMarks(
+            .init(
+                prefix: prefix, splits: step["split"]?.bool ?? true,
+                dropsWhitespace: dropsWhitespace))
+    }
+
+    /// The scheme of a `Metaspace`; older files say only whether a prefix is added.
+    static func prefix(of step: JSONObject) -> PreTokenizerRule.SpaceMarks.Prefix? {
+        if let scheme = step["prepend_scheme"]?.string { return .init(rawValue: scheme) }
+        return step["add_prefix_space"]?.bool ?? true ? .always : .never
+    }
+
+    private static func unsupported(_ steps: [JSONValue], file: String) -> TokenizerError {
+        let names = steps.map { step in
+            let pattern = step.object?["pattern"]?.object
+            guard let text = pattern?["Regex"]?.string ?? pattern?["String"]?.string else {
+                return step.componentType
+            }
+            return "\(step.componentType) by \(text)"
+        }
+        return .unsupported(
+            file: file, key: "pre_tokenizer",
+            found: names.isEmpty ? "of another form" : names.joined(separator: " then "),
+            supported: supported)
+    }
+
+    // MARK: - Writing
+
     /// The pre-tokenizer as `tokenizer.json` writes it.
-    static func value(
-        _ preTokenizer: TokenizerDefinition.PreTokenizer, addsSpacePrefix: Bool
+    static func value(_ rule: PreTokenizerRule) -> JSONValue {
+        switch rule {
+        case .none: .null
+        case .byteLevel(let rule, let addsSpacePrefix): value(rule, addsSpacePrefix)
+        case .afterSpaces:
+            split(("String", .string(" ")), behavior: "MergedWithPrevious")
+        case .spaceMarks(let marks):
+            if marks.dropsWhitespace {
+                sequence(
+                    .component("WhitespaceSplit"), metaspace(marks.prefix, splits: marks.splits))
+            } else {
+                metaspace(marks.prefix, splits: marks.splits)
+            }
+        }
+    }
+
+    private static func value(
+        _ rule: PreTokenizerRule.SplitRule, _ addsSpacePrefix: Bool
     ) -> JSONValue {
-        switch preTokenizer {
-        case .gpt2:
-            return byteLevel(usesExpression: true, addsSpacePrefix: addsSpacePrefix)
-        case .smolLM:
+        if let expression = rule.expression {
             return sequence(
-                object([("type", .string("Digits")), ("individual_digits", .bool(true))]),
-                byteLevel(usesExpression: true, addsSpacePrefix: addsSpacePrefix))
-        case .llama3:
-            return sequence(
-                split(digits: llama3Digits),
-                byteLevel(usesExpression: false, addsSpacePrefix: addsSpacePrefix))
-        case .qwen2:
-            return sequence(
-                split(digits: qwen2Digits),
+                split(("Regex", .string(expression)), behavior: "Isolated"),
                 byteLevel(usesExpression: false, addsSpacePrefix: addsSpacePrefix))
         }
+        let plain = byteLevel(usesExpression: true, addsSpacePrefix: addsSpacePrefix)
+        guard rule == .smolLM else { return plain }
+        return sequence(.component("Digits", ("individual_digits", .bool(true))), plain)
     }
 
     /// `ByteLevel` as a pre-tokenizer, a post-processor or a decoder.
     static func byteLevel(usesExpression: Bool, addsSpacePrefix: Bool) -> JSONValue {
-        object([
-            ("type", .string("ByteLevel")), ("add_prefix_space", .bool(addsSpacePrefix)),
-            ("trim_offsets", .bool(true)), ("use_regex", .bool(usesExpression)),
-        ])
+        .component(
+            "ByteLevel", ("add_prefix_space", .bool(addsSpacePrefix)),
+            ("trim_offsets", .bool(true)), ("use_regex", .bool(usesExpression)))
     }
 
-    private static func split(digits: String) -> JSONValue {
-        object([
-            ("type", .string("Split")),
-            ("pattern", object([("Regex", .string(splitExpression(digits: digits)))])),
-            ("behavior", .string("Isolated")), ("invert", .bool(false)),
-        ])
+    /// `Metaspace` as a pre-tokenizer or a decoder.
+    static func metaspace(
+        _ prefix: PreTokenizerRule.SpaceMarks.Prefix, splits: Bool
+    ) -> JSONValue {
+        .component(
+            "Metaspace", ("replacement", .string(PreTokenizerRule.spaceMark)),
+            ("prepend_scheme", .string(prefix.rawValue)), ("split", .bool(splits)))
+    }
+
+    private static func split(_ pattern: (String, JSONValue), behavior: String) -> JSONValue {
+        .component(
+            "Split", ("pattern", .record(pattern)), ("behavior", .string(behavior)),
+            ("invert", .bool(false)))
     }
 
     private static func sequence(_ steps: JSONValue...) -> JSONValue {
-        object([("type", .string("Sequence")), ("pretokenizers", .array(steps))])
-    }
-
-    private static func object(_ members: [(String, JSONValue)]) -> JSONValue {
-        .object(JSONObject(members.map { JSONObject.Member($0.0, $0.1) }))
-    }
-
-    /// The members of a sequence, or the one pre-tokenizer.
-    private static func steps(of value: JSONValue?) -> [JSONObject] {
-        guard let object = value?.object else { return [] }
-        guard type(of: object) == "Sequence" else { return [object] }
-        let steps = object["pretokenizers"]?.array ?? []
-        let objects = steps.compactMap(\.object)
-        return objects.count == steps.count ? objects : []
-    }
-
-    private static func type(of object: JSONObject) -> String? { object["type"]?.string }
-
-    private static func unsupported(_ value: JSONValue?, file: String) -> TokenizerError {
-        var names = steps(of: value).map { step in
-            let name = type(of: step) ?? "a step without type"
-            guard let expression = step["pattern"]?.object?["Regex"]?.string else { return name }
-            return "\(name) by \(expression)"
-        }
-        if names.isEmpty { names = ["none"] }
-        return .unsupported(
-            file: file, key: "pre_tokenizer", found: names.joined(separator: " then "),
-            supported: supported)
+        .component("Sequence", ("pretokenizers", .array(steps)))
     }
 }

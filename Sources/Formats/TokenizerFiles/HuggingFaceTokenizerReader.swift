@@ -1,8 +1,11 @@
+import Foundation
 import Glibc
 
 extension TokenizerDefinition {
     /// Reads the tokenizer of a Hugging Face folder: `tokenizer.json`, and beside it, where they exist,
-    /// `tokenizer_config.json`, `special_tokens_map.json` and `chat_template.jinja`.
+    /// `tokenizer_config.json`, `special_tokens_map.json`, `chat_template.jinja` and `additional_chat_templates`.
+    ///
+    /// A folder without `tokenizer.json` is read by its `tokenizer.model`, with SentencePiece's own rules.
     ///
     /// - Parameters:
     ///   - folder: the folder's path
@@ -14,22 +17,18 @@ extension TokenizerDefinition {
     public static func read(folder: String, vocabularySize: Int? = nil) throws
         -> TokenizerDefinition
     {
-        let path = "\(folder)/tokenizer.json"
-        let bytes = try MappedFile(path: path).bytes
-        var configuration = try optionalObject("\(folder)/tokenizer_config.json")
-        let specialTokens = try optionalObject("\(folder)/special_tokens_map.json")
-        for key in TokenizerJSONReader.specialTokenKeys where configuration[key] == nil {
-            configuration[key] = specialTokens[key]
+        let files = HuggingFaceTokenizerFolder(path: folder)
+        guard files.has("tokenizer.json") || !files.has("tokenizer.model") else {
+            return try SentencePieceConversion(folder: files, vocabularySize: vocabularySize)
+                .definition()
         }
-        if let template = try optionalText("\(folder)/chat_template.jinja") {
-            configuration["chat_template"] = .string(template)
-        }
-        guard let tokenizer = try JSONReader.parse(bytes).object else {
-            throw TokenizerError.wrongType(file: path, key: "tokenizer.json", expected: "an object")
+        guard let tokenizer = try JSONReader.parse(files.bytes("tokenizer.json")).object else {
+            throw TokenizerError.wrongType(
+                file: files.path("tokenizer.json"), key: "tokenizer.json", expected: "an object")
         }
         return try TokenizerDefinition(
-            tokenizer: tokenizer, configuration: configuration, vocabularySize: vocabularySize,
-            file: path)
+            tokenizer: tokenizer, configuration: try files.configuration(),
+            vocabularySize: vocabularySize, file: files.path("tokenizer.json"))
     }
 
     /// Reads the tokenizer from the contents of the files.
@@ -45,39 +44,91 @@ extension TokenizerDefinition {
     ) throws(TokenizerError) {
         let reader = TokenizerJSONReader(
             tokenizer: tokenizer, configuration: configuration, file: file)
-        let model = try reader.model()
-        let rules = try HuggingFacePreTokenizer.recognise(tokenizer["pre_tokenizer"], file: file)
-        let vocabulary = try reader.vocabulary(model: model, size: vocabularySize)
-        let checks = try VocabularyChecks(file: file, tokens: vocabulary.tokens)
-        try reader.checkBytes(model: model, checks)
+        let surroundings = TokenizerJSONReader.Surroundings(
+            preTokenizer: try HuggingFacePreTokenizer.recognise(
+                tokenizer["pre_tokenizer"], file: file),
+            decoder: try HuggingFaceDecoder.recognise(tokenizer["decoder"], file: file))
+        let (model, vocabulary, checks) = try reader.model(
+            surroundings, vocabularySize: vocabularySize)
         let ends = try reader.ends(checks)
+        let templates = try reader.chatTemplates()
         self.init(
-            model: .byteLevelBPE(
-                merges: try reader.merges(model: model, checks),
-                ignoresMerges: model["ignore_merges"]?.bool ?? false),
-            normalizer: try reader.normalizer(), preTokenizer: rules.preTokenizer,
-            tokens: checks.tokens, kinds: vocabulary.kinds,
+            model: model,
+            normalizers: try HuggingFaceNormalizer.recognise(tokenizer["normalizer"], file: file),
+            preTokenizer: surroundings.preTokenizer, decoder: surroundings.decoder,
+            tokens: checks.tokens, kinds: vocabulary.kinds, addedTokenRules: vocabulary.rules,
             beginningOfText: try reader.specialToken("bos_token", checks) ?? ends.first,
             endOfText: try reader.specialToken("eos_token", checks) ?? ends.last,
             unknown: try reader.specialToken("unk_token", checks),
             padding: try reader.specialToken("pad_token", checks),
+            separator: try reader.specialToken("sep_token", checks),
+            mask: try reader.specialToken("mask_token", checks),
             addsBeginningOfText: ends.first != nil, addsEndOfText: ends.last != nil,
-            addsSpacePrefix: rules.addsSpacePrefix, chatTemplate: try reader.chatTemplate())
+            chatTemplate: templates.main, otherChatTemplates: templates.others)
+        // A token with a name is special, whether or not the vocabulary says so, as in transformers.
+        for id in [beginningOfText, endOfText, unknown, padding, separator, mask] {
+            if let id, kinds[id] == .normal { kinds[id] = .control }
+        }
         try reader.checkEnds(ends, of: self)
         try checkConsistency(file: file)
     }
+}
 
-    private static func optionalObject(_ path: String) throws -> JSONObject {
-        guard access(path, F_OK) == 0 else { return JSONObject() }
-        guard let object = try JSONReader.parse(MappedFile(path: path).bytes).object else {
-            throw TokenizerError.wrongType(file: path, key: "the file", expected: "a JSON object")
+/// The folder in which a Hugging Face checkpoint keeps its tokenizer.
+struct HuggingFaceTokenizerFolder {
+    let path: String
+
+    func path(_ name: String) -> String { "\(path)/\(name)" }
+
+    func has(_ name: String) -> Bool { access(path(name), F_OK) == 0 }
+
+    func bytes(_ name: String) throws -> MappedBytes { try MappedFile(path: path(name)).bytes }
+
+    /// The object that a file holds; nil where there is no such file.
+    func object(_ name: String) throws -> JSONObject? {
+        guard has(name) else { return nil }
+        guard let object = try JSONReader.parse(bytes(name)).object else {
+            throw TokenizerError.wrongType(
+                file: path(name), key: "the file", expected: "a JSON object")
         }
         return object
     }
 
-    private static func optionalText(_ path: String) throws -> String? {
-        guard access(path, F_OK) == 0 else { return nil }
-        let bytes = try MappedFile(path: path).bytes
-        return bytes.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+    /// The text that a file holds; nil where there is no such file.
+    func text(_ name: String) throws -> String? {
+        guard has(name) else { return nil }
+        return try bytes(name).withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// `tokenizer_config.json` with what the files beside it add, as transformers takes them: the special tokens of
+    /// `special_tokens_map.json` where it names none, the chat templates of their own files in place of its own.
+    func configuration() throws -> JSONObject {
+        var configuration = try object("tokenizer_config.json") ?? JSONObject()
+        let specialTokens = try object("special_tokens_map.json") ?? JSONObject()
+        for key in TokenizerJSONReader.specialTokenKeys where configuration[key] == nil {
+            configuration[key] = specialTokens[key]
+        }
+        if let templates = try chatTemplateFiles() { configuration["chat_template"] = templates }
+        return configuration
+    }
+
+    /// `chat_template.jinja`: by itself a text, and a list of named texts where `additional_chat_templates` has others.
+    func chatTemplateFiles() throws -> JSONValue? {
+        guard let main = try text("chat_template.jinja") else { return nil }
+        let folder = "additional_chat_templates"
+        guard has(folder) else { return .string(main) }
+        let names = try FileManager.default.contentsOfDirectory(atPath: path(folder))
+            .filter { $0.hasSuffix(".jinja") }.sorted()
+        guard !names.isEmpty else { return .string(main) }
+        var templates = [Self.template("default", main)]
+        for name in names {
+            guard let source = try text("\(folder)/\(name)") else { continue }
+            templates.append(Self.template(String(name.dropLast(".jinja".count)), source))
+        }
+        return .array(templates)
+    }
+
+    private static func template(_ name: String, _ source: String) -> JSONValue {
+        .record(("name", .string(name)), ("template", .string(source)))
     }
 }

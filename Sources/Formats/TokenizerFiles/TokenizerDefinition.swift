@@ -1,39 +1,14 @@
-/// A tokenizer as data, whichever file it came from: GGUF metadata or `tokenizer.json`.
+/// A tokenizer as data, whichever file it came from: GGUF metadata, `tokenizer.json` or `tokenizer.model`.
 ///
-/// The tokens are written as the file writes them. A byte-level BPE vocabulary uses GPT-2's printable
-/// stand-ins for bytes (`Ġ` for a space) in ordinary tokens, and plain text in added ones.
+/// The tokens are written as the file writes them. A byte-level vocabulary uses GPT-2's printable stand-ins for bytes
+/// (`Ġ` for a space) in ordinary tokens; the vocabularies of SentencePiece use `▁` for a space, and `<0x0A>` for a
+/// byte; added tokens are plain text.
+///
+/// Text passes added tokens, `normalizers`, `preTokenizer` and `model` in this order, and comes back by `decoder`.
 ///
 /// The readers check what they read: every id is inside the vocabulary, no token occurs twice, and both
 /// sides and the result of every merge are tokens.
 public struct TokenizerDefinition: Sendable, Hashable {
-    /// How text becomes tokens. A SentencePiece model would be a second case.
-    public enum Model: Sendable, Hashable {
-        /// Byte-level byte-pair encoding: the merges, most preferred first.
-        /// With `ignoresMerges` a piece that is a token already is not split further.
-        case byteLevelBPE(merges: [TokenMerge], ignoresMerges: Bool)
-    }
-
-    /// What is done to the text before anything else.
-    public enum Normalizer: Sendable, Hashable {
-        case none
-        /// Unicode's canonical composition. Qwen2's `tokenizer.json` asks for it; a GGUF file cannot,
-        /// and llama.cpp never composes, so that the two sources of one model differ on decomposed text.
-        case canonicalComposition
-    }
-
-    /// How text is cut into pieces before the merges run.
-    ///
-    /// The raw value is llama.cpp's name in `tokenizer.ggml.pre`.
-    public enum PreTokenizer: String, Sendable, Hashable, CaseIterable {
-        case gpt2 = "gpt-2"
-        /// Digits one by one, then GPT-2's expression.
-        case smolLM = "smollm"
-        /// `\p{N}{1,3}`, case-insensitive contractions, newline runs.
-        case llama3 = "llama-bpe"
-        /// As `llama3`, but single digits.
-        case qwen2
-    }
-
     /// What a token is for. The raw value is the GGUF token type.
     public enum TokenKind: Int32, Sendable, Hashable {
         case normal = 1
@@ -43,55 +18,98 @@ public struct TokenizerDefinition: Sendable, Hashable {
         /// Added by the user: found in the text before pre-tokenisation, and ordinary when decoded.
         case userDefined = 4
         case unused = 5
+        /// Stands for one byte, and is written `<0x0A>`.
         case byte = 6
+
+        /// Whether the token is looked for in the text before anything else.
+        public var isAdded: Bool { self == .control || self == .unknown || self == .userDefined }
     }
 
-    public var model: Model
-    public var normalizer: Normalizer
-    public var preTokenizer: PreTokenizer
+    /// How an added token is found in the text; none of these holds unless `tokenizer.json` says so.
+    public struct AddedTokenRules: Sendable, Hashable {
+        /// Found only where neither neighbour is a letter, a digit or a connector.
+        public var isWholeWord = false
+        /// The white space before the token belongs to it.
+        public var takesSpaceBefore = false
+        /// The white space after the token belongs to it.
+        public var takesSpaceAfter = false
+        /// Looked for after the normalizers ran, in their form of its text.
+        public var isNormalized = false
+
+        public init() {}
+    }
+
+    /// A chat template beside the default one.
+    public struct NamedChatTemplate: Sendable, Hashable {
+        public let name: String
+        public let source: String
+
+        public init(name: String, source: String) {
+            self.name = name
+            self.source = source
+        }
+    }
+
+    public var model: TokenizerModel
+    /// What is done to the text between added tokens, one step after another.
+    public var normalizers: [TextNormalizer]
+    public var preTokenizer: PreTokenizerRule
+    public var decoder: TokenDecoding
     /// The vocabulary: index = id.
     public var tokens: ByteStringList
     public var kinds: [TokenKind]
+    /// The rules of those added tokens that have any.
+    public var addedTokenRules: [Int: AddedTokenRules]
     public var beginningOfText: Int?
     public var endOfText: Int?
     public var unknown: Int?
     public var padding: Int?
+    public var separator: Int?
+    public var mask: Int?
     /// The token that ends a turn where the file names one (`tokenizer.ggml.eot_token_id`).
     public var endOfTurn: Int?
     public var addsBeginningOfText: Bool
     public var addsEndOfText: Bool
-    /// A space is put before every stretch of ordinary text that does not begin with one.
-    public var addsSpacePrefix: Bool
-    /// The Jinja source of the chat template.
+    /// The Jinja source of the default chat template.
     public var chatTemplate: String?
-
-    /// What the one kind of model holds.
-    var byteLevelBPE: (merges: [TokenMerge], ignoresMerges: Bool) {
-        switch model {
-        case .byteLevelBPE(let merges, let ignoresMerges): (merges, ignoresMerges)
-        }
-    }
+    public var otherChatTemplates: [NamedChatTemplate]
 
     public init(
-        model: Model, normalizer: Normalizer = .none, preTokenizer: PreTokenizer,
-        tokens: ByteStringList, kinds: [TokenKind], beginningOfText: Int? = nil,
-        endOfText: Int? = nil, unknown: Int? = nil, padding: Int? = nil, endOfTurn: Int? = nil,
+        model: TokenizerModel, normalizers: [TextNormalizer] = [],
+        preTokenizer: PreTokenizerRule, decoder: TokenDecoding, tokens: ByteStringList,
+        kinds: [TokenKind], addedTokenRules: [Int: AddedTokenRules] = [:],
+        beginningOfText: Int? = nil, endOfText: Int? = nil, unknown: Int? = nil,
+        padding: Int? = nil, separator: Int? = nil, mask: Int? = nil, endOfTurn: Int? = nil,
         addsBeginningOfText: Bool = false, addsEndOfText: Bool = false,
-        addsSpacePrefix: Bool = false, chatTemplate: String? = nil
+        chatTemplate: String? = nil, otherChatTemplates: [NamedChatTemplate] = []
     ) {
         self.model = model
-        self.normalizer = normalizer
+        self.normalizers = normalizers
         self.preTokenizer = preTokenizer
+        self.decoder = decoder
         self.tokens = tokens
         self.kinds = kinds
+        self.addedTokenRules = addedTokenRules
         self.beginningOfText = beginningOfText
         self.endOfText = endOfText
         self.unknown = unknown
         self.padding = padding
+        self.separator = separator
+        self.mask = mask
         self.endOfTurn = endOfTurn
         self.addsBeginningOfText = addsBeginningOfText
         self.addsEndOfText = addsEndOfText
-        self.addsSpacePrefix = addsSpacePrefix
         self.chatTemplate = chatTemplate
+        self.otherChatTemplates = otherChatTemplates
+    }
+
+    /// What kind of tokenizer this is, in a word: llama.cpp's name of the expression for byte-level vocabularies.
+    public var kindName: String {
+        switch (model, preTokenizer) {
+        case (.byteLevelPairs, .byteLevel(let rule, _)): rule.rawValue
+        case (.byteLevelPairs, _): "byte-level"
+        case (.scalarPairs, _), (.scoredPairs, _): "sentencepiece"
+        case (.unigram, _): "unigram"
+        }
     }
 }

@@ -19,6 +19,14 @@ public enum TokenizerError: Failure {
     case unknownSpecialToken(file: String, key: String, token: String)
     /// The tokenizer puts a token at an end of the text, but names none.
     case nothingToAdd(file: String, key: String)
+    /// A score is no number that can be compared.
+    case unusableScore(file: String, token: Int, score: Double)
+    /// An entry of a unigram vocabulary is not a text and its score.
+    case malformedEntry(file: String, index: Int)
+    /// The table of replacements breaks its layout.
+    case malformedCharacterMap(file: String, fact: String)
+    /// `tokenizer.model` breaks the rules of its encoding.
+    case malformedMessage(file: String, offset: Int, fact: String)
     /// Understood, but not supported: what was found, and what is supported.
     case unsupported(file: String, key: String, found: String, supported: String)
 
@@ -57,6 +65,14 @@ public enum TokenizerError: Failure {
             "\(file): '\(key)' names the token '\(token)', which is not in the vocabulary"
         case .nothingToAdd(let file, let key):
             "\(file): '\(key)' asks for a token to be added to every text, but no such token is named"
+        case .unusableScore(let file, let token, let score):
+            "\(file): token \(token) has the score \(score), which cannot be compared"
+        case .malformedEntry(let file, let index):
+            "\(file): entry \(index) of 'model.vocab' is not a text and its score"
+        case .malformedCharacterMap(let file, let fact):
+            "\(file): the precompiled character map is malformed: \(fact)"
+        case .malformedMessage(let file, let offset, let fact):
+            "\(file): byte \(offset): \(fact)"
         case .unsupported(let file, let key, let found, let supported):
             "\(file): '\(key)' is \(found); supported: \(supported)"
         }

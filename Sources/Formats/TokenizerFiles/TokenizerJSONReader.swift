@@ -1,58 +1,31 @@
 /// Takes the parts of a `TokenizerDefinition` out of `tokenizer.json` and `tokenizer_config.json`.
 struct TokenizerJSONReader {
     /// The special tokens that `tokenizer_config.json` or `special_tokens_map.json` may name.
-    static let specialTokenKeys = ["bos_token", "eos_token", "unk_token", "pad_token"]
+    static let specialTokenKeys = [
+        "bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "mask_token",
+    ]
 
     let tokenizer: JSONObject
     let configuration: JSONObject
     /// The name of `tokenizer.json`, for errors.
     let file: String
 
-    /// The model, where it is byte-pair encoding without the options that byte-level tokenizers leave alone.
-    func model() throws(TokenizerError) -> JSONObject {
-        guard let model = tokenizer["model"]?.object else {
-            throw .missing(file: file, key: "model")
-        }
-        let type = model["type"]?.string
-        guard type == "BPE" else {
-            throw unsupported("model.type", found: type.map { "'\($0)'" } ?? "none", "BPE")
-        }
-        for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
-            if let text = model[key]?.string, !text.isEmpty {
-                throw unsupported("model.\(key)", found: "'\(text)'", "none")
-            }
-        }
-        if model["byte_fallback"]?.bool == true {
-            throw unsupported("model.byte_fallback", found: "true", "false")
-        }
-        if let dropout = model["dropout"]?.number, dropout != 0 {
-            throw unsupported("model.dropout", found: "\(dropout)", "none")
-        }
-        let decoder = tokenizer["decoder"]?.object?["type"]?.string
-        guard decoder == "ByteLevel" else {
-            throw unsupported("decoder", found: decoder ?? "none", "ByteLevel")
-        }
-        return model
-    }
-
-    func normalizer() throws(TokenizerError) -> TokenizerDefinition.Normalizer {
-        guard let normalizer = tokenizer["normalizer"], normalizer != .null else { return .none }
-        let type = normalizer.object?["type"]?.string
-        guard type == "NFC" else {
-            throw unsupported("normalizer", found: type ?? "of another form", "none, NFC")
-        }
-        return .canonicalComposition
-    }
-
     // MARK: - Vocabulary
 
     /// The tokens in the order of their ids, holes filled.
-    func vocabulary(model: JSONObject, size: Int?) throws(TokenizerError) -> (
-        tokens: ByteStringList, kinds: [TokenizerDefinition.TokenKind]
-    ) {
-        guard let members = model["vocab"]?.object?.members else {
-            throw .missing(file: file, key: "model.vocab")
-        }
+    struct Vocabulary {
+        var tokens = ByteStringList()
+        var kinds: [TokenizerDefinition.TokenKind] = []
+        var rules: [Int: TokenizerDefinition.AddedTokenRules] = [:]
+    }
+
+    /// - Parameters:
+    ///   - ordinary: the model's own tokens and their ids
+    ///   - hasByteTokens: tokens like `<0x0A>` stand for bytes
+    ///   - size: how many tokens there are at least
+    func vocabulary(
+        ordinary: [(text: String, id: Int)], hasByteTokens: Bool, size: Int?
+    ) throws(TokenizerError) -> Vocabulary {
         let limit = VocabularyChecks.tokenLimit
         var entries: [(text: String, kind: TokenizerDefinition.TokenKind)?] = []
         func place(
@@ -70,95 +43,75 @@ struct TokenizerJSONReader {
             }
             entries[id] = (text, kind)
         }
-        for member in members {
-            try place(member.key, .normal, at: member.value.integer ?? -1)
+        for (text, id) in ordinary {
+            let isByte = hasByteTokens && ByteToken.byte(of: text.utf8) != nil
+            try place(text, isByte ? .byte : .normal, at: id)
         }
-        for token in try addedTokens() { try place(token.text, token.kind, at: token.id) }
+        var vocabulary = Vocabulary()
+        for token in try addedTokens() {
+            try place(token.text, token.kind, at: token.id)
+            if token.rules != .init() { vocabulary.rules[token.id] = token.rules }
+        }
         if let size {
             guard size <= limit else {
                 throw .vocabularyTooLarge(file: file, tokens: size, limit: limit)
             }
             while entries.count < size { entries.append(nil) }
         }
-        var tokens = ByteStringList()
-        tokens.reserve(strings: entries.count, bytes: entries.count * 8)
+        vocabulary.tokens.reserve(strings: entries.count, bytes: entries.count * 8)
         for (id, entry) in entries.enumerated() {
-            tokens.append((entry?.text ?? "[PAD\(id)]").utf8)
+            vocabulary.tokens.append((entry?.text ?? "[PAD\(id)]").utf8)
         }
-        return (tokens, entries.map { $0?.kind ?? .unused })
+        vocabulary.kinds = entries.map { $0?.kind ?? .unused }
+        return vocabulary
     }
 
-    private func addedTokens() throws(TokenizerError) -> [(
-        text: String, kind: TokenizerDefinition.TokenKind, id: Int
-    )] {
-        var tokens: [(text: String, kind: TokenizerDefinition.TokenKind, id: Int)] = []
+    private struct AddedToken {
+        let text: String
+        let kind: TokenizerDefinition.TokenKind
+        let id: Int
+        let rules: TokenizerDefinition.AddedTokenRules
+    }
+
+    private func addedTokens() throws(TokenizerError) -> [AddedToken] {
+        var tokens: [AddedToken] = []
         for (place, value) in (tokenizer["added_tokens"]?.array ?? []).enumerated() {
-            let key = "added_tokens[\(place)]"
             guard let token = value.object, let text = token["content"]?.string, !text.isEmpty,
                 let id = token["id"]?.integer
-            else { throw .wrongType(file: file, key: key, expected: "a token with id and content") }
-            for option in ["lstrip", "rstrip", "single_word"] where token[option]?.bool == true {
-                throw unsupported("\(key).\(option)", found: "true", "false")
+            else {
+                throw .wrongType(
+                    file: file, key: "added_tokens[\(place)]",
+                    expected: "a token with id and content")
             }
-            tokens.append((text, token["special"]?.bool == true ? .control : .userDefined, id))
+            var rules = TokenizerDefinition.AddedTokenRules()
+            rules.isWholeWord = token["single_word"]?.bool ?? false
+            rules.takesSpaceBefore = token["lstrip"]?.bool ?? false
+            rules.takesSpaceAfter = token["rstrip"]?.bool ?? false
+            rules.isNormalized = token["normalized"]?.bool ?? false
+            tokens.append(
+                AddedToken(
+                    text: text, kind: token["special"]?.bool == true ? .control : .userDefined,
+                    id: id, rules: rules))
         }
         return tokens
-    }
-
-    func merges(model: JSONObject, _ checks: VocabularyChecks) throws(TokenizerError)
-        -> [TokenMerge]
-    {
-        guard let values = model["merges"]?.array else {
-            throw .missing(file: file, key: "model.merges")
-        }
-        var merges: [TokenMerge] = []
-        merges.reserveCapacity(values.count)
-        for (place, value) in values.enumerated() {
-            switch value {
-            case .string(let text):
-                merges.append(try checks.merge(ArraySlice(text.utf8), at: place))
-            case .array(let sides):
-                guard sides.count == 2, let left = sides[0].string, let right = sides[1].string,
-                    !left.isEmpty, !right.isEmpty
-                else { fallthrough }
-                merges.append(
-                    try checks.merge(ArraySlice(left.utf8), ArraySlice(right.utf8), at: place))
-            default:
-                throw .malformedMerge(file: file, index: place, merge: "\(value)")
-            }
-        }
-        return merges
-    }
-
-    /// Bytes that are no tokens are dropped, as the references do, unless the file has a token for them.
-    func checkBytes(model: JSONObject, _ checks: VocabularyChecks) throws(TokenizerError) {
-        guard let unknown = model["unk_token"]?.string, !unknown.isEmpty else { return }
-        for (byte, standIn) in ByteAlphabet.encodedStandIns.enumerated()
-        where checks.index.id(of: standIn[...]) == nil {
-            throw unsupported(
-                "model.unk_token", found: "'\(unknown)' while byte \(byte) is not a token",
-                "none, or a vocabulary with every byte")
-        }
     }
 
     // MARK: - Special tokens
 
     /// The tokens that the post-processor puts at the ends of a text.
+    ///
+    /// `add_bos_token` and `add_eos_token` of the configuration do not count beside a `tokenizer.json`: transformers
+    /// leaves them out as well.
     func ends(_ checks: VocabularyChecks) throws(TokenizerError) -> (first: Int?, last: Int?) {
-        guard let value = tokenizer["post_processor"], value != .null else { return (nil, nil) }
-        let steps =
-            value.object?["type"]?.string == "Sequence"
-            ? value.object?["processors"]?.array ?? [] : [value]
         var ends: (first: Int?, last: Int?) = (nil, nil)
-        for step in steps {
-            let type = step.object?["type"]?.string
-            switch type {
+        for step in (tokenizer["post_processor"] ?? .null).components("processors") ?? [] {
+            switch step.componentType {
             case "ByteLevel": break
             case "TemplateProcessing": ends = try templateEnds(step.object, checks)
             default:
                 throw unsupported(
-                    "post_processor", found: type ?? "of another form",
-                    "ByteLevel, TemplateProcessing")
+                    "post_processor", found: step.componentType,
+                    "none, ByteLevel, TemplateProcessing, Sequence")
             }
         }
         return ends
@@ -220,21 +173,35 @@ struct TokenizerJSONReader {
         return id
     }
 
-    /// The template, or the one named "default" of several.
-    func chatTemplate() throws(TokenizerError) -> String? {
+    /// The chat template, or the one named "default" of several, and the others by their names.
+    func chatTemplates() throws(TokenizerError) -> (
+        main: String?, others: [TokenizerDefinition.NamedChatTemplate]
+    ) {
         switch configuration["chat_template"] {
-        case nil, .null: return nil
-        case .string(let template): return template
-        case .array(let templates):
-            let found = templates.first { $0.object?["name"]?.string == "default" }
-            return found?.object?["template"]?.string
+        case nil, .null: return (nil, [])
+        case .string(let template): return (template, [])
+        case .array(let values):
+            var named: [TokenizerDefinition.NamedChatTemplate] = []
+            for value in values {
+                guard let name = value.object?["name"]?.string,
+                    let source = value.object?["template"]?.string
+                else {
+                    throw .wrongType(
+                        file: file, key: "chat_template", expected: "a list of named texts")
+                }
+                named.append(.init(name: name, source: source))
+            }
+            return (
+                named.first { $0.name == "default" }?.source,
+                named.filter { $0.name != "default" }
+            )
         default:
             throw .wrongType(
                 file: file, key: "chat_template", expected: "a text or a list of named texts")
         }
     }
 
-    private func unsupported(_ key: String, found: String, _ supported: String) -> TokenizerError {
+    func unsupported(_ key: String, found: String, _ supported: String) -> TokenizerError {
         .unsupported(file: file, key: key, found: found, supported: supported)
     }
 }

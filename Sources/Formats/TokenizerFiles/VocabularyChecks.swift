@@ -67,10 +67,10 @@ extension TokenizerDefinition {
         if addsEndOfText, endOfText == nil {
             throw .nothingToAdd(file: file, key: "add_eos_token")
         }
-        if addsSpacePrefix, preTokenizer != .gpt2 {
+        if case .byteLevel(let rule, addsSpacePrefix: true) = preTokenizer, rule != .gpt2 {
             throw .unsupported(
                 file: file, key: "add_space_prefix",
-                found: "true with the pre-tokenizer \(preTokenizer.rawValue)",
+                found: "true with the pre-tokenizer \(rule.rawValue)",
                 supported: "true with gpt-2, false")
         }
     }

@@ -1,29 +1,31 @@
 import Formats
 
-/// Merges the bytes of a piece of text into tokens: the pair of lowest rank first, of equal ranks the leftmost.
+/// Merges the symbols of a piece of text into tokens: the pair of lowest rank first, of equal ranks the leftmost.
 ///
 /// The symbols form a linked list and the possible merges a binary heap, so that a piece of n bytes takes
 /// O(n log n) however hostile it is. The buffers are kept from piece to piece.
-struct BytePairEncoder {
+struct BytePairEncoder: PieceEncoder {
     private let merges: MergeTable
-    /// The token of each byte; -1 where the vocabulary has none, and the byte is dropped as the references do.
-    private let byteTokens: [Int32]
+    private let symbols: PairSymbols
 
     private var tokens: [Int32] = []
     private var next: [Int32] = []
     private var previous: [Int32] = []
     /// The rank of the pair that starts at each symbol; `noMerge` where it has none or the symbol is gone.
-    private var pairRanks: [Int32] = []
+    private var pairRanks: [UInt32] = []
     private var heap = MergeHeap()
-    private static let noMerge = Int32.max
+    private static let noMerge = UInt32.max
 
-    init(merges: MergeTable, byteTokens: [Int32]) {
+    init(merges: MergeTable, symbols: PairSymbols) {
         self.merges = merges
-        self.byteTokens = byteTokens
+        self.symbols = symbols
     }
 
-    /// Appends the tokens of a piece.
     mutating func encode(_ piece: ArraySlice<UInt8>, into output: inout [Int]) {
+        if let id = symbols.wholePiece(piece) {
+            output.append(id)
+            return
+        }
         fill(piece)
         guard let lastSymbol = tokens.indices.last else { return }
         for symbol in 0..<lastSymbol { rate(symbol) }
@@ -44,11 +46,9 @@ struct BytePairEncoder {
         next.removeAll(keepingCapacity: true)
         previous.removeAll(keepingCapacity: true)
         pairRanks.removeAll(keepingCapacity: true)
-        for byte in piece {
-            let token = byteTokens[Int(byte)]
-            guard token >= 0 else { continue }
-            let symbol = Int32(truncatingIfNeeded: tokens.count)
-            tokens.append(token)
+        symbols.append(piece, to: &tokens)
+        for place in tokens.indices {
+            let symbol = Int32(truncatingIfNeeded: place)
             previous.append(symbol - 1)
             next.append(symbol + 1)
             pairRanks.append(Self.noMerge)
@@ -67,7 +67,7 @@ struct BytePairEncoder {
         heap.insert(rank: rank, symbol: symbol)
     }
 
-    private mutating func merge(_ symbol: Int, rank: Int32) {
+    private mutating func merge(_ symbol: Int, rank: UInt32) {
         let gone = Int(next[symbol])
         tokens[symbol] = merges.result(rank: rank)
         next[symbol] = next[gone]
@@ -75,42 +75,5 @@ struct BytePairEncoder {
         if next[gone] >= 0 { previous[Int(next[gone])] = Int32(truncatingIfNeeded: symbol) }
         rate(symbol)
         if previous[symbol] >= 0 { rate(Int(previous[symbol])) }
-    }
-}
-
-/// A binary heap of possible merges, lowest rank first, then leftmost.
-private struct MergeHeap {
-    /// The rank in the upper half, the symbol in the lower.
-    private var keys: [UInt64] = []
-
-    mutating func insert(rank: Int32, symbol: Int) {
-        let key =
-            UInt64(UInt32(bitPattern: rank)) << 32 | UInt64(UInt32(truncatingIfNeeded: symbol))
-        var place = keys.count
-        keys.append(key)
-        while place > 0 {
-            let parent = (place - 1) / 2
-            guard key < keys[parent] else { break }
-            keys[place] = keys[parent]
-            place = parent
-        }
-        keys[place] = key
-    }
-
-    mutating func popFirst() -> (rank: Int32, symbol: Int)? {
-        guard let first = keys.first, let key = keys.popLast() else { return nil }
-        if !keys.isEmpty {
-            var place = 0
-            while true {
-                var child = 2 * place + 1
-                guard child < keys.count else { break }
-                if child + 1 < keys.count, keys[child + 1] < keys[child] { child += 1 }
-                guard keys[child] < key else { break }
-                keys[place] = keys[child]
-                place = child
-            }
-            keys[place] = key
-        }
-        return (Int32(truncatingIfNeeded: first >> 32), Int(first & 0xFFFF_FFFF))
     }
 }

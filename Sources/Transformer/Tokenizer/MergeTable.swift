@@ -29,12 +29,11 @@ struct MergeTable {
     }
 
     /// The rank of a pair: the lower, the sooner it is merged.
-    func rank(_ left: Int32, _ right: Int32) -> Int32? {
-        let rank = ranks[place(of: Self.key(left, right))]
-        return rank >= 0 ? rank : nil
+    func rank(_ left: Int32, _ right: Int32) -> UInt32? {
+        UInt32(exactly: ranks[place(of: Self.key(left, right))])
     }
 
-    func result(rank: Int32) -> Int32 { merges[Int(rank)].result }
+    func result(rank: UInt32) -> Int32 { merges[Int(rank)].result }
 
     /// Where a key is, or the free place where it would go.
     private func place(of key: UInt64) -> Int {

@@ -56,6 +56,13 @@ struct ScalarScanner {
         return Scalar(value: value, kind: kind, end: last)
     }
 
+    /// Where the scalar at a place of a text ends; bytes that are no scalar stand alone or with what follows them.
+    static func scalarEnd(in text: ArraySlice<UInt8>, at place: Int) -> Int {
+        let lead = text[place]
+        let length = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4
+        return min(place + length, text.endIndex)
+    }
+
     /// The end of the run of at most `limit` scalars, from a position on, whose kind fits.
     func run(
         from start: Int, limit: Int = .max, while fits: (ScalarKind) -> Bool
@@ -67,6 +74,17 @@ struct ScalarScanner {
             guard fits(scalar.kind) else { break }
             position = scalar.end
             count += 1
+        }
+        return position
+    }
+
+    /// The end of the run of line feeds, carriage returns and, where asked for, slashes.
+    func newlinesEnd(from start: Int, takingSlashes: Bool) -> Int {
+        var position = start
+        while position < end {
+            let scalar = scalar(at: position)
+            guard scalar.kind == .newline || takingSlashes && scalar.value == 0x2F else { break }
+            position = scalar.end
         }
         return position
     }

@@ -1,31 +1,93 @@
+import Formats
+
 /// Decodes tokens one at a time, for text that is shown while it is generated.
 ///
-/// The scalars of a byte-level tokenizer may be split between tokens: bytes that can still become a scalar are held
-/// back until it is whole. All that was returned, joined, equals `Tokenizer.decode` of the same tokens.
+/// A scalar may be split between tokens. The bytes of a byte-level vocabulary that can still become a scalar are held
+/// back until it is whole. In vocabularies that spell single bytes (`<0x0A>`) a run of such tokens is held back until
+/// another token ends it: if the run is not UTF-8, each of its bytes becomes U+FFFD, as in the `tokenizers` library.
+/// All that was returned, joined, is `Tokenizer.decode` of the same tokens.
 public struct TokenTextStream: Sendable {
     private let tokenizer: Tokenizer
     private let skipSpecial: Bool
     private var held: [UInt8] = []
+    /// How many spaces may still be dropped from the start of the text.
+    private var droppedSpaces = 0
+    private var dropsMarks = false
 
     public init(_ tokenizer: Tokenizer, skipSpecial: Bool = true) {
         self.tokenizer = tokenizer
         self.skipSpecial = skipSpecial
+        guard case .spaceMarks(_, let start) = tokenizer.definition.decoder else { return }
+        switch start {
+        case .keep: break
+        case .dropSpaces(let count): droppedSpaces = count
+        case .dropMarksOfFirstToken: dropsMarks = true
+        }
     }
 
     /// Takes the next token and returns the text that is now complete.
     public mutating func push(_ token: Int) -> String {
         if skipSpecial, tokenizer.isSpecial(token) { return "" }
-        held += tokenizer.bytes(of: token)
-        let complete = held.count - Self.incompleteTail(held)
-        let text = String(decoding: held[..<complete], as: UTF8.self)
-        held.removeFirst(complete)
-        return text
+        guard tokenizer.definition.tokens.indices.contains(token) else { return "" }
+        guard case .spaceMarks(let joinsBytes, _) = tokenizer.definition.decoder else {
+            return pushBytes(tokenizer.bytes(of: token))
+        }
+        if joinsBytes, tokenizer.definition.kinds[token] == .byte {
+            dropsMarks = false
+            held += tokenizer.bytes(of: token)
+            return ""
+        }
+        let run = releasedRun()
+        if dropsMarks {
+            dropsMarks = false
+            return run
+                + tokenizer.definition.tokens.text(token)
+                .replacing(PreTokenizerRule.spaceMark, with: "")
+        }
+        return run + withoutFirstSpaces(tokenizer.piece(of: token))
     }
 
     /// The text of what is still held back; bytes that never became a scalar are U+FFFD.
     public mutating func finish() -> String {
+        if case .spaceMarks = tokenizer.definition.decoder { return releasedRun() }
         defer { held = [] }
         return String(decoding: held, as: UTF8.self)
+    }
+
+    // MARK: - Spelled bytes
+
+    /// The text of the run of bytes that ends here.
+    private mutating func releasedRun() -> String {
+        guard !held.isEmpty else { return "" }
+        defer { held = [] }
+        let text =
+            String(validating: held, as: UTF8.self)
+            ?? String(repeating: "\u{FFFD}", count: held.count)
+        return withoutFirstSpaces(text)
+    }
+
+    private mutating func withoutFirstSpaces(_ text: String) -> String {
+        guard droppedSpaces > 0 else { return text }
+        var rest = text.unicodeScalars[...]
+        while droppedSpaces > 0, let first = rest.first {
+            guard first == " " else {
+                droppedSpaces = 0
+                break
+            }
+            rest.removeFirst()
+            droppedSpaces -= 1
+        }
+        return String(rest)
+    }
+
+    // MARK: - Byte-level vocabularies
+
+    private mutating func pushBytes(_ bytes: [UInt8]) -> String {
+        held += bytes
+        let complete = held.count - Self.incompleteTail(held)
+        let text = String(decoding: held[..<complete], as: UTF8.self)
+        held.removeFirst(complete)
+        return text
     }
 
     /// How many bytes at the end begin a scalar that the next bytes may complete: 0 to 3.

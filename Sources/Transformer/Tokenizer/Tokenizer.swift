@@ -1,5 +1,4 @@
 public import Formats
-import Foundation
 
 /// Turns text into token ids and back.
 ///
@@ -9,9 +8,10 @@ import Foundation
 /// print(tokenizer.decode(ids))
 /// ```
 ///
-/// Byte-level byte-pair encoding: added tokens are found in the text first (the longest, from left to right);
-/// the stretches between are cut into pieces by the pre-tokenizer, and the bytes of each piece are merged.
-/// Ids equal those of Hugging Face's `tokenizers` library.
+/// Added tokens are found in the text first (the longest, from left to right); the stretches between are normalised and
+/// cut into pieces, and the model turns each piece into tokens. Ids equal those of Hugging Face's `tokenizers` library
+/// where the definition comes from `tokenizer.json`, and SentencePiece's where it comes from `tokenizer.model` or from
+/// the scores of a GGUF file.
 ///
 /// There is never a second beginning of text: where the text itself begins with that token (a rendered chat
 /// template often does), `encode` adds none. The same holds for the end of text.
@@ -20,39 +20,42 @@ public struct Tokenizer: Sendable {
     /// The tokens that end generation: end of text, end of turn, and what llama.cpp counts as such.
     public let endOfGeneration: Set<Int>
 
-    private let preTokenizer: PreTokenizer
-    private let encoder: BytePairEncoder
-    /// The whole-piece vocabulary, where pieces that are tokens are not merged.
-    private let wholePieces: TokenIndex?
-    /// Found whether or not special tokens are parsed.
-    private let userDefinedTokens: AddedTokens
-    private let allAddedTokens: AddedTokens
+    private let splitter: PieceSplitter
+    private let encoder: any PieceEncoder
+    /// Looked for in the text as it is, and after the normalizers ran; without and with special tokens.
+    private let plainTokens: AddedTokens
+    private let plainNormalizedTokens: AddedTokens
+    private let allTokens: AddedTokens
+    private let allNormalizedTokens: AddedTokens
+    /// The texts of the tokens that are looked for after the normalizers ran: decoded in that form, too.
+    private let normalizedTexts: [Int: [UInt8]]
 
-    /// - Throws: `TokenizerError.tokenTooLong` for an added token of more than 1,024 bytes.
+    /// - Throws: `TokenizerError.tokenTooLong` for an added token, or a token of a unigram model, of more than 1,024
+    ///   bytes.
     public init(_ definition: TokenizerDefinition) throws(TokenizerError) {
         self.definition = definition
-        preTokenizer = PreTokenizer(family: definition.preTokenizer)
+        splitter = PieceSplitter(rule: definition.preTokenizer)
         endOfGeneration = EndOfGeneration.ids(of: definition)
-        switch definition.model {
-        case .byteLevelBPE(let merges, let ignoresMerges):
-            encoder = BytePairEncoder(
-                merges: MergeTable(merges), byteTokens: Self.byteTokens(of: definition))
-            wholePieces = ignoresMerges ? TokenIndex(definition.tokens) : nil
+        encoder = try definition.pieceEncoder()
+        var normalizedTexts: [Int: [UInt8]] = [:]
+        for (id, rules) in definition.addedTokenRules where rules.isNormalized {
+            normalizedTexts[id] = Self.normalized(Array(definition.tokens[id]), by: definition)
         }
-        var userDefined = AddedTokens()
-        var all = AddedTokens()
-        for (id, kind) in definition.kinds.enumerated() {
-            switch kind {
-            case .userDefined:
-                try userDefined.insert(definition.tokens[id], id: id)
-                try all.insert(definition.tokens[id], id: id)
-            case .control, .unknown:
-                try all.insert(definition.tokens[id], id: id)
-            case .normal, .unused, .byte: break
+        self.normalizedTexts = normalizedTexts
+        func tokens(special: Bool, normalized: Bool) throws(TokenizerError) -> AddedTokens {
+            var tokens: [(text: ArraySlice<UInt8>, id: Int)] = []
+            for (id, kind) in definition.kinds.enumerated()
+            where kind == .userDefined || special && kind.isAdded {
+                let text = normalizedTexts[id]
+                guard (text != nil) == normalized else { continue }
+                tokens.append((text?[...] ?? definition.tokens[id], id))
             }
+            return try AddedTokens(tokens, rules: definition.addedTokenRules)
         }
-        userDefinedTokens = userDefined
-        allAddedTokens = all
+        plainTokens = try tokens(special: false, normalized: false)
+        plainNormalizedTokens = try tokens(special: false, normalized: true)
+        allTokens = try tokens(special: true, normalized: false)
+        allNormalizedTokens = try tokens(special: true, normalized: true)
     }
 
     public var vocabularySize: Int { definition.tokens.count }
@@ -70,54 +73,41 @@ public struct Tokenizer: Sendable {
     public func encode(_ text: String, addSpecial: Bool = true, parseSpecial: Bool = true) -> [Int]
     {
         let bytes = Array(text.utf8)
-        let added = parseSpecial ? allAddedTokens : userDefinedTokens
         var encoder = encoder
         var ids: [Int] = []
-        var position = 0
-        while let (range, id) = added.first(in: bytes, from: position) {
-            encode(bytes[position..<range.lowerBound], with: &encoder, into: &ids)
-            ids.append(id)
-            position = range.upperBound
+        for part in (parseSpecial ? allTokens : plainTokens).parts(of: bytes) {
+            switch part {
+            case .token(let id): ids.append(id)
+            case .text(let range):
+                encode(
+                    Self.normalized(Array(bytes[range]), by: definition),
+                    isFirst: range.lowerBound == 0, parseSpecial: parseSpecial, with: &encoder,
+                    into: &ids)
+            }
         }
-        encode(bytes[position...], with: &encoder, into: &ids)
         return addSpecial ? addingEnds(to: ids) : ids
     }
 
-    /// Encodes a stretch of text without added tokens.
+    /// Encodes a stretch of normalised text without added tokens but those that are normalised as well.
     private func encode(
-        _ stretch: ArraySlice<UInt8>, with encoder: inout BytePairEncoder, into ids: inout [Int]
+        _ stretch: [UInt8], isFirst: Bool, parseSpecial: Bool,
+        with encoder: inout any PieceEncoder, into ids: inout [Int]
     ) {
-        guard !stretch.isEmpty else { return }
-        let text = prepared(stretch)
-        var start = 0
-        while start < text.count {
-            let end = preTokenizer.pieceEnd(in: text, from: start, to: text.count)
-            let piece = text[start..<end]
-            if let id = wholePiece(piece) {
-                ids.append(id)
-            } else {
-                encoder.encode(piece, into: &ids)
+        let added = parseSpecial ? allNormalizedTokens : plainNormalizedTokens
+        for part in added.parts(of: stretch) {
+            switch part {
+            case .token(let id): ids.append(id)
+            case .text(let range):
+                let pieces = splitter.pieces(
+                    of: range.count == stretch.count ? stretch : Array(stretch[range]),
+                    isFirst: isFirst && range.lowerBound == 0)
+                for piece in pieces { encoder.encode(piece, into: &ids) }
             }
-            start = end
         }
     }
 
-    /// The stretch after normalisation, with the space before it that some models want.
-    private func prepared(_ stretch: ArraySlice<UInt8>) -> [UInt8] {
-        var text = Array(stretch)
-        if definition.normalizer == .canonicalComposition, text.contains(where: { $0 >= 0x80 }) {
-            let composed = String(decoding: text, as: UTF8.self)
-                .precomposedStringWithCanonicalMapping
-            text = Array(composed.utf8)
-        }
-        if definition.addsSpacePrefix, text.first != 0x20 { text.insert(0x20, at: 0) }
-        return text
-    }
-
-    private func wholePiece(_ piece: ArraySlice<UInt8>) -> Int? {
-        guard let wholePieces else { return nil }
-        let written = piece.flatMap { ByteAlphabet.encodedStandIns[Int($0)] }
-        return wholePieces.id(of: written[...])
+    private static func normalized(_ text: [UInt8], by definition: TokenizerDefinition) -> [UInt8] {
+        definition.normalizers.reduce(text) { $1.applied(to: $0) }
     }
 
     private func addingEnds(to ids: [Int]) -> [Int] {
@@ -133,28 +123,22 @@ public struct Tokenizer: Sendable {
         return ids
     }
 
-    /// The token of each byte, -1 where there is none.
-    private static func byteTokens(of definition: TokenizerDefinition) -> [Int32] {
-        var tokens = [Int32](repeating: -1, count: 256)
-        for (id, token) in definition.tokens.enumerated()
-        where token.count <= 2 && definition.kinds[id] == .normal {
-            if let bytes = ByteAlphabet.decode(token), bytes.count == 1 {
-                tokens[Int(bytes[0])] = Int32(truncatingIfNeeded: id)
-            }
-        }
-        return tokens
-    }
-
     // MARK: - Decoding
 
     /// The bytes that a token stands for: none for padding entries and for ids outside the vocabulary.
     public func bytes(of token: Int) -> [UInt8] {
         guard definition.tokens.indices.contains(token) else { return [] }
-        let written = definition.tokens[token]
-        switch definition.kinds[token] {
-        case .control, .unknown, .userDefined: return Array(written)
-        case .unused: return []
-        case .normal, .byte: return ByteAlphabet.decode(written) ?? Array(written)
+        let written = normalizedTexts[token]?[...] ?? definition.tokens[token]
+        switch (definition.kinds[token], definition.decoder) {
+        case (.unused, _): return []
+        case (.byte, .spaceMarks): return ByteToken.byte(of: written).map { [$0] } ?? Array(written)
+        case (_, .spaceMarks):
+            let text = String(decoding: written, as: UTF8.self)
+            return Array(text.replacing(PreTokenizerRule.spaceMark, with: " ").utf8)
+        case (.normal, .byteLevel), (.byte, .byteLevel):
+            return ByteAlphabet.decode(written) ?? Array(written)
+        // The `tokenizers` library takes added tokens for stand-ins of bytes as well, which breaks all but ASCII.
+        case (_, .byteLevel): return Array(written)
         }
     }
 
@@ -174,10 +158,7 @@ public struct Tokenizer: Sendable {
     ///   - skipSpecial: leave control tokens out
     /// - Returns: the text.
     public func decode(_ tokens: [Int], skipSpecial: Bool = true) -> String {
-        var bytes: [UInt8] = []
-        for token in tokens where !(skipSpecial && isSpecial(token)) {
-            bytes += self.bytes(of: token)
-        }
-        return String(decoding: bytes, as: UTF8.self)
+        var stream = TokenTextStream(self, skipSpecial: skipSpecial)
+        return tokens.map { stream.push($0) }.joined() + stream.finish()
     }
 }

@@ -169,4 +169,5 @@ def main():
         write("smollm2-ids.json", [tokenizer.encode(text).ids for text in texts])
 
 
-main()
+if __name__ == "__main__":
+    main()

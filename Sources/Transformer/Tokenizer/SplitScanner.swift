@@ -1,12 +1,13 @@
 import Formats
 
-/// Cuts text into the pieces inside which merges may run: hand-written scanners for the four families.
+/// Cuts text into the pieces inside which merges may run: hand-written scanners for the expressions of byte-level
+/// vocabularies.
 ///
 /// Each is a single pass over the scalars, equal to leftmost matching of the family's regular expression
 /// (given at each method); alternatives are tried in the expression's order. Letters and numbers are the
 /// Unicode general categories L and N, white space is the property White_Space.
-struct PreTokenizer {
-    let family: TokenizerDefinition.PreTokenizer
+struct SplitScanner {
+    let rule: PreTokenizerRule.SplitRule
 
     /// Where the piece that starts at `start` ends: after `start`, at most at `end`.
     ///
@@ -17,11 +18,13 @@ struct PreTokenizer {
     /// - Returns: the end of the piece.
     func pieceEnd(in text: [UInt8], from start: Int, to end: Int) -> Int {
         let scanner = ScalarScanner(text: text, end: end)
-        return switch family {
+        return switch rule {
         case .gpt2: gpt2(scanner, start)
         case .smolLM: smolLM(scanner, start)
         case .llama3: llama3(scanner, start, digits: 3)
         case .qwen2: llama3(scanner, start, digits: 1)
+        case .tekken: casedWords(scanner, start, digits: 1, keepsContractions: false)
+        case .gpt4o: casedWords(scanner, start, digits: 3, keepsContractions: true)
         }
     }
 
@@ -60,23 +63,45 @@ struct PreTokenizer {
     private func llama3(_ scanner: ScalarScanner, _ start: Int, digits: Int) -> Int {
         if let end = scanner.contraction(start, ignoringCase: true) { return end }
         let first = scanner.scalar(at: start)
-        let next = first.end < scanner.end ? scanner.scalar(at: first.end) : nil
         switch first.kind {
-        case .letter:
-            return scanner.run(from: start) { $0 == .letter }
-        case .number:
-            return scanner.run(from: start, limit: digits) { $0 == .number }
+        case .letter: return scanner.run(from: start) { $0 == .letter }
         case .whitespace, .other:
-            if next?.kind == .letter { return scanner.run(from: first.end) { $0 == .letter } }
-        case .newline:
-            break
+            let end = scanner.run(from: first.end) { $0 == .letter }
+            if end > first.end { return end }
+        case .number, .newline: break
         }
-        let symbols = first.isSpace && next?.kind == .other ? first.end : start
+        return afterWords(scanner, start, digits: digits, symbolsTakeSlashes: false)
+    }
+
+    /// The cased words of `CasedWordScanner`, then
+    /// ```
+    /// \p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
+    /// ```
+    /// with `\p{N}{1,3}` for three digits and `\p{N}` for one.
+    private func casedWords(
+        _ scanner: ScalarScanner, _ start: Int, digits: Int, keepsContractions: Bool
+    ) -> Int {
+        let words = CasedWordScanner(scanner: scanner, keepsContractions: keepsContractions)
+        return words.end(from: start)
+            ?? afterWords(scanner, start, digits: digits, symbolsTakeSlashes: true)
+    }
+
+    /// The alternatives that follow those for words: numbers, symbols with the newlines behind them, white space.
+    private func afterWords(
+        _ scanner: ScalarScanner, _ start: Int, digits: Int, symbolsTakeSlashes: Bool
+    ) -> Int {
+        let first = scanner.scalar(at: start)
+        if first.kind == .number {
+            return scanner.run(from: start, limit: digits) { $0 == .number }
+        }
+        let symbols =
+            first.isSpace && first.end < scanner.end
+                && scanner.scalar(at: first.end).kind == .other ? first.end : start
         if scanner.scalar(at: symbols).kind == .other {
-            return scanner.run(from: scanner.run(from: symbols) { $0 == .other }) { $0 == .newline }
+            let end = scanner.run(from: symbols) { $0 == .other }
+            return scanner.newlinesEnd(from: end, takingSlashes: symbolsTakeSlashes)
         }
-        if let end = scanner.lastNewlineEnd(inWhitespaceFrom: start) { return end }
-        return whitespace(scanner, start)
+        return scanner.lastNewlineEnd(inWhitespaceFrom: start) ?? whitespace(scanner, start)
     }
 
     /// `\s+(?!\S)|\s+`: white space before a visible scalar leaves its last one to that scalar's piece.
