@@ -50,27 +50,35 @@ struct AdapterTensors {
         scale: (_ role: WeightRole, _ rank: Int, _ tensor: String) throws -> Float
     ) throws -> [LowRankUpdate] {
         let architecture = try base.requireArchitecture()
-        let headSize = try base.hyperparameters().headSize
-        return try base.tensors.compactMap { weight in
-            guard let role = weight.role, let pair = pairs[role] else { return nil }
+        let numbers = try base.hyperparameters()
+        let experts = numbers.experts?.count ?? 0
+        let roles = base.tensors.compactMap(\.role).flatMap { role in
+            // A GGUF base has the matrices of all experts in one tensor, an adapter updates single ones.
+            [role]
+                + (role.expert == nil ? (0..<experts) : 0..<0).map {
+                    WeightRole(role.slot, role.part, expert: $0)
+                }
+        }
+        return try roles.compactMap { role -> LowRankUpdate? in
+            guard let pair = pairs[role], let weight = base.tensor(role) else { return nil }
             let (a, b) = try halves(pair)
-            guard weight.shape.count == 2 else {
+            let shape = weight.canonicalShape
+            guard shape.count == 2 else {
                 throw AdapterError.unsupportedTensor(
                     file: file, tensor: a.name, reason: "updates a weight that is no matrix")
             }
-            guard a.shape.count == 2, let rank = a.shape.first, rank > 0,
-                a.shape[1] == weight.shape[1]
+            guard a.shape.count == 2, let rank = a.shape.first, rank > 0, a.shape[1] == shape[1]
             else {
                 throw AdapterError.wrongShape(
                     file: file, tensor: a.name, found: a.shape,
-                    expected: [a.shape.first ?? 1, weight.shape[1]])
+                    expected: [a.shape.first ?? 1, shape[1]])
             }
-            guard b.shape == [weight.shape[0], rank] else {
+            guard b.shape == [shape[0], rank] else {
                 throw AdapterError.wrongShape(
-                    file: file, tensor: b.name, found: b.shape, expected: [weight.shape[0], rank])
+                    file: file, tensor: b.name, found: b.shape, expected: [shape[0], rank])
             }
             let order = architecture.rowOrder(
-                of: role, from: format, to: base.format, headSize: headSize)
+                of: role, from: format, to: base.format, numbers: numbers)
             return LowRankUpdate(
                 role: role, rank: rank, a: try values(of: a),
                 b: order.reordered(try values(of: b), columns: rank),
@@ -120,14 +128,14 @@ extension Adapter {
         for base: Checkpoint, in format: Checkpoint.Format
     ) throws -> [(module: String, update: LowRankUpdate)] {
         let architecture = try base.requireArchitecture()
-        let headSize = try base.hyperparameters().headSize
+        let numbers = try base.hyperparameters()
         return try updates.map { update in
-            guard let weight = base.tensor(update.role), update.fits(weight.shape),
+            guard let weight = base.tensor(update.role), update.fits(weight.canonicalShape),
                 let name = architecture.name(of: update.role, in: format),
                 name.hasSuffix(".weight"), update.role.slot != .tokenEmbedding
             else { throw AdapterError.doesNotFit(update: update.role, base: base.path) }
             let order = architecture.rowOrder(
-                of: update.role, from: base.format, to: format, headSize: headSize)
+                of: update.role, from: base.format, to: format, numbers: numbers)
             return (
                 String(name.dropLast(".weight".count)),
                 LowRankUpdate(

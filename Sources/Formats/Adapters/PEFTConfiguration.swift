@@ -8,7 +8,9 @@ struct PEFTConfiguration {
     private let alphaPattern: [(key: String, value: Double)]
 
     /// - Throws: `AdapterError` where a key is missing or wrong, or asks for what is not supported.
-    init(_ object: JSONObject, file: String) throws(AdapterError) {
+    ///
+    /// - Parameter isTransposed: whether the base stores matrices as their transposes, as PEFT must be told.
+    init(_ object: JSONObject, isTransposed: Bool, file: String) throws(AdapterError) {
         guard let kind = object["peft_type"]?.string else {
             throw .wrongValue(file: file, key: "peft_type", expected: "a string")
         }
@@ -16,6 +18,10 @@ struct PEFTConfiguration {
             throw .unsupportedValue(file: file, key: "peft_type", meaning: "'\(kind)'")
         }
         try Self.refuseUnsupported(object, file: file)
+        if !isTransposed, try Self.flag("fan_in_fan_out", in: object, file: file) {
+            throw .unsupportedValue(
+                file: file, key: "fan_in_fan_out", meaning: "transposed weights")
+        }
         guard let rank = object["r"]?.integer, rank > 0 else {
             throw .wrongValue(file: file, key: "r", expected: "an integer from 1 on")
         }
@@ -100,7 +106,7 @@ struct PEFTConfiguration {
     /// Keys that change what an adapter does to its base.
     private static let unsupported: [(key: String, meaning: String)] = [
         ("use_dora", "DoRA"), ("use_qalora", "QALoRA"), ("use_bdlora", "block-diagonal LoRA"),
-        ("lora_bias", "biases in B"), ("fan_in_fan_out", "transposed weights"),
+        ("lora_bias", "biases in B"),
         ("modules_to_save", "whole modules beside the updates"),
         ("trainable_token_indices", "single tokens' embeddings"),
         ("target_parameters", "updates of bare parameters"),

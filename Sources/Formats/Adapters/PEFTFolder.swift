@@ -20,8 +20,9 @@ struct PEFTFolder {
         let folder = isFile ? PathParts(path).folder : path
         let weights = isFile ? path : PathParts.join(folder, Self.weightsName)
         let configurationPath = PathParts.join(folder, Self.configurationName)
-        let configuration = try configuration(at: configurationPath, weights: weights)
-        _ = try base.requireArchitecture()
+        let configuration = try configuration(
+            at: configurationPath, weights: weights,
+            isTransposed: try base.requireArchitecture().isTransposedInHuggingFace)
         var tensors = AdapterTensors(
             file: weights, base: base, format: .safetensors, suffixes: Self.suffixes)
         for tensor in try SafetensorsFile(path: weights).tensors {
@@ -48,14 +49,16 @@ struct PEFTFolder {
             updates: updates, rank: configuration.rank, alpha: Float(configuration.plainAlpha))
     }
 
-    private func configuration(at file: String, weights: String) throws -> PEFTConfiguration {
+    private func configuration(
+        at file: String, weights: String, isTransposed: Bool
+    ) throws -> PEFTConfiguration {
         for needed in [file, weights] where !FileManager.default.fileExists(atPath: needed) {
             throw AdapterError.notAnAdapter(path: path, reason: "\(needed) is missing")
         }
         guard let object = try JSONReader.parse(MappedFile(path: file).bytes).object else {
             throw AdapterError.wrongValue(file: file, key: "", expected: "an object")
         }
-        return try PEFTConfiguration(object, file: file)
+        return try PEFTConfiguration(object, isTransposed: isTransposed, file: file)
     }
 
     /// The module and the half that a tensor's name tells.
@@ -130,7 +133,10 @@ struct PEFTFolder {
         return JSONObject([
             .init("alpha_pattern", .object(alphas)),
             .init("base_model_name_or_path", baseName.map { .string($0) } ?? .null),
-            .init("bias", .string("none")), .init("fan_in_fan_out", .bool(false)),
+            .init("bias", .string("none")),
+            .init(
+                "fan_in_fan_out",
+                .bool(try base.requireArchitecture().isTransposedInHuggingFace)),
             .init("inference_mode", .bool(true)), .init("init_lora_weights", .bool(true)),
             .init("lora_alpha", number(Double(adapter.alpha))), .init("lora_dropout", .number(0)),
             .init("modules_to_save", .null), .init("peft_type", .string("LORA")),

@@ -11,21 +11,91 @@ public struct Architecture: Sendable {
     public let weights: [WeightRule]
     /// How the output of attention and of the feed-forward part reaches the residual stream.
     public let residualPath: ResidualPath
+    /// The kind of all norms but those of queries and keys, which are RMS norms.
+    public let norm: Norm
+    public let positions: Positions
+    /// What llama.cpp computes between the projections of a feed-forward part.
+    let activation: Activation
+    /// What a `config.json` calls the numbers.
+    let config: ConfigFormat
+    /// What a GGUF file's metadata says, in its order.
+    let metadata: [MetadataField]
+    /// The numbers beyond those of every family.
+    let traits: [Trait]
+    /// The GGUF key, without the family's name, that tells the family from others of the same name.
+    let marker: String?
+    /// A beginning of names that some Hugging Face files leave out.
+    let optionalPrefix: String?
+    /// Whether a GGUF file has no more rows of embeddings than the tokenizer has tokens.
+    let cutsEmbedding: Bool
+
+    public enum Norm: Sendable, Hashable {
+        /// x / √(mean x² + ε) · w (arXiv 1910.07467)
+        case rms
+        /// (x − mean) / √(variance + ε) · w + b (arXiv 1607.06450)
+        case layer
+    }
+
+    public enum Positions: Sendable, Hashable {
+        /// Queries and keys are rotated (arXiv 2104.09864).
+        case rotary
+        /// A learned vector is added to each embedding.
+        case learned
+    }
+
+    init(
+        name: String, huggingFaceModelType: String, huggingFaceClass: String, norm: Norm = .rms,
+        positions: Positions = .rotary, activation: Activation = .silu,
+        weights: [WeightRule], residualPath: ResidualPath = .direct,
+        config: ConfigFormat = ConfigFormat(), metadata: [MetadataField] = MetadataField.standard,
+        traits: [Trait] = [], marker: String? = nil, optionalPrefix: String? = nil,
+        cutsEmbedding: Bool = false
+    ) {
+        self.name = name
+        self.huggingFaceModelType = huggingFaceModelType
+        self.huggingFaceClass = huggingFaceClass
+        self.norm = norm
+        self.positions = positions
+        self.activation = activation
+        self.weights = weights
+        self.residualPath = residualPath
+        self.config = config
+        self.metadata = metadata
+        self.traits = traits
+        self.marker = marker
+        self.optionalPrefix = optionalPrefix
+        self.cutsEmbedding = cutsEmbedding
+    }
 
     /// The way from a sub-layer's last projection to the residual stream; it decides whether a bias there is the
     /// same as an addition to the stream.
     public enum ResidualPath: Sendable, Hashable {
         /// Added as it is: a bias equals an addition to the stream.
         case direct
+        /// Multiplied by the model's residual scale first: a bias equals its multiple.
+        case scaled
         /// Passes a norm first: a bias does not equal an addition.
         case normed
     }
 
     /// Every family rtedit knows.
-    public static let all: [Architecture] = [.llama]
+    public static let all: [Architecture] = [
+        .llama, .mistral, .mixtral, .qwen2, .qwen3, .qwen3Mixture, .gemma, .gemma2, .gemma3, .phi3,
+        .gpt2, .gptNeoX, .olmo2, .granite, .starCoder2, .stableLM,
+    ]
 
-    /// The family a GGUF file names, or nil.
-    public static func named(_ name: String) -> Architecture? { all.first { $0.name == name } }
+    /// The family a GGUF file names, or nil. Where several share a name, the metadata tells them apart: experts make
+    /// a `llama` a Mixtral, a sliding window makes it a Mistral.
+    public static func named(
+        _ name: String, metadata: GGUFMetadata = GGUFMetadata()
+    ) -> Architecture? {
+        let candidates = all.filter { $0.name == name }
+        let marked = candidates.first { candidate in
+            guard let marker = candidate.marker else { return false }
+            return metadata[name + "." + marker]?.integer ?? 0 > 0
+        }
+        return marked ?? candidates.first { $0.marker == nil }
+    }
 
     /// The family a `config.json` names, or nil.
     public static func huggingFace(modelType: String) -> Architecture? {
@@ -42,6 +112,12 @@ public struct Architecture: Sendable {
         return permutes && format == .gguf ? .interleaved : .halves
     }
 
+    /// How the rows of a matrix for queries, keys and values are ordered in a file of this format.
+    public func headLayout(in format: Checkpoint.Format) -> HeadLayout {
+        let transform = rule(for: .block(0, .attentionQueryKeyValue))?.transform
+        return transform == .headwiseRows && format == .safetensors ? .headwise : .stacked
+    }
+
     /// The rule for a slot, or nil where the family has no such weight.
     public func rule(for slot: WeightRole.Slot) -> WeightRule? {
         weights.first { $0.place.matches(slot) }
@@ -52,25 +128,68 @@ public struct Architecture: Sendable {
         for rule in weights {
             if let role = rule.role(of: name, in: format) { return role }
         }
-        return nil
+        guard let optionalPrefix, format == .safetensors, !name.hasPrefix(optionalPrefix) else {
+            return nil
+        }
+        return role(of: optionalPrefix + name, in: format)
     }
+
+    /// Whether a tensor without a role is one that old checkpoints keep and every runtime computes anew: rotary
+    /// frequencies, the mask of attention.
+    public static func isRecomputed(_ name: String) -> Bool {
+        let suffixes = [
+            ".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias", ".attention.bias",
+            ".attention.masked_bias",
+        ]
+        return suffixes.contains(where: name.hasSuffix)
+    }
+
+    /// Whether the feed-forward parts are mixtures of experts.
+    public var hasExperts: Bool { weights.contains(where: \.hasExperts) }
+
+    /// Whether Hugging Face files hold the projections' matrices as their transposes.
+    var isTransposedInHuggingFace: Bool { weights.contains { $0.transform == .transposed } }
 
     /// The order in which a file of one format takes the rows that a file of another holds.
     func rowOrder(
         of role: WeightRole, from source: Checkpoint.Format, to output: Checkpoint.Format,
-        headSize: Int
+        numbers: Hyperparameters
     ) -> TensorContent.RowOrder {
-        guard source != output, case .rotaryRows = rule(for: role.slot)?.transform else {
-            return .same
+        guard source != output else { return .same }
+        switch rule(for: role.slot)?.transform {
+        case .rotaryRows:
+            return output == .gguf
+                ? .interleavingHeads(headSize: numbers.headSize)
+                : .splittingHeads(headSize: numbers.headSize)
+        case .headwiseRows:
+            let (heads, headSize) = (numbers.headCount, numbers.headSize)
+            return output == .gguf
+                ? .gatheringParts(heads: heads, headSize: headSize)
+                : .spreadingParts(heads: heads, headSize: headSize)
+        default: return .same
         }
-        return output == .gguf
-            ? .interleavingHeads(headSize: headSize) : .splittingHeads(headSize: headSize)
     }
 
     /// What a file of this format calls a weight, or nil where that format has no such weight.
     public func name(of role: WeightRole, in format: Checkpoint.Format) -> String? {
         rule(for: role.slot)?.name(of: role, in: format)
     }
+}
+
+extension Architecture: CustomStringConvertible {
+    /// The family's name in `config.json`, and the one in GGUF files where it is another.
+    public var description: String {
+        name == huggingFaceModelType
+            ? name : "\(huggingFaceModelType) (in GGUF files: \(name))"
+    }
+}
+
+/// How the rows of a matrix for queries, keys and values are ordered.
+public enum HeadLayout: Sendable, Hashable {
+    /// All queries, all keys, all values.
+    case stacked
+    /// Head by head: its query, its key, its value.
+    case headwise
 }
 
 /// How rotary position embedding pairs the dimensions of a head of width D.

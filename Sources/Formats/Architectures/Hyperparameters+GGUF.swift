@@ -1,21 +1,25 @@
-import Glibc
-
 extension Hyperparameters {
+    /// What a GGUF file keeps in tensors rather than in its metadata.
+    struct TensorFacts {
+        /// The rows of the token embedding; the metadata need not say.
+        var vocabularySize: Int
+        var tiesEmbeddings: Bool
+        var divisors = RopeParameters.Divisors()
+    }
+
     /// Reads the numbers from GGUF metadata.
     ///
-    /// - Parameters:
-    ///   - vocabularySize: the rows of the token embedding; the metadata need not say.
-    ///   - ropeDivisors: the values of `rope_freqs.weight` where the file has it.
     /// - Throws: `CheckpointError` for a missing key, a value of the wrong kind or out of range, and features that
     ///   the architecture's description does not cover.
     init(
-        metadata: GGUFMetadata, architecture: Architecture, file: String, vocabularySize: Int,
-        tiesEmbeddings: Bool, ropeDivisors: [Float]?
+        metadata: GGUFMetadata, architecture: Architecture, file: String, tensors: TensorFacts
     ) throws {
         let keys = GGUFKeys(metadata: metadata, prefix: architecture.name, file: file)
-        if let experts = try keys.integer("expert_count"), experts > 0 {
+        if !architecture.hasExperts, let experts = try keys.integer("expert_count"), experts > 0 {
             throw CheckpointError.unsupportedFeature(
-                file: file, fact: "mixtures of experts (\(experts) experts) are not supported")
+                file: file,
+                fact: "mixtures of experts (\(experts) experts) are not supported in "
+                    + "architecture '\(architecture.name)'")
         }
         let heads = try keys.required("attention.head_count")
         let hidden = try keys.required("embedding_length")
@@ -32,65 +36,32 @@ extension Hyperparameters {
             blockCount: try keys.required("block_count"), hiddenSize: hidden,
             feedForwardSize: try keys.required("feed_forward_length"), headCount: heads,
             keyValueHeadCount: try keys.integer("attention.head_count_kv") ?? heads,
-            headSize: headSize,
-            vocabularySize: vocabularySize, contextLength: context,
-            normEpsilon: Float(try keys.requiredNumber("attention.layer_norm_rms_epsilon")),
-            rope: RopeParameters(
-                base: try keys.number("rope.freq_base") ?? 10_000,
-                dimensions: try keys.integer("rope.dimension_count") ?? headSize,
-                scaling: try Self.scaling(keys, context: context, divisors: ropeDivisors)),
-            tiesEmbeddings: tiesEmbeddings)
-        try validate(file: file, names: Self.names(keys))
+            headSize: headSize, vocabularySize: tensors.vocabularySize, contextLength: context,
+            normEpsilon: Float(try keys.requiredNumber(architecture.norm.epsilonKey)),
+            rope: try RopeParameters(
+                keys, headSize: headSize, context: context, divisors: tensors.divisors),
+            tiesEmbeddings: tensors.tiesEmbeddings)
+        activation = architecture.activation
+        try validate(
+            file: file, names: Self.names(keys, architecture), positions: architecture.positions)
+        for trait in architecture.traits { try trait.readMetadata(keys, &self) }
+        try validateTraits(file: file)
     }
 
-    /// The metadata of a model with these numbers, in the order llama.cpp's converter writes them.
-    func metadata(architecture: Architecture) throws(CheckpointError) -> [GGUFMetadata.Entry] {
-        func entry(_ key: String, _ value: GGUFValue) -> GGUFMetadata.Entry {
-            GGUFMetadata.Entry(architecture.name + "." + key, value)
+    /// The metadata of a model with these numbers, in the order llama.cpp's converter writes it.
+    ///
+    /// - Throws: `CheckpointError.cannotExpress` for numbers that llama.cpp has no key for.
+    func metadata(
+        architecture: Architecture, _ context: MetadataField.Context
+    ) throws(CheckpointError) -> [GGUFMetadata.Entry] {
+        var entries: [GGUFMetadata.Entry] = []
+        for field in architecture.metadata {
+            entries += try field.entries(for: self, in: architecture, context)
         }
-        func count(_ value: Int) -> GGUFValue { .u32(UInt32(clamping: value)) }
-        var entries = [
-            entry("block_count", count(blockCount)),
-            entry("context_length", count(contextLength)),
-            entry("embedding_length", count(hiddenSize)),
-            entry("feed_forward_length", count(feedForwardSize)),
-            entry("attention.head_count", count(headCount)),
-            entry("attention.head_count_kv", count(keyValueHeadCount)),
-        ]
-        switch rope.scaling {
-        case .none, .llama3, .divisors: break
-        case .linear(let factor):
-            entries.append(entry("rope.scaling.type", .string(ByteString("linear"))))
-            entries.append(entry("rope.scaling.factor", .f32(Float(factor))))
-        case .yarn(let factor, let original, let attention, let fast, let slow):
-            entries.append(entry("rope.scaling.type", .string(ByteString("yarn"))))
-            entries.append(entry("rope.scaling.factor", .f32(Float(factor))))
-            entries.append(entry("rope.scaling.original_context_length", count(original)))
-            if let attention {
-                // llama.cpp multiplies this key with YaRN's own factor.
-                entries.append(
-                    entry(
-                        "rope.scaling.attn_factor",
-                        .f32(Float(attention / Self.yarnAttention(factor)))))
-            }
-            entries.append(entry("rope.scaling.yarn_beta_fast", .f32(Float(fast))))
-            entries.append(entry("rope.scaling.yarn_beta_slow", .f32(Float(slow))))
-        case .dynamic:
-            throw .cannotExpress(
-                fact: "dynamic rope scaling has no equivalent in a GGUF file of llama.cpp")
-        }
-        entries.append(entry("rope.freq_base", .f32(Float(rope.base))))
-        entries.append(entry("attention.layer_norm_rms_epsilon", .f32(normEpsilon)))
-        if headSize * headCount != hiddenSize {
-            entries.append(entry("attention.key_length", count(headSize)))
-            entries.append(entry("attention.value_length", count(headSize)))
-        }
-        entries.append(entry("vocab_size", count(vocabularySize)))
-        entries.append(entry("rope.dimension_count", count(rope.dimensions)))
         return entries
     }
 
-    private static func names(_ keys: GGUFKeys) -> Names {
+    private static func names(_ keys: GGUFKeys, _ architecture: Architecture) -> Names {
         Names(
             blockCount: keys.full("block_count"), hiddenSize: keys.full("embedding_length"),
             feedForwardSize: keys.full("feed_forward_length"),
@@ -98,43 +69,8 @@ extension Hyperparameters {
             keyValueHeadCount: keys.full("attention.head_count_kv"),
             headSize: keys.full("attention.key_length"), vocabularySize: keys.full("vocab_size"),
             contextLength: keys.full("context_length"),
-            normEpsilon: keys.full("attention.layer_norm_rms_epsilon"),
+            normEpsilon: keys.full(architecture.norm.epsilonKey),
             ropeBase: keys.full("rope.freq_base"))
-    }
-
-    /// YaRN's attention factor where a file names none.
-    static func yarnAttention(_ factor: Double) -> Double { factor > 1 ? 0.1 * log(factor) + 1 : 1 }
-
-    private static func scaling(
-        _ keys: GGUFKeys, context: Int, divisors: [Float]?
-    ) throws -> RopeParameters.Scaling {
-        let kind = try keys.text("rope.scaling.type") ?? "linear"
-        let factor = try keys.number("rope.scaling.factor") ?? keys.number("rope.scale_linear") ?? 1
-        let scaling: RopeParameters.Scaling
-        switch kind {
-        case "none": scaling = .none
-        case "linear": scaling = factor == 1 || factor == 0 ? .none : .linear(factor: factor)
-        case "yarn":
-            let attention = try keys.number("rope.scaling.attn_factor")
-            scaling = .yarn(
-                factor: factor,
-                originalContext: try keys.integer("rope.scaling.original_context_length")
-                    ?? context,
-                attentionFactor: attention.map { $0 * yarnAttention(factor) },
-                betaFast: try keys.number("rope.scaling.yarn_beta_fast") ?? 32,
-                betaSlow: try keys.number("rope.scaling.yarn_beta_slow") ?? 1)
-        default:
-            throw CheckpointError.unsupportedFeature(
-                file: keys.file,
-                fact: "rope scaling '\(kind)' is not supported; supported: none, linear, yarn")
-        }
-        guard let divisors else { return scaling }
-        guard scaling == .none else {
-            throw CheckpointError.unsupportedFeature(
-                file: keys.file,
-                fact: "rope_freqs.weight together with rope scaling '\(kind)' is not supported")
-        }
-        return .divisors(divisors)
     }
 }
 
@@ -162,6 +98,20 @@ struct GGUFKeys {
         // The shortest decimal of an f32: 1e-05 rather than 9.99999974e-06.
         if case .f32(let float) = value { return Double(float.description) ?? number }
         return number
+    }
+
+    /// A factor, where 0 stands for none.
+    func scale(_ key: String) throws(CheckpointError) -> Double? {
+        let scale = try number(key)
+        return scale == 0 ? nil : scale
+    }
+
+    func flag(_ key: String) throws(CheckpointError) -> Bool? {
+        guard let value = metadata[full(key)] else { return nil }
+        guard let flag = value.bool else {
+            throw .wrongValue(file: file, key: full(key), expected: "true or false")
+        }
+        return flag
     }
 
     func text(_ key: String) throws(CheckpointError) -> String? {

@@ -14,6 +14,28 @@ public struct Hyperparameters: Sendable, Hashable {
     public var rope: RopeParameters
     /// Whether the output head is the token embedding.
     public var tiesEmbeddings: Bool
+    /// The context length before a long rope, where the files name it.
+    public var originalContextLength: Int?
+    /// The function between the feed-forward part's projections.
+    public var activation = Activation.silu
+    /// Whether attention and the feed-forward part both read the block's input, as in GPT-NeoX.
+    public var isParallel = false
+    /// What attention's scores are multiplied by; nil for 1/√headSize.
+    public var attentionScale: Double?
+    /// Attention's scores s become cap · tanh(s / cap); nil leaves them as they are.
+    public var scoreCap: Double?
+    /// The same for the logits.
+    public var logitCap: Double?
+    /// Blocks that see only the last positions; nil where all see every position.
+    public var window: SlidingWindow?
+    /// What embeddings are multiplied by.
+    public var embeddingScale = 1.0
+    /// What a sub-layer's output is multiplied by before it joins the residual stream.
+    public var residualScale = 1.0
+    /// What the head's outputs are multiplied by.
+    public var logitScale = 1.0
+    /// A mixture of experts in place of every block's feed-forward part; nil where the model is dense.
+    public var experts: Experts?
 
     public init(
         blockCount: Int, hiddenSize: Int, feedForwardSize: Int, headCount: Int,
@@ -45,7 +67,9 @@ public struct Hyperparameters: Sendable, Hashable {
     }
 
     /// Checks that the numbers are in range and fit together.
-    func validate(file: String, names: Names) throws(CheckpointError) {
+    func validate(
+        file: String, names: Names, positions: Architecture.Positions
+    ) throws(CheckpointError) {
         let sizes = [
             (names.blockCount, blockCount), (names.hiddenSize, hiddenSize),
             (names.feedForwardSize, feedForwardSize), (names.headCount, headCount),
@@ -67,19 +91,50 @@ public struct Hyperparameters: Sendable, Hashable {
                 fact: "\(names.headCount) \(headCount) is no multiple of "
                     + "\(names.keyValueHeadCount) \(keyValueHeadCount)")
         }
+        guard normEpsilon.isFinite, normEpsilon >= 0 else {
+            throw .outOfRange(
+                file: file, key: names.normEpsilon, value: "\(normEpsilon)", range: "0 or more")
+        }
+        guard positions == .rotary else { return }
         guard rope.dimensions >= 2, rope.dimensions % 2 == 0, rope.dimensions <= headSize else {
             throw .contradiction(
                 file: file,
                 fact: "\(rope.dimensions) rotary dimensions do not fit heads of \(headSize)")
-        }
-        guard normEpsilon.isFinite, normEpsilon >= 0 else {
-            throw .outOfRange(
-                file: file, key: names.normEpsilon, value: "\(normEpsilon)", range: "0 or more")
         }
         guard rope.base.isFinite, rope.base > 0 else {
             throw .outOfRange(
                 file: file, key: names.ropeBase, value: "\(rope.base)", range: "more than 0")
         }
         try rope.scaling.validate(file: file)
+    }
+
+    /// Checks the numbers that only some families have.
+    func validateTraits(file: String) throws(CheckpointError) {
+        if let experts {
+            let sizes = [
+                ("number of experts", experts.count, Self.largestSize),
+                ("number of experts a token uses", experts.usedCount, experts.count),
+                ("width of an expert", experts.feedForwardSize, Self.largestSize),
+            ]
+            for (name, value, limit) in sizes where value < 1 || value > limit {
+                throw .outOfRange(file: file, key: name, value: String(value), range: "1…\(limit)")
+            }
+        }
+        if let window {
+            guard (1...Int(Int32.max)).contains(window.size), window.globalEvery >= 0 else {
+                throw .outOfRange(
+                    file: file, key: "sliding window", value: String(window.size),
+                    range: "1…\(Int32.max)")
+            }
+        }
+        let factors = [
+            ("attention scale", attentionScale ?? 1), ("cap of attention's scores", scoreCap ?? 1),
+            ("cap of the logits", logitCap ?? 1), ("embedding scale", embeddingScale),
+            ("residual scale", residualScale), ("logit scale", logitScale),
+            ("rotary base of windows", window?.ropeBase ?? 1),
+        ]
+        for (name, value) in factors where !(value.isFinite && value > 0) {
+            throw .outOfRange(file: file, key: name, value: "\(value)", range: "more than 0")
+        }
     }
 }

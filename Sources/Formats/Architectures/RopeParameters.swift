@@ -26,8 +26,20 @@ public struct RopeParameters: Sendable, Hashable {
             betaSlow: Double)
         /// Dynamic NTK: the base grows once the context passes the original length.
         case dynamic(factor: Double, originalContext: Int)
+        /// Phi-3's: divisors for sequences up to the original length, and others for longer ones; cosines and sines are
+        /// multiplied by the attention factor.
+        case longrope(
+            short: [Double], long: [Double], originalContext: Int, attentionFactor: Double)
         /// Divisors for each frequency, as a GGUF's `rope_freqs.weight` stores them.
         case divisors([Float])
+
+        /// The length of sequences beyond which frequencies depend on it; nil where they never do.
+        public var stretchesAbove: Int? {
+            switch self {
+            case .dynamic(_, let context), .longrope(_, _, let context, _): context
+            case .none, .linear, .llama3, .yarn, .divisors: nil
+            }
+        }
 
         func validate(file: String) throws(CheckpointError) {
             let factors: [Double] =
@@ -38,6 +50,8 @@ public struct RopeParameters: Sendable, Hashable {
                     [ramp.factor, ramp.lowFrequencyFactor, ramp.highFrequencyFactor]
                 case .yarn(let factor, _, let attention, let fast, let slow):
                     [factor, attention ?? 1, fast, slow]
+                case .longrope(let short, let long, _, let attention):
+                    short + long + [attention]
                 case .divisors(let divisors): divisors.map(Double.init)
                 }
             for factor in factors where !(factor.isFinite && factor > 0) {
@@ -47,7 +61,9 @@ public struct RopeParameters: Sendable, Hashable {
             let context: Int? =
                 switch self {
                 case .llama3(let ramp): ramp.originalContext
-                case .yarn(_, let context, _, _, _), .dynamic(_, let context): context
+                case .yarn(_, let context, _, _, _), .dynamic(_, let context),
+                    .longrope(_, _, let context, _):
+                    context
                 default: nil
                 }
             if let context, context < 1 {
@@ -55,6 +71,15 @@ public struct RopeParameters: Sendable, Hashable {
                     file: file, key: "rope scaling's original context", value: String(context),
                     range: "1 or more")
             }
+        }
+    }
+
+    /// The frequencies 1 / (divisor · base^(2i/dimensions)) in f32, computed as transformers does.
+    public static func frequencies(
+        base: Double, dimensions: Int, divisors: [Double]
+    ) -> [Float] {
+        zip(0..<dimensions / 2, divisors).map { pair, divisor in
+            1 / (Float(divisor) * Float(pow(base, Double(Float(2 * pair) / Float(dimensions)))))
         }
     }
 
@@ -87,15 +112,15 @@ public struct Llama3: Sendable, Hashable {
     ///
     /// - Returns: (dimensions / 2)
     public func divisors(base: Double, dimensions: Int) -> [Float] {
-        let context = Double(originalContext)
+        // The converter's arithmetic, which is f32 throughout.
+        let context = Float(originalContext)
+        let (low, high) = (Float(lowFrequencyFactor), Float(highFrequencyFactor))
         return RopeParameters.frequencies(base: base, dimensions: dimensions).map { frequency in
-            let wavelength = Double(Float(2 * Double.pi) / frequency)
-            if wavelength < context / highFrequencyFactor { return 1 }
-            if wavelength > context / lowFrequencyFactor { return Float(factor) }
-            let smooth =
-                (context / wavelength - lowFrequencyFactor)
-                / (highFrequencyFactor - lowFrequencyFactor)
-            return Float(1 / ((1 - smooth) / factor + smooth))
+            let wavelength = Float(2 * Double.pi) / frequency
+            if wavelength < context / high { return 1 }
+            if wavelength > context / low { return Float(factor) }
+            let smooth = (context / wavelength - low) / (high - low)
+            return 1 / ((1 - smooth) / Float(factor) + smooth)
         }
     }
 

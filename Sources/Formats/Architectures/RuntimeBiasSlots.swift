@@ -47,10 +47,10 @@ public enum RuntimeBiasSlots {
         "deepseek_v3",
         "granitemoe", "gpt_oss", "apertus", "phimoe", "bitnet", "hunyuan_v1_dense", "dots1",
         "diffllama",
-        "nanochat",
+        "nanochat", "starcoder2",
     ]
     private static let feedForwardFlag: Set<String> = [
-        "llama", "granite", "smollm3", "nemotron", "seed_oss", "helium", "cwm",
+        "llama", "granite", "smollm3", "nemotron", "seed_oss", "helium", "cwm", "starcoder2",
     ]
     private static let always: Set<String> = ["gpt2", "phi", "bloom", "gpt_neox"]
 

@@ -3,11 +3,16 @@ public struct WeightRole: Hashable, Sendable, CustomStringConvertible {
     /// Where in the model the weight stands.
     public enum Slot: Hashable, Sendable {
         case tokenEmbedding
+        /// Learned positions, added to the token embeddings.
+        case positionEmbedding
         case outputNorm
         /// The head that turns the last hidden state into logits; absent where it is tied to the embedding.
         case output
         /// Per-dimension divisors of the rotary frequencies (Llama 3's scaling as llama.cpp stores it).
         case ropeFrequencies
+        /// The two lists of divisors of Phi-3's long rope, as llama.cpp stores them.
+        case ropeFactorsLong
+        case ropeFactorsShort
         /// A weight of the block with this 0-based index.
         case block(Int, BlockSlot)
     }
@@ -18,10 +23,13 @@ public struct WeightRole: Hashable, Sendable, CustomStringConvertible {
 
     public let slot: Slot
     public let part: Part
+    /// Which expert's matrix, where it is one of those of an expert slot; nil for all of them together.
+    public let expert: Int?
 
-    public init(_ slot: Slot, _ part: Part = .weight) {
+    public init(_ slot: Slot, _ part: Part = .weight, expert: Int? = nil) {
         self.slot = slot
         self.part = part
+        self.expert = expert
     }
 
     /// A weight of a block.
@@ -33,18 +41,79 @@ public struct WeightRole: Hashable, Sendable, CustomStringConvertible {
     /// The block the weight belongs to, or nil.
     public var block: Int? { if case .block(let index, _) = slot { index } else { nil } }
 
+    /// The block whose input is the first stream that the weight changes the way to: −1 for what makes the embeddings,
+    /// its own block's number inside a block, nil for what stands above the blocks.
+    public var depth: Int? {
+        switch slot {
+        case .tokenEmbedding, .positionEmbedding: -1
+        case .block(let index, _): index
+        case .output, .outputNorm, .ropeFrequencies, .ropeFactorsLong, .ropeFactorsShort: nil
+        }
+    }
+
     public var description: String {
         let place =
             switch slot {
             case .block(let index, let slot): "block \(index) \(slot.rawValue)"
             default: "\(slot)"
             }
-        return "\(place) \(part.rawValue)"
+        let owner = expert.map { " of expert \($0)" } ?? ""
+        return "\(place) \(part.rawValue)\(owner)"
     }
 }
 
 /// A place for a weight inside a block.
 public enum BlockSlot: String, Hashable, Sendable, CaseIterable {
     case attentionNorm, attentionQuery, attentionKey, attentionValue, attentionOutput
+    /// Query, key and value in one matrix.
+    case attentionQueryKeyValue
+    /// Norms of queries and keys before their rotation.
+    case attentionQueryNorm, attentionKeyNorm
+    /// Norms of what a sub-layer adds to the stream.
+    case attentionPostNorm, feedForwardPostNorm
     case feedForwardNorm, feedForwardGate, feedForwardUp, feedForwardDown
+    /// Gate and up in one matrix, the gate's rows first.
+    case feedForwardGateUp
+    /// The scores by which a token's experts are chosen.
+    case expertRouter
+    /// One matrix for each expert, one after the other.
+    case expertGate, expertUp, expertDown
+}
+
+extension WeightRole.Slot {
+    /// Whether there is one such weight for each expert.
+    public var isOfExperts: Bool {
+        switch self {
+        case .block(_, .expertGate), .block(_, .expertUp), .block(_, .expertDown): true
+        default: false
+        }
+    }
+}
+
+extension BlockSlot {
+    /// Whether the weight is a norm's.
+    public var isNorm: Bool {
+        switch self {
+        case .attentionNorm, .attentionQueryNorm, .attentionKeyNorm, .attentionPostNorm,
+            .feedForwardNorm, .feedForwardPostNorm:
+            true
+        default: false
+        }
+    }
+
+    /// Whether the weight is a projection's matrix.
+    public var isProjection: Bool { !isNorm }
+
+    /// Whether the weight belongs to attention, the first half of a block.
+    public var isAttention: Bool {
+        switch self {
+        case .attentionNorm, .attentionQuery, .attentionKey, .attentionValue, .attentionOutput,
+            .attentionQueryKeyValue, .attentionQueryNorm, .attentionKeyNorm, .attentionPostNorm:
+            true
+        case .feedForwardNorm, .feedForwardGate, .feedForwardUp, .feedForwardDown,
+            .feedForwardGateUp, .feedForwardPostNorm, .expertRouter, .expertGate, .expertUp,
+            .expertDown:
+            false
+        }
+    }
 }

@@ -20,11 +20,22 @@ public struct WeightRule: Sendable {
         case optional
         /// Required unless the embeddings are tied.
         case unlessTied
+        /// Required unless attention and the feed-forward part read the same normed input.
+        case unlessParallel
     }
 
     /// A length that the hyperparameters give.
     public enum Dimension: Sendable, Hashable {
         case vocabulary, hidden, feedForward, queryWidth, keyValueWidth, rotaryPairs
+        /// One head.
+        case headSize
+        /// Queries, keys and values together.
+        case queryKeyValueWidth
+        /// Gate and up together.
+        case gateUpWidth
+        /// Learned positions.
+        case positions
+        case experts, expertFeedForward
     }
 
     /// How a weight's data differs between a Hugging Face file and a GGUF file.
@@ -32,18 +43,41 @@ public struct WeightRule: Sendable {
         case none
         /// The rows of each head are permuted in GGUF; `heads` says how many heads there are.
         case rotaryRows(heads: Heads)
+        /// Hugging Face stores what is added to 1, GGUF the sum (the norms of Gemma).
+        case plusOne
+        /// Hugging Face stores the transpose (the `Conv1D` of GPT-2).
+        case transposed
+        /// Rows are (head, {query, key, value}, head size) in Hugging Face, ({query, key, value}, head, head size) in
+        /// GGUF (GPT-NeoX).
+        case headwiseRows
     }
 
     public enum Heads: Sendable, Hashable { case query, keyValue }
 
-    /// What the runtimes outside do with a bias of this weight.
+    /// Where a bias of this weight comes from, and which runtimes load it.
     public struct Bias: Sendable, Hashable {
-        /// The boolean in `config.json` that makes transformers create the biases of all rules that share it.
-        public let huggingFaceFlag: String
+        /// The boolean in `config.json` that makes transformers create the biases of all rules that share it; nil
+        /// where every model of the family has the bias.
+        public let huggingFaceFlag: String?
+        /// The flag's value where a `config.json` does not say; llama.cpp requires biases that are there by default.
+        public let isDefault: Bool
+        /// Whether llama.cpp loads it.
+        public let isInGGUF: Bool
+
+        /// A bias that every model of the family has.
+        public static let always = Bias(huggingFaceFlag: nil, isDefault: true, isInGGUF: true)
+
+        /// A bias that a boolean in `config.json` turns on.
+        public static func flag(
+            _ name: String, isDefault: Bool = false, isInGGUF: Bool = true
+        ) -> Bias {
+            Bias(huggingFaceFlag: name, isDefault: isDefault, isInGGUF: isInGGUF)
+        }
     }
 
     public let place: Place
-    /// The name without `.weight`; `#` stands for the block. Nil where the format has no such tensor.
+    /// The name without `.weight`; `#` stands for the block, `@` for the expert where there is a tensor for each. Nil
+    /// where the format has no such tensor.
     public let huggingFace: String?
     public let gguf: String?
     /// In C order.
@@ -55,18 +89,19 @@ public struct WeightRule: Sendable {
 
     public init(
         _ place: Place, huggingFace: String?, gguf: String?, shape: [Dimension],
-        presence: Presence = .required, biasFlag: String? = nil, transform: Transform = .none
+        presence: Presence = .required, bias: Bias? = nil, transform: Transform = .none
     ) {
         self.place = place
         self.huggingFace = huggingFace
         self.gguf = gguf
         self.shape = shape
         self.presence = presence
-        bias = biasFlag.map { Bias(huggingFaceFlag: $0) }
+        self.bias = bias
         self.transform = transform
     }
 
-    /// The shape of the weight or of its bias in a model of this size.
+    /// The shape of the canonical weight or of its bias in a model of this size; of all experts together where there
+    /// are several.
     public func shape(of part: WeightRole.Part, in model: Hyperparameters) -> [Int] {
         let dimensions = part == .bias ? Array(shape.prefix(1)) : shape
         return dimensions.map { dimension in
@@ -77,11 +112,53 @@ public struct WeightRule: Sendable {
             case .queryWidth: model.headCount * model.headSize
             case .keyValueWidth: model.keyValueHeadCount * model.headSize
             case .rotaryPairs: model.rope.dimensions / 2
+            case .headSize: model.headSize
+            case .queryKeyValueWidth:
+                (model.headCount + 2 * model.keyValueHeadCount) * model.headSize
+            case .gateUpWidth: 2 * model.feedForwardSize
+            case .positions: model.contextLength
+            case .experts: model.experts?.count ?? 0
+            case .expertFeedForward: model.experts?.feedForwardSize ?? 0
             }
         }
     }
 
-    /// The roles of this rule in a model with so many blocks.
+    /// The shape that a file of this format gives the weight, the bias, or one expert's matrix.
+    public func shape(
+        of role: WeightRole, in model: Hyperparameters, format: Checkpoint.Format
+    ) -> [Int] {
+        let canonical = shape(of: role.part, in: model)
+        if role.expert != nil { return Array(canonical.dropFirst()) }
+        return isTransposed(role, in: format) ? canonical.reversed() : canonical
+    }
+
+    /// Whether a file of this format holds the transpose of the canonical matrix.
+    func isTransposed(_ role: WeightRole, in format: Checkpoint.Format) -> Bool {
+        transform == .transposed && role.part == .weight && format == .safetensors
+    }
+
+    /// What is to be added to a file's values for the canonical ones.
+    func shift(of role: WeightRole, in format: Checkpoint.Format) -> Float {
+        transform == .plusOne && role.part == .weight && format == .safetensors ? 1 : 0
+    }
+
+    /// Whether a Hugging Face file has a tensor for each expert.
+    var hasExperts: Bool { huggingFace?.utf8.contains(UInt8(ascii: "@")) ?? false }
+
+    /// The roles of this rule in a file of this format.
+    ///
+    /// - Parameter experts: how many experts the model has.
+    func roles(
+        blocks: Int, experts: Int, part: WeightRole.Part = .weight, in format: Checkpoint.Format
+    ) -> [WeightRole] {
+        let roles = roles(blocks: blocks, part: part)
+        guard hasExperts, format == .safetensors else { return roles }
+        return roles.flatMap { role in
+            (0..<experts).map { WeightRole(role.slot, part, expert: $0) }
+        }
+    }
+
+    /// The roles of this rule in a model with so many blocks, all experts together.
     public func roles(blocks: Int, part: WeightRole.Part = .weight) -> [WeightRole] {
         switch place {
         case .model(let slot): [WeightRole(slot, part)]
@@ -89,37 +166,66 @@ public struct WeightRule: Sendable {
         }
     }
 
+    private func pattern(in format: Checkpoint.Format) -> String? {
+        format == .gguf ? gguf : huggingFace
+    }
+
     func name(of role: WeightRole, in format: Checkpoint.Format) -> String? {
-        guard let pattern = format == .gguf ? gguf : huggingFace else { return nil }
-        guard role.part == .weight || bias != nil else { return nil }
-        guard let block = role.block else { return pattern + "." + role.part.rawValue }
-        return pattern.split(separator: "#", omittingEmptySubsequences: false)
-            .joined(separator: String(block)) + "." + role.part.rawValue
+        guard let pattern = pattern(in: format),
+            (role.expert != nil) == (hasExperts && format == .safetensors)
+        else { return nil }
+        if role.part == .bias {
+            guard let bias, bias.isInGGUF || format == .safetensors else { return nil }
+        }
+        let numbered = pattern.map { character in
+            switch character {
+            case "#": role.block.map(String.init) ?? ""
+            case "@": role.expert.map(String.init) ?? ""
+            default: String(character)
+            }
+        }
+        return numbered.joined() + "." + role.part.rawValue
     }
 
     func role(of name: String, in format: Checkpoint.Format) -> WeightRole? {
-        guard let pattern = format == .gguf ? gguf : huggingFace else { return nil }
+        guard let pattern = pattern(in: format) else { return nil }
         let part: WeightRole.Part
         if name.hasSuffix(".weight") {
             part = .weight
-        } else if name.hasSuffix(".bias"), bias != nil {
+        } else if name.hasSuffix(".bias"), let bias, bias.isInGGUF || format == .safetensors {
             part = .bias
         } else {
             return nil
         }
-        let stem = name.dropLast(part.rawValue.count + 1)
+        let stem = name.utf8.dropLast(part.rawValue.utf8.count + 1)
+        guard let numbers = Self.numbers(in: stem, of: pattern) else { return nil }
         switch place {
-        case .model(let slot):
-            return stem == pattern ? WeightRole(slot, part) : nil
+        case .model(let slot): return WeightRole(slot, part)
         case .everyBlock(let slot):
-            let pieces = pattern.split(separator: "#", omittingEmptySubsequences: false)
-            guard pieces.count == 2, stem.hasPrefix(pieces[0]), stem.hasSuffix(pieces[1]),
-                stem.count > pieces[0].count + pieces[1].count
-            else { return nil }
-            let digits = stem.dropFirst(pieces[0].count).dropLast(pieces[1].count)
-            // The canonical spelling only: "+1" and "01" are other names.
-            guard let block = Int(digits), block >= 0, String(block) == digits else { return nil }
-            return .block(block, slot, part)
+            guard let block = numbers.first else { return nil }
+            return WeightRole(
+                .block(block, slot), part, expert: numbers.count > 1 ? numbers[1] : nil)
         }
+    }
+
+    /// The numbers that stand in a name for the marks of a pattern, or nil where the name does not follow it.
+    private static func numbers(in name: Substring.UTF8View, of pattern: String) -> [Int]? {
+        let marks = [UInt8(ascii: "#"), UInt8(ascii: "@")]
+        let pieces = pattern.utf8.split(omittingEmptySubsequences: false) { marks.contains($0) }
+        var rest = name
+        var numbers: [Int] = []
+        for (index, piece) in pieces.enumerated() {
+            if index > 0 {
+                let digits = rest.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+                // The canonical spelling only: "01" is another name.
+                guard let text = String(digits), let number = Int(text), String(number) == text
+                else { return nil }
+                numbers.append(number)
+                rest = rest.dropFirst(digits.count)
+            }
+            guard rest.starts(with: piece) else { return nil }
+            rest = rest.dropFirst(piece.count)
+        }
+        return rest.isEmpty ? numbers : nil
     }
 }

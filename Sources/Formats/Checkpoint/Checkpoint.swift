@@ -61,7 +61,8 @@ public final class Checkpoint: Sendable {
         let name = gguf.metadata["general.architecture"]?.text
         self.init(
             path: path, source: .gguf(gguf), architectureName: name,
-            architecture: name.flatMap(Architecture.named), warnings: gguf.warnings,
+            architecture: name.flatMap { Architecture.named($0, metadata: gguf.metadata) },
+            warnings: gguf.warnings,
             contents: gguf.tensors.map { ($0.description, $0.bytes) })
     }
 
@@ -86,9 +87,13 @@ public final class Checkpoint: Sendable {
         self.warnings = warnings
         let format: Format = if case .gguf = source { .gguf } else { .safetensors }
         tensors = contents.map { description, bytes in
-            CheckpointTensor(
-                description: description, bytes: bytes,
-                role: architecture?.role(of: description.name, in: format))
+            guard let role = architecture?.role(of: description.name, in: format),
+                let rule = architecture?.rule(for: role.slot)
+            else { return CheckpointTensor(description: description, bytes: bytes) }
+            return CheckpointTensor(
+                description: description, bytes: bytes, role: role,
+                isTransposed: rule.isTransposed(role, in: format),
+                shift: rule.shift(of: role, in: format))
         }
         var places: [WeightRole: Int] = [:]
         for (index, tensor) in tensors.enumerated() {
@@ -97,8 +102,15 @@ public final class Checkpoint: Sendable {
         self.places = places
     }
 
-    /// The tensor with this role, or nil.
-    public func tensor(_ role: WeightRole) -> CheckpointTensor? { places[role].map { tensors[$0] } }
+    /// The tensor with this role, or nil. An expert's matrix is found where it has a tensor of its own and where it is
+    /// a part of one.
+    public func tensor(_ role: WeightRole) -> CheckpointTensor? {
+        if let place = places[role] { return tensors[place] }
+        guard let expert = role.expert, let all = places[WeightRole(role.slot, role.part)] else {
+            return nil
+        }
+        return tensors[all].matrix(ofExpert: expert)
+    }
 
     /// The architecture, for work that cannot do without.
     ///
@@ -135,14 +147,19 @@ public final class Checkpoint: Sendable {
                     name: architecture.name(of: WeightRole(.tokenEmbedding), in: format)
                         ?? "embedding")
             }
+            let divisors = RopeParameters.Divisors(
+                frequencies: try tensor(WeightRole(.ropeFrequencies))?.values(),
+                short: try tensor(WeightRole(.ropeFactorsShort))?.values(),
+                long: try tensor(WeightRole(.ropeFactorsLong))?.values())
             numbers = try Hyperparameters(
                 metadata: gguf.metadata, architecture: architecture, file: path,
-                vocabularySize: embedding.shape.first ?? 0,
-                tiesEmbeddings: tensor(WeightRole(.output)) == nil,
-                ropeDivisors: try tensor(WeightRole(.ropeFrequencies))?.values())
+                tensors: Hyperparameters.TensorFacts(
+                    vocabularySize: embedding.shape.first ?? 0,
+                    tiesEmbeddings: tensor(WeightRole(.output)) == nil, divisors: divisors))
         case .huggingFace(let files):
             numbers = try Hyperparameters(
-                config: files.config ?? JSONObject(), file: files.folder + "/config.json")
+                config: files.config ?? JSONObject(), architecture: architecture,
+                file: files.folder + "/config.json")
         }
         try check(architecture, numbers)
         if case .huggingFace(let files) = source { try checkFlags(architecture, numbers, files) }
@@ -159,12 +176,17 @@ public final class Checkpoint: Sendable {
                     "it has tensors of block \(last), but its numbers say \(numbers.blockCount) blocks"
             )
         }
-        for rule in architecture.weights {
-            let isRequired =
-                rule.presence == .required
-                || rule.presence == .unlessTied && !numbers.tiesEmbeddings
-            for role in rule.roles(blocks: numbers.blockCount)
-            where isRequired && tensor(role) == nil {
+        let experts = numbers.experts?.count ?? 0
+        if let last = tensors.compactMap(\.role?.expert).max(), last >= experts {
+            throw .contradiction(
+                file: path,
+                fact: "it has tensors of expert \(last), but its numbers say \(experts) experts")
+        }
+        for rule in architecture.weights where isRequired(rule, in: numbers) {
+            let parts: [WeightRole.Part] = rule.bias == .always ? [.weight, .bias] : [.weight]
+            for role in parts.flatMap({
+                rule.roles(blocks: numbers.blockCount, experts: experts, part: $0, in: format)
+            }) where tensor(role) == nil {
                 let name = rule.name(of: role, in: format) ?? role.description
                 throw .missingTensor(file: path, name: name)
             }
@@ -173,11 +195,20 @@ public final class Checkpoint: Sendable {
             guard let role = tensor.role, let rule = architecture.rule(for: role.slot) else {
                 continue
             }
-            let expected = rule.shape(of: role.part, in: numbers)
+            let expected = rule.shape(of: role, in: numbers, format: format)
             guard tensor.shape == expected else {
                 throw .wrongShape(
                     file: path, tensor: tensor.name, found: tensor.shape, expected: expected)
             }
+        }
+    }
+
+    private func isRequired(_ rule: WeightRule, in numbers: Hyperparameters) -> Bool {
+        switch rule.presence {
+        case .required: true
+        case .optional: false
+        case .unlessTied: !numbers.tiesEmbeddings
+        case .unlessParallel: !numbers.isParallel
         }
     }
 
@@ -188,7 +219,7 @@ public final class Checkpoint: Sendable {
     ) throws(CheckpointError) {
         for rule in architecture.weights {
             guard let flag = rule.bias?.huggingFaceFlag else { continue }
-            let isAnnounced = files.config?[flag]?.bool ?? false
+            let isAnnounced = files.config?[flag]?.bool ?? rule.bias?.isDefault ?? false
             for role in rule.roles(blocks: numbers.blockCount, part: .bias) {
                 guard let name = rule.name(of: role, in: .safetensors),
                     (tensor(role) != nil) != isAnnounced
@@ -196,8 +227,8 @@ public final class Checkpoint: Sendable {
                 throw .contradiction(
                     file: files.folder + "/config.json",
                     fact: isAnnounced
-                        ? "\(flag) is true, but tensor '\(name)' is missing"
-                        : "\(flag) is not true, so transformers would drop tensor '\(name)' in silence"
+                        ? "'\(flag)' is true, but tensor '\(name)' is missing"
+                        : "'\(flag)' is not true, so transformers would drop tensor '\(name)' in silence"
                 )
             }
         }
@@ -212,29 +243,6 @@ public final class Checkpoint: Sendable {
         case .huggingFace(let files):
             try TokenizerDefinition.read(
                 folder: files.folder, vocabularySize: files.config?["vocab_size"]?.integer)
-        }
-    }
-}
-
-extension CheckpointTensor {
-    /// All values widened to f32; for small tensors (norms, biases): a matrix is widened row by row where it is used.
-    ///
-    /// - Throws: `QuantizationError` where the type cannot be widened.
-    public func values() throws -> [Float] {
-        let count = description.elementCount ?? 0
-        return try bytes.withUnsafeBytes { source in
-            var problem: QuantizationError?
-            let values = [Float](unsafeUninitializedCapacity: count) { buffer, filled in
-                let target = UnsafeMutableBufferPointer(rebasing: buffer[0..<count])
-                do throws(QuantizationError) {
-                    try Dequantizer.widen(source, type: type, into: target)
-                    filled = count
-                } catch {
-                    problem = error
-                }
-            }
-            if let problem { throw problem }
-            return values
         }
     }
 }

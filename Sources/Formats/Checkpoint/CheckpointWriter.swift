@@ -29,7 +29,8 @@ public struct CheckpointWriter: Sendable {
     ///
     /// - Parameters:
     ///   - path: a `.gguf` file, a `.safetensors` file or a folder, to suit the plan's format.
-    ///   - shardLimit: the most bytes a safetensors file shall hold; nil keeps the source's shards.
+    ///   - shardLimit: the most bytes of tensors a file shall hold; nil keeps the source's safetensors files, and makes
+    ///     one GGUF file.
     ///   - replacing: whether an existing output is replaced.
     /// - Throws: `FileError` where the output exists or cannot be written, `QuantizationError`, `GGUFError` and
     ///   `SafetensorsError` where the format cannot hold the plan. No output is left then.
@@ -38,10 +39,8 @@ public struct CheckpointWriter: Sendable {
     ) throws -> Summary {
         switch plan.container {
         case .gguf(let metadata):
-            guard shardLimit == nil else {
-                throw CheckpointError.cannotExpress(fact: "split GGUF output is not supported")
-            }
-            return try writeGGUF(plan, metadata: metadata, to: path, replacing: replacing)
+            return try writeGGUF(
+                plan, metadata: metadata, to: path, shardLimit: shardLimit, replacing: replacing)
         case .huggingFace(let layout):
             if path.hasSuffix(".safetensors") {
                 return try writeSingleFile(plan, layout, to: path, replacing: replacing)
@@ -54,16 +53,26 @@ public struct CheckpointWriter: Sendable {
     // MARK: - Formats
 
     private func writeGGUF(
-        _ plan: OutputPlan, metadata: GGUFMetadata, to path: String, replacing: Bool
+        _ plan: OutputPlan, metadata: GGUFMetadata, to path: String, shardLimit: Int?,
+        replacing: Bool
     ) throws -> Summary {
-        let header = try GGUFHeader(
-            path: path, metadata: metadata, tensors: plan.tensors.map(\.description))
-        let file = try AtomicFile(path: path, reserving: header.fileSize, replacing: replacing)
-        try file.write(header.bytes, at: 0)
-        var summary = Summary(files: [path], byteCount: header.fileSize)
-        summary.overflowCount = try write(plan.tensors, header.layout, to: file)
-        try Self.writePadding(header.layout, fileSize: header.fileSize, to: file)
-        try file.commit()
+        let splits = try GGUFSplits(
+            path: path, metadata: metadata, tensors: plan.tensors.map(\.description),
+            limit: shardLimit)
+        var summary = Summary()
+        var files: [AtomicFile] = []
+        for (path, header) in splits.files {
+            let file = try AtomicFile(
+                path: path, reserving: header.fileSize, replacing: replacing)
+            try file.write(header.bytes, at: 0)
+            summary.overflowCount += try write(plan.tensors, header.layout, to: file)
+            try Self.writePadding(header.layout, fileSize: header.fileSize, to: file)
+            summary.files.append(path)
+            summary.byteCount += header.fileSize
+            files.append(file)
+        }
+        // The first file makes the others a model.
+        for file in files.reversed() { try file.commit() }
         return summary
     }
 
@@ -120,9 +129,7 @@ public struct CheckpointWriter: Sendable {
             let source = try MappedFile(path: layout.sourceFolder + "/" + name)
             try folder.create(name, reserving: source.size).append(source.bytes)
         }
-        for (name, value) in layout.files {
-            try folder.create(name).append(JSONWriter(.indented).bytes(value) + Array("\n".utf8))
-        }
+        for (name, bytes) in layout.files { try folder.create(name).append(bytes) }
         if let index = shards.index { try folder.create(SafetensorsIndex.fileName).append(index) }
         if let config = layout.config {
             try folder.create("config.json").append(

@@ -6,7 +6,7 @@ struct GGUFPlanner {
     /// GGUF to GGUF: the tensors and the metadata stay as they are and where they are; new tensors follow.
     func plan(keeping gguf: GGUFFile) throws -> OutputPlan {
         var metadata = gguf.metadata
-        for key in ["split.no", "split.count", "split.tensors.count"] { metadata[key] = nil }
+        for key in GGUFSplits.Key.all { metadata[key] = nil }
         if let type = changes.type { metadata["general.file_type"] = .u32(Self.fileType(of: type)) }
         let planner = TensorPlanner(
             source: source, changes: changes, format: .gguf, numbers: nil)
@@ -17,58 +17,79 @@ struct GGUFPlanner {
         return plan(tensors, metadata: metadata)
     }
 
-    /// Hugging Face to GGUF: every tensor is renamed and, where the formats differ, permuted.
-    func planFromHuggingFace() throws -> OutputPlan {
+    /// Hugging Face to GGUF: every tensor is renamed and brought into llama.cpp's form, in the order in which its
+    /// converter writes them: that of the names in each file, experts where the last one of their block stands.
+    func planFromHuggingFace(_ files: HuggingFaceFiles) throws -> OutputPlan {
         let architecture = try source.requireArchitecture()
         let numbers = try source.hyperparameters()
-        for tensor in source.tensors
-        where tensor.role == nil && !tensor.name.hasSuffix(".rotary_emb.inv_freq") {
-            throw CheckpointError.unknownTensor(
-                file: source.path, name: tensor.name, architecture: architecture.name)
-        }
-        var tensors: [OutputPlan.Tensor] = []
-        if case .llama3(let ramp) = numbers.rope.scaling,
-            let name = architecture.name(of: WeightRole(.ropeFrequencies), in: .gguf)
-        {
-            let divisors = ramp.divisors(
-                base: numbers.rope.base, dimensions: numbers.rope.dimensions)
-            tensors.append(
-                OutputPlan.Tensor(
-                    TensorDescription(name: name, type: .f32, shape: [divisors.count]),
-                    .values(divisors)))
-        }
+        var loss = ConversionLoss(source: source, architecture: architecture, numbers: numbers)
         let planner = TensorPlanner(
             source: source, changes: changes, format: .gguf, numbers: numbers)
-        for tensor in orderedTensors(architecture) {
-            guard let role = tensor.role, let name = architecture.name(of: role, in: .gguf) else {
+        var tensors = divisorTensors(architecture, numbers.rope)
+        var stacks = ExpertStacks(source: source, architecture: architecture, numbers: numbers)
+        for tensor in sortedTensors(files) {
+            guard let role = tensor.role else {
+                guard Architecture.isRecomputed(tensor.name) else {
+                    throw CheckpointError.unknownTensor(
+                        file: source.path, name: tensor.name, architecture: architecture.name)
+                }
                 continue
             }
             if role.slot == .output, numbers.tiesEmbeddings { continue }
+            if role.expert != nil {
+                for (name, matrices) in stacks.complete(with: role) {
+                    guard let first = matrices.first else { continue }
+                    tensors.append(
+                        try planner.stack(
+                            named: name, from: matrices, as: try outputType(of: first)))
+                }
+                continue
+            }
+            guard let name = architecture.name(of: role, in: .gguf) else {
+                throw CheckpointError.cannotExpress(
+                    fact: "llama.cpp's '\(architecture.name)' does not load tensor '\(tensor.name)'"
+                )
+            }
+            try loss.look(at: tensor)
+            let isCut = architecture.cutsEmbedding && role == WeightRole(.tokenEmbedding)
             tensors.append(
-                try planner.tensor(named: name, from: tensor, as: try outputType(of: tensor)))
+                try planner.tensor(
+                    named: name, from: tensor, as: try outputType(of: tensor),
+                    rows: isCut ? try files.tokenCount() : nil))
         }
-        tensors += try newTensors(planner)
-        return plan(tensors, metadata: try metadata(architecture, numbers, tensors))
+        tensors += try newTensors(planner) + neededBiases(architecture, numbers, planner)
+        let metadata = try metadata(architecture, numbers, tensors, files)
+        try loss.compare(with: metadata)
+        return plan(tensors, metadata: metadata, notes: loss.notes)
     }
 
-    /// The source's tensors in the order of the architecture: model, then block by block, then model.
-    private func orderedTensors(_ architecture: Architecture) -> [CheckpointTensor] {
-        let rules = architecture.weights
-        let firstOfBlock =
-            rules.firstIndex { if case .everyBlock = $0.place { true } else { false } }
-            ?? rules.count
-        let ranked = source.tensors.compactMap {
-            tensor -> (rank: [Int], tensor: CheckpointTensor)? in
-            guard let role = tensor.role,
-                let rule = rules.firstIndex(where: { $0.place.matches(role.slot) })
-            else { return nil }
-            let part = role.part == .weight ? 0 : 1
-            guard let block = role.block else {
-                return ([rule < firstOfBlock ? 0 : 2, 0, rule, part], tensor)
-            }
-            return ([1, block, rule, part], tensor)
+    /// The source's tensors file by file in the order of their names.
+    private func sortedTensors(_ files: HuggingFaceFiles) -> [CheckpointTensor] {
+        let shards = files.shards.flatMap { shard in
+            repeatElement(shard.name, count: shard.file.tensors.count)
         }
-        return ranked.sorted { $0.rank.lexicographicallyPrecedes($1.rank) }.map(\.tensor)
+        return zip(shards, source.tensors).sorted { left, right in
+            left.0 == right.0
+                ? left.1.name.utf8.lexicographicallyPrecedes(right.1.name.utf8) : left.0 < right.0
+        }.map(\.1)
+    }
+
+    /// The lists of rotary divisors that llama.cpp keeps as tensors.
+    private func divisorTensors(
+        _ architecture: Architecture, _ rope: RopeParameters
+    ) -> [OutputPlan.Tensor] {
+        var lists: [(WeightRole.Slot, [Float])] = []
+        if let divisors = rope.fixedDivisors { lists.append((.ropeFrequencies, divisors)) }
+        if case .longrope(let short, let long, _, _) = rope.scaling {
+            lists.append((.ropeFactorsLong, long.map(Float.init)))
+            lists.append((.ropeFactorsShort, short.map(Float.init)))
+        }
+        return lists.compactMap { slot, list in
+            architecture.name(of: WeightRole(slot), in: .gguf).map { name in
+                OutputPlan.Tensor(
+                    TensorDescription(name: name, type: .f32, shape: [list.count]), .values(list))
+            }
+        }
     }
 
     /// The weights that edits bring and the source does not have.
@@ -85,13 +106,33 @@ struct GGUFPlanner {
                     fact: "a GGUF file of architecture '\(architecture.name)' has no \(role)")
             }
             return try planner.newTensor(
-                named: name, role: role, shape: rule.shape(of: role.part, in: numbers))
+                named: name, role: role,
+                shape: rule.shape(of: role, in: numbers, format: .gguf))
         }
     }
 
-    /// llama.cpp wants vectors in f32; matrices take the type asked for, or stay as they are.
+    /// Zeros for biases that a model of the family can do without in transformers, but not in llama.cpp.
+    private func neededBiases(
+        _ architecture: Architecture, _ numbers: Hyperparameters, _ planner: TensorPlanner
+    ) throws -> [OutputPlan.Tensor] {
+        try architecture.weights.filter { $0.bias?.isDefault ?? false }.flatMap { rule in
+            try rule.roles(blocks: numbers.blockCount, part: .bias).compactMap { role in
+                guard source.tensor(role) == nil, changes.weights[role] == nil,
+                    source.tensor(WeightRole(role.slot)) != nil,
+                    let name = rule.name(of: role, in: .gguf)
+                else { return nil }
+                return try planner.newTensor(
+                    named: name, role: role, shape: rule.shape(of: .bias, in: numbers))
+            }
+        }
+    }
+
+    /// llama.cpp wants vectors, learned positions and routers in f32; other matrices take the type asked for, or stay
+    /// as they are.
     private func outputType(of tensor: CheckpointTensor) throws(CheckpointError) -> ElementType {
         let isFloat = tensor.type.isPlainFloat || tensor.type.isQuantized
+        let isChanged = source.format == .safetensors || changes.type != nil
+        if isChanged, isFloat, tensor.role?.slot.isAlwaysF32 ?? false { return .f32 }
         if source.format == .safetensors, tensor.shape.count < 2, isFloat { return .f32 }
         if let type = changes.type, tensor.shape.count >= 2, isFloat { return type }
         guard tensor.type.ggmlIdentifier != nil else {
@@ -103,31 +144,41 @@ struct GGUFPlanner {
         return tensor.type
     }
 
-    private func plan(_ tensors: [OutputPlan.Tensor], metadata: GGUFMetadata) -> OutputPlan {
+    private func plan(
+        _ tensors: [OutputPlan.Tensor], metadata: GGUFMetadata, notes: [String] = []
+    ) -> OutputPlan {
         var metadata = metadata
         for change in changes.metadata { metadata[change.key] = change.value }
         return OutputPlan(
-            source: source, tensors: tensors,
-            container: .gguf(metadata: metadata),
-            notes: [])
+            source: source, tensors: tensors, container: .gguf(metadata: metadata), notes: notes)
     }
 
     private func metadata(
-        _ architecture: Architecture, _ numbers: Hyperparameters, _ tensors: [OutputPlan.Tensor]
+        _ architecture: Architecture, _ numbers: Hyperparameters, _ tensors: [OutputPlan.Tensor],
+        _ files: HuggingFaceFiles
     ) throws -> GGUFMetadata {
-        var entries: [GGUFMetadata.Entry] = [
-            .init("general.architecture", .string(ByteString(architecture.name))),
-            .init("general.type", .string(ByteString("model"))),
-        ]
+        var context = MetadataField.Context()
         let folder = source.path.split(separator: "/").last.map(String.init) ?? source.path
-        entries.append(.init("general.name", .string(ByteString(folder))))
-        entries += try numbers.metadata(architecture: architecture)
+        context.general = try GeneralMetadata(
+            name: folder, tensors: tensors.map(\.description), sampling: files.generationConfig()
+        ).entries
         let matrices = tensors.filter { $0.description.shape.count >= 2 }.map(\.description.type)
         let counts = Dictionary(grouping: matrices) { $0 }.mapValues(\.count)
         let main =
             counts.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key ?? .f32
-        entries.append(.init("general.file_type", .u32(Self.fileType(of: main))))
-        entries += try source.tokenizer().metadataEntries(file: source.path)
+        context.fileType = Self.fileType(of: main)
+        context.namesHeadSize =
+            architecture.config.fillsHeadSize
+            || files.config?[ConfigFormat.headSize]?.integer != nil
+        var entries = [
+            GGUFMetadata.Entry(
+                "general.architecture", .string(ByteString(architecture.name)))
+        ]
+        entries += try numbers.metadata(architecture: architecture, context)
+        entries.append(.init("general.quantization_version", .u32(2)))
+        entries += try TokenizerConversion(
+            folder: files.folder, config: files.config ?? JSONObject()
+        ).entries()
         return GGUFMetadata(entries)
     }
 
@@ -137,6 +188,16 @@ struct GGUFPlanner {
         case .f16: 1
         case .bf16: 32
         default: 0
+        }
+    }
+}
+
+extension WeightRole.Slot {
+    /// Whether llama.cpp wants the matrix in f32.
+    var isAlwaysF32: Bool {
+        switch self {
+        case .positionEmbedding, .block(_, .expertRouter): true
+        default: false
         }
     }
 }

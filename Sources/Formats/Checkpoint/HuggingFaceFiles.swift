@@ -64,13 +64,33 @@ public struct HuggingFaceFiles: Sendable {
         config = try Self.config(in: folder)
     }
 
+    /// The parsed `generation_config.json`, or nil where there is none.
+    ///
+    /// - Throws: as `JSONReader`, `CheckpointError.wrongValue` where it is no object.
+    func generationConfig() throws -> JSONObject? {
+        try Self.object("generation_config.json", in: folder)
+    }
+
+    /// How many tokens `tokenizer.json` names, or nil where there is none: Gemma's embeddings can have rows beyond.
+    ///
+    /// - Throws: as `JSONReader`, `CheckpointError.wrongValue` where it is no object.
+    func tokenCount() throws -> Int? {
+        let tokenizer = try Self.object("tokenizer.json", in: folder)
+        guard let words = tokenizer?["model"]?.object?["vocab"]?.object else { return nil }
+        return words.members.count + (tokenizer?["added_tokens"]?.array?.count ?? 0)
+    }
+
     private static func folder(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     private static func config(in folder: String) throws -> JSONObject? {
-        let path = folder + "/config.json"
+        try object("config.json", in: folder)
+    }
+
+    private static func object(_ name: String, in folder: String) throws -> JSONObject? {
+        let path = folder + "/" + name
         guard FileManager.default.fileExists(atPath: path) else { return nil }
         guard let object = try JSONReader.parse(MappedFile(path: path).bytes).object else {
             throw CheckpointError.wrongValue(file: path, key: "", expected: "an object")

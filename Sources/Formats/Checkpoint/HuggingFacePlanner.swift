@@ -55,7 +55,7 @@ struct HuggingFacePlanner {
 
     /// GGUF to Hugging Face: every tensor is renamed, its rows put back in order; what safetensors cannot hold is
     /// widened to f32 without loss unless another type is asked for.
-    func planFromGGUF() throws -> OutputPlan {
+    func planFromGGUF(_ gguf: GGUFFile) throws -> OutputPlan {
         let architecture = try source.requireArchitecture()
         let numbers = try source.hyperparameters()
         for tensor in source.tensors where tensor.role == nil {
@@ -65,21 +65,22 @@ struct HuggingFacePlanner {
         var tensors: [OutputPlan.Tensor] = []
         let planner = TensorPlanner(
             source: source, changes: changes, format: .safetensors, numbers: numbers)
-        for tensor in source.tensors {
+        let types = OutputTypes(source: source, asked: changes.type)
+        for tensor in modules(architecture) {
             guard let role = tensor.role,
                 let name = architecture.name(of: role, in: .safetensors)
             else { continue }
             tensors.append(
-                try planner.tensor(named: name, from: tensor, as: outputType(of: tensor)))
+                try planner.tensor(named: name, from: tensor, as: types.type(of: tensor)))
         }
         let biases = try biases(architecture, numbers)
         tensors += try biases.added.map {
             try planner.newTensor(named: $0.name, role: $0.role, shape: [$0.width])
         }
         let tokenizer = try source.tokenizer()
-        let main = tensors.first { $0.description.shape.count >= 2 }?.description.type ?? .f32
-        let config = try numbers.config(
-            architecture: architecture, biasFlags: biases.flags, type: main, tokenizer: tokenizer)
+        let config = numbers.config(
+            architecture: architecture, biasFlags: biases.flags, type: types.main,
+            tokenizer: tokenizer)
         let widened = source.tensors.contains { $0.type.isQuantized } && changes.type == nil
         return OutputPlan(
             source: source, tensors: tensors,
@@ -92,8 +93,9 @@ struct HuggingFacePlanner {
                             metadata: [SafetensorsMetadata("format", "pt")])
                     ],
                     isIndexed: false, sourceFolder: "", copies: [],
-                    files: try tokenizer.huggingFaceFiles(file: source.path)
-                        .map { ($0.name, $0.content) } + [generation(tokenizer)],
+                    files: try
+                        (tokenizer.huggingFaceFiles(file: source.path)
+                        + [generation(tokenizer, gguf.metadata)]).map { ($0.name, $0.bytes) },
                     needsConfiguration: biases.flags.values.contains(true))),
             notes: widened
                 ? [
@@ -103,8 +105,9 @@ struct HuggingFacePlanner {
     }
 
     /// The file that tells transformers where generation begins and ends.
-    private func generation(_ tokenizer: TokenizerDefinition) -> (name: String, content: JSONValue)
-    {
+    private func generation(
+        _ tokenizer: TokenizerDefinition, _ metadata: GGUFMetadata
+    ) -> HuggingFaceTokenizerFile {
         let identifiers = [
             ("bos_token_id", tokenizer.beginningOfText), ("eos_token_id", tokenizer.endOfText),
             ("pad_token_id", tokenizer.padding),
@@ -112,7 +115,35 @@ struct HuggingFacePlanner {
         let members = identifiers.compactMap { key, value in
             value.map { JSONObject.Member(key, .integer($0)) }
         }
-        return ("generation_config.json", .object(JSONObject(members)))
+        let sampling = SamplingSettings.members(from: metadata)
+        return HuggingFaceTokenizerFile(
+            "generation_config.json", .object(JSONObject(members + sampling)))
+    }
+
+    /// The source's tensors in the order of the architecture, which is that of transformers' modules: model, then block
+    /// by block, then model; of each expert one.
+    private func modules(_ architecture: Architecture) -> [CheckpointTensor] {
+        let rules = architecture.weights
+        let firstOfBlock =
+            rules.firstIndex { if case .everyBlock = $0.place { true } else { false } }
+            ?? rules.count
+        let ranked = source.tensors.flatMap {
+            tensor -> [(rank: [Int], tensor: CheckpointTensor)] in
+            guard let role = tensor.role,
+                let rule = rules.firstIndex(where: { $0.place.matches(role.slot) })
+            else { return [] }
+            let part = role.part == .weight ? 0 : 1
+            guard let block = role.block else {
+                return [([rule < firstOfBlock ? 0 : 2, 0, rule, part], tensor)]
+            }
+            guard rules[rule].hasExperts, let count = tensor.shape.first else {
+                return [([1, block, rule, part], tensor)]
+            }
+            return (0..<count).compactMap { expert in
+                tensor.matrix(ofExpert: expert).map { ([1, block, rule, part, expert], $0) }
+            }
+        }
+        return ranked.sorted { $0.rank.lexicographicallyPrecedes($1.rank) }.map(\.tensor)
     }
 
     /// The biases an output needs beyond those the source has, and the flags of `config.json` that announce them.

@@ -41,12 +41,7 @@ public struct OutputPlan: Sendable {
 
         /// Gives the source's pages of some rows back to the system.
         func releaseSource(rows: Range<Int>) {
-            guard case .tensor(let tensor) = content.origin,
-                let bytes = tensor.type.byteCount(elements: columns),
-                let range = tensor.bytes.slice(
-                    (rows.lowerBound * bytes)..<(rows.upperBound * bytes))?.range
-            else { return }
-            tensor.bytes.file.release(range)
+            content.releaseSource(rows: rows, columns: columns)
         }
     }
 
@@ -72,7 +67,7 @@ public struct OutputPlan: Sendable {
         public var sourceFolder: String
         public var copies: [String]
         /// Further files: the tokenizer where the source is no folder that has it.
-        public var files: [(name: String, content: JSONValue)]
+        public var files: [(name: String, bytes: [UInt8])]
         /// Whether the weights cannot be read without the `config.json`.
         public var needsConfiguration: Bool
     }
@@ -96,12 +91,12 @@ public struct OutputPlan: Sendable {
         switch (source.source, format) {
         case (.gguf(let gguf), .gguf):
             self = try GGUFPlanner(source: source, changes: changes).plan(keeping: gguf)
-        case (.huggingFace, .gguf):
-            self = try GGUFPlanner(source: source, changes: changes).planFromHuggingFace()
+        case (.huggingFace(let files), .gguf):
+            self = try GGUFPlanner(source: source, changes: changes).planFromHuggingFace(files)
         case (.huggingFace(let files), .safetensors):
             self = try HuggingFacePlanner(source: source, changes: changes).plan(keeping: files)
-        case (.gguf, .safetensors):
-            self = try HuggingFacePlanner(source: source, changes: changes).planFromGGUF()
+        case (.gguf(let gguf), .safetensors):
+            self = try HuggingFacePlanner(source: source, changes: changes).planFromGGUF(gguf)
         }
     }
 

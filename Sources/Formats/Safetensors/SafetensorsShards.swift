@@ -1,5 +1,6 @@
 /// How a checkpoint is divided over safetensors files, as transformers does it: tensors in the given order, a new
-/// file where the next tensor would pass the limit.
+/// file where the next tensor would pass the limit; a tensor above the limit has a file of its own, before the one that
+/// is being filled.
 public struct SafetensorsShards: Sendable {
     /// One file of the checkpoint.
     public struct Shard: Sendable {
@@ -73,17 +74,23 @@ public struct SafetensorsShards: Sendable {
     {
         guard let limit else { return [tensors] }
         var groups: [[TensorDescription]] = []
+        var open: [TensorDescription] = []
         var size = 0
         for tensor in tensors {
             let count = tensor.byteCount ?? 0
-            if groups.isEmpty || size + count > limit {
-                groups.append([])
+            if count > limit {
+                groups.append([tensor])
+                continue
+            }
+            if size + count > limit {
+                groups.append(open)
+                open = []
                 size = 0
             }
-            groups[groups.count - 1].append(tensor)
+            open.append(tensor)
             size += count
         }
-        return groups
+        return open.isEmpty ? groups : groups + [open]
     }
 
     private static func name(_ number: Int, of count: Int) -> String {

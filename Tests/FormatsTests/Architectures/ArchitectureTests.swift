@@ -65,4 +65,50 @@ import Testing
         #expect(!RuntimeBiasSlots.transformers(modelType: "qwen3", slot: .feedForwardDown))
         #expect(RuntimeBiasSlots.transformers(modelType: "qwen3", slot: .attentionOutput))
     }
+
+    @Test func rowOrdersOfPartsAreInverse() {
+        let forward = TensorContent.RowOrder.gatheringParts(heads: 2, headSize: 2)
+        let back = TensorContent.RowOrder.spreadingParts(heads: 2, headSize: 2)
+        // (head, {query, key, value}, place) becomes ({query, key, value}, head, place).
+        #expect((0..<12).map(forward.source) == [0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11])
+        for row in 0..<12 { #expect(forward.source(of: back.source(of: row)) == row) }
+    }
+
+    @Test func filesNamedLlamaAreToldApartByWhatTheySay() {
+        func family(_ key: String?, _ value: GGUFValue = .u32(8)) -> String? {
+            let entries = key.map { [GGUFMetadata.Entry("llama." + $0, value)] } ?? []
+            return Architecture.named("llama", metadata: GGUFMetadata(entries))?
+                .huggingFaceModelType
+        }
+        #expect(family(nil) == "llama")
+        #expect(family("expert_count") == "mixtral")
+        #expect(family("expert_count", .u32(0)) == "llama")
+        #expect(family("attention.sliding_window") == "mistral")
+    }
+
+    @Test func expertsHaveNamesOfTheirOwnInHuggingFaceOnly() {
+        let role = WeightRole(.block(3, .expertDown), expert: 11)
+        let name = "model.layers.3.block_sparse_moe.experts.11.w2.weight"
+        #expect(Architecture.mixtral.name(of: role, in: .safetensors) == name)
+        #expect(Architecture.mixtral.role(of: name, in: .safetensors) == role)
+        #expect(Architecture.mixtral.name(of: role, in: .gguf) == nil)
+        #expect(
+            Architecture.mixtral.role(of: "blk.3.ffn_down_exps.weight", in: .gguf)
+                == .block(3, .expertDown))
+    }
+
+    @Test func aBeginningOfNamesMayBeMissing() {
+        let role = WeightRole.block(0, .attentionNorm, .bias)
+        for name in ["transformer.h.0.ln_1.bias", "h.0.ln_1.bias"] {
+            #expect(Architecture.gpt2.role(of: name, in: .safetensors) == role)
+        }
+        #expect(Architecture.gpt2.role(of: "h.0.attn.bias", in: .safetensors) == nil)
+        #expect(Architecture.isRecomputed("h.0.attn.bias"))
+    }
+
+    @Test func biasesThatLlamaCppDoesNotLoadHaveNoNameInGGUF() {
+        let role = WeightRole.block(0, .attentionOutput, .bias)
+        #expect(Architecture.qwen3.name(of: role, in: .gguf) == nil)
+        #expect(Architecture.qwen3.name(of: role, in: .safetensors) != nil)
+    }
 }

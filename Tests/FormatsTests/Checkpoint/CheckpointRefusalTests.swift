@@ -95,9 +95,14 @@ import Testing
         #expect(failure.description.contains("blk.0.attn_norm.weight"))
     }
 
-    @Test func mixturesOfExpertsAreRefused() throws {
-        let path = try variant("mixture.gguf") { $0["llama.expert_count"] = .u32(8) }
-        #expect(try #require(refusal(path)).kind == .unsupported)
+    @Test func expertsThatTheTensorsDoNotHaveAreRefused() throws {
+        let path = try variant("mixture.gguf") {
+            $0["llama.expert_count"] = .u32(8)
+            $0["llama.expert_used_count"] = .u32(2)
+        }
+        #expect(
+            refusal(path) as? CheckpointError
+                == .missingTensor(file: path, name: "blk.0.ffn_gate_inp.weight"))
     }
 
     @Test(arguments: ["longrope", "su", ""])

@@ -89,7 +89,7 @@ import Testing
         let plan = try SafetensorsShards(folder: "out", tensors: tensors, limit: 10)
         #expect(
             plan.shards.map { $0.header.layout.map(\.description.name) } == [
-                ["a", "b"], ["c"], ["d"],
+                ["c"], ["a", "b"], ["d"],
             ])
         #expect(plan.shards.map(\.name).last == "model-00003-of-00003.safetensors")
         let index = String(decoding: try #require(plan.index), as: UTF8.self)
@@ -100,9 +100,9 @@ import Testing
                     "total_size": 23
                   },
                   "weight_map": {
-                    "a": "model-00001-of-00003.safetensors",
-                    "b": "model-00001-of-00003.safetensors",
-                    "c": "model-00002-of-00003.safetensors",
+                    "a": "model-00002-of-00003.safetensors",
+                    "b": "model-00002-of-00003.safetensors",
+                    "c": "model-00001-of-00003.safetensors",
                     "d": "model-00003-of-00003.safetensors"
                   }
                 }

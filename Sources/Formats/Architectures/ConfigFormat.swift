@@ -1,0 +1,122 @@
+/// What a family's `config.json` calls its numbers, and what transformers 5.23 takes where the file does not say.
+struct ConfigFormat: Sendable {
+    var blockCount = "num_hidden_layers"
+    var hiddenSize = "hidden_size"
+    var feedForwardSize = "intermediate_size"
+    var headCount = "num_attention_heads"
+    /// Nil where every head has a key and a value of its own.
+    var keyValueHeadCount: String? = "num_key_value_heads"
+    var contextLength = "max_position_embeddings"
+    var normEpsilon = "rms_norm_eps"
+    var activation = "hidden_act"
+    /// The activation transformers takes where the file does not say.
+    var standardActivation = "silu"
+    var ropeBase = "rope_theta"
+    /// The share of a head's dimensions that is rotated; nil where all are.
+    var rotaryShare: String?
+    /// The feed-forward part's width in hidden sizes where the file does not say; nil where it must.
+    var feedForwardMultiple: Int?
+    /// Whether transformers works out `head_dim` where the file does not say, so that llama.cpp's converter writes it.
+    var fillsHeadSize = false
+    static let headSize = "head_dim"
+
+    /// Values of keys that a file leaves out.
+    var standard: [String: JSONValue] = [:]
+    /// Switches of transformers' models, and the only value of each that rtedit can run.
+    var only: [(key: String, value: JSONValue)] = []
+
+    static let activations: [(name: String, activation: Activation)] = [
+        ("silu", .silu), ("swish", .silu), ("gelu", .gelu), ("gelu_new", .geluTanh),
+        ("gelu_pytorch_tanh", .geluTanh),
+    ]
+
+    /// LayerNorm, as the families before Llama have it.
+    func withLayerNorm(_ epsilonKey: String = "layer_norm_eps") -> ConfigFormat {
+        var changed = self
+        changed.normEpsilon = epsilonKey
+        changed.standard[epsilonKey] = .number(1e-5)
+        return changed
+    }
+}
+
+/// Typed look-ups in a `config.json`; null counts as absent, and only absent keys have a standard value.
+struct ConfigKeys {
+    let config: JSONObject
+    var standard: [String: JSONValue] = [:]
+    let file: String
+
+    /// The value read as one type, or nil where it is absent.
+    private func value<Value>(
+        _ key: String, _ expected: String, _ read: (JSONValue) -> Value?
+    ) throws(CheckpointError) -> Value? {
+        guard let found = config[key] ?? standard[key], found != .null else { return nil }
+        guard let value = read(found) else {
+            throw .wrongValue(file: file, key: key, expected: expected)
+        }
+        return value
+    }
+
+    func integer(_ key: String) throws(CheckpointError) -> Int? {
+        try value(key, "an integer") { $0.integer }
+    }
+
+    func number(_ key: String) throws(CheckpointError) -> Double? {
+        try value(key, "a number") { $0.number }
+    }
+
+    func text(_ key: String) throws(CheckpointError) -> String? {
+        try value(key, "a string") { $0.string }
+    }
+
+    func flag(_ key: String) throws(CheckpointError) -> Bool? {
+        try value(key, "true or false") { $0.bool }
+    }
+
+    func object(_ key: String) throws(CheckpointError) -> JSONObject? {
+        try value(key, "an object") { $0.object }
+    }
+
+    func texts(_ key: String) throws(CheckpointError) -> [String]? {
+        try value(key, "an array of strings") { value in
+            guard let items = value.array else { return nil }
+            let texts = items.compactMap(\.string)
+            return texts.count == items.count ? texts : nil
+        }
+    }
+
+    func numbers(_ key: String) throws(CheckpointError) -> [Double]? {
+        try value(key, "an array of numbers") { value in
+            guard let items = value.array else { return nil }
+            let numbers = items.compactMap(\.number)
+            return numbers.count == items.count ? numbers : nil
+        }
+    }
+
+    /// The rotary parameters: those of transformers 4 where a file has both, as transformers 5 reads them.
+    func ropeParameters() throws(CheckpointError) -> JSONObject {
+        let older = try object("rope_scaling") ?? JSONObject()
+        return try older.members.isEmpty ? object("rope_parameters") ?? JSONObject() : older
+    }
+
+    func required(_ key: String) throws(CheckpointError) -> Int {
+        guard let value = try integer(key) else { throw .missingKey(file: file, key: key) }
+        return value
+    }
+
+    func requiredNumber(_ key: String) throws(CheckpointError) -> Double {
+        guard let value = try number(key) else { throw .missingKey(file: file, key: key) }
+        return value
+    }
+
+    /// Refuses a switch that is not as rtedit needs it.
+    func require(_ key: String, _ only: JSONValue) throws(CheckpointError) {
+        guard let found = config[key], found != .null, found != only else { return }
+        throw .unsupportedFeature(
+            file: file,
+            fact: "'\(key)' is \(Self.text(found)), but only \(Self.text(only)) is supported")
+    }
+
+    private static func text(_ value: JSONValue) -> String {
+        String(decoding: JSONWriter().bytes(value), as: UTF8.self)
+    }
+}

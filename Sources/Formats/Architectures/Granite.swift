@@ -1,0 +1,9 @@
+extension Architecture {
+    /// Granite 3: Llama with multipliers of embeddings, attention, sub-layers' outputs and logits.
+    public static let granite = Architecture(
+        name: "granite", huggingFaceModelType: "granite", huggingFaceClass: "GraniteForCausalLM",
+        weights: llamaWeights(attentionBias: .flag("attention_bias"), bias: .flag("mlp_bias")),
+        residualPath: .scaled,
+        metadata: llamaMetadata + [.attentionScale, .embeddingScale, .residualScale, .logitScale],
+        traits: [.multipliers])
+}

@@ -1,0 +1,13 @@
+extension Architecture {
+    /// Mistral 7B and its successors: Llama without biases, with a sliding window in the first release.
+    ///
+    /// llama.cpp calls it `llama` and has no window there. A GGUF file is taken for a Mistral only where its metadata
+    /// names a window; otherwise it is a Llama, which is the same model.
+    public static let mistral = Architecture(
+        name: "llama", huggingFaceModelType: "mistral", huggingFaceClass: "MistralForCausalLM",
+        weights: llamaWeights(),
+        config: ConfigFormat(
+            fillsHeadSize: true,
+            standard: ["num_key_value_heads": .integer(8), "sliding_window": .integer(4096)]),
+        metadata: llamaMetadata, traits: [.window()], marker: "attention.sliding_window")
+}

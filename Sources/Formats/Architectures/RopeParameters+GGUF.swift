@@ -1,0 +1,143 @@
+import Glibc
+
+extension RopeParameters {
+    /// The lists of divisors that a GGUF file keeps as tensors.
+    struct Divisors {
+        /// `rope_freqs.weight`
+        var frequencies: [Float]?
+        /// `rope_factors_short.weight` and `rope_factors_long.weight`
+        var short: [Float]?
+        var long: [Float]?
+    }
+
+    /// Reads the rotary embedding from GGUF metadata.
+    ///
+    /// - Throws: `CheckpointError` for values of the wrong kind and scalings that are not supported.
+    init(_ keys: GGUFKeys, headSize: Int, context: Int, divisors: Divisors) throws {
+        base = try keys.number("rope.freq_base") ?? 10_000
+        dimensions = try keys.integer("rope.dimension_count") ?? headSize
+        scaling = try Self.scaling(keys, context: context)
+        let kind = try keys.text("rope.scaling.type") ?? "none"
+        if let frequencies = divisors.frequencies {
+            guard scaling == .none else {
+                throw Self.conflict(of: "rope_freqs.weight", kind, keys)
+            }
+            scaling = .divisors(frequencies)
+        }
+        switch (divisors.short, divisors.long) {
+        case (nil, nil):
+            guard kind != "longrope" else { throw Self.unknown(kind, keys) }
+        case (let short?, let long?):
+            guard scaling == .none else {
+                throw Self.conflict(of: "rope_factors_long.weight", kind, keys)
+            }
+            scaling = .longrope(
+                short: short.map(Self.shortest), long: long.map(Self.shortest),
+                originalContext: try keys.required("rope.scaling.original_context_length"),
+                attentionFactor: try keys.number("rope.scaling.attn_factor") ?? 1)
+        default:
+            throw CheckpointError.contradiction(
+                file: keys.file,
+                fact: "of rope_factors_short.weight and rope_factors_long.weight one is missing")
+        }
+    }
+
+    /// The metadata of the scalings that llama.cpp knows by type.
+    ///
+    /// - Throws: `CheckpointError.cannotExpress` for dynamic scaling.
+    func scalingEntries(
+        _ architecture: String
+    ) throws(CheckpointError) -> [GGUFMetadata.Entry] {
+        func entry(_ key: String, _ value: GGUFValue) -> GGUFMetadata.Entry {
+            .init("\(architecture).rope.scaling.\(key)", value)
+        }
+        switch scaling {
+        // Llama 3's and Phi-3's divisors are tensors.
+        case .none, .llama3, .longrope, .divisors: return []
+        case .linear(let factor):
+            return [
+                entry("type", .string(ByteString("linear"))),
+                entry("factor", .f32(Float(factor))),
+            ]
+        case .yarn(let factor, let original, let attention, let fast, let slow):
+            var entries = [
+                entry("type", .string(ByteString("yarn"))),
+                entry("factor", .f32(Float(factor))),
+                entry("original_context_length", .u32(UInt32(clamping: original))),
+            ]
+            if let attention {
+                // llama.cpp multiplies this key with YaRN's own factor.
+                let own = attention / Self.yarnAttention(factor)
+                entries.append(entry("attn_factor", .f32(Float(own))))
+            }
+            if fast != Self.yarnBeta.fast {
+                entries.append(entry("yarn_beta_fast", .f32(Float(fast))))
+            }
+            if slow != Self.yarnBeta.slow {
+                entries.append(entry("yarn_beta_slow", .f32(Float(slow))))
+            }
+            return entries
+        case .dynamic:
+            throw .cannotExpress(
+                fact: "dynamic rope scaling has no equivalent in a GGUF file of llama.cpp")
+        }
+    }
+
+    /// The divisors of `rope_freqs.weight`, for scalings that are the same at every length.
+    var fixedDivisors: [Float]? {
+        switch scaling {
+        case .llama3(let ramp): ramp.divisors(base: base, dimensions: dimensions)
+        case .divisors(let divisors): divisors
+        case .longrope(let short, let long, _, let factor) where short == long && factor == 1:
+            short.map(Float.init)
+        default: nil
+        }
+    }
+
+    /// YaRN's attention factor where a file names none.
+    static func yarnAttention(_ factor: Double) -> Double { factor > 1 ? 0.1 * log(factor) + 1 : 1 }
+
+    /// YaRN's bounds of the ramp where a file names none.
+    static let yarnBeta = (fast: 32.0, slow: 1.0)
+
+    /// The shortest decimal that an f32 stands for: 1.1 rather than 1.10000002.
+    private static func shortest(_ value: Float) -> Double {
+        Double(value.description) ?? Double(value)
+    }
+
+    private static func scaling(
+        _ keys: GGUFKeys, context: Int
+    ) throws -> RopeParameters.Scaling {
+        let kind = try keys.text("rope.scaling.type") ?? "linear"
+        let factor = try keys.number("rope.scaling.factor") ?? keys.number("rope.scale_linear") ?? 1
+        switch kind {
+        case "none", "longrope": return .none
+        case "linear": return factor == 1 || factor == 0 ? .none : .linear(factor: factor)
+        case "yarn":
+            let attention = try keys.number("rope.scaling.attn_factor")
+            return .yarn(
+                factor: factor,
+                originalContext: try keys.integer("rope.scaling.original_context_length")
+                    ?? context,
+                attentionFactor: attention.map { $0 * yarnAttention(factor) },
+                betaFast: try keys.number("rope.scaling.yarn_beta_fast") ?? yarnBeta.fast,
+                betaSlow: try keys.number("rope.scaling.yarn_beta_slow") ?? yarnBeta.slow)
+        default: throw unknown(kind, keys)
+        }
+    }
+
+    private static func unknown(_ kind: String, _ keys: GGUFKeys) -> CheckpointError {
+        .unsupportedFeature(
+            file: keys.file,
+            fact: "rope scaling '\(kind)' is not supported; supported: none, linear, yarn, and "
+                + "longrope with its tensors")
+    }
+
+    private static func conflict(
+        of tensor: String, _ kind: String, _ keys: GGUFKeys
+    ) -> CheckpointError {
+        .unsupportedFeature(
+            file: keys.file,
+            fact: "\(tensor) together with rope scaling '\(kind)' is not supported")
+    }
+}

@@ -1,0 +1,104 @@
+extension Trait {
+    /// Attention that sees only the last positions.
+    ///
+    /// - Parameters:
+    ///   - flag: the switch of `config.json` without which a window does not count; nil where it always does.
+    ///   - firstBlock: the key of the first block that has the window; nil where all have it.
+    ///   - globalEvery: which blocks see all positions where the files do not say.
+    ///   - hasLocalRope: whether blocks with the window have a rotary base of their own.
+    ///   - standardSize: the size llama.cpp takes where a GGUF file names none; nil for no window.
+    static func window(
+        flag: String? = nil, firstBlock: String? = nil, globalEvery: Int = 0,
+        hasLocalRope: Bool = false, standardSize: Int? = nil
+    ) -> Trait {
+        let key = "sliding_window"
+        return Trait(
+            readConfig: { keys, numbers in
+                guard let size = try keys.integer(key),
+                    try flag.map({ name in try keys.flag(name) ?? false }) ?? true
+                else { return }
+                let written = globalEvery > 0 ? try keys.integer("sliding_window_pattern") : nil
+                let pattern = written ?? globalEvery
+                let layers = try layers(keys, numbers, firstBlock: firstBlock)
+                guard
+                    let every = try globalInterval(
+                        layers, blocks: numbers.blockCount, preferred: pattern, file: keys.file)
+                else { return }
+                numbers.window = SlidingWindow(
+                    size: size, globalEvery: every,
+                    ropeBase: hasLocalRope ? try localBase(keys) : nil)
+            },
+            writeConfig: { numbers, config in
+                config[key] = numbers.window.map { .integer($0.size) } ?? .null
+                if let flag { config[flag] = .bool(numbers.window != nil) }
+                guard let window = numbers.window, globalEvery > 0 else { return }
+                config["layer_types"] = .array(
+                    (0..<numbers.blockCount).map { block in
+                        .string(window.covers(block: block) ? Layer.windowed : Layer.full)
+                    })
+                if let base = window.ropeBase { config["rope_local_base_freq"] = .number(base) }
+            },
+            readMetadata: { keys, numbers in
+                let size = try keys.integer("attention.sliding_window") ?? standardSize
+                guard let size, size != 0 else { return }
+                let base = try keys.number("rope.freq_base_swa")
+                numbers.window = SlidingWindow(
+                    size: size, globalEvery: globalEvery,
+                    ropeBase: hasLocalRope ? base ?? 10_000 : nil)
+            })
+    }
+
+    /// The kinds of attention in `layer_types`.
+    private enum Layer {
+        static let windowed = "sliding_attention"
+        static let full = "full_attention"
+    }
+
+    /// Which blocks have the window where `config.json` says so block by block, or nil.
+    private static func layers(
+        _ keys: ConfigKeys, _ numbers: Hyperparameters, firstBlock: String?
+    ) throws -> [Bool]? {
+        if let types = try keys.texts("layer_types") {
+            guard types.count == numbers.blockCount else {
+                throw CheckpointError.contradiction(
+                    file: keys.file,
+                    fact: "layer_types has \(types.count) entries for \(numbers.blockCount) blocks")
+            }
+            return try types.map { type in
+                guard type == Layer.windowed || type == Layer.full else {
+                    throw CheckpointError.unsupportedFeature(
+                        file: keys.file, fact: "attention of type '\(type)' is not supported")
+                }
+                return type == Layer.windowed
+            }
+        }
+        guard let firstBlock, let first = try keys.integer(firstBlock) else { return nil }
+        return (0..<numbers.blockCount).map { $0 >= first }
+    }
+
+    /// The interval of blocks that see all positions, 0 where none does, nil where all do.
+    private static func globalInterval(
+        _ layers: [Bool]?, blocks: Int, preferred: Int, file: String
+    ) throws -> Int? {
+        guard let layers else { return preferred == 1 ? nil : preferred }
+        guard layers.contains(true) else { return nil }
+        let firstGlobal = layers.firstIndex(of: false).map { $0 + 1 } ?? 0
+        for interval in [preferred, firstGlobal] {
+            let pattern = SlidingWindow(size: 1, globalEvery: interval)
+            if layers.indices.allSatisfy({ pattern.covers(block: $0) == layers[$0] }) {
+                return interval
+            }
+        }
+        throw CheckpointError.unsupportedFeature(
+            file: file,
+            fact: "blocks with a sliding window that follow no regular pattern are not supported")
+    }
+
+    /// The rotary base of blocks with a window; their frequencies must not be scaled.
+    private static func localBase(_ keys: ConfigKeys) throws -> Double {
+        let rope = try keys.ropeParameters()[Layer.windowed]?.object ?? JSONObject()
+        let local = ConfigKeys(config: rope, file: keys.file)
+        try local.require("rope_type", .string("default"))
+        return try local.number("rope_theta") ?? keys.number("rope_local_base_freq") ?? 10_000
+    }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Formats
+
+/// Folders whose configuration asks for what rtedit does not know, or contradicts the tensors.
+@Suite struct FamilyRefusalTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    private func refusal(
+        _ family: String, _ changes: [String: JSONValue?]
+    ) throws -> any Failure {
+        let fixture = try FamilyFixture(family, in: folder, config: changes)
+        let failure = #expect(throws: (any Error).self) {
+            try fixture.open().hyperparameters()
+        }
+        let refusal = try #require(failure as? any Failure)
+        #expect(!refusal.description.contains("\n"))
+        return refusal
+    }
+
+    @Test(arguments: [
+        ("stablelm", "qk_layernorm", JSONValue.bool(true)),
+        ("qwen3_moe", "decoder_sparse_step", .integer(2)),
+        ("qwen3_moe", "mlp_only_layers", .array([.integer(0)])),
+        ("gpt2", "scale_attn_by_inverse_layer_idx", .bool(true)),
+        ("gemma3", "use_bidirectional_attention", .bool(true)),
+        ("llama", "hidden_act", .string("relu")),
+        ("gemma2", "layer_types", .array([.string("chunked_attention")])),
+        ("olmo2", "partial_rotary_factor", .number(0.5)),
+    ])
+    func featuresThatNoDescriptionCoversAreNamed(
+        family: String, key: String, value: JSONValue
+    ) throws {
+        let failure = try refusal(family, [key: value, "rope_scaling": .null])
+        #expect(failure.description.contains(key))
+    }
+
+    @Test(arguments: [
+        ("gemma", "head_dim", JSONValue.integer(12)), ("qwen2", "hidden_size", .integer(40)),
+        ("qwen3_moe", "moe_intermediate_size", .integer(9)), ("gpt2", "n_inner", .integer(77)),
+        ("phi3", "num_key_value_heads", .integer(3)), ("gpt2", "n_positions", .integer(7)),
+    ])
+    func sizesThatContradictTheTensorsAreRefused(
+        family: String, key: String, value: JSONValue
+    ) throws {
+        let failure = try refusal(family, [key: value, "rope_scaling": .null])
+        guard case .wrongShape(_, _, let found, let expected)? = failure as? CheckpointError else {
+            Issue.record("\(failure)")
+            return
+        }
+        #expect(found != expected)
+    }
+
+    @Test func fewerExpertsThanTensorsAreRefusedWithBothNumbers() throws {
+        let failure = try refusal("mixtral", ["num_local_experts": .integer(2)])
+        #expect(failure.description.contains("2 experts"))
+    }
+
+    @Test func moreExpertsThanTensorsAreRefused() throws {
+        let failure = try refusal("mixtral", ["num_local_experts": .integer(64)])
+        #expect(failure.description.contains("experts."))
+    }
+
+    @Test func aBiasTheConfigurationDoesNotAnnounceIsRefused() throws {
+        let failure = try refusal("starcoder2", ["use_bias": .bool(false)])
+        #expect(failure.description.contains("use_bias"))
+    }
+
+    @Test func aFamilyThatIsNotKnownIsAnsweredWithAllThatAre() throws {
+        let failure = try refusal("llama", ["model_type": .string("mamba")])
+        for architecture in Architecture.all {
+            #expect(failure.description.contains(architecture.huggingFaceModelType))
+        }
+    }
+
+    @Test(arguments: [
+        ("qwen2", "head_dim", JSONValue.integer(Int.max)),
+        ("gpt_neox", "rotary_pct", .number(1e300)),
+        ("gpt2", "n_embd", .integer(Int.max)), ("phi3", "sliding_window", .integer(-3)),
+        ("granite", "logits_scaling", .integer(0)), ("mixtral", "num_local_experts", .integer(-1)),
+        ("gemma2", "query_pre_attn_scalar", .integer(0)),
+        ("gemma3", "sliding_window_pattern", .integer(Int.min)),
+        ("qwen2", "max_position_embeddings", .integer(Int.max)),
+    ])
+    func hostileNumbersAreRefusedNotTrapped(
+        family: String, key: String, value: JSONValue
+    ) throws {
+        _ = try refusal(family, [key: value, "layer_types": nil])
+    }
+}
