@@ -129,7 +129,8 @@ import Testing
             var sizes = SmallModel.sizes
             sizes.rope = rope
             #expect(throws: DecoderError.self) {
-                try DecoderConfiguration(sizes, ropePairing: .halves, file: "small")
+                try DecoderConfiguration(
+                    sizes, architecture: .llama, format: .safetensors, file: "small")
             }
         }
     }
@@ -137,7 +138,8 @@ import Testing
     @Test func anEnormousDynamicFactorDoesNotOverflow() throws {
         var sizes = SmallModel.sizes
         sizes.rope.scaling = .dynamic(factor: 1e300, originalContext: 100)
-        let configuration = try DecoderConfiguration(sizes, ropePairing: .halves, file: "small")
+        let configuration = try DecoderConfiguration(
+            sizes, architecture: .llama, format: .safetensors, file: "small")
         #expect(configuration.positionLimit == Int(Int32.max))
     }
 }

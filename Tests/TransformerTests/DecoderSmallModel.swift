@@ -24,7 +24,9 @@ struct SmallModel: WeightSource {
         hasBiases: Bool = true,
         seed: UInt64 = 7
     ) throws {
-        configuration = try DecoderConfiguration(sizes, ropePairing: pairing, file: "small")
+        configuration = try DecoderConfiguration(
+            sizes, architecture: .llama, format: pairing == .halves ? .safetensors : .gguf,
+            file: "small")
         var random = Xoshiro256(seed: seed)
         func values(_ count: Int, scale: Double, around center: Double = 0) -> [Float] {
             (0..<count).map { _ in Float(center + scale * (2 * random.nextUnit() - 1)) }

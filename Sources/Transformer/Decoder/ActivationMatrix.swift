@@ -40,6 +40,11 @@ final class ActivationMatrix {
         storage = grown
     }
 
+    /// Sets the first rows to zero.
+    func clear(_ rows: Int) {
+        storage[..<(rows * width)].update(repeating: 0)
+    }
+
     /// The address of a row.
     ///
     /// - Precondition: room for the row was reserved.

@@ -3,7 +3,6 @@ import Formats
 extension BlockRunner {
     /// A block on the way back: what it computed, and where its weights' gradients go.
     struct BackwardStep {
-        let index: Int
         let weights: BlockWeights
         let activations: BlockActivations
         /// The packed sequences' rows.
@@ -12,90 +11,15 @@ extension BlockRunner {
         let sink: GradientSink
         /// Whether anything below the block wants its gradient.
         let continues: Bool
-    }
 
-    /// Takes the gradient of a block's output, in `gradient`, back to that of its middle, in place.
-    func feedForwardBackward(
-        _ step: BackwardStep, _ gradient: ActivationMatrix, _ scratch: BackwardScratch
-    ) {
-        let (rows, activations) = (step.rows, step.activations)
-        let down = role(step, .feedForwardDown)
-        if step.sink.wants(down) { activate(activations, rows: rows) }
-        projectBackward(
-            rows, step.weights.down, down, input: activations.gated, outputGradient: gradient,
-            into: scratch.gateGradient, accumulating: false, step.sink)
-        let width = activations.gate.width
-        forEachPart(of: rows) { part in
-            let first = part.lowerBound
-            swiGLUBackward(
-                scratch.gateGradient.row(first), upGradient: scratch.upGradient.row(first),
-                outputGradient: scratch.gateGradient.row(first), gate: activations.gate.row(first),
-                up: activations.up.row(first), count: part.count * width)
+        /// Whether a weight, an adapter beside it or its bias has a place in the sink.
+        func wants(_ slot: BlockSlot) -> Bool {
+            sink.wants(role(slot)) || sink.weights[WeightRole(role(slot).slot, .bias)] != nil
         }
-        let (gate, up) = (role(step, .feedForwardGate), role(step, .feedForwardUp))
-        if step.sink.wants(gate) || step.sink.wants(up) {
-            norm(
-                rows, step.weights.feedForwardNorm, from: activations.middle, into: scratch.normed)
-        }
-        projectBackward(
-            rows, step.weights.gate, gate, input: scratch.normed,
-            outputGradient: scratch.gateGradient, into: scratch.normedGradient,
-            accumulating: false, step.sink)
-        projectBackward(
-            rows, step.weights.up, up, input: scratch.normed, outputGradient: scratch.upGradient,
-            into: scratch.normedGradient, accumulating: true, step.sink)
-        normBackward(
-            rows, step.weights.feedForwardNorm, role(step, .feedForwardNorm),
-            input: activations.middle, outputGradient: scratch.normedGradient, addedTo: gradient,
-            step.sink)
-    }
 
-    /// Takes the gradient of a block's middle, in `gradient`, back to that of its input, in place.
-    func attentionBackward(
-        _ step: BackwardStep, _ gradient: ActivationMatrix, _ scratch: BackwardScratch
-    ) {
-        let (rows, activations) = (step.rows, step.activations)
-        projectBackward(
-            rows, step.weights.attentionOutput, role(step, .attentionOutput),
-            input: activations.attention, outputGradient: gradient,
-            into: scratch.attentionGradient, accumulating: false, step.sink)
-        let norm = role(step, .attentionNorm)
-        let projections = [
-            (step.weights.query, role(step, .attentionQuery), scratch.queryGradient),
-            (step.weights.key, role(step, .attentionKey), scratch.keyGradient),
-            (step.weights.value, role(step, .attentionValue), scratch.valueGradient),
-        ]
-        let wantsWeights = projections.contains { step.sink.wants($0.1) }
-        let wantsInput = step.continues || step.sink.wants(norm)
-        guard wantsWeights || wantsInput else { return }
-        Transformer.attentionBackward(
-            scratch.queryGradient.row(0), keyGradient: scratch.keyGradient.row(0),
-            valueGradient: scratch.valueGradient.row(0),
-            outputGradient: scratch.attentionGradient.row(0), query: activations.query.row(0),
-            keys: activations.key.row(0), values: activations.value.row(0),
-            output: activations.attention.row(0), shape: configuration.attention,
-            sequences: step.sequences, crew: crew)
-        forEachPart(of: rows) { part in
-            rotateBack(part, scratch.queryGradient, heads: configuration.sizes.headCount)
-            rotateBack(part, scratch.keyGradient, heads: configuration.sizes.keyValueHeadCount)
+        func role(_ slot: BlockSlot, expert: Int? = nil) -> WeightRole {
+            WeightRole(.block(weights.index, slot), expert: expert)
         }
-        if wantsWeights {
-            self.norm(
-                rows, step.weights.attentionNorm, from: activations.input, into: scratch.normed)
-        }
-        for (index, (projection, role, outputGradient)) in projections.enumerated() {
-            projectBackward(
-                rows, projection, role, input: scratch.normed, outputGradient: outputGradient,
-                into: wantsInput ? scratch.normedGradient : nil, accumulating: index > 0, step.sink)
-        }
-        guard wantsInput else { return }
-        normBackward(
-            rows, step.weights.attentionNorm, norm, input: activations.input,
-            outputGradient: scratch.normedGradient, addedTo: gradient, step.sink)
-    }
-
-    private func role(_ step: BackwardStep, _ slot: BlockSlot) -> WeightRole {
-        .block(step.index, slot)
     }
 
     // MARK: - Layers
@@ -131,21 +55,88 @@ extension BlockRunner {
         }
     }
 
+    /// Takes a norm's gradient back to its input, where it is added, and to its weights. Without a norm the gradient
+    /// is that of the input.
     func normBackward(
-        _ rows: Int, _ weight: FloatBuffer, _ role: WeightRole, input: ActivationMatrix,
+        _ rows: Int, _ weights: NormWeights?, _ role: WeightRole, input: ActivationMatrix,
         outputGradient: ActivationMatrix, addedTo gradient: ActivationMatrix, _ sink: GradientSink
     ) {
-        rmsNormBackward(
-            gradient.row(0), weightGradient: sink.weights[role]?.floats,
-            outputGradient: outputGradient.row(0), input: input.row(0), weight: weight.floats,
-            epsilon: configuration.sizes.normEpsilon, rows: rows, width: input.width, crew: crew)
+        guard let weights else {
+            return forEachPart(of: rows) { part in
+                addForward(
+                    gradient.row(part.lowerBound), outputGradient.row(part.lowerBound),
+                    count: part.count * gradient.width)
+            }
+        }
+        normBackward(
+            rows, weights, role, input: input.row(0), outputGradient: outputGradient.row(0),
+            addedTo: gradient.row(0), width: input.width, sink)
     }
 
-    private func rotateBack(_ part: Range<Int>, _ values: ActivationMatrix, heads: Int) {
-        rotaryBackward(
-            values.row(part.lowerBound), cosines: cosine.row(part.lowerBound),
-            sines: sine.row(part.lowerBound), pairing: configuration.ropePairing,
-            tokens: part.count, heads: heads, headSize: configuration.sizes.headSize,
-            pairs: cosine.width)
+    /// The same for rows that lie side by side in memory.
+    func normBackward(
+        _ rows: Int, _ weights: NormWeights, _ role: WeightRole, input: UnsafePointer<Float>,
+        outputGradient: UnsafePointer<Float>, addedTo gradient: UnsafeMutablePointer<Float>,
+        width: Int, _ sink: GradientSink
+    ) {
+        let epsilon = configuration.sizes.normEpsilon
+        switch configuration.norm {
+        case .rms:
+            rmsNormBackward(
+                gradient, weightGradient: sink.weights[role]?.floats,
+                outputGradient: outputGradient, input: input, weight: weights.weight.floats,
+                epsilon: epsilon, rows: rows, width: width, crew: crew)
+        case .layer:
+            layerNormBackward(
+                gradient, weightGradient: sink.weights[role]?.floats,
+                biasGradient: sink.weights[WeightRole(role.slot, .bias)]?.floats,
+                outputGradient: outputGradient, input: input, weight: weights.weight.floats,
+                epsilon: epsilon, rows: rows, width: width, crew: crew)
+        }
+    }
+
+    /// Takes the gradient of logits, in place, back to that of the head's output.
+    ///
+    /// - Parameter logits: as the forward wrote them; read only where they are capped.
+    func logitsBackward(
+        _ rows: Int, gradient: ActivationMatrix, logits: ActivationMatrix
+    ) {
+        let scale = Float(configuration.sizes.logitScale)
+        let cap = configuration.sizes.logitCap.map(Float.init)
+        guard scale != 1 || cap != nil else { return }
+        crew.run(rows) { row in
+            if let cap {
+                softCapBackward(
+                    gradient.row(row), capped: logits.row(row), cap: cap, count: gradient.width)
+            }
+            if scale != 1 { scaleForward(gradient.row(row), by: scale, count: gradient.width) }
+        }
+    }
+
+    /// The gradient of a sub-layer's last projection, from that of the stream it is added to.
+    ///
+    /// - Parameter compute: computes the last projection's output once more, for the norm that follows it.
+    func updateBackward(
+        _ step: BackwardStep, norm weights: NormWeights?, _ slot: BlockSlot,
+        gradient: ActivationMatrix, _ scratch: BackwardScratch,
+        compute: (ActivationMatrix) -> Void
+    ) -> ActivationMatrix {
+        var source = gradient
+        let scale = Float(configuration.sizes.residualScale)
+        if scale != 1 {
+            forEachPart(of: step.rows) { part in
+                let (first, count) = (part.lowerBound, part.count * gradient.width)
+                scratch.updateGradient.row(first).update(from: gradient.row(first), count: count)
+                scaleForward(scratch.updateGradient.row(first), by: scale, count: count)
+            }
+            source = scratch.updateGradient
+        }
+        guard let weights else { return source }
+        compute(scratch.raw)
+        scratch.rawGradient.clear(step.rows)
+        normBackward(
+            step.rows, weights, step.role(slot), input: scratch.raw, outputGradient: source,
+            addedTo: scratch.rawGradient, step.sink)
+        return scratch.rawGradient
     }
 }

@@ -1,18 +1,36 @@
 import Formats
 
-/// The arithmetic of a block's forward half over packed rows. It reads as transformers' `LlamaDecoderLayer.forward`
-/// does; `BlockRunner+Backward.swift` is its mirror.
+/// The arithmetic of a block over packed rows, forward and backward. What differs between families is read off the
+/// configuration and the weights that are there; the halves are in `BlockRunner+Attention.swift` and
+/// `BlockRunner+FeedForward.swift`, each with its mirror.
 ///
 /// Rows are shared out among the crew in parts of fixed size, so that results do not depend on the number of threads.
 struct BlockRunner {
     let configuration: DecoderConfiguration
     let crew: WorkCrew
-    /// (R, P): the rows' rotations, P rotated pairs.
-    let cosine: ActivationMatrix
-    /// (R, P)
-    let sine: ActivationMatrix
+    /// The rows' rotations, and those of blocks with frequencies of their own.
+    let rotations: Rotations
+    let localRotations: Rotations
     /// (R, D): what a sub-layer adds to the stream.
     let update: ActivationMatrix
+    /// (R, Q + 2K): queries, keys and values of one matrix.
+    let fusedHeads: ActivationMatrix
+    /// (R, 2F): gate and up of one matrix.
+    let fusedGateUp: ActivationMatrix
+
+    /// Memory of the experts, where there are any.
+    let mixture: MixtureMemory?
+
+    /// Cosines and sines of rows: (R, P), P rotated pairs.
+    struct Rotations {
+        let cosine: ActivationMatrix
+        let sine: ActivationMatrix
+
+        init(pairs: Int) {
+            cosine = ActivationMatrix(width: pairs)
+            sine = ActivationMatrix(width: pairs)
+        }
+    }
 
     /// Rows that one thread works on at a time: some microseconds of work.
     private static let rowsPerPart = 16
@@ -20,71 +38,65 @@ struct BlockRunner {
     init(_ configuration: DecoderConfiguration, crew: WorkCrew) {
         self.configuration = configuration
         self.crew = crew
-        cosine = ActivationMatrix(width: configuration.sizes.rope.dimensions / 2)
-        sine = ActivationMatrix(width: configuration.sizes.rope.dimensions / 2)
+        let pairs = configuration.sizes.rope.dimensions / 2
+        rotations = Rotations(pairs: pairs)
+        localRotations = Rotations(pairs: pairs)
         update = ActivationMatrix(width: configuration.sizes.hiddenSize)
+        fusedHeads = ActivationMatrix(
+            width: configuration.queryWidth + 2 * configuration.keyValueWidth)
+        mixture = configuration.sizes.experts.map {
+            MixtureMemory($0, hiddenSize: configuration.sizes.hiddenSize)
+        }
+        fusedGateUp = ActivationMatrix(width: 2 * configuration.innerWidth)
     }
 
     /// Makes room for this many rows.
     func reserve(rows: Int) {
-        for matrix in [cosine, sine, update] { matrix.reserve(rows) }
-    }
-
-    // MARK: - Sub-layers
-
-    /// query, key = rope(q(n)), rope(k(n)), value = v(n), n = norm(input)
-    func projectHeads(_ block: BlockWeights, _ activations: BlockActivations, rows: Int) {
-        norm(rows, block.attentionNorm, from: activations.input, into: activations.normed)
-        project(rows, block.query, from: activations.normed, into: activations.query)
-        project(rows, block.key, from: activations.normed, into: activations.key)
-        project(rows, block.value, from: activations.normed, into: activations.value)
-        forEachPart(of: rows) { part in
-            rotate(part, activations.query, heads: configuration.sizes.headCount)
-            rotate(part, activations.key, heads: configuration.sizes.keyValueHeadCount)
+        update.reserve(rows)
+        if configuration.positions == .rotary {
+            for matrix in [rotations.cosine, rotations.sine] { matrix.reserve(rows) }
         }
-    }
-
-    /// middle = input + o(attention)
-    func addAttention(_ block: BlockWeights, _ activations: BlockActivations, rows: Int) {
-        project(rows, block.attentionOutput, from: activations.attention, into: update)
-        addUpdate(rows, to: activations.input, into: activations.middle)
-    }
-
-    /// gate, up = gate(n), up(n), n = norm(middle)
-    func projectFeedForward(_ block: BlockWeights, _ activations: BlockActivations, rows: Int) {
-        norm(rows, block.feedForwardNorm, from: activations.middle, into: activations.normedMiddle)
-        project(rows, block.gate, from: activations.normedMiddle, into: activations.gate)
-        project(rows, block.up, from: activations.normedMiddle, into: activations.up)
-    }
-
-    /// output = middle + down(silu(gate) · up)
-    func addFeedForward(_ block: BlockWeights, _ activations: BlockActivations, rows: Int) {
-        activate(activations, rows: rows)
-        project(rows, block.down, from: activations.gated, into: update)
-        addUpdate(rows, to: activations.middle, into: activations.output)
+        if configuration.sizes.window?.ropeBase != nil {
+            for matrix in [localRotations.cosine, localRotations.sine] { matrix.reserve(rows) }
+        }
+        if configuration.slots.contains(.attentionQueryKeyValue) { fusedHeads.reserve(rows) }
+        if configuration.slots.contains(.feedForwardGateUp) { fusedGateUp.reserve(rows) }
     }
 
     // MARK: - Layers
 
-    /// gated = silu(gate) · up
-    func activate(_ activations: BlockActivations, rows: Int) {
-        let width = activations.gate.width
+    /// output = norm(input)
+    ///
+    /// - Returns: what the layer after it reads: the output, or the input where there is no norm.
+    @discardableResult
+    func norm(
+        _ rows: Int, _ weights: NormWeights?, from input: ActivationMatrix,
+        into output: ActivationMatrix
+    ) -> ActivationMatrix {
+        guard let weights else { return input }
         forEachPart(of: rows) { part in
-            let first = part.lowerBound
-            swiGLUForward(
-                activations.gated.row(first), gate: activations.gate.row(first),
-                up: activations.up.row(first), count: part.count * width)
+            norm(
+                part.count, weights, from: input.row(part.lowerBound),
+                into: output.row(part.lowerBound), width: input.width)
         }
+        return output
     }
 
+    /// The same for rows that lie side by side in memory.
     func norm(
-        _ rows: Int, _ weight: FloatBuffer, from input: ActivationMatrix,
-        into output: ActivationMatrix
+        _ rows: Int, _ weights: NormWeights, from input: UnsafePointer<Float>,
+        into output: UnsafeMutablePointer<Float>, width: Int
     ) {
-        forEachPart(of: rows) { part in
+        let epsilon = configuration.sizes.normEpsilon
+        switch configuration.norm {
+        case .rms:
             rmsNormForward(
-                output.row(part.lowerBound), input.row(part.lowerBound), weight: weight.floats,
-                epsilon: configuration.sizes.normEpsilon, rows: part.count, width: input.width)
+                output, input, weight: weights.weight.floats, epsilon: epsilon, rows: rows,
+                width: width)
+        case .layer:
+            layerNormForward(
+                output, input, weight: weights.weight.floats, bias: weights.bias?.floats,
+                epsilon: epsilon, rows: rows, width: width)
         }
     }
 
@@ -101,24 +113,38 @@ struct BlockRunner {
         }
     }
 
-    private func rotate(_ part: Range<Int>, _ values: ActivationMatrix, heads: Int) {
-        rotaryForward(
-            values.row(part.lowerBound), cosines: cosine.row(part.lowerBound),
-            sines: sine.row(part.lowerBound), pairing: configuration.ropePairing,
-            tokens: part.count, heads: heads, headSize: configuration.sizes.headSize,
-            pairs: cosine.width)
+    /// logits = cap(scale · head(input))
+    func projectLogits(
+        _ rows: Int, _ head: Projection, from input: ActivationMatrix,
+        into logits: ActivationMatrix
+    ) {
+        project(rows, head, from: input, into: logits)
+        let scale = Float(configuration.sizes.logitScale)
+        let cap = configuration.sizes.logitCap.map(Float.init)
+        guard scale != 1 || cap != nil else { return }
+        crew.run(rows) { row in
+            if scale != 1 { scaleForward(logits.row(row), by: scale, count: logits.width) }
+            if let cap { softCapForward(logits.row(row), cap: cap, count: logits.width) }
+        }
     }
 
-    /// output = stream + update; the two streams may be one.
-    private func addUpdate(
-        _ rows: Int, to stream: ActivationMatrix, into output: ActivationMatrix
+    /// output = stream + scale · norm(update); the two streams may be one.
+    func addUpdate(
+        _ rows: Int, norm weights: NormWeights?, to stream: ActivationMatrix,
+        into output: ActivationMatrix
     ) {
+        norm(rows, weights, from: update, into: update)
+        let scale = Float(configuration.sizes.residualScale)
         forEachPart(of: rows) { part in
             let (first, count) = (part.lowerBound, part.count * stream.width)
             if output !== stream {
                 output.row(first).update(from: stream.row(first), count: count)
             }
-            addForward(output.row(first), update.row(first), count: count)
+            if scale == 1 {
+                addForward(output.row(first), update.row(first), count: count)
+            } else {
+                addScaledForward(output.row(first), scale, update.row(first), count: count)
+            }
         }
     }
 

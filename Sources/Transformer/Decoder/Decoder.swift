@@ -15,6 +15,8 @@ public final class Decoder {
     public let weights: DecoderWeights
     let crew: WorkCrew
     let rotary: RotaryTable
+    /// Of blocks with frequencies of their own.
+    let localRotary: RotaryTable
     /// Memory kept from the last pass. A pass takes it, so that one started from an observer gets its own.
     private var idleWorkspace: Workspace?
 
@@ -40,7 +42,45 @@ public final class Decoder {
         weights = try DecoderWeights(source, configuration)
         self.configuration = configuration
         self.crew = crew
-        rotary = RotaryTable(configuration.sizes.rope)
+        let rope = configuration.sizes.rope
+        rotary = RotaryTable(rope)
+        localRotary = RotaryTable(
+            RopeParameters(
+                base: configuration.sizes.window?.ropeBase ?? rope.base,
+                dimensions: rope.dimensions))
+    }
+
+    /// Writes what sequences' tokens are before the first block: embeddings, scaled, with learned positions added.
+    ///
+    /// - Parameter row: (hidden size)
+    func embed(_ token: Int, at position: Int, into row: UnsafeMutablePointer<Float>) {
+        let width = configuration.sizes.hiddenSize
+        weights.embedding.widenRow(token, into: row)
+        let scale = Float(configuration.sizes.embeddingScale)
+        if scale != 1 { scaleForward(row, by: scale, count: width) }
+        guard let positions = weights.positions else { return }
+        ScratchPool.shared.withFloats(width) { learned in
+            positions.widenRow(position, into: learned)
+            addForward(row, learned, count: width)
+        }
+    }
+
+    /// Writes the rotations of some positions for rows of a pass.
+    ///
+    /// - Parameter sequenceLength: how many positions the sequence has at the end of the pass.
+    func writeRotations(
+        _ positions: Range<Int>, sequenceLength: Int, to runner: BlockRunner, firstRow: Int
+    ) {
+        guard configuration.positions == .rotary else { return }
+        var tables = [(rotary, runner.rotations)]
+        if configuration.sizes.window?.ropeBase != nil {
+            tables.append((localRotary, runner.localRotations))
+        }
+        for (table, rows) in tables {
+            table.write(
+                positions, sequenceLength: sequenceLength, cosine: rows.cosine.row(firstRow),
+                sine: rows.sine.row(firstRow))
+        }
     }
 
     /// Runs new tokens of one or more sequences, which share matrix products but do not see each other.

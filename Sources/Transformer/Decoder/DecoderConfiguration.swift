@@ -9,13 +9,19 @@ public struct DecoderConfiguration: Sendable, Hashable {
     public let sizes: Hyperparameters
     /// Which dimensions of a head are rotated together; it follows the file format, see `Architecture`.
     public let ropePairing: RopePairing
-    /// Heads, what their scores are multiplied by, and how far back they see.
-    public let attention: AttentionShape
+    public let norm: Architecture.Norm
+    public let positions: Architecture.Positions
+    /// The weights that a block has.
+    public let slots: Set<BlockSlot>
+    /// How the rows of a matrix for queries, keys and values are ordered.
+    public let headLayout: FusedLayout
 
     /// Width of all query heads together.
     public var queryWidth: Int { sizes.headCount * sizes.headSize }
     /// Width of all key (or value) heads together.
     public var keyValueWidth: Int { sizes.keyValueHeadCount * sizes.headSize }
+    /// Width of a dense feed-forward part; 1 where experts stand in its place, which bring their own.
+    var innerWidth: Int { sizes.experts == nil ? sizes.feedForwardSize : 1 }
 
     /// How many positions a sequence may take.
     ///
@@ -30,18 +36,44 @@ public struct DecoderConfiguration: Sendable, Hashable {
 
     /// - Parameters:
     ///   - sizes: numbers as `Checkpoint.hyperparameters()` checks them.
-    ///   - ropePairing: how the weights of query and key are laid out.
+    ///   - architecture: the family, which says what a block is made of.
+    ///   - format: the file format, in whose order the rows of queries and keys are.
     ///   - file: the model's path, for errors.
     /// - Throws: `DecoderError.badRotary` for rotary parameters that give no frequencies.
     public init(
-        _ sizes: Hyperparameters, ropePairing: RopePairing, file: String
+        _ sizes: Hyperparameters, architecture: Architecture, format: Checkpoint.Format,
+        file: String
     ) throws(DecoderError) {
         self.sizes = sizes
-        self.ropePairing = ropePairing
-        attention = AttentionShape(
-            heads: sizes.headCount, keyValueHeads: sizes.keyValueHeadCount,
-            headSize: sizes.headSize, scale: 1 / Float(sizes.headSize).squareRoot())
+        ropePairing = architecture.ropePairing(in: format)
+        norm = architecture.norm
+        positions = architecture.positions
+        slots = Set(
+            architecture.weights.compactMap { rule in
+                if case .everyBlock(let slot) = rule.place { slot } else { nil }
+            })
+        headLayout =
+            architecture.headLayout(in: format) == .headwise
+            ? .headwise(heads: sizes.headCount) : .stacked
+        guard positions == .rotary else { return }
         if let fact = Self.problem(of: sizes.rope) { throw .badRotary(file: file, fact: fact) }
+    }
+
+    /// A block's heads: what their scores are multiplied by, their cap, and how far back they see.
+    public func attention(ofBlock block: Int) -> AttentionShape {
+        let scale = sizes.attentionScale ?? 1 / Double(sizes.headSize).squareRoot()
+        var shape = AttentionShape(
+            heads: sizes.headCount, keyValueHeads: sizes.keyValueHeadCount,
+            headSize: sizes.headSize, scale: Float(scale))
+        if let window = sizes.window, window.covers(block: block) { shape.window = window.size }
+        shape.scoreCap = sizes.scoreCap.map(Float.init)
+        return shape
+    }
+
+    /// Whether a block's queries and keys are rotated by frequencies of their own, as Gemma 3's blocks with a window.
+    func hasLocalRotation(block: Int) -> Bool {
+        guard let window = sizes.window, window.ropeBase != nil else { return false }
+        return window.covers(block: block)
     }
 
     /// The configuration of a checkpoint.
@@ -50,8 +82,8 @@ public struct DecoderConfiguration: Sendable, Hashable {
     public init(_ checkpoint: Checkpoint) throws {
         let architecture = try checkpoint.requireArchitecture()
         try self.init(
-            checkpoint.hyperparameters(),
-            ropePairing: architecture.ropePairing(in: checkpoint.format), file: checkpoint.path)
+            checkpoint.hyperparameters(), architecture: architecture, format: checkpoint.format,
+            file: checkpoint.path)
     }
 
     /// What keeps these parameters from giving one finite frequency for every pair, or nil.
@@ -65,6 +97,10 @@ public struct DecoderConfiguration: Sendable, Hashable {
         case .divisors(let divisors) where divisors.count != rope.dimensions / 2:
             return
                 "there are \(divisors.count) divisors for \(rope.dimensions / 2) pairs of dimensions"
+        case .longrope(let short, let long, _, _)
+        where [short.count, long.count] != [rope.dimensions / 2, rope.dimensions / 2]:
+            return
+                "there are \(short.count) and \(long.count) factors for \(rope.dimensions / 2) pairs of dimensions"
         default:
             return nil
         }

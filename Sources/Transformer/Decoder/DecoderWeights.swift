@@ -10,19 +10,53 @@ public struct Projection: Sendable {
     public let adapter: LowRankAdapter?
 }
 
-/// The weights of one block.
-public struct BlockWeights: Sendable {
-    /// (hidden size)
-    public let attentionNorm: FloatBuffer
-    public let query: Projection
-    public let key: Projection
-    public let value: Projection
-    public let attentionOutput: Projection
-    /// (hidden size)
-    public let feedForwardNorm: FloatBuffer
+/// A norm: what normalised rows are multiplied by, and for layer norms what is added.
+public struct NormWeights: Sendable {
+    public let weight: FloatBuffer
+    public let bias: FloatBuffer?
+}
+
+/// How a block makes queries, keys and values.
+public enum HeadWeights: Sendable {
+    case separate(query: Projection, key: Projection, value: Projection)
+    /// One matrix for all three.
+    case fused(Projection)
+}
+
+/// The second half of a block.
+public enum FeedForwardWeights: Sendable {
+    /// down(activation(gate(x)) · up(x))
+    case gated(gate: Projection, up: Projection, down: Projection)
+    /// The same with gate and up in one matrix, the gate's rows first.
+    case fusedGated(gateUp: Projection, down: Projection)
+    /// down(activation(up(x)))
+    case plain(up: Projection, down: Projection)
+    /// Σ share · expert(x) over the experts that the router chooses for x.
+    case mixture(router: Projection, experts: [ExpertWeights])
+}
+
+/// One gated feed-forward part of a mixture.
+public struct ExpertWeights: Sendable {
     public let gate: Projection
     public let up: Projection
     public let down: Projection
+}
+
+/// The weights of one block. Norms that the family does not have are nil.
+public struct BlockWeights: Sendable {
+    public let index: Int
+    public let attentionNorm: NormWeights?
+    public let heads: HeadWeights
+    /// (head size), of each head, or (width of all heads), of all together
+    public let queryNorm: NormWeights?
+    public let keyNorm: NormWeights?
+    public let attentionOutput: Projection
+    /// Of what attention adds to the stream.
+    public let attentionPostNorm: NormWeights?
+    public let feedForwardNorm: NormWeights?
+    public let feedForward: FeedForwardWeights
+    /// Of what the feed-forward part adds to the stream.
+    public let feedForwardPostNorm: NormWeights?
 }
 
 /// The weights of a whole decoder.
@@ -31,9 +65,10 @@ public struct BlockWeights: Sendable {
 public struct DecoderWeights: Sendable {
     /// (vocabulary, hidden size)
     public let embedding: WeightMatrix
+    /// (positions, hidden size), added to the embeddings; nil where positions are rotations.
+    public let positions: WeightMatrix?
     public let blocks: [BlockWeights]
-    /// (hidden size)
-    public let outputNorm: FloatBuffer
+    public let outputNorm: NormWeights
     /// (vocabulary, hidden size): the checkpoint's own, else the embedding.
     public let head: Projection
     /// The role of the head's matrix: the embedding's where the two are tied.
@@ -44,10 +79,15 @@ public struct DecoderWeights: Sendable {
     /// - Throws: `DecoderError.missingWeight`, `.wrongShape`, and what the source throws.
     public init(_ source: some WeightSource, _ configuration: DecoderConfiguration) throws {
         let sizes = configuration.sizes
-        let loader = WeightLoader(source: source)
+        let loader = WeightLoader(source: source, configuration: configuration)
         embedding = try loader.matrix(
             WeightRole(.tokenEmbedding), rows: sizes.vocabularySize, columns: sizes.hiddenSize)
-        outputNorm = try loader.vector(WeightRole(.outputNorm), count: sizes.hiddenSize)
+        positions =
+            configuration.positions == .learned
+            ? try loader.matrix(
+                WeightRole(.positionEmbedding), rows: sizes.contextLength,
+                columns: sizes.hiddenSize) : nil
+        outputNorm = try loader.norm(.outputNorm, count: sizes.hiddenSize)
         // As transformers does, a head of its own wins over a flag that says it is tied.
         let output = WeightRole(.output)
         let ownHead = try loader.optionalMatrix(
@@ -63,7 +103,7 @@ public struct DecoderWeights: Sendable {
         headRole = ownHead == nil ? WeightRole(.tokenEmbedding) : output
         var blocks: [BlockWeights] = []
         for index in 0..<sizes.blockCount {
-            blocks.append(try loader.block(index, configuration))
+            blocks.append(try loader.block(index))
         }
         self.blocks = blocks
     }
@@ -72,27 +112,99 @@ public struct DecoderWeights: Sendable {
 /// Fetches weights by role and refuses those that do not fit.
 private struct WeightLoader<Source: WeightSource> {
     let source: Source
+    let configuration: DecoderConfiguration
 
-    func block(_ index: Int, _ configuration: DecoderConfiguration) throws -> BlockWeights {
+    func block(_ index: Int) throws -> BlockWeights {
         let hidden = configuration.sizes.hiddenSize
-        let feedForward = configuration.sizes.feedForwardSize
         let (query, keyValue) = (configuration.queryWidth, configuration.keyValueWidth)
-        func projection(_ slot: BlockSlot, rows: Int, columns: Int) throws -> Projection {
-            Projection(
-                weight: try matrix(.block(index, slot), rows: rows, columns: columns),
-                bias: try optionalVector(.block(index, slot, .bias), count: rows),
-                adapter: try source.adapter(.block(index, slot)))
-        }
         return BlockWeights(
-            attentionNorm: try vector(.block(index, .attentionNorm), count: hidden),
-            query: try projection(.attentionQuery, rows: query, columns: hidden),
-            key: try projection(.attentionKey, rows: keyValue, columns: hidden),
-            value: try projection(.attentionValue, rows: keyValue, columns: hidden),
-            attentionOutput: try projection(.attentionOutput, rows: hidden, columns: query),
-            feedForwardNorm: try vector(.block(index, .feedForwardNorm), count: hidden),
-            gate: try projection(.feedForwardGate, rows: feedForward, columns: hidden),
-            up: try projection(.feedForwardUp, rows: feedForward, columns: hidden),
-            down: try projection(.feedForwardDown, rows: hidden, columns: feedForward))
+            index: index,
+            attentionNorm: try optionalNorm(index, .attentionNorm),
+            heads: try heads(index),
+            queryNorm: try headNorm(index, .attentionQueryNorm, width: query),
+            keyNorm: try headNorm(index, .attentionKeyNorm, width: keyValue),
+            attentionOutput: try projection(index, .attentionOutput, rows: hidden, columns: query),
+            attentionPostNorm: try optionalNorm(index, .attentionPostNorm),
+            feedForwardNorm: try optionalNorm(index, .feedForwardNorm),
+            feedForward: try feedForward(index),
+            feedForwardPostNorm: try optionalNorm(index, .feedForwardPostNorm))
+    }
+
+    private func heads(_ index: Int) throws -> HeadWeights {
+        let hidden = configuration.sizes.hiddenSize
+        let (query, keyValue) = (configuration.queryWidth, configuration.keyValueWidth)
+        if configuration.slots.contains(.attentionQueryKeyValue) {
+            return .fused(
+                try projection(
+                    index, .attentionQueryKeyValue, rows: query + 2 * keyValue, columns: hidden))
+        }
+        return .separate(
+            query: try projection(index, .attentionQuery, rows: query, columns: hidden),
+            key: try projection(index, .attentionKey, rows: keyValue, columns: hidden),
+            value: try projection(index, .attentionValue, rows: keyValue, columns: hidden))
+    }
+
+    private func feedForward(_ index: Int) throws -> FeedForwardWeights {
+        let (hidden, width) = (configuration.sizes.hiddenSize, configuration.sizes.feedForwardSize)
+        let slots = configuration.slots
+        if let experts = configuration.sizes.experts { return try mixture(index, experts) }
+        let down = try projection(index, .feedForwardDown, rows: hidden, columns: width)
+        if slots.contains(.feedForwardGateUp) {
+            let gateUp = try projection(
+                index, .feedForwardGateUp, rows: 2 * width, columns: hidden)
+            return .fusedGated(gateUp: gateUp, down: down)
+        }
+        let up = try projection(index, .feedForwardUp, rows: width, columns: hidden)
+        guard slots.contains(.feedForwardGate) else { return .plain(up: up, down: down) }
+        let gate = try projection(index, .feedForwardGate, rows: width, columns: hidden)
+        return .gated(gate: gate, up: up, down: down)
+    }
+
+    private func mixture(_ index: Int, _ experts: Experts) throws -> FeedForwardWeights {
+        let (hidden, width) = (configuration.sizes.hiddenSize, experts.feedForwardSize)
+        return .mixture(
+            router: try projection(index, .expertRouter, rows: experts.count, columns: hidden),
+            experts: try (0..<experts.count).map { expert in
+                ExpertWeights(
+                    gate: try projection(
+                        index, .expertGate, rows: width, columns: hidden, expert: expert),
+                    up: try projection(
+                        index, .expertUp, rows: width, columns: hidden, expert: expert),
+                    down: try projection(
+                        index, .expertDown, rows: hidden, columns: width, expert: expert))
+            })
+    }
+
+    private func projection(
+        _ index: Int, _ slot: BlockSlot, rows: Int, columns: Int, expert: Int? = nil
+    ) throws -> Projection {
+        let role = WeightRole(.block(index, slot), expert: expert)
+        return Projection(
+            weight: try matrix(role, rows: rows, columns: columns),
+            bias: try optionalVector(.block(index, slot, .bias), count: rows),
+            adapter: try source.adapter(role))
+    }
+
+    private func optionalNorm(_ index: Int, _ slot: BlockSlot) throws -> NormWeights? {
+        guard configuration.slots.contains(slot) else { return nil }
+        return try norm(.block(index, slot), count: configuration.sizes.hiddenSize)
+    }
+
+    /// A norm of queries or keys, whose weight acts on each head or on all together.
+    private func headNorm(
+        _ index: Int, _ slot: BlockSlot, width: Int
+    ) throws -> NormWeights? {
+        guard configuration.slots.contains(slot) else { return nil }
+        let role = WeightRole.block(index, slot)
+        let found = try source.vector(role)?.count
+        return try norm(
+            role.slot, count: found == width ? width : configuration.sizes.headSize)
+    }
+
+    func norm(_ slot: WeightRole.Slot, count: Int) throws -> NormWeights {
+        NormWeights(
+            weight: try vector(WeightRole(slot), count: count),
+            bias: try optionalVector(WeightRole(slot, .bias), count: count))
     }
 
     func matrix(_ role: WeightRole, rows: Int, columns: Int) throws -> WeightMatrix {

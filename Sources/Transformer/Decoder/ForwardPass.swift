@@ -5,9 +5,7 @@ import Formats
 /// The blocks' arithmetic is `BlockRunner`'s; between its sub-layers lie the sites, where the stream is changed and
 /// seen.
 struct ForwardPass {
-    private let configuration: DecoderConfiguration
-    private let weights: DecoderWeights
-    private let rotary: RotaryTable
+    private let decoder: Decoder
     private let workspace: Workspace
     private let runner: BlockRunner
     private let slices: [Slice]
@@ -38,9 +36,7 @@ struct ForwardPass {
         decoder: Decoder, workspace: Workspace, slices: [DecoderSlice], plan: InterventionPlan,
         blocks: Range<Int>, observer: StreamObserver?, logits: LogitsReceiver?
     ) {
-        configuration = decoder.configuration
-        weights = decoder.weights
-        rotary = decoder.rotary
+        self.decoder = decoder
         self.workspace = workspace
         runner = workspace.runner
         self.plan = plan
@@ -79,12 +75,12 @@ struct ForwardPass {
 
     private func run(_ chunk: PackedChunk) throws {
         enter(chunk)
-        if blocks.lowerBound == 0 { try visit(.embed, block: 0, chunk) }
+        if blocks.lowerBound == 0 { try visit(.embed, block: 0, workspace.stream, chunk) }
         for block in blocks {
             attend(block, chunk)
-            try visit(.residMid, block: block, chunk)
+            try visit(.residMid, block: block, workspace.block.middle, chunk)
             feedForward(block, chunk)
-            try visit(.residPost, block: block, chunk)
+            try visit(.residPost, block: block, workspace.stream, chunk)
         }
         if let logits { try computeLogits(chunk, for: logits) }
     }
@@ -100,7 +96,7 @@ struct ForwardPass {
             for token in segment.tokens {
                 let row = workspace.stream.row(segment.row(of: token))
                 if blocks.lowerBound == 0 {
-                    weights.embedding.widenRow(slice.tokens[token], into: row)
+                    decoder.embed(slice.tokens[token], at: slice.start + token, into: row)
                 } else {
                     let entry = slice.entry.span.extracting(token * width..<(token + 1) * width)
                     entry.withUnsafeBufferPointer { numbers in
@@ -109,18 +105,17 @@ struct ForwardPass {
                     }
                 }
             }
-            rotary.write(
-                segment.tokens.offset(by: slice.start),
-                sequenceLength: slice.end, cosine: runner.cosine.row(segment.firstRow),
-                sine: runner.sine.row(segment.firstRow))
+            decoder.writeRotations(
+                segment.tokens.offset(by: slice.start), sequenceLength: slice.end, to: runner,
+                firstRow: segment.firstRow)
         }
     }
 
-    /// stream += o(attention(rope(q(n)), rope(k(n)), v(n))), n = norm(stream)
+    /// A block's first half, each segment attending to its own sequence.
     private func attend(_ block: Int, _ chunk: PackedChunk) {
-        runner.projectHeads(weights.blocks[block], workspace.block, rows: chunk.rowCount)
+        runner.projectHeads(decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount)
         for segment in chunk.segments { attend(segment, block: block) }
-        runner.addAttention(weights.blocks[block], workspace.block, rows: chunk.rowCount)
+        runner.addAttention(decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount)
     }
 
     /// Lets a segment's queries see the keys of its own sequence: those cached and those of the segment.
@@ -136,33 +131,35 @@ struct ForwardPass {
         attentionForward(
             workspace.block.attention.row(segment.firstRow),
             query: workspace.block.query.row(segment.firstRow), keys: keys, values: values,
-            shape: configuration.attention, tokens: segment.tokens.count,
+            shape: decoder.configuration.attention(ofBlock: block), tokens: segment.tokens.count,
             positions: position + segment.tokens.count, crew: runner.crew)
     }
 
-    /// stream += down(silu(gate(n)) · up(n)), n = norm(stream)
+    /// A block's second half.
     private func feedForward(_ block: Int, _ chunk: PackedChunk) {
-        runner.projectFeedForward(weights.blocks[block], workspace.block, rows: chunk.rowCount)
-        runner.addFeedForward(weights.blocks[block], workspace.block, rows: chunk.rowCount)
+        runner.projectFeedForward(
+            decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount)
+        runner.addFeedForward(decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount)
     }
 
     /// Computes the wanted tokens' logits, a bounded number at a time.
     private func computeLogits(_ chunk: PackedChunk, for receiver: LogitsReceiver) throws {
         let runs = chunk.segments.map { ($0, $0.tokens(in: receiver.scope)) }
-        let limit = max(1, Self.logitsPerPiece / configuration.sizes.vocabularySize)
+        let limit = max(1, Self.logitsPerPiece / decoder.configuration.sizes.vocabularySize)
         // Packed once more: a part's slice is the index of its run.
         for piece in PackedChunk.pack(runs.map(\.1.count), limit: limit) {
             workspace.logits.reserve(piece.rowCount)
             for part in piece.segments {
                 let (segment, wanted) = runs[part.slice]
                 let first = segment.row(of: wanted.lowerBound + part.tokens.lowerBound)
-                rmsNormForward(
-                    workspace.normed.row(part.firstRow), workspace.stream.row(first),
-                    weight: weights.outputNorm.floats, epsilon: configuration.sizes.normEpsilon,
-                    rows: part.tokens.count, width: workspace.stream.width)
+                runner.norm(
+                    part.tokens.count, decoder.weights.outputNorm,
+                    from: workspace.stream.row(first), into: workspace.normed.row(part.firstRow),
+                    width: workspace.stream.width)
             }
-            runner.project(
-                piece.rowCount, weights.head, from: workspace.normed, into: workspace.logits)
+            runner.projectLogits(
+                piece.rowCount, decoder.weights.head, from: workspace.normed,
+                into: workspace.logits)
             for part in piece.segments {
                 let (segment, wanted) = runs[part.slice]
                 let tokens = part.tokens.offset(by: wanted.lowerBound)
@@ -176,16 +173,18 @@ struct ForwardPass {
     // MARK: - Sites
 
     /// Changes the stream by the interventions of a site, then shows it to the observer.
-    private func visit(_ site: Site, block: Int, _ chunk: PackedChunk) throws {
+    private func visit(
+        _ site: Site, block: Int, _ stream: ActivationMatrix, _ chunk: PackedChunk
+    ) throws {
         plan.apply(
-            at: site, block: block, to: workspace.stream, rows: chunk.rowCount, runner: runner)
+            at: site, block: block, to: stream, rows: chunk.rowCount, runner: runner)
         guard let observer, observer.sites.contains(site) else { return }
         for segment in chunk.segments {
             let tokens = segment.tokens(in: observer.scope)
             guard !tokens.isEmpty else { continue }
             let place = StreamPlace(site: site, block: block, slice: segment.slice, tokens: tokens)
             let first = segment.row(of: tokens.lowerBound)
-            try workspace.stream.withRows(first..<first + tokens.count) { rows in
+            try stream.withRows(first..<first + tokens.count) { rows in
                 try observer.receive(place, rows)
             }
         }

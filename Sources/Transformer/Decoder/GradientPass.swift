@@ -113,9 +113,8 @@ public final class GradientPass {
         var first = 0
         for sequence in sequences {
             let count = sequence.tokens.count
-            decoder.rotary.write(
-                0..<count, sequenceLength: count, cosine: runner.cosine.row(first),
-                sine: runner.sine.row(first))
+            decoder.writeRotations(
+                0..<count, sequenceLength: count, to: runner, firstRow: first)
             if blocks.lowerBound > 0 {
                 sequence.entry.withUnsafeBufferPointer { entry in
                     guard let start = entry.baseAddress else { return }
@@ -126,8 +125,10 @@ public final class GradientPass {
             first += count
         }
         guard blocks.lowerBound == 0 else { return }
-        for (row, token) in tokens.enumerated() {
-            decoder.weights.embedding.widenRow(token, into: stream.row(row))
+        for rows in self.sequences {
+            for (position, row) in rows.enumerated() {
+                decoder.embed(tokens[row], at: position, into: stream.row(row))
+            }
         }
         plan.apply(at: .embed, block: 0, to: stream, rows: rowCount, runner: runner)
     }
@@ -139,7 +140,8 @@ public final class GradientPass {
         attentionForward(
             activations.attention.row(0), query: activations.query.row(0),
             keys: activations.key.row(0), values: activations.value.row(0),
-            shape: decoder.configuration.attention, sequences: sequences, crew: runner.crew)
+            shape: decoder.configuration.attention(ofBlock: block), sequences: sequences,
+            crew: runner.crew)
         runner.addAttention(decoder.weights.blocks[block], activations, rows: rowCount)
         plan.apply(
             at: .residMid, block: block, to: activations.middle, rows: rowCount, runner: runner)
@@ -207,10 +209,20 @@ public final class GradientPass {
         guard lowest < 0, blocks.lowerBound == 0 else { return }
         gradients.add(at: .embed, block: 0, to: gradient)
         plan.backward(at: .embed, block: 0, gradient, rows: rowCount, runner: runner)
-        guard let embedding = sink.weights[WeightRole(.tokenEmbedding)] else { return }
-        for (row, token) in tokens.enumerated() {
-            addForward(
-                embedding.floats + token * gradient.width, gradient.row(row), count: gradient.width)
+        let scale = Float(decoder.configuration.sizes.embeddingScale)
+        let width = gradient.width
+        for rows in sequences {
+            for (position, row) in rows.enumerated() {
+                if let embedding = sink.weights[WeightRole(.tokenEmbedding)] {
+                    addScaledForward(
+                        embedding.floats + tokens[row] * width, scale, gradient.row(row),
+                        count: width)
+                }
+                if let learned = sink.weights[WeightRole(.positionEmbedding)] {
+                    addForward(
+                        learned.floats + position * width, gradient.row(row), count: width)
+                }
+            }
         }
     }
 
@@ -225,7 +237,7 @@ public final class GradientPass {
             runner.projectFeedForward(weights, activations, rows: rowCount)
         }
         let step = BlockRunner.BackwardStep(
-            index: block, weights: weights, activations: activations, sequences: sequences,
+            weights: weights, activations: activations, sequences: sequences,
             rows: rowCount, sink: sink, continues: continues)
         gradients.add(at: .residPost, block: block, to: gradient)
         plan.backward(at: .residPost, block: block, gradient, rows: rowCount, runner: runner)
@@ -233,5 +245,12 @@ public final class GradientPass {
         gradients.add(at: .residMid, block: block, to: gradient)
         plan.backward(at: .residMid, block: block, gradient, rows: rowCount, runner: runner)
         runner.attentionBackward(step, gradient, scratch)
+        if decoder.configuration.sizes.isParallel {
+            runner.forEachPart(of: rowCount) { part in
+                addForward(
+                    gradient.row(part.lowerBound), scratch.inputGradient.row(part.lowerBound),
+                    count: part.count * gradient.width)
+            }
+        }
     }
 }

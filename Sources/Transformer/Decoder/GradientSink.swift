@@ -27,13 +27,7 @@ public struct GradientSink: Sendable {
 
     /// The lowest block that has a weight here; nil where none has. Weights of the embedding count as block −1.
     var lowestBlock: Int? {
-        (Array(weights.keys) + Array(factors.keys)).compactMap { role in
-            switch role.slot {
-            case .tokenEmbedding: -1
-            case .block(let block, _): block
-            case .output, .outputNorm, .ropeFrequencies: nil
-            }
-        }.min()
+        (Array(weights.keys) + Array(factors.keys)).compactMap(\.depth).min()
     }
 
     /// Whether a weight, or an adapter beside it, has a place here.

@@ -38,6 +38,8 @@ final class HeadPass {
     /// (rows of a piece, V)
     private let logits: ActivationMatrix
     private let referenceLogits: ActivationMatrix
+    /// (rows of a piece, V): a copy of capped logits, which their gradient takes the place of.
+    private let cappedLogits: ActivationMatrix
 
     /// The most logits computed at a time: 64 MB.
     private static let logitsPerPiece = 1 << 24
@@ -52,6 +54,7 @@ final class HeadPass {
         streamGradient = ActivationMatrix(width: sizes.hiddenSize)
         logits = ActivationMatrix(width: sizes.vocabularySize)
         referenceLogits = ActivationMatrix(width: sizes.vocabularySize)
+        cappedLogits = ActivationMatrix(width: sizes.vocabularySize)
     }
 
     /// The losses of the targets, without their weights; see `GradientPass.lossesOnLogits`.
@@ -84,7 +87,12 @@ final class HeadPass {
             stream.row(index).update(from: source.row(target.row), count: width)
         }
         runner.norm(targets.count, weights.outputNorm, from: stream, into: normed)
-        runner.project(targets.count, weights.head, from: normed, into: logits)
+        runner.projectLogits(targets.count, weights.head, from: normed, into: logits)
+        if decoder.configuration.sizes.logitCap != nil {
+            cappedLogits.reserve(targets.count)
+            cappedLogits.row(0).update(
+                from: logits.row(0), count: targets.count * logits.width)
+        }
         let places = computeReference(targets, reference)
         return runner.crew.map(targets.count) { index in
             let row = logits.row(index)
@@ -123,7 +131,8 @@ final class HeadPass {
             }
         }
         runner.norm(streams.count, weights.outputNorm, from: streamGradient, into: normedGradient)
-        runner.project(streams.count, weights.head, from: normedGradient, into: referenceLogits)
+        runner.projectLogits(
+            streams.count, weights.head, from: normedGradient, into: referenceLogits)
         return places
     }
 
@@ -135,6 +144,7 @@ final class HeadPass {
         let width = gradient.width
         normedGradient.reserve(targets.count)
         streamGradient.reserve(targets.count)
+        runner.logitsBackward(targets.count, gradient: logits, logits: cappedLogits)
         runner.projectBackward(
             targets.count, weights.head, weights.headRole, input: normed, outputGradient: logits,
             into: normedGradient, accumulating: false, sink)

@@ -9,12 +9,12 @@ import Glibc
 struct RotaryFrequencies: Equatable, Sendable {
     /// (dimensions / 2)
     let inverse: [Float]
-    /// Multiplies cosine and sine; 1 except for YaRN.
+    /// Multiplies cosine and sine; 1 except for YaRN and long rope.
     let attentionFactor: Float
 
     /// - Parameters:
     ///   - rope: the model's parameters.
-    ///   - sequenceLength: read by dynamic scaling alone: how many positions the sequence has after the pass.
+    ///   - sequenceLength: read by dynamic scaling and long rope alone: how many positions the sequence has after the pass.
     init(_ rope: RopeParameters, sequenceLength: Int) {
         let plain = RopeParameters.frequencies(base: rope.base, dimensions: rope.dimensions)
         var attentionFactor = 1.0
@@ -39,6 +39,11 @@ struct RotaryFrequencies: Equatable, Sendable {
             let growth = pow(factor * stretched - (factor - 1), dimensions / (dimensions - 2))
             inverse = RopeParameters.frequencies(
                 base: rope.base * growth, dimensions: rope.dimensions)
+        case .longrope(let short, let long, let originalContext, let factor):
+            let divisors = sequenceLength > originalContext ? long : short
+            inverse = RopeParameters.frequencies(
+                base: rope.base, dimensions: rope.dimensions, divisors: divisors)
+            attentionFactor = factor
         case .divisors(let divisors):
             inverse = zip(plain, divisors).map(/)
         }

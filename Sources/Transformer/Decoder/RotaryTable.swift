@@ -3,8 +3,8 @@ import Glibc
 
 /// Cosines and sines of the rotary embedding, by position.
 ///
-/// Rows are computed once, when a position is first met. Dynamic scaling beyond its original context depends
-/// on the sequence's length, so those rows are computed for each pass. As in transformers, tokens already
+/// Rows are computed once, when a position is first met. Dynamic scaling and long rope depend on the
+/// sequence's length beyond their original context, so those rows are computed for each pass. As in transformers, tokens already
 /// cached keep the rotation they had when they were new.
 final class RotaryTable {
     private let parameters: RopeParameters
@@ -35,9 +35,7 @@ final class RotaryTable {
         _ positions: Range<Int>, sequenceLength: Int, cosine: UnsafeMutablePointer<Float>,
         sine: UnsafeMutablePointer<Float>
     ) {
-        if case .dynamic(_, let originalContext) = parameters.scaling,
-            sequenceLength > originalContext
-        {
+        if let limit = parameters.scaling.stretchesAbove, sequenceLength > limit {
             let stretched = RotaryFrequencies(parameters, sequenceLength: sequenceLength)
             Self.compute(positions, stretched, cosine: cosine, sine: sine)
             return

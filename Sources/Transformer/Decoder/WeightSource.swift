@@ -24,7 +24,9 @@ extension WeightSource {
 public final class CheckpointWeights: WeightSource {
     private let checkpoint: Checkpoint
     /// The roles somebody read; rotary divisors are read with the hyperparameters.
-    private var askedRoles: Set = [WeightRole(.ropeFrequencies)]
+    private var askedRoles: Set = [
+        WeightRole(.ropeFrequencies), WeightRole(.ropeFactorsLong), WeightRole(.ropeFactorsShort),
+    ]
 
     /// Old Hugging Face checkpoints store the rotary frequencies, which every runtime computes anew.
     private static let recomputedSuffix = "rotary_emb.inv_freq"
@@ -42,8 +44,11 @@ public final class CheckpointWeights: WeightSource {
     /// - Throws: `DecoderError.unsupportedType`; what `WeightMatrix` throws for a tensor that is no matrix.
     public func matrix(_ role: WeightRole) throws -> WeightMatrix? {
         guard let tensor = try tensor(role) else { return nil }
-        return try WeightMatrix(tensor: tensor)
+        return try WeightMatrix(tensor: tensor, isTransposed: tensor.isTransposed)
     }
+
+    /// Whether the weight is there and is a matrix.
+    public func isMatrix(_ role: WeightRole) -> Bool { checkpoint.tensor(role)?.shape.count == 2 }
 
     /// - Throws: `DecoderError.unsupportedType`, `.wrongShape` for a tensor that is no vector.
     public func vector(_ role: WeightRole) throws -> FloatBuffer? {
@@ -57,7 +62,8 @@ public final class CheckpointWeights: WeightSource {
     }
 
     private func tensor(_ role: WeightRole) throws(DecoderError) -> CheckpointTensor? {
-        askedRoles.insert(role)
+        // One expert's matrix may be a part of the tensor of all.
+        askedRoles.formUnion([role, WeightRole(role.slot, role.part)])
         guard let tensor = checkpoint.tensor(role) else { return nil }
         guard Dequantizer.isSupported(tensor.type) else {
             throw .unsupportedType(file: path, tensor: tensor.name, type: tensor.type)

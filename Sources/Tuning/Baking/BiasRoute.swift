@@ -2,7 +2,7 @@ public import Formats
 public import Transformer
 
 /// The exact route by bias: a vector added to the stream after a sub-layer is the bias of that sub-layer's last
-/// projection, in every block whose sub-layer output is added to the stream as it is.
+/// projection, in every block whose sub-layer output is added to the stream as it is or multiplied by a number.
 public enum BiasRoute {
     /// Why a vector cannot be baked as a bias.
     public enum Refusal: Failure, Hashable {
@@ -59,7 +59,9 @@ public enum BiasRoute {
             let architecture = checkpoint.architecture?.name ?? name
             let tensor =
                 "blk.N." + (slot == .feedForwardDown ? "ffn_down" : "attn_output") + ".bias"
-            let isMixture = checkpoint.tensors.contains { $0.name.contains("_exps") }
+            let isMixture =
+                checkpoint.architecture?.hasExperts
+                ?? checkpoint.tensors.contains { $0.name.contains("_exps") }
             switch RuntimeBiasSlots.llamaCpp(
                 architecture: architecture, slot: slot, isMixture: isMixture)
             {
@@ -76,14 +78,15 @@ public enum BiasRoute {
                         ? "feed-forward output" : "attention output")
             }
         }
-        if let architecture = checkpoint.architecture, architecture.residualPath != .direct {
+        if let architecture = checkpoint.architecture, architecture.residualPath == .normed {
             return .postNorm(architecture: architecture.name)
         }
         return nil
     }
 
     /// The edits that make interventions permanent: one f32 bias for each site and block, the sum of all vectors that
-    /// act there and of the bias the model has there already.
+    /// act there and of the bias the model has there already. Where the model multiplies what a sub-layer adds to the
+    /// stream, the vectors are divided by that number first.
     ///
     /// - Throws: `Refusal` where a runtime would not honour a bias, `CheckpointError` where rtedit does not know the
     ///   architecture, `VectorError` where a vector does not fit the model.
@@ -116,7 +119,8 @@ public enum BiasRoute {
             let present =
                 try biases[role] ?? checkpoint.tensor(role)?.values()
                 ?? [Float](repeating: 0, count: numbers.hiddenSize)
-            biases[role] = zip(present, intervention.vector).map { $0 + intervention.strength * $1 }
+            let factor = Float(Double(intervention.strength) / numbers.residualScale)
+            biases[role] = zip(present, intervention.vector).map { $0 + factor * $1 }
         }
         return biases.sorted { ($0.key.block ?? 0, "\($0.key)") < ($1.key.block ?? 0, "\($1.key)") }
             .map { .set($0.key, values: $0.value, type: .f32) }

@@ -22,9 +22,9 @@ struct ExperimentTraining {
         for condition: Condition, _ questions: [ModelEvaluator.Question],
         blocks: ClosedRange<Int>, learningRate: Double, seed: UInt64
     ) throws -> TuningModel {
-        let reached: [BlockSlot] = [.attentionValue, .attentionOutput]
         let slots =
-            condition.method == .representation ? reached : WeightSelection.blockProjections
+            condition.method == .representation
+            ? WeightSelection.valueAndOutput : WeightSelection.blockProjections
         let selection = try WeightSelection(blocks: Array(blocks), slots: slots, of: base)
         let model = try TuningModel(
             base: base, selection: selection, form: .full, seed: seed, crew: crew)
@@ -50,7 +50,7 @@ struct ExperimentTraining {
     private func terms(for condition: Condition, blocks: ClosedRange<Int>) -> [ObjectiveTerm] {
         let reach = Set(
             blocks.flatMap { block in
-                [BlockSlot.attentionValue, .attentionOutput].map { WeightRole.block(block, $0) }
+                WeightSelection.valueAndOutput.map { WeightRole.block(block, $0) }
             })
         let chosen = directions.filter { blocks.contains($0.key) }
         let signed =

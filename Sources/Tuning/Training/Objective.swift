@@ -83,19 +83,10 @@ public struct ObjectiveTerm: Sendable, Hashable {
 
     /// Whether a weight has an influence on the stream at the term's site of a block.
     private func acts(_ role: WeightRole, on block: Int) -> Bool {
-        switch role.slot {
-        case .tokenEmbedding: return true
-        case .output, .outputNorm, .ropeFrequencies: return false
-        case .block(let own, let slot):
-            if site == .embed { return false }
-            if own != block { return own < block }
-            switch slot {
-            case .attentionNorm, .attentionQuery, .attentionKey, .attentionValue, .attentionOutput:
-                return true
-            case .feedForwardNorm, .feedForwardGate, .feedForwardUp, .feedForwardDown:
-                return site == .residPost
-            }
-        }
+        guard let depth = role.depth else { return false }
+        guard case .block(_, let slot) = role.slot else { return true }
+        if site == .embed { return false }
+        return depth == block ? slot.isAttention || site == .residPost : depth < block
     }
 }
 

@@ -36,12 +36,22 @@ public final class TuningModel {
         for role in selection.roles {
             guard let tensor = base.tensor(role) else { continue }
             switch form {
-            case .full: parameters.append(try weights.replace(role, tensor, crew: crew))
+            case .full:
+                parameters.append(try weights.replace(role, crew: crew))
+                tensor.releasePages()
             case .lowRank(let rank, let alpha):
                 // A bias goes with its projection in full tuning only.
                 if role.part == .bias { continue }
-                parameters += try weights.addAdapter(
-                    role, tensor, file: base.path, rank: rank, alpha: alpha, random: &random)
+                guard role.block != nil, let matrix = try weights.matrix(role) else {
+                    throw TrainingError.noMatrix(file: base.path, tensor: tensor.name)
+                }
+                guard rank < min(matrix.rows, matrix.columns) else {
+                    throw TrainingError.rankTooLarge(
+                        tensor: tensor.name, rank: rank,
+                        limit: min(matrix.rows, matrix.columns) - 1)
+                }
+                parameters += weights.addAdapter(
+                    role, beside: matrix, rank: rank, alpha: alpha, random: &random)
             }
         }
         guard !parameters.isEmpty else { throw TrainingError.nothingToTune(file: base.path) }
@@ -56,13 +66,7 @@ public final class TuningModel {
 
     /// The lowest block with a tuned weight; 0 where the embedding is tuned, nil where only the head is.
     var lowestBlock: Int? {
-        parameters.compactMap { parameter in
-            switch parameter.role.slot {
-            case .tokenEmbedding: 0
-            case .block(let block, _): block
-            case .output, .outputNorm, .ropeFrequencies: nil
-            }
-        }.min()
+        parameters.compactMap(\.role.depth).min().map { max($0, 0) }
     }
 }
 
@@ -92,36 +96,27 @@ private final class TunedWeights: WeightSource {
 
     func adapter(_ role: WeightRole) throws -> LowRankAdapter? { adapters[role] }
 
-    /// Puts a copy of the tensor, widened to f32, in its place.
-    func replace(
-        _ role: WeightRole, _ tensor: CheckpointTensor, crew: WorkCrew
-    ) throws -> TunedParameter {
-        let values: FloatBuffer
-        if tensor.shape.count == 1 {
-            values = FloatBuffer(try tensor.values())
+    /// Puts a copy of the weight, widened to f32, in its place.
+    func replace(_ role: WeightRole, crew: WorkCrew) throws -> TunedParameter {
+        let parameter: TunedParameter
+        if base.isMatrix(role), let matrix = try base.matrix(role) {
+            parameter = TunedParameter(
+                role, .whole, shape: [matrix.rows, matrix.columns],
+                values: matrix.widened(crew: crew))
         } else {
-            let matrix = try WeightMatrix(tensor: tensor)
-            values = matrix.widened(crew: crew)
-            tensor.releasePages()
+            let values = try base.vector(role) ?? FloatBuffer(count: 0)
+            parameter = TunedParameter(role, .whole, shape: [values.count], values: values)
         }
-        let parameter = TunedParameter(role, .whole, shape: tensor.shape, values: values)
         replaced[role] = parameter
         return parameter
     }
 
-    /// Puts a low-rank update of nothing beside the tensor.
+    /// Puts a low-rank update of nothing beside the matrix.
     func addAdapter(
-        _ role: WeightRole, _ tensor: CheckpointTensor, file: String, rank: Int, alpha: Float,
+        _ role: WeightRole, beside matrix: WeightMatrix, rank: Int, alpha: Float,
         random: inout Xoshiro256
-    ) throws -> [TunedParameter] {
-        guard tensor.shape.count == 2, role.block != nil else {
-            throw TrainingError.noMatrix(file: file, tensor: tensor.name)
-        }
-        let (rows, columns) = (tensor.shape[0], tensor.shape[1])
-        guard rank < min(rows, columns) else {
-            throw TrainingError.rankTooLarge(
-                tensor: tensor.name, rank: rank, limit: min(rows, columns) - 1)
-        }
+    ) -> [TunedParameter] {
+        let (rows, columns) = (matrix.rows, matrix.columns)
         let bound = 1 / Float(columns).squareRoot()
         let drawn = (0..<rank * columns).map { _ in Float.random(in: -bound...bound, using: &random)
         }

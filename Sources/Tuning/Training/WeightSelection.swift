@@ -5,10 +5,14 @@ public struct WeightSelection: Sendable, Hashable {
     /// In the order of the model: embedding, blocks, last norm, head.
     public let roles: [WeightRole]
 
-    /// The projections and norms of a block, in the order of the forward pass.
-    public static let blockProjections: [BlockSlot] = [
-        .attentionQuery, .attentionKey, .attentionValue, .attentionOutput, .feedForwardGate,
-        .feedForwardUp, .feedForwardDown,
+    /// The projections of a block, experts' too; the router of experts is not one.
+    public static let blockProjections = BlockSlot.allCases.filter {
+        $0.isProjection && $0 != .expertRouter
+    }
+
+    /// The projections that representation terms reach (arXiv 2409.06927): of attention's values and of its output.
+    public static let valueAndOutput: [BlockSlot] = [
+        .attentionValue, .attentionQueryKeyValue, .attentionOutput,
     ]
 
     /// Chooses those weights that the checkpoint has, each projection with its bias.
@@ -25,10 +29,17 @@ public struct WeightSelection: Sendable, Hashable {
         func take(_ slot: WeightRole.Slot) {
             for part in [WeightRole.Part.weight, .bias] {
                 let role = WeightRole(slot, part)
-                if base.tensor(role) != nil { roles.append(role) }
+                if base.tensor(role) != nil, !slot.isOfExperts { roles.append(role) }
+            }
+            guard slot.isOfExperts else { return }
+            for expert in 0... {
+                let role = WeightRole(slot, expert: expert)
+                guard base.tensor(role) != nil else { break }
+                roles.append(role)
             }
         }
         if model.contains(.tokenEmbedding) { take(.tokenEmbedding) }
+        if model.contains(.positionEmbedding) { take(.positionEmbedding) }
         for block in Set(blocks).sorted() {
             for slot in BlockSlot.allCases where slots.contains(slot) { take(.block(block, slot)) }
         }

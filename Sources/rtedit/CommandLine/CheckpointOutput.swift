@@ -5,7 +5,7 @@ struct CheckpointOutput {
     static let dryRun = Option.flag("dry-run", "Show what would be written, and write nothing.")
     static let shardSize = Option.value(
         "shard-size", "SIZE",
-        "Split safetensors output into files of at most this size, such as 5GB.")
+        "Split the output into files of at most this size, such as 5GB.")
 
     let path: String
 

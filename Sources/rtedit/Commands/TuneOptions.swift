@@ -157,22 +157,24 @@ enum TuneOptions {
 
 /// Weights as the options of `tune` name them.
 enum TunedWeight: String, CaseIterable {
-    case query, key, value, output, gate, up, down, norms
-    case embedding, head
+    case query, key, value, output, gate, up, down, router, norms
+    case embedding, positions, head
     case outputNorm = "output-norm"
 
-    /// The places in every tuned block; none for a weight outside the blocks.
+    /// The places in every tuned block; none for a weight outside the blocks. Where a family holds several of them in
+    /// one matrix, each names that matrix.
     var slots: [BlockSlot] {
         switch self {
-        case .query: [.attentionQuery]
-        case .key: [.attentionKey]
-        case .value: [.attentionValue]
+        case .query: [.attentionQuery, .attentionQueryKeyValue]
+        case .key: [.attentionKey, .attentionQueryKeyValue]
+        case .value: [.attentionValue, .attentionQueryKeyValue]
         case .output: [.attentionOutput]
-        case .gate: [.feedForwardGate]
-        case .up: [.feedForwardUp]
-        case .down: [.feedForwardDown]
-        case .norms: [.attentionNorm, .feedForwardNorm]
-        case .embedding, .head, .outputNorm: []
+        case .gate: [.feedForwardGate, .feedForwardGateUp, .expertGate]
+        case .up: [.feedForwardUp, .feedForwardGateUp, .expertUp]
+        case .down: [.feedForwardDown, .expertDown]
+        case .router: [.expertRouter]
+        case .norms: BlockSlot.allCases.filter(\.isNorm)
+        case .embedding, .positions, .head, .outputNorm: []
         }
     }
 
@@ -180,6 +182,7 @@ enum TunedWeight: String, CaseIterable {
     var modelSlot: WeightRole.Slot? {
         switch self {
         case .embedding: .tokenEmbedding
+        case .positions: .positionEmbedding
         case .head: .output
         case .outputNorm: .outputNorm
         default: nil

@@ -97,8 +97,8 @@ struct ModelFacts {
                     ?? "chat template not recognised"
             add(
                 "tokenizer",
-                "\(tokenizer.preTokenizer.rawValue), \(tokenizer.tokens.count) tokens, \(template)")
-            json["tokenizer"] = .string(tokenizer.preTokenizer.rawValue)
+                "\(tokenizer.kindName), \(tokenizer.tokens.count) tokens, \(template)")
+            json["tokenizer"] = .string(tokenizer.kindName)
             json["chat_template"] = .string(template)
         } catch {
             add("tokenizer", "none that rtedit can use: \(error)")
@@ -135,6 +135,7 @@ struct ModelFacts {
         case .llama3(let ramp): "llama3 \(ramp.factor)"
         case .yarn(let factor, _, _, _, _): "yarn \(factor)"
         case .dynamic(let factor, _): "dynamic \(factor)"
+        case .longrope(_, _, let context, _): "long rope beyond \(context)"
         case .divisors: "divisors in rope_freqs.weight"
         }
     }
