@@ -8,7 +8,7 @@ root := $(shell [[ $$(id -u) == 0 ]] || echo sudo)
 install_packages := $(root) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q $(packages) </dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages build demo test sanitize bench experiment lint install clean
+.PHONY: help setup packages build demo test families sanitize bench experiment lint install clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ test: setup lint ## Lint, build and run all tests, those on the real model if it
 	    echo "make: the tests on the real model are left out"; \
 	fi; \
 	set -x; swift test --skip-build --disable-xctest
+
+families: setup ## Measure every model family against the references, as a table.
+	swift build --build-tests >&2
+	@samples/families.sh
 
 sanitize: setup ## Run the tests of the file formats under the address sanitizer.
 	swift test --sanitize=address --scratch-path .build-asan --disable-xctest --filter FormatsTests

@@ -78,7 +78,7 @@ import Transformer
         let tokenizer = try Tokenizer(TokenizerFamilies.definition(family))
         for unit in ["a", "the ", " ", "\n", "1", "<", "é", "▁", "the\u{301}", "<s"] {
             let text = String(repeating: unit, count: 100_000 / unit.utf8.count)
-            #expect(!tokenizer.encode(text).isEmpty)
+            #expect(tokenizer.encode(text).count <= text.utf8.count + 2)
         }
     }
 

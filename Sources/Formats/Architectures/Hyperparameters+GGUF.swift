@@ -114,6 +114,12 @@ struct GGUFKeys {
         return flag
     }
 
+    /// A list of booleans; nil where the key is missing or has another value.
+    func flags(_ key: String) -> [Bool]? {
+        guard case .array(.bool(let flags)) = metadata[full(key)] else { return nil }
+        return flags
+    }
+
     func text(_ key: String) throws(CheckpointError) -> String? {
         guard let value = metadata[full(key)] else { return nil }
         guard let text = value.text else {

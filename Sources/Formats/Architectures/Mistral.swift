@@ -5,7 +5,7 @@ extension Architecture {
     /// names a window; otherwise it is a Llama, which is the same model.
     public static let mistral = Architecture(
         name: "llama", huggingFaceModelType: "mistral", huggingFaceClass: "MistralForCausalLM",
-        weights: llamaWeights(),
+        weights: llamaWeights(attentionBias: .onlyInGGUF, bias: .onlyInGGUF),
         config: ConfigFormat(
             fillsHeadSize: true,
             standard: ["num_key_value_heads": .integer(8), "sliding_window": .integer(4096)]),

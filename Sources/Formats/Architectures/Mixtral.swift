@@ -3,7 +3,8 @@ extension Architecture {
     public static let mixtral = Architecture(
         name: "llama", huggingFaceModelType: "mixtral", huggingFaceClass: "MixtralForCausalLM",
         weights: ModelNames().model(
-            blocks: BlockNames().attention(permutes: true)
+            blocks: BlockNames().attention(
+                bias: .onlyInGGUF, outputBias: .onlyInGGUF, permutes: true)
                 + BlockNames().experts("block_sparse_moe", gate: "w1", up: "w3", down: "w2")
                 + BlockNames().inputNorms(),
             divisors: ModelNames.llama3Divisors),

@@ -40,10 +40,13 @@ extension Trait {
             },
             readMetadata: { keys, numbers in
                 let size = try keys.integer("attention.sliding_window") ?? standardSize
-                guard let size, size != 0 else { return }
+                guard let size, size != 0,
+                    let every = try globalInterval(
+                        keys, blocks: numbers.blockCount, standard: globalEvery)
+                else { return }
                 let base = try keys.number("rope.freq_base_swa")
                 numbers.window = SlidingWindow(
-                    size: size, globalEvery: globalEvery,
+                    size: size, globalEvery: every,
                     ropeBase: hasLocalRope ? base ?? 10_000 : nil)
             })
     }
@@ -74,6 +77,24 @@ extension Trait {
         }
         guard let firstBlock, let first = try keys.integer(firstBlock) else { return nil }
         return (0..<numbers.blockCount).map { $0 >= first }
+    }
+
+    /// The interval as a GGUF file has it: a number, a list with a boolean for each block, or the family's own.
+    private static func globalInterval(
+        _ keys: GGUFKeys, blocks: Int, standard: Int
+    ) throws -> Int? {
+        let key = "attention.sliding_window_pattern"
+        guard standard > 0, keys.metadata[keys.full(key)] != nil else { return standard }
+        guard let layers = keys.flags(key) else {
+            let interval = try keys.integer(key)
+            return interval == 1 ? nil : interval
+        }
+        guard layers.count == blocks else {
+            throw CheckpointError.contradiction(
+                file: keys.file,
+                fact: "\(keys.full(key)) has \(layers.count) entries for \(blocks) blocks")
+        }
+        return try globalInterval(layers, blocks: blocks, preferred: standard, file: keys.file)
     }
 
     /// The interval of blocks that see all positions, 0 where none does, nil where all do.

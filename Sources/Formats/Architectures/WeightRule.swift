@@ -61,17 +61,24 @@ public struct WeightRule: Sendable {
         public let huggingFaceFlag: String?
         /// The flag's value where a `config.json` does not say; llama.cpp requires biases that are there by default.
         public let isDefault: Bool
-        /// Whether llama.cpp loads it.
-        public let isInGGUF: Bool
+        /// The formats whose runtimes load it.
+        public let formats: Set<Checkpoint.Format>
 
         /// A bias that every model of the family has.
-        public static let always = Bias(huggingFaceFlag: nil, isDefault: true, isInGGUF: true)
+        public static let always = Bias(
+            huggingFaceFlag: nil, isDefault: true, formats: [.gguf, .safetensors])
+
+        /// A bias that llama.cpp loads where a file has it; transformers' class has none.
+        public static let onlyInGGUF = Bias(
+            huggingFaceFlag: nil, isDefault: false, formats: [.gguf])
 
         /// A bias that a boolean in `config.json` turns on.
         public static func flag(
             _ name: String, isDefault: Bool = false, isInGGUF: Bool = true
         ) -> Bias {
-            Bias(huggingFaceFlag: name, isDefault: isDefault, isInGGUF: isInGGUF)
+            Bias(
+                huggingFaceFlag: name, isDefault: isDefault,
+                formats: isInGGUF ? [.gguf, .safetensors] : [.safetensors])
         }
     }
 
@@ -175,7 +182,7 @@ public struct WeightRule: Sendable {
             (role.expert != nil) == (hasExperts && format == .safetensors)
         else { return nil }
         if role.part == .bias {
-            guard let bias, bias.isInGGUF || format == .safetensors else { return nil }
+            guard let bias, bias.formats.contains(format) else { return nil }
         }
         let numbered = pattern.map { character in
             switch character {
@@ -192,7 +199,7 @@ public struct WeightRule: Sendable {
         let part: WeightRole.Part
         if name.hasSuffix(".weight") {
             part = .weight
-        } else if name.hasSuffix(".bias"), let bias, bias.isInGGUF || format == .safetensors {
+        } else if name.hasSuffix(".bias"), let bias, bias.formats.contains(format) {
             part = .bias
         } else {
             return nil

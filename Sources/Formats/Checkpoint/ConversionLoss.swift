@@ -57,8 +57,7 @@ struct ConversionLoss {
         if numbers.window?.size != read.window?.size
             || numbers.window?.globalEvery != read.window?.globalEvery
         {
-            let size = numbers.window.map { "\($0.size)" } ?? "none"
-            note("a sliding window", size, read.window.map { "\($0.size)" } ?? "none")
+            note("a sliding window", Self.text(numbers.window), Self.text(read.window))
         }
         if Float(numbers.scale) != Float(read.scale) {
             note("the attention scale", "\(numbers.scale)", "\(read.scale)")
@@ -79,6 +78,12 @@ struct ConversionLoss {
             return architecture.rule(for: .ropeFactorsLong) != nil
         }
         return !read.scaling.isNone
+    }
+
+    private static func text(_ window: SlidingWindow?) -> String {
+        guard let window else { return "none" }
+        let every = window.globalEvery
+        return "\(window.size)" + (every > 0 ? " in \(every - 1) of \(every) blocks" : "")
     }
 
     private mutating func note(_ what: String, _ own: String, _ read: String) {

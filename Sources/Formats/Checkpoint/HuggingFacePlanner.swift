@@ -67,9 +67,14 @@ struct HuggingFacePlanner {
             source: source, changes: changes, format: .safetensors, numbers: numbers)
         let types = OutputTypes(source: source, asked: changes.type)
         for tensor in modules(architecture) {
-            guard let role = tensor.role,
-                let name = architecture.name(of: role, in: .safetensors)
+            // Lists of rotary divisors go to config.json.
+            guard let role = tensor.role, architecture.rule(for: role.slot)?.huggingFace != nil
             else { continue }
+            guard let name = architecture.name(of: role, in: .safetensors) else {
+                throw CheckpointError.cannotExpress(
+                    fact: "transformers' '\(architecture.huggingFaceModelType)' has no place for "
+                        + "tensor '\(tensor.name)' of \(source.path)")
+            }
             tensors.append(
                 try planner.tensor(named: name, from: tensor, as: types.type(of: tensor)))
         }

@@ -28,9 +28,6 @@ public final class CheckpointWeights: WeightSource {
         WeightRole(.ropeFrequencies), WeightRole(.ropeFactorsLong), WeightRole(.ropeFactorsShort),
     ]
 
-    /// Old Hugging Face checkpoints store the rotary frequencies, which every runtime computes anew.
-    private static let recomputedSuffix = "rotary_emb.inv_freq"
-
     public init(_ checkpoint: Checkpoint) {
         self.checkpoint = checkpoint
     }
@@ -80,7 +77,7 @@ public final class CheckpointWeights: WeightSource {
             if let role = tensor.role, askedRoles.contains(role) || role.slot == .output {
                 continue
             }
-            guard tensor.name.hasSuffix(Self.recomputedSuffix) else {
+            guard Architecture.isRecomputed(tensor.name) else {
                 throw .unusedTensor(file: path, tensor: tensor.name)
             }
         }

@@ -7,6 +7,9 @@ public import Transformer
 /// its logits must equal those of the base with the interventions, within a tolerance derived from the number
 /// formats, and to a small share of what steering changes at all. Two controls show that the test can tell: with
 /// strength 0 the base must equal itself bit for bit, and the vectors moved to the next block must not pass.
+///
+/// Without interventions it shows that two files hold the same model, such as a checkpoint and its conversion. The
+/// control is then a base whose stream is a little longer after its middle block: it must not pass.
 public struct Verification: Sendable {
     /// One block of the table.
     public struct BlockRow: Sendable {
@@ -38,6 +41,8 @@ public struct Verification: Sendable {
         public let detail: String
     }
 
+    /// Whether there are interventions; without them the two must be the same model.
+    public let isSteered: Bool
     public let tolerance: Tolerance
     public let blocks: [BlockRow]
     public let logits: LogitComparison
@@ -81,6 +86,7 @@ public struct Verification: Sendable {
         let sizes = baseDecoder.configuration.sizes
         try Self.check(sizes, editedDecoder.configuration.sizes, paths: (base.path, edited.path))
         guard !prompts.isEmpty else { throw VerificationError.noPrompts }
+        isSteered = !interventions.isEmpty
         tolerance = try Tolerance(base: base, edited: edited, override: override)
 
         let nulled = interventions.map { intervention in
@@ -88,7 +94,15 @@ public struct Verification: Sendable {
             copy.strength = 0
             return copy
         }
-        let moved = Self.movedOneBlock(interventions, blockCount: sizes.blockCount)
+        // What the test must not take for the edited model.
+        let growth = max(0.01, 2 * tolerance.relative)
+        let somethingElse =
+            interventions.isEmpty
+            ? [
+                Intervention(
+                    block: sizes.blockCount / 2, operation: .scale, vector: [],
+                    strength: Float(1 + growth))
+            ] : Self.movedOneBlock(interventions, blockCount: sizes.blockCount)
         var errors = StreamComparison(blockCount: sizes.blockCount)
         var effects = errors
         var wrong = errors
@@ -104,12 +118,14 @@ public struct Verification: Sendable {
                 try Trace(of: part, in: decoder, interventions: interventions)
             }
             let steered = try trace(baseDecoder, interventions)
-            let plain = try trace(baseDecoder)
+            let plain = interventions.isEmpty ? steered : try trace(baseDecoder)
             let found = try trace(editedDecoder)
             effects.add(reference: steered, other: plain)
             errors.add(reference: steered, other: found)
-            nullIsEqual = try nullIsEqual && trace(baseDecoder, nulled).entries == plain.entries
-            wrong.add(reference: try trace(baseDecoder, moved), other: found)
+            wrong.add(reference: try trace(baseDecoder, somethingElse), other: found)
+            if !interventions.isEmpty {
+                nullIsEqual = try nullIsEqual && trace(baseDecoder, nulled).entries == plain.entries
+            }
             progress(index + 1, steps)
         }
         tokenCount = tokens
@@ -119,18 +135,24 @@ public struct Verification: Sendable {
         logitEffect = effects.logits.largestDifference
         logitEffectShare = Self.share(
             errors.logits.squaredDifference, of: effects.logits.squaredDifference)
-        var controls = [
-            Control(
-                name: "strength 0 equals the base", passes: nullIsEqual,
-                detail: nullIsEqual ? "every bit of every block and logit" : "bits differ")
-        ]
-        // Vectors that change nothing, or have no other block to go to, cannot be on a wrong one.
-        if logitEffect > 0, sizes.blockCount > 1 {
-            let rows = Self.rows(
-                errors: wrong, effects: effects, lengths: lengths, tolerance: tolerance)
-            controls.append(Self.wrongBlockControl(rows))
+        let wrongRows = Self.rows(
+            errors: wrong, effects: effects, lengths: lengths, tolerance: tolerance)
+        if interventions.isEmpty {
+            let name =
+                "the base with \(growth) more of its stream after block \(sizes.blockCount / 2) must fail"
+            controls = [Self.control(name, wrongRows)]
+        } else {
+            var controls = [
+                Control(
+                    name: "strength 0 equals the base", passes: nullIsEqual,
+                    detail: nullIsEqual ? "every bit of every block and logit" : "bits differ")
+            ]
+            // Vectors that change nothing, or have no other block to go to, cannot be on a wrong one.
+            if logitEffect > 0, sizes.blockCount > 1 {
+                controls.append(Self.control("the vectors one block off must fail", wrongRows))
+            }
+            self.controls = controls
         }
-        self.controls = controls
         var rows: [TextRow] = []
         for (index, prompt) in prompts.prefix(texted).enumerated() {
             func text(_ decoder: Decoder, _ interventions: [Intervention]) throws -> String {
@@ -206,12 +228,13 @@ public struct Verification: Sendable {
         }
     }
 
-    private static func wrongBlockControl(_ rows: [BlockRow]) -> Control {
+    /// A control of something wrong, which passes where the comparison fails.
+    private static func control(_ name: String, _ rows: [BlockRow]) -> Control {
         let failures = rows.filter { !$0.passes }
         return Control(
-            name: "the vectors one block off must fail", passes: !failures.isEmpty,
+            name: name, passes: !failures.isEmpty,
             detail: failures.isEmpty
-                ? "they pass: the test cannot tell these blocks apart"
+                ? "it passes: the test cannot tell the two apart"
                 : "\(failures.count) of \(rows.count) blocks differ")
     }
 }

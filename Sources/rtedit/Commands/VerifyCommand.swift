@@ -16,21 +16,23 @@ struct VerifyCommand: Command {
         "max-tokens", "N", short: "n", "Greedy tokens generated from each prompt.", standard: "24")
 
     let name = "verify"
-    let summary = "Prove from disk that an edited checkpoint equals online steering."
+    let summary = "Prove from disk that an edited checkpoint equals online steering, or its base."
     let details = """
         Both files are opened anew. The base is steered online, the edited one runs as it is, on the same tokens; \
         every block's residual stream and the logits are compared. Two controls show that the test can tell: \
         strength 0 must equal the base bit for bit, and the vectors one block off must not pass. Exit code 1 where \
         the two are not equal.
+
+        Without --vector and --ablate the two must be the same model, as a checkpoint and its conversion are.
         """
     let positionals = [Self.base, Self.edited]
     let options =
         SteeringOptions.all + [Self.prompts, Self.chat, Self.tolerance, Self.maxTokens]
-    let groups = [OptionGroup(.atLeastOne, [SteeringOptions.vector, SteeringOptions.ablate])]
     let examples = [
         Example(
             "A baked file against its base:",
-            "rtedit verify m.gguf cheerful.gguf --vector mood.gguf:1.5@10-15")
+            "rtedit verify m.gguf cheerful.gguf --vector mood.gguf:1.5@10-15"),
+        Example("A converted model against the original:", "rtedit verify m.gguf m-folder"),
     ]
 
     /// Texts of different kinds, for calls without --prompts.

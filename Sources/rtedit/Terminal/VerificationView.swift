@@ -20,13 +20,16 @@ struct VerificationView {
         showTexts(on: console)
         showControls(on: console)
         let tolerance = Quantity.scientific(result.tolerance.relative, 1)
+        let effectBound =
+            result.isSteered
+            ? "; and \(Quantity.percent(result.tolerance.effectShare)) of the effect" : ""
         console.print(
-            "tolerance \(tolerance) relative, from \(result.tolerance.derivation); "
-                + "and \(Quantity.percent(result.tolerance.effectShare)) of the effect")
+            "tolerance \(tolerance) relative, from \(result.tolerance.derivation)\(effectBound)")
+        let base = result.isSteered ? "the base steered online" : "the base"
         console.print(
             passes
-                ? "EQUAL: the edited checkpoint is the base steered online"
-                : "NOT EQUAL: the edited checkpoint differs from the base steered online",
+                ? "EQUAL: the edited checkpoint is \(base)"
+                : "NOT EQUAL: the edited checkpoint differs from \(base)",
             style: passes ? .good : .bad)
         console.report(json)
     }
@@ -50,10 +53,12 @@ struct VerificationView {
         let logits = result.logits
         console.print(
             "logits: largest |d| \(Quantity.scientific(logits.largestDifference, 1)) of "
-                + "\(Quantity.fixed(logits.largestLogit, 1)) (relative \(Quantity.scientific(logits.relative, 1))); "
-                + "steering moves them by up to \(Quantity.fixed(result.logitEffect, 2))")
+                + "\(Quantity.fixed(logits.largestLogit, 1)) (relative \(Quantity.scientific(logits.relative, 1)))"
+                + (result.isSteered
+                    ? "; steering moves them by up to \(Quantity.fixed(result.logitEffect, 2))"
+                    : ""))
         console.print(
-            "KL(steered || edited), nats: mean \(Quantity.scientific(logits.meanDivergence, 1)), "
+            "KL(\(result.isSteered ? "steered" : "base") || edited), nats: mean \(Quantity.scientific(logits.meanDivergence, 1)), "
                 + "p95 \(Quantity.scientific(logits.percentile95, 1)), "
                 + "max \(Quantity.scientific(logits.largestDivergence, 1)); top-1 agreement "
                 + "\(Quantity.percent(logits.topAgreement)) of \(logits.positions) positions")
@@ -63,7 +68,7 @@ struct VerificationView {
         for text in result.texts {
             console.print("prompt:   \(Self.oneLine(text.prompt))", style: .strong)
             console.print("  base:    \(Self.oneLine(text.unsteered))")
-            console.print("  steered: \(Self.oneLine(text.steered))")
+            if result.isSteered { console.print("  steered: \(Self.oneLine(text.steered))") }
             console.print(
                 "  edited:  \(Self.oneLine(text.edited))\(text.isEqual ? "" : "   <- differs")")
         }

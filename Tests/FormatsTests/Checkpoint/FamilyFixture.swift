@@ -9,10 +9,7 @@ struct FamilyFixture {
     let path: String
 
     init(_ family: String) {
-        path =
-            URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-            .appendingPathComponent("TransformerTests/Fixtures/Families/\(family)").path
+        path = Families.folder(family)
     }
 
     /// A copy in a folder with changed members of `config.json`; nil removes one.

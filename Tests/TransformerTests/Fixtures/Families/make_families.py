@@ -13,6 +13,8 @@ P.resid_mid.N      the stream between attention and the feed-forward part of blo
 P.resid_post.N     the output of block N
 P.logits           (positions, vocabulary)
 P.generated        (GENERATED) i32, what greedy decoding appends to the prompt, with transformers' cache
+tokenizer          (texts) i32, of each text in ../Tokenizer/strings.json the CRC-32 of its ids by the tokenizers library, each
+                   id as four bytes, the least first
 probe              (hidden) a random vector
 loss               (1) mean cross-entropy of prompt 1's tokens from the second on, plus 0.5 · probe · resid_post of
                    block MIDDLE at the prompt's last token, MIDDLE = blocks / 2 rounded down
@@ -31,8 +33,10 @@ import sys
 import zlib
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, CONFIG_MAPPING
 
 import tiny_tokenizers
@@ -42,6 +46,7 @@ LENGTHS = (9, 23)
 GENERATED = 8
 # How far the best logit must be above the next: rounding must not decide.
 LOGIT_MARGIN = 1e-3
+TEXTS = json.loads((FOLDER.parent / "Tokenizer" / "strings.json").read_text())
 SPECIALS = {"bos": "<|begin|>", "eos": "<|end|>", "pad": "<|pad|>"}
 QWEN = {"eos": "<|im_end|>", "pad": "<|endoftext|>"}
 GPT2 = {"bos": "<|endoftext|>", "eos": "<|endoftext|>"}
@@ -325,6 +330,13 @@ def generated(model, tokens):
     return added.to(torch.int32)
 
 
+def checksums(folder):
+    """What the tokenizers library makes of every text, a checksum for each."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    ids = (np.array(tokenizer.encode(text).ids, dtype="<i4") for text in TEXTS)
+    return torch.from_numpy(np.array([zlib.crc32(each.tobytes()) for each in ids], dtype=np.uint32).view(np.int32))
+
+
 def gradients(model, streams, tokens, probe):
     """The loss of the header, and its gradients by parameter."""
     model.double()
@@ -399,7 +411,7 @@ def make(name):
     model.eval()
     streams = Streams(model)
     prompts = [torch.randint(0, vocabulary, (length,), generator=generator).tolist() for length in LENGTHS]
-    reference = {"probe": torch.randn(model.config.hidden_size, generator=generator)}
+    reference = {"probe": torch.randn(model.config.hidden_size, generator=generator), "tokenizer": checksums(folder)}
     for place, tokens in enumerate(prompts):
         reference[f"{place}.tokens"] = torch.tensor(tokens, dtype=torch.int32)
         with torch.no_grad():

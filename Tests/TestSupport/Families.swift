@@ -1,0 +1,38 @@
+import Foundation
+import Synchronization
+
+/// The small models of `Tests/TransformerTests/Fixtures/Families`, folders in Hugging Face's layout.
+public enum Families {
+    public static let all = [
+        "gemma", "gemma2", "gemma2-scaled", "gemma3", "gpt2", "gpt_neox", "gpt_neox-sequential",
+        "granite", "llama", "llama-biased", "llama-yarn", "mistral", "mixtral", "olmo2", "phi3",
+        "phi4", "qwen2", "qwen3", "qwen3_moe", "stablelm", "starcoder2",
+    ]
+
+    /// The path of a model's folder.
+    public static func folder(_ name: String) -> String {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("TransformerTests/Fixtures/Families/\(name)").path
+    }
+
+    /// A column of the table that `make families` prints.
+    public enum Column: String, Sendable {
+        case forward, backward, tokenizer, generate, toGGUF, toHuggingFace, roundTrip
+    }
+
+    /// Notes what a test measured, for the table: a line of the file that RTEDIT_FAMILY_TABLE names, if it does.
+    public static func record(_ family: String, _ column: Column, _ cell: String) throws {
+        guard let path = ProcessInfo.processInfo.environment["RTEDIT_FAMILY_TABLE"] else { return }
+        try lock.withLock { _ in
+            if !FileManager.default.fileExists(atPath: path) {
+                try Data().write(to: URL(fileURLWithPath: path))
+            }
+            let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+            try file.seekToEnd()
+            try file.write(contentsOf: Data("\(family)\t\(column.rawValue)\t\(cell)\n".utf8))
+            try file.close()
+        }
+    }
+
+    private static let lock = Mutex(())
+}
