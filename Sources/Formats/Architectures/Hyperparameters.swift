@@ -101,9 +101,9 @@ public struct Hyperparameters: Sendable, Hashable {
                 file: file,
                 fact: "\(rope.dimensions) rotary dimensions do not fit heads of \(headSize)")
         }
-        guard rope.base.isFinite, rope.base > 0 else {
+        guard rope.base.isFinite, rope.base > 1 else {
             throw .outOfRange(
-                file: file, key: names.ropeBase, value: "\(rope.base)", range: "more than 0")
+                file: file, key: names.ropeBase, value: "\(rope.base)", range: "more than 1")
         }
         try rope.scaling.validate(file: file)
     }

@@ -36,10 +36,12 @@ public enum FloatEncoder {
         _ source: UnsafeBufferPointer<Float>, into destination: UnsafeMutableRawBufferPointer
     ) -> Int {
         var overflows = 0
-        for index in source.indices {
-            let half = Float16(source[index])
-            destination.storeBytes(of: half.bitPattern, toByteOffset: index * 2, as: UInt16.self)
-            if half.isInfinite && source[index].isFinite { overflows += 1 }
+        for index in 0..<source.count {
+            let bits = Float16(source[index]).bitPattern
+            destination.storeBytes(of: bits, toByteOffset: index &* 2, as: UInt16.self)
+            // Without a branch or a trap the loop runs on vectors.
+            let isFinite = source[index].bitPattern & 0x7FFF_FFFF < 0x7F80_0000
+            overflows &+= (bits & 0x7FFF == 0x7C00 ? 1 : 0) & (isFinite ? 1 : 0)
         }
         return overflows
     }
@@ -48,16 +50,17 @@ public enum FloatEncoder {
         _ source: UnsafeBufferPointer<Float>, into destination: UnsafeMutableRawBufferPointer
     ) -> Int {
         var overflows = 0
-        for index in source.indices {
+        for index in 0..<source.count {
             let bits = source[index].bitPattern
             let isNaN = bits & 0x7FFF_FFFF > 0x7F80_0000
             let quiet = bits >> 16 | 0x40
             // Adds half of the last kept place, less one where that place is even.
             let rounded = (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16
             destination.storeBytes(
-                of: UInt16(truncatingIfNeeded: isNaN ? quiet : rounded), toByteOffset: index * 2,
+                of: UInt16(truncatingIfNeeded: isNaN ? quiet : rounded), toByteOffset: index &* 2,
                 as: UInt16.self)
-            if rounded & 0x7FFF == 0x7F80 && bits & 0x7FFF_FFFF < 0x7F80_0000 { overflows += 1 }
+            overflows &+=
+                (rounded & 0x7FFF == 0x7F80 ? 1 : 0) & (bits & 0x7FFF_FFFF < 0x7F80_0000 ? 1 : 0)
         }
         return overflows
     }

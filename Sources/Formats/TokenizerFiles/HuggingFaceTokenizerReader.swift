@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Synchronization
 
 extension TokenizerDefinition {
     /// Reads the tokenizer of a Hugging Face folder: `tokenizer.json`, and beside it, where they exist,
@@ -17,18 +18,23 @@ extension TokenizerDefinition {
     public static func read(folder: String, vocabularySize: Int? = nil) throws
         -> TokenizerDefinition
     {
-        let files = HuggingFaceTokenizerFolder(path: folder)
-        guard files.has("tokenizer.json") || !files.has("tokenizer.model") else {
-            return try SentencePieceConversion(folder: files, vocabularySize: vocabularySize)
+        try read(HuggingFaceTokenizerFolder(path: folder), vocabularySize: vocabularySize)
+    }
+
+    static func read(_ folder: HuggingFaceTokenizerFolder, vocabularySize: Int?) throws
+        -> TokenizerDefinition
+    {
+        guard let tokenizer = try folder.object("tokenizer.json") else {
+            guard folder.has("tokenizer.model") else {
+                throw FileError.cannotOpen(
+                    path: folder.path("tokenizer.json"), reason: SystemReason(code: ENOENT))
+            }
+            return try SentencePieceConversion(folder: folder, vocabularySize: vocabularySize)
                 .definition()
         }
-        guard let tokenizer = try JSONReader.parse(files.bytes("tokenizer.json")).object else {
-            throw TokenizerError.wrongType(
-                file: files.path("tokenizer.json"), key: "tokenizer.json", expected: "an object")
-        }
         return try TokenizerDefinition(
-            tokenizer: tokenizer, configuration: try files.configuration(),
-            vocabularySize: vocabularySize, file: files.path("tokenizer.json"))
+            tokenizer: tokenizer, configuration: try folder.configuration(),
+            vocabularySize: vocabularySize, file: folder.path("tokenizer.json"))
     }
 
     /// Reads the tokenizer from the contents of the files.
@@ -75,8 +81,14 @@ extension TokenizerDefinition {
 }
 
 /// The folder in which a Hugging Face checkpoint keeps its tokenizer.
-struct HuggingFaceTokenizerFolder {
+final class HuggingFaceTokenizerFolder: Sendable {
     let path: String
+    /// Objects by their files' names: `tokenizer.json` is large, and several ask for it.
+    private let objects = Mutex<[String: JSONObject]>([:])
+
+    init(path: String) {
+        self.path = path
+    }
 
     func path(_ name: String) -> String { "\(path)/\(name)" }
 
@@ -86,11 +98,13 @@ struct HuggingFaceTokenizerFolder {
 
     /// The object that a file holds; nil where there is no such file.
     func object(_ name: String) throws -> JSONObject? {
+        if let object = objects.withLock({ $0[name] }) { return object }
         guard has(name) else { return nil }
         guard let object = try JSONReader.parse(bytes(name)).object else {
             throw TokenizerError.wrongType(
                 file: path(name), key: "the file", expected: "a JSON object")
         }
+        objects.withLock { $0[name] = object }
         return object
     }
 

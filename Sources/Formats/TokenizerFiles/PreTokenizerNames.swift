@@ -55,19 +55,45 @@ struct PreTokenizerName: Sendable {
         "starcoder2": ["starcoder"], "stablelm": ["stablelm2", "olmo"],
     ]
 
+    /// The names of published vocabularies of one rule by the SHA-256 of their merges, each ended by a new line.
+    ///
+    /// The converter knows a vocabulary by the ids it gives to a certain text. So it also knows SmolLM's where a folder
+    /// has lost the rule that splits digits, as folders have that transformers makes of GGUF files.
+    private static let ofVocabulary = [
+        "d9826c39f608134a92ee45d09a9058cc82c4d977761b8d9aa332ecf9681c956a": "smollm",
+        "44ed5dbdf42b067094aee83f9601a9f8b67f292cfe2f9ca425a8cee7d23bf3e4": "starcoder",
+        "3d38bcb96998e147d6c4e870763b7da8d69333804b9964d7504d8c858c3a7aaa": "refact",
+        "834303bc573effa945f832fe2ce65037f30c46158a0bfd27ad8e1a1f9d38f687": "command-r",
+    ]
+
     static func named(_ name: String) -> PreTokenizerName? {
         all.first { $0.names.contains(name) }
     }
 
     /// The name to write for these rules; nil where llama.cpp has none.
     ///
-    /// - Parameter family: `model_type` of `config.json`
+    /// - Parameters:
+    ///   - family: `model_type` of `config.json`
+    ///   - merges: as a GGUF file has them
     static func name(
-        of rule: PreTokenizerRule.SplitRule, ignoresMerges: Bool, family: String
+        of rule: PreTokenizerRule.SplitRule, ignoresMerges: Bool, family: String,
+        merges: ByteStringList
     ) -> String? {
+        if let published = ofVocabulary[fingerprint(of: merges)] { return published }
         let names = all.filter { $0.rule == rule && $0.ignoresMerges == ignoresMerges }
             .flatMap(\.names)
         return ofFamily[family]?.first { names.contains($0) } ?? names.first
+    }
+
+    private static func fingerprint(of merges: ByteStringList) -> String {
+        var text: [UInt8] = []
+        for merge in merges {
+            text += merge
+            text.append(UInt8(ascii: "\n"))
+        }
+        var hash = SHA256()
+        text.withUnsafeBytes { hash.update($0) }
+        return hash.hexDigest()
     }
 
     static var supported: String { all.flatMap(\.names).joined(separator: ", ") }

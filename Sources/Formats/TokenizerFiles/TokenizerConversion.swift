@@ -161,8 +161,7 @@ public struct TokenizerConversion {
     /// `_set_vocab_gpt2`: byte-level byte-pair encoding.
     private func addBytePairs(to metadata: inout GGUFMetadata) throws {
         let file = folder.path("tokenizer.json")
-        let definition = try TokenizerDefinition.read(
-            folder: folder.path, vocabularySize: vocabularySize)
+        let definition = try TokenizerDefinition.read(folder, vocabularySize: vocabularySize)
         guard case .byteLevelPairs(let merges, let ignoresMerges) = definition.model,
             case .byteLevel(let rule, _) = definition.preTokenizer
         else {
@@ -177,8 +176,13 @@ public struct TokenizerConversion {
                 file: file, key: "the greatest token id", id: definition.tokens.count - 1,
                 tokens: vocabularySize)
         }
+        var texts = ByteStringList()
+        for merge in merges {
+            texts.append(
+                definition.tokens[Int(merge.left)] + [0x20] + definition.tokens[Int(merge.right)])
+        }
         let name = PreTokenizerName.name(
-            of: rule, ignoresMerges: ignoresMerges, family: family)
+            of: rule, ignoresMerges: ignoresMerges, family: family, merges: texts)
         guard let name else {
             throw TokenizerError.unsupported(
                 file: file, key: "model.ignore_merges",
@@ -191,15 +195,7 @@ public struct TokenizerConversion {
         metadata[GGUFTokenizerKey.preTokenizer] = .string(ByteString(name))
         metadata[GGUFTokenizerKey.tokens] = .array(.strings(tokens))
         metadata[GGUFTokenizerKey.tokenTypes] = .array(.i32(kinds.map(\.rawValue)))
-        if !merges.isEmpty {
-            var texts = ByteStringList()
-            for merge in merges {
-                texts.append(
-                    definition.tokens[Int(merge.left)] + [0x20]
-                        + definition.tokens[Int(merge.right)])
-            }
-            metadata[GGUFTokenizerKey.merges] = .array(.strings(texts))
-        }
+        if !merges.isEmpty { metadata[GGUFTokenizerKey.merges] = .array(.strings(texts)) }
         try addSurvey(vocabularySize: nil, to: &metadata)
     }
 
@@ -237,13 +233,15 @@ public struct TokenizerConversion {
     private func addSurvey(vocabularySize: Int?, to metadata: inout GGUFMetadata) throws {
         let survey = try SpecialTokenSurvey(
             folder: folder, config: config, vocabularySize: vocabularySize)
+        let tokens = metadata[GGUFTokenizerKey.tokens]
+        let tokenCount = if case .array(.strings(let list)) = tokens { list.count } else { 0 }
         for (role, id) in survey.tokens {
             guard let key = GGUFTokenizerKey.ofRole[role] else { continue }
-            guard let id = UInt32(exactly: id) else {
-                throw TokenizerError.wrongType(
-                    file: folder.path, key: "\(role)_token_id", expected: "a token id")
+            guard id < tokenCount, let number = UInt32(exactly: id) else {
+                throw TokenizerError.idOutOfRange(
+                    file: folder.path, key: "\(role)_token_id", id: id, tokens: tokenCount)
             }
-            metadata[key] = .u32(id)
+            metadata[key] = .u32(number)
         }
         for (role, isAdded) in survey.additions {
             if let key = GGUFTokenizerKey.ofAddition[role] { metadata[key] = .bool(isAdded) }

@@ -28,7 +28,7 @@ import Testing
 
     @Test func patternsThatDoNotFitAreRefused() {
         #expect(throws: CheckpointError.self) { try window(.array(.bool([true]))) }
-        #expect(throws: CheckpointError.self) { try window(.string("6")) }
+        #expect(throws: CheckpointError.self) { try window(.string(ByteString("6"))) }
         let irregular = [true, true, false, false, true, true]
         #expect(throws: CheckpointError.self) { try window(.array(.bool(irregular))) }
     }
