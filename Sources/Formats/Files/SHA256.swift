@@ -118,14 +118,19 @@ public struct SHA256: Sendable {
 
 extension MappedFile {
     /// The SHA-256 of the whole file, as `sha256sum` prints it.
-    public func sha256() -> String {
+    public func sha256() -> String { SHA256.hexadecimal(bytes.sha256()) }
+}
+
+extension MappedBytes {
+    /// The SHA-256 of the bytes, 32 bytes; their pages are given back to the system.
+    func sha256() -> [UInt8] {
         var hash = SHA256()
-        let piece = 16 << 20
-        for start in stride(from: 0, to: size, by: piece) {
-            let range = start..<min(size, start + piece)
-            bytes.slice(range)?.withUnsafeBytes { hash.update($0) }
-            release(range)
+        let piece = 4 << 20
+        for start in stride(from: 0, to: count, by: piece) {
+            guard let part = slice(start..<min(count, start + piece)) else { continue }
+            part.withUnsafeBytes { hash.update($0) }
+            file.release(part.range)
         }
-        return hash.hexDigest()
+        return hash.digest()
     }
 }

@@ -1,0 +1,68 @@
+/// Residuals most of which are below 3, four in a byte: a byte's four symbols are coded together, so that a number can
+/// take less than the one bit that coding by frequency spends on each symbol at least. A symbol of 3 is an escape: the
+/// number, less 3, stands in a list of its own.
+///
+/// The number with index 4 · i + j has bits 2 · j and 2 · j + 1 of byte i; the last byte is filled with zeros.
+enum SmallResiduals<Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable & SendableMetatype>
+{
+    /// Packing pays where fewer than one number in so many is an escape.
+    static var largestShareOfEscapes: Int { 6 }
+
+    /// How many numbers are 3 or more.
+    static func escapes(of words: UnsafePointer<Word>, count: Int) -> Int {
+        var escapes = 0
+        for index in 0..<count { escapes &+= words[index] >= 3 ? 1 : 0 }
+        return escapes
+    }
+
+    /// How many symbols of 3 there are.
+    static func escapes(ofPacked bytes: UnsafePointer<UInt8>, count: Int) -> Int {
+        var escapes = 0
+        for index in 0..<count / 4 {
+            let byte = bytes[index]
+            escapes &+= (byte & (byte &>> 1) & 0x55).nonzeroBitCount
+        }
+        for index in (count / 4 * 4)..<count { escapes += symbol(bytes, index) == 3 ? 1 : 0 }
+        return escapes
+    }
+
+    /// Packs numbers; there is room for one escape more than there are.
+    static func pack(
+        _ words: UnsafePointer<Word>, count: Int, into bytes: UnsafeMutablePointer<UInt8>,
+        escapes: UnsafeMutablePointer<Word>
+    ) {
+        var next = 0
+        for start in stride(from: 0, to: count, by: 4) {
+            var byte: UInt8 = 0
+            for index in start..<min(count, start &+ 4) {
+                let word = words[index]
+                let isEscape = word >= 3
+                escapes[next] = word &- 3
+                next &+= isEscape ? 1 : 0
+                let symbol = isEscape ? 3 : UInt8(truncatingIfNeeded: word)
+                byte |= symbol &<< UInt8(truncatingIfNeeded: 2 &* (index &- start))
+            }
+            bytes[start / 4] = byte
+        }
+    }
+
+    /// Unpacks numbers; one escape more than there are may be read.
+    static func unpack(
+        _ bytes: UnsafePointer<UInt8>, count: Int, escapes: UnsafePointer<Word>,
+        into words: UnsafeMutablePointer<Word>
+    ) {
+        var next = 0
+        for index in 0..<count {
+            let symbol = symbol(bytes, index)
+            let isEscape = symbol == 3
+            words[index] = isEscape ? escapes[next] &+ 3 : Word(truncatingIfNeeded: symbol)
+            next &+= isEscape ? 1 : 0
+        }
+    }
+
+    @inline(__always) private static func symbol(_ bytes: UnsafePointer<UInt8>, _ index: Int)
+        -> UInt8
+    {
+        (bytes[index &>> 2] &>> UInt8(truncatingIfNeeded: 2 &* (index & 3))) & 3
+    }
+}
