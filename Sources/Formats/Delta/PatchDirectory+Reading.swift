@@ -9,13 +9,16 @@ extension PatchDirectory {
         var reader = DirectoryReader(bytes, path: path)
         isFolder = try reader.flag()
         var sources: [Source] = []
-        let places = try reader.list { (reader) throws(PatchError) in try reader.place() }
-        for place in places {
-            sources.append(
-                Source(place: place, digest: try reader.bytes(count: Source.digestSize)))
+        for _ in 0..<(try reader.count()) {
+            sources.append(Source(place: try reader.place(), digest: []))
+        }
+        for index in sources.indices {
+            sources[index].digest = try reader.bytes(count: Source.digestSize)
         }
         self.sources = sources
-        files = try reader.list { (reader) throws(PatchError) in try reader.file(sources) }
+        var files: [File] = []
+        for _ in 0..<(try reader.count()) { files.append(try reader.file(sources)) }
+        self.files = files
         try reader.end()
         try Self.checkNames(of: files, path: path)
         let stored = reader.payloadSize
@@ -94,23 +97,20 @@ private struct DirectoryReader {
     }
 
     mutating func string() throws(PatchError) -> String {
-        switch String.decode(try bytes(count: try variable()).span) {
+        let text = try bytes(count: try variable())
+        switch String.decode(text.span) {
         case .success(let text): return text
         case .failure: throw damage("a name is not UTF-8")
         }
     }
 
-    /// A count, then so many entries.
-    mutating func list<Entry>(
-        _ entry: (inout DirectoryReader) throws(PatchError) -> Entry
-    ) throws(PatchError) -> [Entry] {
+    /// How many entries follow, each of a byte or more.
+    mutating func count() throws(PatchError) -> Int {
         let count = try variable()
         guard count <= bytes.count - offset else {
             throw damage("\(count) entries are announced, but \(bytes.count - offset) bytes remain")
         }
-        var entries: [Entry] = []
-        for _ in 0..<count { entries.append(try entry(&self)) }
-        return entries
+        return count
     }
 
     // MARK: - Entries
@@ -121,7 +121,8 @@ private struct DirectoryReader {
         guard let type = ElementType(rawValue: typeName) else {
             throw damage("tensor \(name.quoted) has the unknown type \(typeName.quoted)")
         }
-        let shape = try list { (reader) throws(PatchError) in try reader.variable() }
+        var shape: [Int] = []
+        for _ in 0..<(try count()) { shape.append(try variable()) }
         let description = TensorDescription(name: name, type: type, shape: shape)
         guard let count = description.byteCount, count > 0 else {
             throw damage("tensor \(name.quoted): \(type.name) of shape \(shape) has no size")
@@ -159,14 +160,13 @@ private struct DirectoryReader {
         let size = try variable()
         let digest = try bytes(count: 32)
         var sum = 0
-        let segments = try list { (reader) throws(PatchError) in
-            let segment = try reader.segment(sources)
+        var segments: [PatchDirectory.Segment] = []
+        for _ in 0..<(try count()) {
+            let segment = try segment(sources)
+            segments.append(segment.segment)
             let (next, overflow) = sum.addingReportingOverflow(segment.byteCount)
-            guard !overflow else {
-                throw reader.damage("the parts of \(name.quoted) pass all sizes")
-            }
+            guard !overflow else { throw damage("the parts of \(name.quoted) pass all sizes") }
             sum = next
-            return segment.segment
         }
         guard sum == size else {
             throw damage("the parts of \(name.quoted) have \(sum) bytes, but the file \(size)")
@@ -275,11 +275,8 @@ private struct DirectoryReader {
     private mutating func prediction(
         _ sources: [PatchDirectory.Source]
     ) throws(PatchError) -> Prediction? {
-        let count = try variable()
+        let count = try count()
         guard count > 0 else { return nil }
-        guard count <= bytes.count - offset else {
-            throw damage("\(count) parts are announced, but \(bytes.count - offset) bytes remain")
-        }
         let rows = try variable()
         var parts: [Prediction.Part] = []
         for _ in 0..<count {

@@ -31,7 +31,7 @@ struct PatchFixture {
     /// Makes a patch and applies it; returns whether every byte came out, and the patch's size.
     func roundTrip(_ base: String, _ target: String) throws -> (isEqual: Bool, size: Int) {
         let patch = try create(base, target)
-        let result = try apply(patch, to: base)
+        let result = try apply(patch, to: base, as: UUID().uuidString)
         return (try Self.isEqual(result, target), try bytes(ofFile: patch).count)
     }
 
@@ -56,7 +56,8 @@ struct PatchFixture {
     ) throws -> String {
         let path = folder.path(name)
         let plan = try OutputPlan(
-            source: .open(source), edits: edits, format: name.hasSuffix(".gguf") ? .gguf : .safetensors)
+            source: .open(source), edits: edits,
+            format: name.hasSuffix(".gguf") ? .gguf : .safetensors)
         _ = try CheckpointWriter(crew: crew).write(
             plan, to: path, shardLimit: shardLimit, replacing: true)
         return path
@@ -83,7 +84,8 @@ struct Numbers {
 
     /// Roughly normal, of this deviation.
     mutating func normal(_ deviation: Float) -> Float {
-        let sum = (0..<12).reduce(Float(-6)) { sum, _ in sum + Float(next() >> 40) / Float(1 << 24) }
+        let sum = (0..<12).reduce(Float(-6)) { sum, _ in sum + Float(next() >> 40) / Float(1 << 24)
+        }
         return sum * deviation
     }
 }
