@@ -66,26 +66,19 @@ struct PatchFixture {
 
 /// A reproducible source of numbers.
 struct Numbers {
-    private var state: UInt64
+    private var generator: SeededGenerator
 
     init(seed: UInt64) {
-        state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+        generator = SeededGenerator(seed: seed)
     }
 
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state &* 0x2545_F491_4F6C_DD1D
-    }
+    /// A number from 0 on below the limit.
+    mutating func below(_ limit: Int) -> Int { Int.random(in: 0..<limit, using: &generator) }
 
-    /// A number below the limit.
-    mutating func below(_ limit: Int) -> Int { Int(next() >> 33) % max(limit, 1) }
-
-    /// Roughly normal, of this deviation.
+    /// Roughly normal, of this deviation: the sum of twelve uniform numbers.
     mutating func normal(_ deviation: Float) -> Float {
-        let sum = (0..<12).reduce(Float(-6)) { sum, _ in sum + Float(next() >> 40) / Float(1 << 24)
-        }
+        var sum: Float = -6
+        for _ in 0..<12 { sum += Float.random(in: 0..<1, using: &generator) }
         return sum * deviation
     }
 }
