@@ -32,18 +32,31 @@ enum SmallResiduals<Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable 
         escapes: UnsafeMutablePointer<Word>
     ) {
         var next = 0
-        for start in stride(from: 0, to: count, by: 4) {
-            var byte: UInt8 = 0
-            for index in start..<min(count, start &+ 4) {
-                let word = words[index]
-                let isEscape = word >= 3
-                escapes[next] = word &- 3
-                next &+= isEscape ? 1 : 0
-                let symbol = isEscape ? 3 : UInt8(truncatingIfNeeded: word)
-                byte |= symbol &<< UInt8(truncatingIfNeeded: 2 &* (index &- start))
-            }
-            bytes[start / 4] = byte
+        for index in 0..<count / 4 {
+            bytes[index] = pack(words + index &* 4, count: 4, escapes, &next)
         }
+        let rest = count % 4
+        if rest > 0 {
+            bytes[count / 4] = pack(words + (count - rest), count: rest, escapes, &next)
+        }
+    }
+
+    /// One byte of symbols. An escape is written whether it is one or not, so that there is nothing to jump over.
+    @inline(__always)
+    private static func pack(
+        _ words: UnsafePointer<Word>, count: Int, _ escapes: UnsafeMutablePointer<Word>,
+        _ next: inout Int
+    ) -> UInt8 {
+        var byte: UInt8 = 0
+        for index in 0..<count {
+            let word = words[index]
+            let isEscape = word >= 3
+            escapes[next] = word &- 3
+            next &+= isEscape ? 1 : 0
+            let symbol = isEscape ? 3 : UInt8(truncatingIfNeeded: word)
+            byte |= symbol &<< UInt8(truncatingIfNeeded: 2 &* index)
+        }
+        return byte
     }
 
     /// Unpacks numbers; one escape more than there are may be read.
@@ -52,10 +65,29 @@ enum SmallResiduals<Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable 
         into words: UnsafeMutablePointer<Word>
     ) {
         var next = 0
+        for index in 0..<count / 4 {
+            unpack(bytes[index], count: 4, escapes, &next, into: words + index &* 4)
+        }
+        let rest = count % 4
+        if rest > 0 {
+            unpack(bytes[count / 4], count: rest, escapes, &next, into: words + (count - rest))
+        }
+    }
+
+    @inline(__always)
+    private static func unpack(
+        _ byte: UInt8, count: Int, _ escapes: UnsafePointer<Word>, _ next: inout Int,
+        into words: UnsafeMutablePointer<Word>
+    ) {
+        let hasEscapes = byte & (byte &>> 1) & 0x55 != 0
         for index in 0..<count {
-            let symbol = symbol(bytes, index)
-            let isEscape = symbol == 3
-            words[index] = isEscape ? escapes[next] &+ 3 : Word(truncatingIfNeeded: symbol)
+            let symbol = (byte &>> UInt8(truncatingIfNeeded: 2 &* index)) & 3
+            words[index] = Word(truncatingIfNeeded: symbol)
+        }
+        guard hasEscapes else { return }
+        for index in 0..<count {
+            let isEscape = words[index] == 3
+            words[index] = isEscape ? escapes[next] &+ 3 : words[index]
             next &+= isEscape ? 1 : 0
         }
     }
