@@ -11,7 +11,7 @@ enum SmallResiduals<Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable 
     /// How many numbers are 3 or more.
     static func escapes(of words: UnsafePointer<Word>, count: Int) -> Int {
         var escapes = 0
-        for index in 0..<count { escapes &+= words[index] >= 3 ? 1 : 0 }
+        for index in 0..<count { escapes &+= escape(symbol(words[index])) }
         return escapes
     }
 
@@ -49,12 +49,10 @@ enum SmallResiduals<Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable 
     ) -> UInt8 {
         var byte: UInt8 = 0
         for index in 0..<count {
-            let word = words[index]
-            let isEscape = word >= 3
-            escapes[next] = word &- 3
-            next &+= isEscape ? 1 : 0
-            let symbol = isEscape ? 3 : UInt8(truncatingIfNeeded: word)
-            byte |= symbol &<< UInt8(truncatingIfNeeded: 2 &* index)
+            let symbol = symbol(words[index])
+            escapes[next] = words[index] &- 3
+            next &+= escape(symbol)
+            byte |= UInt8(truncatingIfNeeded: symbol) &<< UInt8(truncatingIfNeeded: 2 &* index)
         }
         return byte
     }
@@ -86,10 +84,19 @@ enum SmallResiduals<Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable 
         }
         guard hasEscapes else { return }
         for index in 0..<count {
-            let isEscape = words[index] == 3
-            words[index] = isEscape ? escapes[next] &+ 3 : words[index]
-            next &+= isEscape ? 1 : 0
+            let symbol = words[index]
+            words[index] = symbol == 3 ? escapes[next] &+ 3 : symbol
+            next &+= escape(symbol)
         }
+    }
+
+    /// The symbol of a number, 0 to 3.
+    @inline(__always) private static func symbol(_ word: Word) -> Word { min(word, 3) }
+
+    /// 1 for the symbol 3, else 0; without a comparison, so that no compiler makes a jump of it that no processor can
+    /// foresee.
+    @inline(__always) private static func escape(_ symbol: Word) -> Int {
+        Int(truncatingIfNeeded: symbol & (symbol &>> 1))
     }
 
     @inline(__always) private static func symbol(_ bytes: UnsafePointer<UInt8>, _ index: Int)

@@ -83,6 +83,8 @@ struct TensorMatcher {
                 }
                 return parts.span.bytes.withUnsafeBytes { XXH64.hash($0) }
             }
+            // The system may map megabytes around each byte that is read.
+            tensor.releasePages()
         }
     }
 }
