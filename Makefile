@@ -3,7 +3,7 @@
 SHELL := bash
 PREFIX ?= /usr/local
 model_folder := .rtedit-demo
-packages := libopenblas-dev pkg-config
+packages := libopenblas-dev libzstd-dev pkg-config
 root := $(shell [[ $$(id -u) == 0 ]] || echo sudo)
 install_packages := $(root) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q $(packages) </dev/null
 
@@ -16,11 +16,11 @@ help: ## List the targets.
 setup: ## Install the system packages that are missing (Debian and Ubuntu).
 	@command -v swift >/dev/null || { \
 	    echo "make: swift is missing: install Swift 6.2 or newer from https://swift.org/install" >&2; exit 1; }
-	@pkg-config --exists openblas 2>/dev/null || $(MAKE) --no-print-directory packages
+	@pkg-config --exists openblas libzstd 2>/dev/null || $(MAKE) --no-print-directory packages
 
 packages:
 	@command -v apt-get >/dev/null || { \
-	    echo "make: OpenBLAS with its headers, and pkg-config, are missing: install them" >&2; exit 1; }
+	    echo "make: OpenBLAS and zstd with their headers, and pkg-config, are missing: install them" >&2; exit 1; }
 	$(install_packages) || { $(root) apt-get update -q && $(install_packages); }
 
 build: setup ## Build the program: .build/release/rtedit.

@@ -32,8 +32,14 @@ let package = Package(
         .systemLibrary(
             name: "COpenBLAS", path: "Sources/Transformer/COpenBLAS", pkgConfig: "openblas",
             providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(
+            name: "CZstd", path: "Sources/Formats/CZstd", pkgConfig: "libzstd",
+            providers: [.apt(["libzstd-dev"])]),
+        .systemLibrary(name: "CSHA256", path: "Sources/Formats/CSHA256"),
         .systemLibrary(name: "CPUCheck", path: "Sources/rtedit/CPUCheck"),
-        .target(name: "Formats", swiftSettings: library),
+        .target(
+            name: "Formats", dependencies: ["CZstd", "CSHA256"], exclude: ["CZstd", "CSHA256"],
+            swiftSettings: library),
         .target(
             name: "Transformer", dependencies: ["Formats", "COpenBLAS"], exclude: ["COpenBLAS"],
             swiftSettings: library),

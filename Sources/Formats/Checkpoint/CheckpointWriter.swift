@@ -1,4 +1,3 @@
-import Foundation
 import Synchronization
 
 /// The one writer of checkpoints: streams a plan to disk, the crew's threads each a piece at a time, so that memory
@@ -19,7 +18,7 @@ public struct CheckpointWriter: Sendable {
     /// Bytes of output that one task produces.
     private static let pieceSize = 4 << 20
 
-    /// - Parameter advance: called from any thread with the number of bytes written since.
+    /// - Parameter advance: called from any thread with the number of bytes of tensors written since.
     public init(crew: WorkCrew, advance: @escaping @Sendable (Int) -> Void = { _ in }) {
         self.crew = crew
         self.advance = advance
@@ -32,118 +31,51 @@ public struct CheckpointWriter: Sendable {
     ///   - shardLimit: the most bytes of tensors a file shall hold; nil keeps the source's safetensors files, and makes
     ///     one GGUF file.
     ///   - replacing: whether an existing output is replaced.
-    /// - Throws: `FileError` where the output exists or cannot be written, `QuantizationError`, `GGUFError` and
-    ///   `SafetensorsError` where the format cannot hold the plan. No output is left then.
+    /// - Throws: `FileError` where the output exists or cannot be written, and as `OutputLayout.init`. No output is left
+    ///   then.
     public func write(
         _ plan: OutputPlan, to path: String, shardLimit: Int? = nil, replacing: Bool
     ) throws -> Summary {
-        switch plan.container {
-        case .gguf(let metadata):
-            return try writeGGUF(
-                plan, metadata: metadata, to: path, shardLimit: shardLimit, replacing: replacing)
-        case .huggingFace(let layout):
-            if path.hasSuffix(".safetensors") {
-                return try writeSingleFile(plan, layout, to: path, replacing: replacing)
-            }
-            return try writeFolder(
-                plan, layout, to: path, shardLimit: shardLimit, replacing: replacing)
-        }
+        let layout = try OutputLayout(plan, path: path, shardLimit: shardLimit)
+        return layout.isFolder
+            ? try writeFolder(layout, to: path, replacing: replacing)
+            : try writeFiles(layout, beside: path, replacing: replacing)
     }
 
-    // MARK: - Formats
-
-    private func writeGGUF(
-        _ plan: OutputPlan, metadata: GGUFMetadata, to path: String, shardLimit: Int?,
-        replacing: Bool
+    private func writeFiles(
+        _ layout: OutputLayout, beside path: String, replacing: Bool
     ) throws -> Summary {
-        let splits = try GGUFSplits(
-            path: path, metadata: metadata, tensors: plan.tensors.map(\.description),
-            limit: shardLimit)
         var summary = Summary()
-        var files: [AtomicFile] = []
-        for (path, header) in splits.files {
-            let file = try AtomicFile(
-                path: path, reserving: header.fileSize, replacing: replacing)
-            try file.write(header.bytes, at: 0)
-            summary.overflowCount += try write(plan.tensors, header.layout, to: file)
-            try Self.writePadding(header.layout, fileSize: header.fileSize, to: file)
-            summary.files.append(path)
-            summary.byteCount += header.fileSize
-            files.append(file)
+        var outputs: [AtomicFile] = []
+        for file in layout.files {
+            let path = PathParts.join(PathParts(path).folder, file.name)
+            let output = try AtomicFile(path: path, reserving: file.size, replacing: replacing)
+            try write(file, to: output, path, &summary)
+            outputs.append(output)
         }
         // The first file makes the others a model.
-        for file in files.reversed() { try file.commit() }
-        return summary
-    }
-
-    private func writeSingleFile(
-        _ plan: OutputPlan, _ layout: OutputPlan.HuggingFaceLayout, to path: String, replacing: Bool
-    ) throws -> Summary {
-        guard !layout.needsConfiguration else {
-            throw CheckpointError.cannotExpress(
-                fact: "\(path): biases need their flag in config.json; write a folder instead")
-        }
-        let header = try SafetensorsHeader(
-            path: path, tensors: plan.tensors.map(\.description),
-            metadata: layout.shards.first?.metadata ?? [])
-        let file = try AtomicFile(path: path, reserving: header.fileSize, replacing: replacing)
-        try file.write(header.bytes, at: 0)
-        var summary = Summary(files: [path], byteCount: header.fileSize)
-        summary.overflowCount = try write(plan.tensors, header.layout, to: file)
-        try file.commit()
+        for output in outputs.reversed() { try output.commit() }
         return summary
     }
 
     private func writeFolder(
-        _ plan: OutputPlan, _ layout: OutputPlan.HuggingFaceLayout, to path: String,
-        shardLimit: Int?,
-        replacing: Bool
+        _ layout: OutputLayout, to path: String, replacing: Bool
     ) throws -> Summary {
-        let shards: SafetensorsShards
-        let descriptions = plan.tensors.map(\.description)
-        if let shardLimit {
-            shards = try SafetensorsShards(
-                folder: path, tensors: descriptions, metadata: layout.shards.first?.metadata ?? [],
-                limit: shardLimit)
-        } else {
-            shards = try SafetensorsShards(
-                folder: path,
-                files: layout.shards.enumerated().map { number, shard in
-                    (
-                        shard.name, plan.tensors.filter { $0.shard == number }.map(\.description),
-                        shard.metadata
-                    )
-                }, isIndexed: layout.isIndexed)
-        }
         let stale = Self.weightFiles(of: path)
         let folder = try OutputFolder(path: path, replacing: replacing)
         var summary = Summary()
-        for shard in shards.shards {
-            let file = try folder.create(shard.name, reserving: shard.header.fileSize)
-            try file.write(shard.header.bytes, at: 0)
-            summary.overflowCount += try write(plan.tensors, shard.header.layout, to: file)
-            summary.files.append(path + "/" + shard.name)
-            summary.byteCount += shard.header.fileSize
+        for file in layout.files {
+            let output = try folder.create(file.name, reserving: file.size)
+            try write(file, to: output, path + "/" + file.name, &summary)
         }
-        for name in layout.copies {
-            let source = try MappedFile(path: layout.sourceFolder + "/" + name)
-            try folder.create(name, reserving: source.size).append(source.bytes)
-        }
-        for (name, bytes) in layout.files { try folder.create(name).append(bytes) }
-        if let index = shards.index { try folder.create(SafetensorsIndex.fileName).append(index) }
-        if let config = layout.config {
-            try folder.create("config.json").append(
-                JSONWriter(.indented).bytes(.object(config)) + Array("\n".utf8))
-        }
-        let written = Set(
-            shards.shards.map(\.name) + [shards.index == nil ? "" : SafetensorsIndex.fileName])
+        let written = Set(layout.files.map(\.name))
         try folder.commit(removing: stale.filter { !written.contains($0) })
         return summary
     }
 
     /// The weight files of the model that a folder holds now, which would contradict a new one; none where it holds
     /// no readable model.
-    private static func weightFiles(of folder: String) -> [String] {
+    static func weightFiles(of folder: String) -> [String] {
         guard let files = try? HuggingFaceFiles(folder: folder) else { return [] }
         return files.shards.map(\.name) + (files.indexName.map { [$0] } ?? [])
     }
@@ -158,21 +90,25 @@ public struct CheckpointWriter: Sendable {
         let offset: Int
     }
 
-    /// Writes the data of tensors to their places; the crew takes the pieces in any order.
+    /// Writes a file; the crew takes the pieces of its tensors in any order.
     private func write(
-        _ tensors: [OutputPlan.Tensor], _ layout: [TensorPlacement], to file: AtomicFile
-    ) throws -> Int {
-        var byName: [String: OutputPlan.Tensor] = [:]
-        for tensor in tensors { byName[tensor.description.name] = tensor }
-        let pieces = layout.flatMap { placement -> [Piece] in
-            guard let tensor = byName[placement.description.name] else { return [] }
-            return Self.pieces(of: tensor, at: placement)
+        _ file: OutputLayout.File, to output: AtomicFile, _ path: String, _ summary: inout Summary
+    ) throws {
+        var pieces: [Piece] = []
+        for part in file.parts {
+            switch part.content {
+            case .bytes(let bytes): try output.write(bytes, at: part.offset)
+            case .mapped(let bytes): try output.write(bytes, at: part.offset)
+            case .zeros:
+                try output.write([UInt8](repeating: 0, count: part.byteCount), at: part.offset)
+            case .tensor(let tensor): pieces += Self.pieces(of: tensor, at: part)
+            }
         }
         let state = Mutex((problem: (any Error)?.none, overflows: 0))
         crew.run(pieces.count) { index in
             guard state.withLock({ $0.problem == nil }) else { return }
             do {
-                let overflows = try write(pieces[index], to: file)
+                let overflows = try write(pieces[index], to: output)
                 if overflows > 0 { state.withLock { $0.overflows += overflows } }
             } catch {
                 state.withLock { $0.problem = $0.problem ?? error }
@@ -180,20 +116,22 @@ public struct CheckpointWriter: Sendable {
         }
         let (problem, overflows) = state.withLock { $0 }
         if let problem { throw problem }
-        return overflows
+        summary.overflowCount += overflows
+        guard file.holdsWeights else { return }
+        summary.files.append(path)
+        summary.byteCount += file.size
     }
 
-    private static func pieces(of tensor: OutputPlan.Tensor, at placement: TensorPlacement)
-        -> [Piece]
+    private static func pieces(of tensor: OutputPlan.Tensor, at part: OutputLayout.Part) -> [Piece]
     {
         let rowBytes = tensor.rowBytes
         guard rowBytes > 0 else { return [] }
-        let rows = placement.byteCount / rowBytes
+        let rows = part.byteCount / rowBytes
         let step = max(1, pieceSize / rowBytes)
         return stride(from: 0, to: rows, by: step).map { first in
             Piece(
                 tensor: tensor, rows: first..<min(rows, first + step), rowBytes: rowBytes,
-                offset: placement.offset + first * rowBytes)
+                offset: part.offset + first * rowBytes)
         }
     }
 
@@ -203,27 +141,12 @@ public struct CheckpointWriter: Sendable {
         if let bytes = piece.tensor.mappedBytes(rows: piece.rows) {
             try file.write(bytes, at: piece.offset)
         } else {
-            let buffer = try [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
-                overflows = try piece.tensor.write(
-                    rows: piece.rows,
-                    to: UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: size))
-                filled = size
-            }
+            let buffer: [UInt8]
+            (buffer, overflows) = try piece.tensor.bytes(rows: piece.rows)
             try file.write(buffer, at: piece.offset)
         }
         piece.tensor.releaseSource(rows: piece.rows)
         advance(size)
         return overflows
-    }
-
-    /// Zeros between tensors and after the last, as the format wants them.
-    private static func writePadding(
-        _ layout: [TensorPlacement], fileSize: Int, to file: AtomicFile
-    ) throws {
-        for (index, placement) in layout.enumerated() {
-            let end = placement.offset + placement.byteCount
-            let next = index + 1 < layout.count ? layout[index + 1].offset : fileSize
-            if next > end { try file.write([UInt8](repeating: 0, count: next - end), at: end) }
-        }
     }
 }

@@ -33,10 +33,24 @@ public struct OutputPlan: Sendable {
             return tensor.bytes.slice((rows.lowerBound * rowBytes)..<(rows.upperBound * rowBytes))
         }
 
-        func write(
-            rows: Range<Int>, to destination: UnsafeMutableRawBufferPointer
-        ) throws(CheckpointError) -> Int {
-            try content.write(rows: rows, columns: columns, of: description, to: destination)
+        /// The output's bytes of some rows, and how many finite values became infinite.
+        ///
+        /// - Throws: `CheckpointError.cannotEncode`.
+        func bytes(
+            rows: Range<Int>
+        ) throws(CheckpointError) -> (bytes: [UInt8], overflowCount: Int) {
+            let size = rows.count * rowBytes
+            var result = Result<Int, CheckpointError>.success(0)
+            let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
+                let target = UnsafeMutableRawBufferPointer(
+                    rebasing: UnsafeMutableRawBufferPointer(buffer)[0..<size])
+                result = Result { () throws(CheckpointError) in
+                    try content.write(rows: rows, columns: columns, of: description, to: target)
+                }
+                // What a failure leaves unwritten is not handed out.
+                if case .success = result { filled = size }
+            }
+            return (bytes, try result.get())
         }
 
         /// Gives the source's pages of some rows back to the system.

@@ -125,6 +125,9 @@ public final class AtomicFile: Sendable {
         try bytes.withUnsafeBytes { (buffer) throws(FileError) in try append(buffer) }
     }
 
+    /// How many bytes were appended.
+    var end: Int { state.withLock { $0.end } }
+
     // MARK: - Finishing
 
     /// Flushes the file, puts it in place and flushes the folder; does nothing where that is done already.

@@ -1,3 +1,5 @@
+import CSHA256
+
 /// SHA-256 (FIPS 180-4), fed in pieces.
 public struct SHA256: Sendable {
     private var state: [UInt32] = [
@@ -27,24 +29,38 @@ public struct SHA256: Sendable {
     }
 
     /// The digest of everything added, as 64 lower-case hexadecimal digits.
-    public func hexDigest() -> String {
+    public func hexDigest() -> String { Self.hexadecimal(digest()) }
+
+    /// The digest of everything added, 32 bytes.
+    public func digest() -> [UInt8] {
         var final = self
         let bits = length &* 8
         var padding: [UInt8] = [0x80]
         while (pending.count + padding.count) % 64 != 56 { padding.append(0) }
         padding += (0..<8).map { UInt8(truncatingIfNeeded: bits >> (56 - 8 * UInt64($0))) }
         padding.withUnsafeBytes { final.update($0) }
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        for word in final.state {
-            for shift in stride(from: 28, through: 0, by: -4) {
-                text.append(digits[Int(word >> UInt32(shift)) & 15])
-            }
+        return final.state.flatMap { word in
+            (0..<4).map { UInt8(truncatingIfNeeded: word >> (24 - 8 * UInt32($0))) }
         }
+    }
+
+    /// Bytes as lower-case hexadecimal digits.
+    static func hexadecimal(_ bytes: [UInt8]) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        let text = bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
         return String(decoding: text, as: UTF8.self)
     }
 
+    /// Whether the processor has instructions for SHA-256.
+    static let hasInstructions = rtedit_has_sha_instructions() != 0
+
     private static func compress(_ state: inout [UInt32], _ blocks: UnsafeRawBufferPointer) {
+        guard hasInstructions else { return compressPortably(&state, blocks) }
+        rtedit_sha256_add_blocks(&state, blocks.baseAddress, blocks.count / 64, constants)
+    }
+
+    /// The same without special instructions.
+    static func compressPortably(_ state: inout [UInt32], _ blocks: UnsafeRawBufferPointer) {
         withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { schedule in
             constants.withUnsafeBufferPointer { constants in
                 for start in stride(from: 0, to: blocks.count, by: 64) {
@@ -102,14 +118,19 @@ public struct SHA256: Sendable {
 
 extension MappedFile {
     /// The SHA-256 of the whole file, as `sha256sum` prints it.
-    public func sha256() -> String {
+    public func sha256() -> String { SHA256.hexadecimal(bytes.sha256()) }
+}
+
+extension MappedBytes {
+    /// The SHA-256 of the bytes, 32 bytes; their pages are given back to the system.
+    func sha256() -> [UInt8] {
         var hash = SHA256()
-        let piece = 16 << 20
-        for start in stride(from: 0, to: size, by: piece) {
-            let range = start..<min(size, start + piece)
-            bytes.slice(range)?.withUnsafeBytes { hash.update($0) }
-            release(range)
+        let piece = 4 << 20
+        for start in stride(from: 0, to: count, by: piece) {
+            guard let part = slice(start..<min(count, start + piece)) else { continue }
+            part.withUnsafeBytes { hash.update($0) }
+            file.release(part.range)
         }
-        return hash.hexDigest()
+        return hash.digest()
     }
 }

@@ -9,12 +9,18 @@ struct CheckpointOutput {
 
     let path: String
 
-    /// `.gguf` is a GGUF file; anything else is in Hugging Face's layout.
-    var format: Checkpoint.Format { path.hasSuffix(".gguf") ? .gguf : .safetensors }
+    /// Whether the output is a patch from the source rather than a checkpoint.
+    var isPatch: Bool { path.hasSuffix(".rtdelta") }
+
+    /// `.gguf` is a GGUF file; a patch makes what the source is; anything else is in Hugging Face's layout.
+    func format(from source: Checkpoint) -> Checkpoint.Format {
+        if isPatch { return source.format }
+        return path.hasSuffix(".gguf") ? .gguf : .safetensors
+    }
 
     /// Refuses an output that exists and may not be replaced, before any work is done for it.
     func checkTarget(replacing: Bool) throws(FileError) {
-        if path.hasSuffix(".gguf") || path.hasSuffix(".safetensors") {
+        if isPatch || path.hasSuffix(".gguf") || path.hasSuffix(".safetensors") {
             try AtomicFile.checkTarget(path, replacing: replacing)
         } else {
             try OutputFolder(path: path, replacing: replacing).discard()
@@ -37,6 +43,7 @@ struct CheckpointOutput {
         _ source: Checkpoint, edits: [CheckpointEdit], crew: WorkCrew, _ arguments: ParsedArguments,
         _ console: Console
     ) throws -> JSONObject {
+        let format = format(from: source)
         let plan = try OutputPlan(source: source, edits: edits, format: format)
         for note in plan.notes { console.note(note) }
         let total = plan.tensors.reduce(0) { $0 + ($1.description.byteCount ?? 0) }
@@ -45,28 +52,59 @@ struct CheckpointOutput {
             .init("output", .string(path)), .init("format", .string(format.rawValue)),
             .init("tensors", .integer(plan.tensors.count)),
             .init("copied_tensors", .integer(copied)),
-            .init("bytes", .integer(total)),
+            .init("bytes", .integer(total)), .init("patch", .bool(isPatch)),
             .init("edits", .array(edits.map { .string($0.description) })),
         ])
         if arguments.has(Self.dryRun) {
             show(plan, edits: edits, on: console)
             return report
         }
+        let size =
+            try isPatch
+            ? writePatch(plan, crew: crew, arguments, console)
+            : writeFiles(plan, total: total, crew: crew, arguments, console)
+        console.print(
+            "\(path): \(plan.tensors.count) tensors, \(copied) of them copied byte for byte, "
+                + Quantity.bytes(size))
+        return report
+    }
+
+    /// - Returns: the size of the weight files.
+    private func writeFiles(
+        _ plan: OutputPlan, total: Int, crew: WorkCrew, _ arguments: ParsedArguments,
+        _ console: Console
+    ) throws -> Int {
         let progress = console.progress("writing", total: total, unit: .bytes)
         let writer = CheckpointWriter(crew: crew) { progress.advance(by: $0) }
         let summary = try writer.write(
             plan, to: path, shardLimit: arguments.byteCountIfGiven(Self.shardSize),
             replacing: arguments.replacesOutputs)
         progress.finish()
-        if summary.overflowCount > 0 {
-            console.warning(
-                "\(summary.overflowCount) values are too large for the output's type and became infinite"
-            )
+        warn(ofOverflows: summary.overflowCount, console)
+        return summary.byteCount
+    }
+
+    /// - Returns: the size of the patch.
+    private func writePatch(
+        _ plan: OutputPlan, crew: WorkCrew, _ arguments: ParsedArguments, _ console: Console
+    ) throws -> Int {
+        if let size = arguments.textIfGiven(Self.shardSize) {
+            throw arguments.invalid(
+                Self.shardSize, size, "for a patch, whose files are the source's")
         }
-        console.print(
-            "\(path): \(plan.tensors.count) tensors, \(copied) of them copied byte for byte, "
-                + "\(Quantity.bytes(summary.byteCount))")
-        return report
+        let layout = try OutputLayout(plan, path: plan.source.path)
+        let progress = console.progress("comparing", total: layout.byteCount, unit: .bytes)
+        let writer = PatchWriter(crew: crew) { progress.advance(by: $0) }
+        let summary = try writer.write(plan, path: path, replacing: arguments.replacesOutputs)
+        progress.finish()
+        warn(ofOverflows: summary.overflowCount, console)
+        return summary.byteCount
+    }
+
+    private func warn(ofOverflows count: Int, _ console: Console) {
+        guard count > 0 else { return }
+        console.warning(
+            "\(count) values are too large for the output's type and became infinite")
     }
 
     private func show(_ plan: OutputPlan, edits: [CheckpointEdit], on console: Console) {

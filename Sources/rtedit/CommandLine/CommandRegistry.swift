@@ -10,6 +10,7 @@ enum CommandRegistry {
         BakeCommand(),
         TuneCommand(),
         MergeCommand(),
+        DeltaCommand(),
         ExperimentCommand(),
         VerifyCommand(),
         EvalCommand(),

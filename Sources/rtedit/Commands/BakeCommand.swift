@@ -6,7 +6,7 @@ import Tuning
 struct BakeCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
     static let output = Positional(
-        "OUT", "A .gguf file or a folder; may be MODEL itself with --force.")
+        "OUT", "A .gguf file, a folder, or a patch (.rtdelta); may be MODEL itself with --force.")
     static let method = Option.value(
         "method", "NAME", "The route; auto takes the exact one there is.", standard: "auto",
         allowed: ["auto", "bias", "relabel", "widen", "fit"])
@@ -43,13 +43,16 @@ struct BakeCommand: Command {
         }
         // A runtime's refusal is worth more to the user than a complaint about the architecture.
         for site in [Site.residPost, .residMid] where source.architecture == nil {
-            if let refusal = BiasRoute.refusal(site: site, in: source, format: output.format) {
+            if let refusal = BiasRoute.refusal(
+                site: site, in: source, format: output.format(from: source))
+            {
                 throw refusal
             }
         }
         let interventions = try SteeringOptions.interventions(
             arguments, for: source.hyperparameters())
-        let edits = try BiasRoute.edits(baking: interventions, into: source, format: output.format)
+        let edits = try BiasRoute.edits(
+            baking: interventions, into: source, format: output.format(from: source))
         try output.write(source, edits: edits, crew: session.crew, arguments, console)
         return .done
     }

@@ -3,7 +3,8 @@ import Formats
 /// `rtedit convert`
 struct ConvertCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
-    static let output = Positional("OUT", "A .gguf file, a .safetensors file, or a folder.")
+    static let output = Positional(
+        "OUT", "A .gguf file, a .safetensors file, a folder, or a patch (.rtdelta).")
     static let type = Option.value(
         "type", "T", "The type of the weights: keep, f32, f16 or bf16.", standard: "keep")
 

@@ -5,7 +5,7 @@ struct MergeCommand: Command {
     static let model = Positional("MODEL", "The base: a GGUF file or a Hugging Face folder.")
     static let adapter = Positional("ADAPTER", "A PEFT folder or a llama.cpp LoRA file (.gguf).")
     static let output = Positional(
-        "OUT", "A .gguf file or a folder; may be MODEL itself with --force.")
+        "OUT", "A .gguf file, a folder, or a patch (.rtdelta); may be MODEL itself with --force.")
     static let scale = Option.value(
         "scale", "X", "Multiplies the adapter's own scale.", standard: "1")
     static let type = Option.value(

@@ -6,7 +6,7 @@ import Tuning
 struct TuneCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
     static let output = Positional(
-        "OUT", "A .gguf file or a folder; may be MODEL itself with --force.")
+        "OUT", "A .gguf file, a folder, or a patch (.rtdelta); may be MODEL itself with --force.")
 
     let name = "tune"
     let summary = "Tune the weights toward a vector, or away from it."

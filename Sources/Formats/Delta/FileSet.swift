@@ -1,0 +1,149 @@
+import Glibc
+
+/// The files of a checkpoint as bytes: one file, the files of a split model, or a folder, whatever is in them. Weight
+/// files are also known tensor by tensor.
+public struct FileSet: Sendable {
+    struct Member: Sendable {
+        /// The name in its folder.
+        let name: String
+        let file: MappedFile
+        /// In the order of their data.
+        let tensors: [CheckpointTensor]
+    }
+
+    /// The path as the user gave it.
+    public let path: String
+    /// Whether the set is a folder, rather than files in one.
+    let isFolder: Bool
+    /// In the order in which they are written.
+    let members: [Member]
+    /// Names of what a folder holds beside regular files, which is left out.
+    public let leftOut: [String]
+    /// The set as a model, or nil where it is none that rtedit can open.
+    let checkpoint: Checkpoint?
+
+    /// Opens a file, the first file of a split model, a shard index, or a folder.
+    ///
+    /// - Throws: `FileError` where a file cannot be read; `GGUFError`, `SafetensorsError` and `JSONError` where a weight
+    ///   file is malformed.
+    public init(path: String) throws {
+        self.path = path
+        var status = stat()
+        isFolder = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        // Bytes can be compared without knowing what they mean; roles and conversions are only there to find likely bases.
+        checkpoint = try? Checkpoint.open(path)
+        if isFolder {
+            let entries = try Self.entries(of: path)
+            leftOut = entries.others
+            members = try entries.files.map { try Member(name: $0, in: path) }
+            return
+        }
+        leftOut = []
+        let parts = PathParts(path)
+        if path.hasSuffix(".index.json") {
+            let shards = try SafetensorsIndex(path: path).shards
+            let names = shards.map { PathParts($0.path).name } + [parts.name]
+            members = try names.map { try Member(name: $0, in: parts.folder) }
+            return
+        }
+        guard case .gguf(let gguf)? = checkpoint?.source, gguf.shards.count > 1 else {
+            members = [try Member(name: parts.name, in: parts.folder)]
+            return
+        }
+        members = try gguf.shards.map {
+            try Member(name: PathParts($0.path).name, in: parts.folder)
+        }
+    }
+
+    /// The regular files of a folder and the rest, each sorted by name; `config.json` and the shard index come last, since
+    /// they make the others a model.
+    private static func entries(
+        of path: String
+    ) throws(FileError) -> (files: [String], others: [String]) {
+        guard let folder = opendir(path) else {
+            throw .cannotOpen(path: path, reason: SystemReason.current)
+        }
+        defer { closedir(folder) }
+        var (files, others): ([String], [String]) = ([], [])
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard name != ".", name != ".." else { continue }
+            var status = stat()
+            let isFile =
+                stat(PathParts.join(path, name), &status) == 0
+                && status.st_mode & S_IFMT == S_IFREG && PathParts.isPlainFileName(name)
+            if isFile { files.append(name) } else { others.append(name) }
+        }
+        let last = [SafetensorsIndex.fileName, "config.json"]
+        files.sort { left, right in
+            let places = (last.firstIndex(of: left) ?? -1, last.firstIndex(of: right) ?? -1)
+            return places.0 == places.1
+                ? left.utf8.lexicographicallyPrecedes(right.utf8) : places.0 < places.1
+        }
+        return (files, others.sorted())
+    }
+
+    /// The bytes of all files.
+    public var byteCount: Int { members.reduce(0) { $0 + $1.file.size } }
+
+    /// Every tensor by its name; of several with one name the first.
+    var tensorsByName: [ExactString: CheckpointTensor] {
+        let named = members.flatMap(\.tensors).map { (ExactString($0.name), $0) }
+        return Dictionary(named) { first, _ in first }
+    }
+
+    /// The file with this name; the only file has any name, since users rename files.
+    func member(named name: String) -> Member? {
+        if !isFolder, members.count == 1 { return members.first }
+        return members.first { ExactString($0.name) == ExactString(name) }
+    }
+
+    /// The files as an output that a patch shall give.
+    var layout: OutputLayout {
+        OutputLayout(files: members.map(\.layout), isFolder: isFolder)
+    }
+}
+
+extension FileSet.Member {
+    fileprivate init(name: String, in folder: String) throws {
+        let path = PathParts.join(folder, name)
+        self.name = name
+        file = try MappedFile(path: path)
+        let magic = file.bytes.slice(0..<4)?.withUnsafeBytes { Array($0) }
+        if magic == GGUFFormat.magic {
+            tensors = try GGUFShard(path: path).tensors.map {
+                CheckpointTensor(description: $0.description, bytes: $0.bytes)
+            }
+        } else if name.hasSuffix(".safetensors") {
+            tensors = try SafetensorsFile(path: path).tensors.map {
+                CheckpointTensor(description: $0.description, bytes: $0.bytes)
+            }
+        } else {
+            tensors = []
+        }
+    }
+
+    /// Tensors, and the bytes between them.
+    fileprivate var layout: OutputLayout.File {
+        var parts: [OutputLayout.Part] = []
+        var end = 0
+        func fill(to next: Int) {
+            guard next > end, let bytes = file.bytes.slice(end..<next) else { return }
+            parts.append(
+                OutputLayout.Part(offset: end, byteCount: next - end, content: .mapped(bytes)))
+        }
+        for tensor in tensors where !tensor.bytes.range.isEmpty {
+            fill(to: tensor.bytes.range.lowerBound)
+            parts.append(
+                OutputLayout.Part(
+                    offset: tensor.bytes.range.lowerBound, byteCount: tensor.bytes.count,
+                    content: .tensor(OutputPlan.Tensor(tensor.description, .tensor(tensor)))))
+            end = tensor.bytes.range.upperBound
+        }
+        fill(to: file.size)
+        return OutputLayout.File(
+            name: name, size: file.size, parts: parts, holdsWeights: !tensors.isEmpty)
+    }
+}
