@@ -12,6 +12,7 @@ enum CommandRegistry {
         MergeCommand(),
         ExperimentCommand(),
         VerifyCommand(),
+        DiffCommand(),
         EvalCommand(),
         BenchCommand(),
         HelpCommand(),
