@@ -142,12 +142,27 @@ private struct Side {
     init(_ checkpoint: Checkpoint, other: Checkpoint) throws {
         self.checkpoint = checkpoint
         isBare = checkpoint.architectureName == nil
-        let architecture = checkpoint.architecture ?? (isBare ? other.architecture : nil)
+        let isOtherBare = other.architectureName == nil
+        let architecture =
+            checkpoint.architecture
+            ?? (isBare
+                ? isOtherBare ? Self.family(of: [checkpoint, other]) : other.architecture : nil)
         self.architecture = architecture
         if checkpoint.format == other.format || architecture == nil {
             numbers = nil
         } else {
             numbers = try (isBare ? other : checkpoint).hyperparameters()
+        }
+    }
+
+    /// The first family that knows all names of bare weights; which of those that share them does not matter here.
+    private static func family(of checkpoints: [Checkpoint]) -> Architecture? {
+        Architecture.all.first { family in
+            checkpoints.allSatisfy { checkpoint in
+                checkpoint.tensors.allSatisfy { tensor in
+                    family.role(of: tensor.name, in: checkpoint.format) != nil
+                }
+            }
         }
     }
 

@@ -161,9 +161,9 @@ public struct TokenizerComparison: Sendable {
             "\($0.key): \($0.value)"
         }
         return [
-            ("model", tokenizer.model.words), ("pre-tokenizer", "\(tokenizer.preTokenizer)"),
+            ("model", tokenizer.model.words), ("pre-tokenizer", tokenizer.preTokenizer.words),
             ("normalizers", tokenizer.normalizers.map(\.words).joined(separator: ", ")),
-            ("decoder", "\(tokenizer.decoder)"),
+            ("decoder", tokenizer.decoder.words),
             ("rules of added tokens", rules.joined(separator: ", ")),
             ("beginning of text", identifier(tokenizer.beginningOfText)),
             ("end of text", identifier(tokenizer.endOfText)),
@@ -214,6 +214,32 @@ extension TokenizerModel {
         case .unigram(let rules):
             "unigram, unknown \(rules.unknown.map(String.init) ?? "none"), "
                 + (rules.fallsBackToBytes ? "falls back to bytes" : "no bytes")
+        }
+    }
+}
+
+extension PreTokenizerRule {
+    /// The rule in a few words.
+    fileprivate var words: String {
+        switch self {
+        case .none: "none"
+        case .byteLevel(let rule, let addsSpacePrefix):
+            "byte-level \(rule.rawValue)" + (addsSpacePrefix ? ", a space before" : "")
+        case .spaceMarks(let marks):
+            "space marks, prefix \(marks.prefix.rawValue)" + (marks.splits ? ", split" : "")
+                + (marks.dropsWhitespace ? ", white space dropped" : "")
+        case .afterSpaces: "after spaces"
+        }
+    }
+}
+
+extension TokenDecoding {
+    /// The rule in a few words.
+    fileprivate var words: String {
+        switch self {
+        case .byteLevel: "byte-level"
+        case .spaceMarks(let joinsBytes, let start):
+            "space marks\(joinsBytes ? ", bytes joined" : ""), start \(start)"
         }
     }
 }

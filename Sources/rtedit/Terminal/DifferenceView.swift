@@ -55,17 +55,21 @@ struct DifferenceView {
     }
 
     private func showGroups(_ groups: [DifferenceGroup], title: String, on console: Console) {
+        let changed = groups.filter { $0.changedCount > 0 }
         var table = Table([
             .left(title), .right("tensors"), .right("changed"), .right("change/norm"),
             .left("largest in"),
         ])
-        for group in groups where group.changedCount > 0 {
+        for group in changed.prefix(Self.shortList) {
             table.add(
                 group.name, "\(group.tensors.count)", "\(group.changedCount)",
                 Self.figure(group.change), group.largest.map(Self.name) ?? "")
         }
         console.print()
         console.print(table)
+        if changed.count > Self.shortList {
+            console.print("… and \(changed.count - Self.shortList) more")
+        }
     }
 
     // MARK: - Tensors
@@ -95,13 +99,9 @@ struct DifferenceView {
         if hidden > 0 { console.print("… and \(hidden) more; --tensors lists all") }
     }
 
-    /// The name in A, and the one in B where that is another.
+    /// The name in A, or in B where only that has the tensor.
     static func name(_ tensor: TensorDifference) -> String {
-        let expert = tensor.role?.expert.map { " expert \($0)" } ?? ""
-        guard let a = tensor.a?.name, let b = tensor.b?.name, a != b else {
-            return tensor.name + expert
-        }
-        return "\(a) = \(b)\(expert)"
+        tensor.name + (tensor.role?.expert.map { " expert \($0)" } ?? "")
     }
 
     static func types(_ tensor: TensorDifference) -> String {
