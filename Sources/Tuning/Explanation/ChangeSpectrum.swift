@@ -25,7 +25,7 @@ public struct ChangeSpectrum: Sendable {
     /// The share of the energy that a rank must hold to be the update's.
     static let energyShare = 0.99
     /// A singular value stands out where it is this much above what rounding gives.
-    private static let prominence = 1.1
+    private static let prominence = 1.2
     /// How many singular values hold 99 % of the energy; nil where more are needed than were looked for.
     public var rankOf99Percent: Int? {
         var sum = 0.0

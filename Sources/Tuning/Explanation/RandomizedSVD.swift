@@ -37,12 +37,11 @@ struct RandomizedSVD {
         var matrix = TiledMatrix(source: source, tileRows: tileRows)
         defer { source = matrix.source }
         let start = Self.gaussian(rows: source.columns, columns: width)
-        var (product, energy) = try matrix.times(start)
-        var basis = Orthonormal.basis(of: product)
+        var energy = 0.0
+        var basis = Orthonormal.basis(of: try matrix.times(start, energy: &energy))
         for _ in 0..<Self.powerIterations where basis.columns > 0 {
             let across = Orthonormal.basis(of: try matrix.transposedTimes(basis))
-            (product, energy) = try matrix.times(across)
-            basis = Orthonormal.basis(of: product)
+            basis = Orthonormal.basis(of: try matrix.times(across, energy: &energy))
         }
         let projected = try matrix.transposedTimes(basis)
         let eigen = SymmetricEigen(projected.gram(), size: basis.columns)
@@ -95,16 +94,17 @@ private struct TiledMatrix<Source: MatrixRows> {
     var source: Source
     let tileRows: Int
 
-    /// self · other, and the sum of the squares of this matrix's elements.
-    mutating func times(_ other: DenseMatrix) throws -> (product: DenseMatrix, energy: Double) {
+    /// self · other, and on the way the sum of the squares of this matrix's elements.
+    mutating func times(_ other: DenseMatrix, energy: inout Double) throws -> DenseMatrix {
         var product = DenseMatrix(rows: source.rows, columns: other.columns)
-        var energy = 0.0
+        var squares = 0.0
         let columns = source.columns
         try forEachTile { range, tile in
-            energy += dotInDoubles(tile, tile, count: range.count * columns)
+            squares += dotInDoubles(tile, tile, count: range.count * columns)
             product.setRows(range, to: tile, times: other)
         }
-        return (product, energy)
+        energy = squares
+        return product
     }
 
     /// selfᵀ · other

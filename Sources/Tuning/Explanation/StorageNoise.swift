@@ -36,7 +36,7 @@ struct StorageNoise {
     /// What counts as rounding, in units of its own.
     static let margin = 1.4
     /// How many values of a tensor are encoded at most, in whole rows.
-    private static let sampleSize = 1 << 19
+    private static let sampleSize = 1 << 17
     /// Where between A and B values are taken that lie off the type's grid: the golden section is far from all simple
     /// fractions.
     private static let section: Float = 0.618_034
