@@ -23,7 +23,7 @@ public struct CanonicalTensor: Sendable {
     init(zeros shape: [Int]) {
         tensor = nil
         self.shape = shape
-        content = .values([Float](repeating: 0, count: shape.reduce(1, *)))
+        content = .values([])
     }
 
     /// Whether rows can only be read whole, because they lie elsewhere in the file.
@@ -70,12 +70,12 @@ public struct CanonicalTensor: Sendable {
     func read(
         _ elements: Range<Int>, columns: Int, into values: UnsafeMutableBufferPointer<Float>
     ) throws(CheckpointError) {
-        let name = tensor?.name ?? ""
-        guard let tensor, !needsWholeRows else {
+        guard let tensor else { return values.update(repeating: 0) }
+        guard !needsWholeRows else {
             let rows = (elements.lowerBound / columns)..<(elements.upperBound / columns)
             _ = try content.write(
                 rows: rows, columns: columns,
-                of: TensorDescription(name: name, type: .f32, shape: shape),
+                of: TensorDescription(name: tensor.name, type: .f32, shape: shape),
                 to: UnsafeMutableRawBufferPointer(values))
             return
         }
@@ -91,7 +91,8 @@ public struct CanonicalTensor: Sendable {
                 try Dequantizer.widen(bytes, type: tensor.type, into: values)
             }
         } catch {
-            throw .cannotEncode(tensor: name, row: elements.lowerBound / columns, problem: error)
+            throw .cannotEncode(
+                tensor: tensor.name, row: elements.lowerBound / columns, problem: error)
         }
         if content.shift != 0 { for index in values.indices { values[index] += content.shift } }
     }

@@ -97,13 +97,16 @@ public struct TokenizerComparison: Sendable {
     private static func definition(
         _ checkpoint: Checkpoint, comparedWith other: Checkpoint
     ) throws -> TokenizerDefinition {
-        guard other.format == .gguf, case .huggingFace(let files) = checkpoint.source else {
-            return try checkpoint.tokenizer()
-        }
+        guard case .gguf(let gguf) = other.source,
+            case .huggingFace(let files) = checkpoint.source
+        else { return try checkpoint.tokenizer() }
         let entries = try TokenizerConversion(
             folder: files.folder, config: files.config ?? JSONObject()
         ).entries()
-        return try TokenizerDefinition(metadata: GGUFMetadata(entries), file: checkpoint.path)
+        var metadata = GGUFMetadata(entries)
+        // llama.cpp tells Phi-3's rules by the model's name.
+        metadata["general.name"] = gguf.metadata["general.name"]
+        return try TokenizerDefinition(metadata: metadata, file: checkpoint.path)
     }
 
     // MARK: - Comparing

@@ -15,7 +15,7 @@ struct Deduction {
     /// Which share of the tensors of the touched kinds and blocks must have changed to call it a fine-tune.
     private static let tunedShare = 0.8
     /// Fewer matrices are no fine-tune.
-    private static let fewestTuned = 4
+    private static let fewestTuned = 3
 
     /// - Throws: `CheckpointError` where the numbers of a model that a vector is recovered from are unusable.
     init(_ comparison: CheckpointComparison, _ changes: [TensorChange]) throws {

@@ -41,6 +41,10 @@ struct StorageNoise {
     /// fractions.
     private static let section: Float = 0.618_034
 
+    /// How many of the longest rows are looked at besides: rounding grows with the values, and a single row of large ones
+    /// has a direction of its own.
+    private static let extremeRows = 8
+
     /// Measures evenly spaced rows; nil where a type cannot be written, so that its rounding is unknown.
     ///
     /// - Throws: `CheckpointError` where values cannot be read.
@@ -63,25 +67,51 @@ struct StorageNoise {
             return nil
         }
         var sums = NoiseSums(columns: pair.columns, types: types)
+        var extremes = NoiseSums(columns: pair.columns, types: types)
         for row in rows {
             try pair.read(rows: row..<(row + 1), a: &a, b: &b)
             sums.add(a, b)
+        }
+        for row in try longestRows(of: pair) {
+            try pair.read(rows: row..<(row + 1), a: &a, b: &b)
+            extremes.add(a, b)
         }
         pair.releasePages(rows: 0..<pair.rows)
         guard sums.count > 0 else { return nil }
         let rowsPerSample = Double(pair.rows) / Double(sampled)
         return StorageNoise(
             grids: types,
-            levels: sums.ways.map { way in
+            levels: zip(sums.ways, extremes.ways).map { way, extreme in
                 let root = (way.squares / Double(sums.count)).squareRoot()
                 let observed = (sums.change / Double(sums.count)).squareRoot()
                 return Level(
                     rootMeanSquare: root,
-                    largestSingularValue: way.longestRow.squareRoot()
+                    largestSingularValue: max(way.longestRow, extreme.longestRow).squareRoot()
                         + ((way.columns.max() ?? 0) * rowsPerSample).squareRoot(),
                     ratio: observed / max(root, .leastNormalMagnitude))
             }.sorted { $0.rootMeanSquare < $1.rootMeanSquare },
             exactShare: Double(max(sums.exactInA, sums.exactInB)) / Double(sums.count))
+    }
+
+    /// The rows of A with the largest sums of squares.
+    private static func longestRows(of pair: TensorPair) throws -> [Int] {
+        let tileRows = max(1, sampleSize / pair.columns)
+        var squares: [Double] = []
+        for first in stride(from: 0, to: pair.rows, by: tileRows) {
+            let range = first..<min(first + tileRows, pair.rows)
+            var a = [Float](repeating: 0, count: range.count * pair.columns)
+            var b = a
+            try pair.read(rows: range, a: &a, b: &b)
+            for row in range.indices {
+                let values = a[((row - first) * pair.columns)..<((row - first + 1) * pair.columns)]
+                squares.append(values.reduce(0) { $0 + Double($1) * Double($1) })
+            }
+            pair.releasePages(rows: range)
+        }
+        let order = squares.indices.sorted { left, right in
+            squares[left] != squares[right] ? squares[left] > squares[right] : left < right
+        }
+        return Array(order.prefix(extremeRows))
     }
 
     /// The narrowest type that holds a tensor's values.

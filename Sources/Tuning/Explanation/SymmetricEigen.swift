@@ -7,8 +7,9 @@ struct SymmetricEigen {
     let vectors: [Double]
 
     private static let largestSweepCount = 40
-    /// A matrix counts as diagonal once what lies beside the diagonal is this small beside what lies on it.
-    private static let tolerance = 1e-15
+    /// A matrix counts as diagonal once what lies beside the diagonal is this small beside what lies on it; eigenvalues
+    /// are then right to its square.
+    private static let tolerance = 1e-11
 
     /// - Precondition: `matrix` is symmetric and has size² values.
     init(_ matrix: [Double], size: Int) {

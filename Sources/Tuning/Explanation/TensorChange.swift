@@ -26,6 +26,8 @@ public struct TensorChange: Sendable {
     private static let smallestSide = 8
     /// A change counts as a scaling where this share of its energy lies along the values themselves.
     private static let scalingShare = 0.99
+    /// A change counts as rounding where this share of the values is exactly that.
+    private static let exactShare = 0.99
     /// A change counts as an ablation where at most this share of its energy is something else, or no more than rounding.
     private static let ablationRest = 0.05
 
@@ -54,10 +56,11 @@ public struct TensorChange: Sendable {
         _ tensor: TensorDifference, _ pair: TensorPair, _ sums: DifferenceSums,
         _ spectrum: ChangeSpectrum, _ noise: StorageNoise?
     ) throws -> Form {
-        if let noise, noise.grids.a != noise.grids.b || noise.grids.b.isQuantized,
-            let level = noise.explanation, spectrum.prominentCount(over: level) == 0
-        {
-            return .rounding
+        if let noise, noise.grids.a != noise.grids.b || noise.grids.b.isQuantized {
+            let hasNoDirection = { spectrum.prominentCount(over: $0) == 0 }
+            if noise.exactShare >= exactShare || noise.explanation.map(hasNoDirection) ?? false {
+                return .rounding
+            }
         }
         let alongValues = 1 - sums.cosine * sums.cosine
         if alongValues < (1 - scalingShare) * sums.normalized * sums.normalized {
@@ -79,6 +82,10 @@ public struct TensorChange: Sendable {
         _ fit: AblationFit, _ spectrum: ChangeSpectrum, _ noise: StorageNoise?
     ) -> Bool {
         if fit.residualShare <= ablationRest { return true }
+        // The fit must be what stands out of the rounding, not a part of it.
+        let first = spectrum.values.first ?? 0
+        guard (1 - fit.residualShare) * spectrum.energy >= (1 - 2 * ablationRest) * first * first
+        else { return false }
         let elements = Double(max(1, spectrum.shape.rows * spectrum.shape.columns))
         let rest = (fit.residualShare * spectrum.energy / elements).squareRoot()
         return noise?.levels.contains { rest <= StorageNoise.margin * $0.rootMeanSquare } ?? false

@@ -20,7 +20,7 @@ struct DiffCommand: Command {
         "rank", "K", "The rank of the extracted adapter.", standard: "16")
 
     let name = "diff"
-    let summary = "Show what changed between two checkpoints, whatever their formats and types."
+    let summary = "Show what changed between two checkpoints, in any format or type."
     let details = """
         Tensors are matched by what they are for (by name where the architecture is unknown) and compared as the \
         values the model computes with: the row order, shifted norms, transposes and expert stacks of the formats are \
@@ -47,6 +47,9 @@ struct DiffCommand: Command {
         let outputs = [Self.report, Self.vector].compactMap { arguments.textIfGiven($0) }
         for path in outputs {
             try AtomicFile.checkTarget(path, replacing: arguments.replacesOutputs)
+        }
+        if let path = arguments.textIfGiven(Self.adapter) {
+            try CheckpointOutput(path: path).checkTarget(replacing: arguments.replacesOutputs)
         }
         let comparison = try compare(first, second, console)
         DifferenceView(comparison: comparison).show(

@@ -156,7 +156,7 @@ struct DifferenceWords {
         let ranks = change.parts.map(\.rank)
         let least = change.parts.map(\.share).min() ?? 0
         var evidence = [
-            "rank \(ranks.min() ?? 0) to \(change.largestRank), median \(change.medianRank), holds "
+            "rank \(span(ranks)), median \(change.medianRank), holds "
                 + "\(Quantity.percent(least)) or more of each change's energy",
             "kinds: \(list(Set(change.parts.map(\.tensor.kind)).sorted())); blocks "
                 + BlockSet.text(Array(Set(change.parts.compactMap(\.tensor.role?.block)))),
@@ -230,7 +230,7 @@ struct DifferenceWords {
                 "the change has full rank; its largest singular value is \(Quantity.fixed(prominence, 2)) "
                     + "times that of noise of the same size")
         }
-        if let ratio = tuning.roundingRatio, ratio < 5 {
+        if let ratio = tuning.roundingRatio, ratio < 3 {
             evidence.append(
                 "the change is \(Quantity.fixed(ratio, 1)) times what the types round off, so the file may "
                     + "hold only part of it")
@@ -279,6 +279,12 @@ struct DifferenceWords {
 
     private static func tensors(_ count: Int) -> String {
         "\(count) \(count == 1 ? "tensor" : "tensors")"
+    }
+
+    /// "4", "2 to 8".
+    private static func span(_ ranks: [Int]) -> String {
+        let (least, most) = (ranks.min() ?? 0, ranks.max() ?? 0)
+        return least == most ? "\(least)" : "\(least) to \(most)"
     }
 
     /// Names, not too many.

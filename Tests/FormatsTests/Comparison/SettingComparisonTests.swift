@@ -66,8 +66,11 @@ import Testing
             case .array(.i32(var kinds))? = gguf.metadata[GGUFTokenizerKey.tokenTypes]
         else { throw CheckpointError.missingKey(file: source.path, key: "tokens") }
         var texts = tokens.indices.map { tokens.text($0) }
-        texts[1000] = "<|changed|>"
-        kinds[1001] = 3
+        // Tokens that no merge needs.
+        let control = kinds.indices.filter { kinds[$0] == 3 }
+        try #require(control.count > 2)
+        texts[control[1]] = "<|changed|>"
+        kinds[control[2]] = 4
         let comparison = try compare(
             source,
             try edited([
@@ -79,10 +82,10 @@ import Testing
             ]))
         #expect(!comparison.isSame)
         let tokenizer = comparison.tokenizer
-        #expect(tokenizer.tokens.map(\.id) == [1000])
+        #expect(tokenizer.tokens.map(\.id) == [control[1]])
         #expect(tokenizer.tokens.first?.b == "<|changed|>")
         #expect(tokenizer.kindChanges.count == 1)
-        #expect(tokenizer.kindChanges.first == 1001)
+        #expect(tokenizer.kindChanges.first == control[2])
         #expect(tokenizer.settings.contains { $0.group == .chatTemplate })
         #expect(tokenizer.settings.contains { $0.name == "padding token" })
         #expect(tokenizer.settings.contains { $0.name == "merges" })

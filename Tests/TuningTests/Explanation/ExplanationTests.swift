@@ -147,7 +147,9 @@ import Transformer
         }
         let update = try #require(updates.first, "\(findings)")
         #expect(update.parts.count == 12)
-        #expect(update.parts.allSatisfy { $0.rank == 4 }, "\(update.parts.map(\.rank))")
+        // The rounding of q4_0 is as large as the update: the smallest of its directions may drown.
+        let ranks = type == .q4_0 ? 2...4 : 4...4
+        #expect(update.parts.allSatisfy { ranks.contains($0.rank) }, "\(update.parts.map(\.rank))")
         let others = findings.count { if case .reencoded = $0 { false } else { true } }
         #expect(others == 1, "\(findings)")
     }
