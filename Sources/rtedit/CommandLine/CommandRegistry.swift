@@ -13,6 +13,7 @@ enum CommandRegistry {
         DeltaCommand(),
         ExperimentCommand(),
         VerifyCommand(),
+        DiffCommand(),
         EvalCommand(),
         BenchCommand(),
         HelpCommand(),

@@ -7,6 +7,8 @@ struct InspectCommand: Command {
     static let model = Positional(
         "MODEL", "A GGUF file, a safetensors file or a Hugging Face folder.")
     static let tensors = Option.flag("tensors", "List every tensor.")
+    static let digests = Option.flag(
+        "digests", "With --tensors: the SHA-256 of every tensor's bytes.")
     static let metadata = Option.flag("metadata", "List the metadata.")
     static let check = Option.flag(
         "check",
@@ -16,7 +18,7 @@ struct InspectCommand: Command {
     let name = "inspect"
     let summary = "Show what a checkpoint is and how it can be edited."
     let positionals = [Self.model]
-    let options = [Self.tensors, Self.metadata, Self.check]
+    let options = [Self.tensors, Self.digests, Self.metadata, Self.check]
     let examples = [
         Example("An overview:", "rtedit inspect model.gguf"),
         Example("Everything, as JSON:", "rtedit inspect model.gguf --tensors --metadata --json"),
@@ -32,7 +34,8 @@ struct InspectCommand: Command {
             report["metadata"] = .object(showMetadata(checkpoint, console))
         }
         if arguments.has(Self.tensors) {
-            report["tensors"] = .array(showTensors(checkpoint, console))
+            let digests = arguments.has(Self.digests) ? session.digests() : []
+            report["tensors"] = .array(showTensors(checkpoint, digests: digests, console))
         }
         var isFinite = true
         if arguments.has(Self.check) {
@@ -47,25 +50,33 @@ struct InspectCommand: Command {
         return isFinite ? .done : .checkFailed
     }
 
-    private func showTensors(_ checkpoint: Checkpoint, _ console: Console) -> [JSONValue] {
-        var table = Table([
-            .left("tensor"), .left("type"), .left("shape"), .right("bytes"), .left("role"),
-        ])
+    /// - Parameter digests: of the tensors' bytes in their order, or none.
+    private func showTensors(
+        _ checkpoint: Checkpoint, digests: [String], _ console: Console
+    ) -> [JSONValue] {
+        var table = Table(
+            [.left("tensor"), .left("type"), .left("shape"), .right("bytes"), .left("role")]
+                + (digests.isEmpty ? [] : [.left("sha256")]))
         var objects: [JSONValue] = []
-        for tensor in checkpoint.tensors {
+        for (index, tensor) in checkpoint.tensors.enumerated() {
+            let digest = digests.isEmpty ? nil : digests[index]
             table.add(
-                tensor.name, tensor.type.name, tensor.shape.map(String.init).joined(separator: "x"),
-                "\(tensor.bytes.count)", tensor.role?.description ?? "")
+                [
+                    tensor.name, tensor.type.name,
+                    tensor.shape.map(String.init).joined(separator: "x"),
+                    "\(tensor.bytes.count)", tensor.role?.description ?? "",
+                ] + (digest.map { [$0] } ?? []))
             objects.append(
                 .object(
-                    JSONObject([
-                        .init("name", .string(tensor.name)),
-                        .init("type", .string(tensor.type.name)),
-                        .init("shape", .array(tensor.shape.map { .integer($0) })),
-                        .init("offset", .integer(tensor.bytes.range.lowerBound)),
-                        .init("bytes", .integer(tensor.bytes.count)),
-                        .init("role", tensor.role.map { .string($0.description) } ?? .null),
-                    ])))
+                    JSONObject(
+                        [
+                            .init("name", .string(tensor.name)),
+                            .init("type", .string(tensor.type.name)),
+                            .init("shape", .array(tensor.shape.map { .integer($0) })),
+                            .init("offset", .integer(tensor.bytes.range.lowerBound)),
+                            .init("bytes", .integer(tensor.bytes.count)),
+                            .init("role", tensor.role.map { .string($0.description) } ?? .null),
+                        ] + (digest.map { [.init("sha256", .string($0))] } ?? []))))
         }
         console.print()
         console.print(table)
@@ -122,5 +133,18 @@ struct InspectCommand: Command {
                             ]))
                     })),
         ])
+    }
+}
+
+extension ModelSession {
+    /// The SHA-256 of every tensor's bytes, the crew's threads a tensor each.
+    fileprivate func digests() -> [String] {
+        let tensors = checkpoint.tensors
+        return crew.map(tensors.count) { index in
+            var hash = SHA256()
+            tensors[index].bytes.withUnsafeBytes { hash.update($0) }
+            tensors[index].releasePages()
+            return hash.hexDigest()
+        }
     }
 }

@@ -32,6 +32,17 @@ struct SVG {
             "<polyline points=\"\(list)\" fill=\"none\" stroke=\"\(color)\" stroke-width=\"1.8\"/>\n"
     }
 
+    /// A rectangle that tells what it stands for when the pointer rests on it.
+    mutating func rectangle(
+        _ x: Double, _ y: Double, width: Double, height: Double, color: String,
+        opacity: Double = 1, title: String
+    ) {
+        body +=
+            "<rect x=\"\(Self.text(x))\" y=\"\(Self.text(y))\" width=\"\(Self.text(width))\" "
+            + "height=\"\(Self.text(height))\" fill=\"\(color)\" "
+            + "fill-opacity=\"\(Quantity.fixed(opacity, 3))\"><title>\(Self.escaped(title))</title></rect>\n"
+    }
+
     enum Anchor: String { case start, middle, end }
 
     mutating func label(
@@ -43,13 +54,19 @@ struct SVG {
             + "font-size=\"\(Self.text(size))\" fill=\"\(color)\">\(Self.escaped(text))</text>\n"
     }
 
-    /// The whole file.
+    /// The whole file, on white.
     var text: String {
+        element(background: "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n")
+    }
+
+    /// The drawing as a part of a page, on the page's own ground.
+    var inline: String { element(background: "") }
+
+    private func element(background: String) -> String {
         """
         <svg xmlns="http://www.w3.org/2000/svg" width="\(Self.text(width))" height="\(Self.text(height))" \
         viewBox="0 0 \(Self.text(width)) \(Self.text(height))" font-family="sans-serif">
-        <rect width="100%" height="100%" fill="white"/>
-        \(body)</svg>
+        \(background)\(body)</svg>
 
         """
     }
@@ -59,10 +76,13 @@ struct SVG {
         return rounded == rounded.rounded() ? String(Int(rounded)) : String(rounded)
     }
 
-    private static func escaped(_ text: String) -> String {
-        text.replacingOccurrences(of: "&", with: "&amp;")
+    /// Text fit for an element or an attribute of SVG and HTML; names in files may hold anything.
+    static func escaped(_ text: String) -> String {
+        PrintableText.line(text).replacingOccurrences(of: "&", with: "&amp;")
             .replacingOccurrences(of: "<", with: "&lt;")
             .replacingOccurrences(of: ">", with: "&gt;")
+            .replacingOccurrences(of: "\"", with: "&quot;")
+            .replacingOccurrences(of: "'", with: "&#39;")
     }
 }
 

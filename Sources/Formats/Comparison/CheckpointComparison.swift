@@ -1,0 +1,52 @@
+/// Everything that two checkpoints do not share, whatever their formats: tensors as values, numbers, tokenizer, chat
+/// template, metadata.
+///
+/// ```swift
+/// let comparison = try CheckpointComparison(base, edited, crew: crew)
+/// print(comparison.isSame ? "the same model" : "\(comparison.changed.count) tensors changed")
+/// ```
+public struct CheckpointComparison: Sendable {
+    public let a: Checkpoint
+    public let b: Checkpoint
+    /// In the order of the first checkpoint, then what only the second has.
+    public let tensors: [TensorDifference]
+    /// Tensors that the other format keeps elsewhere or not at all, with the reason.
+    public let leftOut: [String]
+    /// Numbers, keys and settings of generation that differ.
+    public let settings: [SettingDifference]
+    public let tokenizer: TokenizerComparison
+    /// What could not be compared, one line each.
+    public let notes: [String]
+
+    /// Compares two checkpoints; all data of both is read once.
+    ///
+    /// - Parameter advance: called from any thread with the number of values compared since.
+    /// - Throws: `CheckpointError` where the formats differ and the numbers that tell how rows are ordered are unusable;
+    ///   `JSONError` for a malformed `generation_config.json`.
+    public init(
+        _ a: Checkpoint, _ b: Checkpoint, crew: WorkCrew,
+        advance: @escaping @Sendable (Int) -> Void = { _ in }
+    ) throws {
+        self.a = a
+        self.b = b
+        let compared = try TensorComparison(a, b, crew: crew, advance: advance)
+        tensors = compared.tensors
+        leftOut = compared.leftOut
+        let settings = try SettingComparison(
+            a, b, ignoresVocabularySize: tensors.contains { $0.pair?.ignoresPadding ?? false })
+        tokenizer = try TokenizerComparison(a, b)
+        self.settings = settings.differences
+        notes = settings.notes + tokenizer.notes
+    }
+
+    /// Whether both are the same model: equal values, numbers, tokenizer and chat template. Other keys do not count.
+    public var isSame: Bool {
+        changed.isEmpty && !settings.contains(where: \.isDifference) && !tokenizer.isDifference
+    }
+
+    /// The tensors that make it another model.
+    public var changed: [TensorDifference] { tensors.filter(\.isDifference) }
+
+    /// All differences of settings, those of the tokenizer included.
+    public var allSettings: [SettingDifference] { settings + tokenizer.settings }
+}

@@ -1,0 +1,204 @@
+/// Compares what stands beside the tensors and the tokenizer: the numbers that shape the models, whatever their files
+/// call them; where both have the same format, the files' own keys too.
+struct SettingComparison {
+    private(set) var differences: [SettingDifference] = []
+    /// What could not be compared, one line each.
+    private(set) var notes: [String] = []
+
+    private let a: Checkpoint
+    private let b: Checkpoint
+
+    /// - Parameter ignoresVocabularySize: whether the embeddings differ by rows that one format leaves out.
+    /// - Throws: `JSONError` and others where a `generation_config.json` is malformed.
+    init(_ a: Checkpoint, _ b: Checkpoint, ignoresVocabularySize: Bool) throws {
+        self.a = a
+        self.b = b
+        let hasNumbers = compareNumbers(ignoresVocabularySize: ignoresVocabularySize)
+        compareKeys(hasNumbers: hasNumbers)
+        try compareGeneration()
+    }
+
+    // MARK: - Numbers
+
+    /// Compares families and numbers.
+    ///
+    /// - Returns: whether both have numbers that rtedit understands.
+    private mutating func compareNumbers(ignoresVocabularySize: Bool) -> Bool {
+        guard let nameA = a.architectureName, let nameB = b.architectureName else {
+            for checkpoint in [a, b] where checkpoint.architectureName == nil {
+                notes.append(
+                    "\(checkpoint.path): does not name an architecture, so only tensors are compared"
+                )
+            }
+            return false
+        }
+        let families = (a.architecture?.name ?? nameA, b.architecture?.name ?? nameB)
+        if families.0 != families.1 {
+            differences.append(
+                SettingDifference(.hyperparameter, "architecture", families.0, families.1))
+        }
+        guard let first = numbers(of: a), let second = numbers(of: b) else { return false }
+        differences += SettingDifference.between(
+            Self.fields(first), Self.fields(second), .hyperparameter
+        ) { _ in true }.filter { !(ignoresVocabularySize && $0.name == "vocabulary size") }
+        return true
+    }
+
+    private mutating func numbers(of checkpoint: Checkpoint) -> Hyperparameters? {
+        guard let architecture = checkpoint.architecture else { return nil }
+        do {
+            let numbers = try checkpoint.hyperparameters()
+            guard a.format != b.format, checkpoint.format == .safetensors else { return numbers }
+            return try numbers.asInGGUF(architecture, file: checkpoint.path)
+        } catch {
+            notes.append("numbers that cannot be compared: \(error)")
+            return nil
+        }
+    }
+
+    /// The numbers by name, those that are f32 in one format as f32.
+    private static func fields(_ numbers: Hyperparameters) -> [(name: String, text: String)] {
+        let scale = numbers.attentionScale ?? 1 / Double(numbers.headSize).squareRoot()
+        return [
+            ("blocks", "\(numbers.blockCount)"), ("width", "\(numbers.hiddenSize)"),
+            ("feed-forward width", "\(numbers.feedForwardSize)"), ("heads", "\(numbers.headCount)"),
+            ("key/value heads", "\(numbers.keyValueHeadCount)"),
+            ("head width", "\(numbers.headSize)"),
+            ("vocabulary size", "\(numbers.vocabularySize)"),
+            ("context length", "\(numbers.contextLength)"),
+            ("norm epsilon", "\(numbers.normEpsilon)"),
+            ("rotary base", "\(Float(numbers.rope.base))"),
+            ("rotary dimensions", "\(numbers.rope.dimensions)"),
+            ("rotary scaling", "\(numbers.rope.scaling)"),
+            ("tied embeddings", "\(numbers.tiesEmbeddings)"),
+            ("activation", "\(numbers.activation)"),
+            ("parallel residual", "\(numbers.isParallel)"), ("attention scale", "\(Float(scale))"),
+            ("cap of scores", text(numbers.scoreCap)), ("cap of logits", text(numbers.logitCap)),
+            (
+                "sliding window",
+                numbers.window.map {
+                    "\($0.size), global every \($0.globalEvery), rotary base \(text($0.ropeBase))"
+                } ?? "none"
+            ),
+            ("embedding scale", text(numbers.embeddingScale)),
+            ("residual scale", text(numbers.residualScale)),
+            ("logit scale", text(numbers.logitScale)),
+            (
+                "experts",
+                numbers.experts.map {
+                    "\($0.usedCount) of \($0.count), \($0.feedForwardSize) wide, shares "
+                        + ($0.normalizesShares ? "normalised" : "as they are")
+                } ?? "none"
+            ),
+        ]
+    }
+
+    private static func text(_ number: Double?) -> String {
+        number.map { "\(Float($0))" } ?? "none"
+    }
+
+    // MARK: - Keys of one format
+
+    /// Lists the keys that differ. They count as differences where the numbers are not understood, unless they only
+    /// describe the file.
+    private mutating func compareKeys(hasNumbers: Bool) {
+        switch (a.source, b.source) {
+        case (.gguf(let first), .gguf(let second)):
+            differences += SettingDifference.between(
+                Self.keys(first.metadata), Self.keys(second.metadata), .key
+            ) { !hasNumbers && !$0.hasPrefix("general.") }
+        case (.huggingFace(let first), .huggingFace(let second)):
+            // Bare weights have no configuration to differ from.
+            guard let configA = first.config, let configB = second.config else { return }
+            let descriptions = ["torch_dtype", "dtype", "transformers_version", "_name_or_path"]
+            differences += SettingDifference.between(
+                Self.fields(configA), Self.fields(configB), .key
+            ) { !hasNumbers && !descriptions.contains($0) }
+        default: break
+        }
+    }
+
+    /// Keys but those of the tokenizer and of splits, and their values.
+    private static func keys(_ metadata: GGUFMetadata) -> [(name: String, text: String)] {
+        metadata.entries.filter {
+            !$0.key.hasPrefix("tokenizer.") && !$0.key.hasPrefix("split.")
+        }.map { ($0.key, text($0.value)) }
+    }
+
+    private static func text(_ value: GGUFValue) -> String {
+        switch value {
+        case .string(let string): string.text
+        case .bool(let flag): "\(flag)"
+        case .f32(let number): "\(number)"
+        case .array(let array): "\(array)"
+        default:
+            value.integer.map(String.init) ?? value.number.map { "\($0)" } ?? "\(value)"
+        }
+    }
+
+    /// The members of an object, those of objects inside it under names with points.
+    private static func fields(
+        _ object: JSONObject, prefix: String = ""
+    ) -> [(name: String, text: String)] {
+        object.members.flatMap { member -> [(name: String, text: String)] in
+            if let inner = member.value.object, !inner.members.isEmpty {
+                return fields(inner, prefix: "\(prefix)\(member.key).")
+            }
+            return [(prefix + member.key, JSONWriter().text(member.value))]
+        }
+    }
+
+    // MARK: - Generation
+
+    private mutating func compareGeneration() throws {
+        let isDescription = { (_: String) in false }
+        switch (a.source, b.source) {
+        case (.huggingFace(let first), .huggingFace(let second)):
+            guard first.config != nil, second.config != nil else { return }
+            differences += SettingDifference.between(
+                Self.fields(try first.generationConfig() ?? JSONObject()),
+                Self.fields(try second.generationConfig() ?? JSONObject()), .generation,
+                isDifference: isDescription)
+        case (.huggingFace(let files), .gguf(let gguf)):
+            differences += SettingDifference.between(
+                try Self.sampling(files), Self.sampling(gguf), .generation,
+                isDifference: isDescription)
+        case (.gguf(let gguf), .huggingFace(let files)):
+            differences += SettingDifference.between(
+                Self.sampling(gguf), try Self.sampling(files), .generation,
+                isDifference: isDescription)
+        case (.gguf, .gguf): break  // among the keys
+        }
+    }
+
+    private static func sampling(_ gguf: GGUFFile) -> [(name: String, text: String)] {
+        fields(JSONObject(SamplingSettings.members(from: gguf.metadata)))
+    }
+
+    /// What a GGUF file keeps of a `generation_config.json`.
+    private static func sampling(
+        _ files: HuggingFaceFiles
+    ) throws -> [(name: String, text: String)] {
+        let entries = SamplingSettings.entries(from: try files.generationConfig() ?? JSONObject())
+        return fields(JSONObject(SamplingSettings.members(from: GGUFMetadata(entries))))
+    }
+}
+
+extension Hyperparameters {
+    /// The numbers as they are read back from a GGUF file, which has no place for some of them.
+    fileprivate func asInGGUF(_ architecture: Architecture, file: String) throws -> Hyperparameters
+    {
+        var context = MetadataField.Context()
+        context.namesHeadSize = true
+        var divisors = RopeParameters.Divisors(frequencies: rope.fixedDivisors)
+        if case .longrope(let short, let long, _, _) = rope.scaling {
+            divisors.short = short.map(Float.init)
+            divisors.long = long.map(Float.init)
+        }
+        return try Hyperparameters(
+            metadata: GGUFMetadata(try metadata(architecture: architecture, context)),
+            architecture: architecture, file: file,
+            tensors: TensorFacts(
+                vocabularySize: vocabularySize, tiesEmbeddings: tiesEmbeddings, divisors: divisors))
+    }
+}

@@ -1,0 +1,72 @@
+/// What became of one weight between two checkpoints.
+public struct TensorDifference: Sendable {
+    public enum Status: String, Sendable, Hashable, CaseIterable {
+        /// The same type and the same bytes.
+        case identicalBytes = "identical bytes"
+        /// The same values in another type or layout.
+        case identicalValues = "identical values"
+        case changed
+        case onlyInA = "only in A"
+        case onlyInB = "only in B"
+        /// The shapes do not match; an embedding's common rows are compared all the same.
+        case otherShape = "other shape"
+        /// The bytes differ, and rtedit cannot widen a type.
+        case unreadable
+    }
+
+    /// The tensor as one of the checkpoints has it.
+    public struct Stored: Sendable, Hashable {
+        public let name: String
+        public let type: ElementType
+        /// The shape in the file.
+        public let shape: [Int]
+        /// Where in the file's shape the largest change lies.
+        public internal(set) var placeOfLargest: [Int]?
+
+        init(_ tensor: CheckpointTensor) {
+            name = tensor.name
+            type = tensor.type
+            shape = tensor.shape
+        }
+    }
+
+    /// What the weight is for; nil where the tensors were matched by name.
+    public let role: WeightRole?
+    /// Nil where the checkpoint does not have the tensor.
+    public internal(set) var a: Stored?
+    public internal(set) var b: Stored?
+    public internal(set) var status: Status
+    /// The sums over all common values; nil where none were compared. A bias that one side does not have counts as zeros.
+    public internal(set) var sums: DifferenceSums?
+    /// The values themselves, where both sides can be read.
+    public let pair: TensorPair?
+
+    /// The name in the first checkpoint that has the tensor.
+    public var name: String { a?.name ?? b?.name ?? "" }
+
+    /// Whether the model computes something else for it. A bias of zeros is as good as none.
+    public var isDifference: Bool {
+        switch status {
+        case .identicalBytes, .identicalValues: false
+        case .onlyInA, .onlyInB: !isAbsentZero
+        case .changed, .otherShape, .unreadable: true
+        }
+    }
+
+    /// Whether only one side has the bias, and it is all zeros.
+    public var isAbsentZero: Bool {
+        guard a == nil || b == nil, let sums else { return false }
+        return sums.changed == 0
+    }
+
+    /// The block's number and the kind of weight, for tables; the name where there is no role.
+    public var kind: String {
+        guard let role else { return "other" }
+        let slot =
+            switch role.slot {
+            case .block(_, let slot): slot.rawValue
+            default: "\(role.slot)"
+            }
+        return role.part == .bias ? "\(slot) bias" : slot
+    }
+}

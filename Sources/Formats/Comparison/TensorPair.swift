@@ -1,0 +1,61 @@
+/// Two tensors that are the same weight of two checkpoints, as values that can be compared one by one.
+public struct TensorPair: Sendable {
+    /// The weight; nil where the tensors were matched by name.
+    public let role: WeightRole?
+    public let a: CanonicalTensor
+    public let b: CanonicalTensor
+    /// The rows and columns that both have: all of them, or, where an embedding was resized, the first ones.
+    public let rows: Int
+    public let columns: Int
+    /// Whether one side's further rows are padding that the other format leaves out.
+    let ignoresPadding: Bool
+
+    /// - Precondition: the shapes are the same, or differ in the first of two or more dimensions.
+    init(role: WeightRole?, _ a: CanonicalTensor, _ b: CanonicalTensor, ignoresPadding: Bool) {
+        self.role = role
+        self.a = a
+        self.b = b
+        self.ignoresPadding = ignoresPadding
+        let elements = min(a.shape.reduce(1, *), b.shape.reduce(1, *))
+        // The elements of a bias are its rows where rows are reordered.
+        let isReorderedBias = a.shape.count == 1 && (a.isReordered || b.isReordered)
+        columns = isReorderedBias ? 1 : a.shape.last ?? 1
+        rows = columns > 0 ? elements / columns : 0
+    }
+
+    /// How many values are compared.
+    public var elementCount: Int { rows * columns }
+
+    /// Whether the two have the same shape.
+    public var hasOneShape: Bool { a.shape == b.shape }
+
+    /// Whether the weight is a matrix that tokens pass through: not a norm, a bias, or a list of numbers.
+    public var isMatrix: Bool { a.shape.count == 2 && b.shape.count == 2 }
+
+    /// Reads rows of both sides, widened to f32.
+    ///
+    /// - Parameters:
+    ///   - rows: inside 0 ..< `rows`
+    ///   - a: room for `rows.count * columns` values of the first checkpoint
+    ///   - b: the same for the second
+    /// - Throws: `CheckpointError.cannotEncode` where a type cannot be widened.
+    public func read(
+        rows: Range<Int>, a valuesA: inout [Float], b valuesB: inout [Float]
+    ) throws(CheckpointError) {
+        let elements = (rows.lowerBound * columns)..<(rows.upperBound * columns)
+        precondition(valuesA.count == elements.count && valuesB.count == elements.count)
+        try valuesA.withUnsafeMutableBufferPointer { buffer throws(CheckpointError) in
+            try a.read(elements, columns: columns, into: buffer)
+        }
+        try valuesB.withUnsafeMutableBufferPointer { buffer throws(CheckpointError) in
+            try b.read(elements, columns: columns, into: buffer)
+        }
+    }
+
+    /// Gives the files' pages of some rows back to the system.
+    public func releasePages(rows: Range<Int>) {
+        let elements = (rows.lowerBound * columns)..<(rows.upperBound * columns)
+        a.releasePages(elements, columns: columns)
+        b.releasePages(elements, columns: columns)
+    }
+}

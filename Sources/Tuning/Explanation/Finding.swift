@@ -1,0 +1,178 @@
+public import Formats
+
+/// One thing that was done to a model between two checkpoints, with the evidence in numbers. Several may have been done
+/// one after the other.
+public enum Finding: Sendable {
+    /// The same values, numbers, tokenizer and template; perhaps in another format or a wider type.
+    case sameModel(SameModel)
+    /// Tensors stored in another type, their error at the level which that type gives.
+    case reencoded(Reencoding)
+    case biases(BiasChange)
+    case lowRank(LowRankChange)
+    case ablation(Ablation)
+    case resizedEmbedding(ResizedEmbedding)
+    /// Only a few rows of matrices changed: single tokens, single neurons.
+    case editedRows([EditedRows])
+    /// Matrices multiplied by a number.
+    case scaled([(name: String, factor: Double)])
+    /// A few tensors that have nothing to do with those they stand for.
+    case replaced([TensorDifference])
+    case fineTuned(FineTuning)
+    case differentModel(DifferentModel)
+    /// Tensors that only one checkpoint has.
+    case addedOrRemoved(onlyInA: [String], onlyInB: [String])
+    /// The tokenizer or the chat template is another one.
+    case tokenizer
+    /// Numbers that shape the model were changed.
+    case numbers([SettingDifference])
+    case unclear(Uncertainty)
+}
+
+/// In what way two equal models are stored.
+public struct SameModel: Sendable {
+    /// Whether every tensor has the same bytes.
+    public let hasEqualBytes: Bool
+    /// Pairs of types (A, B) that hold the same values.
+    public let retyped: [(from: ElementType, to: ElementType, count: Int)]
+}
+
+/// Tensors that went from one type to another, and nothing else was done to them beyond what other findings say.
+public struct Reencoding: Sendable {
+    /// A type and the narrower one whose values are all it holds, if any.
+    public struct Storage: Sendable, Hashable {
+        public let type: ElementType
+        public let grid: ElementType
+    }
+
+    public let from: Storage
+    public let to: Storage
+    public let tensorCount: Int
+    /// The root mean square of the change, in units of the values' own, over all these tensors; of an update found
+    /// beside it, without that.
+    public let observed: Double
+    /// The same for what the types round off, measured by encoding the values anew.
+    public let expected: Double
+    /// The least share of a tensor's values that are exactly what encoding the other side's gives.
+    public let exactShare: Double
+}
+
+/// Biases that are new or other ones.
+public struct BiasChange: Sendable {
+    public struct Place: Sendable, Hashable {
+        public let slot: BlockSlot
+        public let blocks: [Int]
+        /// In how many of the blocks A has no such bias.
+        public let addedCount: Int
+    }
+
+    /// The projections into the stream whose biases act as a steering vector.
+    public let places: [Place]
+    /// Biases of other weights.
+    public let others: [String]
+    /// What the places add to the stream, a vector for each site.
+    public let vectors: [SteeringVector]
+}
+
+/// Updates of low rank: merged adapters.
+public struct LowRankChange: Sendable {
+    public struct Part: Sendable {
+        public let tensor: TensorDifference
+        public let rank: Int
+        /// The share of the change's energy that the rank holds.
+        public let share: Double
+        /// Whether the rest is what storing the sum rounds off; the rank then counts what stands above that.
+        public let isAboveRounding: Bool
+    }
+
+    public let parts: [Part]
+
+    /// The largest rank of a part.
+    public var largestRank: Int { parts.map(\.rank).max() ?? 0 }
+    /// The rank in the middle of all parts.
+    public var medianRank: Int { parts.map(\.rank).sorted()[parts.count / 2] }
+}
+
+/// A direction removed from what projections write into the residual stream.
+public struct Ablation: Sendable {
+    public let tensors: [TensorDifference]
+    public let blocks: [Int]
+    /// Whether the embeddings lost the direction too.
+    public let includesEmbedding: Bool
+    /// Whether all tensors lost one direction; else each block its own.
+    public let isOneDirection: Bool
+    /// The least |cosine| between a tensor's direction and that of its vector.
+    public let agreement: Double
+    /// The least and the largest λ.
+    public let strengths: ClosedRange<Double>
+    /// The largest share of a change's energy that is something else.
+    public let residualShare: Double
+    /// The unit directions, block by block.
+    public let vector: SteeringVector
+}
+
+/// An embedding or head with more or fewer rows.
+public struct ResizedEmbedding: Sendable {
+    public let tensors: [TensorDifference]
+    public let rowsInA: Int
+    public let rowsInB: Int
+    /// The share of values in the common rows that changed.
+    public let changedShare: Double
+}
+
+/// A matrix of which only some rows changed.
+public struct EditedRows: Sendable {
+    public let tensor: TensorDifference
+    public let changedRows: Int
+    public let rows: Int
+}
+
+/// Weights trained further: changes of many directions in whole blocks.
+public struct FineTuning: Sendable {
+    public let tensors: [TensorDifference]
+    /// How many matrices both models have.
+    public let matrixCount: Int
+    /// Whether nearly all matrices of all blocks changed.
+    public let isFull: Bool
+    public let blocks: [Int]
+    public let kinds: [String]
+    /// The middle of the tensors' normalised changes, and their range.
+    public let medianChange: Double
+    public let changes: ClosedRange<Double>
+    /// The middle of s₁ / (σ (√m + √n)); about 1 where the change has no direction at all, as added noise has none. Nil
+    /// where no matrix changed.
+    public let prominence: Double?
+    /// The middle of the change in units of the types' rounding; nil where that is not known.
+    public let roundingRatio: Double?
+
+    /// Whether noise added to the weights would look the same.
+    public var looksLikeNoise: Bool { (prominence ?? .infinity) < 1.05 }
+}
+
+/// Why two checkpoints are two models.
+public struct DifferentModel: Sendable {
+    /// The numbers that shape the models and differ.
+    public let numbers: [SettingDifference]
+    /// Matrices without a partner of the same shape, of all.
+    public let unmatched: (count: Int, total: Int)
+    /// The middle of the cosines between the matrices that can be compared; nil where there are none.
+    public let medianCosine: Double?
+}
+
+/// Tensors whose change is none of the forms that are known.
+public struct Uncertainty: Sendable {
+    public enum Reason: Sendable {
+        /// Types that cannot be widened.
+        case unreadable([ElementType])
+        /// A few matrices changed a little, in many directions; whole blocks or all of a kind would be a fine-tune.
+        case scattered(medianChange: Double)
+        /// The change is larger than the type's rounding, but not so much that it must be something else.
+        case nearRounding(ratio: Double)
+        /// Some norms or other vectors changed.
+        case vectors
+        /// Shapes differ, and not as those of a resized embedding do.
+        case shapes
+    }
+
+    public let reason: Reason
+    public let tensors: [String]
+}

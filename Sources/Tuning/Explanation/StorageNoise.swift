@@ -1,0 +1,226 @@
+import Formats
+
+/// How far two tensors are apart for no other reason than the types they are stored in.
+///
+/// It is measured, not looked up: values are encoded with the program's own encoders, which are the reference
+/// quantisers, and read back. Three ways lead from one type to another: B was made from A, A was made from B, or both
+/// from a third file; each has a level of its own. Where both have one type, A lies on its grid already; there values
+/// between A's and B's, which lie off it, are taken through the type.
+struct StorageNoise {
+    /// What one way rounds off.
+    struct Level {
+        /// The root mean square of the rounding.
+        let rootMeanSquare: Double
+        /// No singular value of such rounding is larger, but for chance: the norm of the longest row plus that of the
+        /// longest column, which bounds the spectral norm of a matrix of independent entries (Bandeira and van Handel
+        /// 2016).
+        let largestSingularValue: Double
+        /// The observed change in units of the rounding.
+        let ratio: Double
+    }
+
+    /// The types of both sides; a wide type that holds nothing but values of a narrower one counts as that.
+    let grids: (a: ElementType, b: ElementType)
+    /// One of the ways: that with the least rounding first.
+    let levels: [Level]
+    /// The share of values that are exactly what encoding the other side's gives.
+    let exactShare: Double
+
+    /// The level that explains the change with nothing beside it, or nil. Other quantisers than ours weigh errors by
+    /// importance, which makes their root mean square larger.
+    var explanation: Level? { levels.first { (0.6...Self.margin).contains($0.ratio) } }
+
+    /// The observed change in units of the coarsest way's rounding.
+    var ratio: Double { levels.last?.ratio ?? .infinity }
+
+    /// What counts as rounding, in units of its own.
+    static let margin = 1.4
+    /// How many values of a tensor are encoded at most, in whole rows.
+    private static let sampleSize = 1 << 17
+    /// Where between A and B values are taken that lie off the type's grid: the golden section is far from all simple
+    /// fractions.
+    private static let section: Float = 0.618_034
+
+    /// How many of the longest rows are looked at besides: rounding grows with the values, and a single row of large ones
+    /// has a direction of its own.
+    private static let extremeRows = 8
+
+    /// Measures evenly spaced rows; nil where a type cannot be written, so that its rounding is unknown.
+    ///
+    /// - Throws: `CheckpointError` where values cannot be read.
+    static func measure(_ pair: TensorPair) throws -> StorageNoise? {
+        guard let typeA = pair.a.tensor?.type, let typeB = pair.b.tensor?.type,
+            [typeA, typeB].allSatisfy(RowEncoder.isSupported), pair.elementCount > 0
+        else { return nil }
+        let sampled = min(pair.rows, max(1, sampleSize / pair.columns))
+        let rows = (0..<sampled).map { $0 * pair.rows / sampled }
+        var a = [Float](repeating: 0, count: pair.columns)
+        var b = a
+        var grids = (a: Grid(typeA), b: Grid(typeB))
+        for row in rows {
+            try pair.read(rows: row..<(row + 1), a: &a, b: &b)
+            grids.a.look(at: a)
+            grids.b.look(at: b)
+        }
+        let types = (a: grids.a.type, b: grids.b.type)
+        guard [types.a, types.b].allSatisfy({ pair.columns % $0.elementsPerBlock == 0 }) else {
+            return nil
+        }
+        var sums = NoiseSums(columns: pair.columns, types: types)
+        var extremes = NoiseSums(columns: pair.columns, types: types)
+        for row in rows {
+            try pair.read(rows: row..<(row + 1), a: &a, b: &b)
+            sums.add(a, b)
+        }
+        for row in try longestRows(of: pair) {
+            try pair.read(rows: row..<(row + 1), a: &a, b: &b)
+            extremes.add(a, b)
+        }
+        pair.releasePages(rows: 0..<pair.rows)
+        guard sums.count > 0 else { return nil }
+        let rowsPerSample = Double(pair.rows) / Double(sampled)
+        return StorageNoise(
+            grids: types,
+            levels: zip(sums.ways, extremes.ways).map { way, extreme in
+                let root = (way.squares / Double(sums.count)).squareRoot()
+                let observed = (sums.change / Double(sums.count)).squareRoot()
+                return Level(
+                    rootMeanSquare: root,
+                    largestSingularValue: max(way.longestRow, extreme.longestRow).squareRoot()
+                        + ((way.columns.max() ?? 0) * rowsPerSample).squareRoot(),
+                    ratio: observed / max(root, .leastNormalMagnitude))
+            }.sorted { $0.rootMeanSquare < $1.rootMeanSquare },
+            exactShare: Double(max(sums.exactInA, sums.exactInB)) / Double(sums.count))
+    }
+
+    /// The rows of A with the largest sums of squares.
+    private static func longestRows(of pair: TensorPair) throws -> [Int] {
+        let tileRows = max(1, sampleSize / pair.columns)
+        var squares: [Double] = []
+        for first in stride(from: 0, to: pair.rows, by: tileRows) {
+            let range = first..<min(first + tileRows, pair.rows)
+            var a = [Float](repeating: 0, count: range.count * pair.columns)
+            var b = a
+            try pair.read(rows: range, a: &a, b: &b)
+            for row in range.indices {
+                let values = a[((row - first) * pair.columns)..<((row - first + 1) * pair.columns)]
+                squares.append(values.reduce(0) { $0 + Double($1) * Double($1) })
+            }
+            pair.releasePages(rows: range)
+        }
+        let order = squares.indices.sorted { left, right in
+            squares[left] != squares[right] ? squares[left] > squares[right] : left < right
+        }
+        return Array(order.prefix(extremeRows))
+    }
+
+    /// The narrowest type that holds a tensor's values.
+    private struct Grid {
+        private let stored: ElementType
+        private var candidates: [ElementType]
+
+        init(_ type: ElementType) {
+            stored = type
+            candidates =
+                switch type {
+                case .f64: [.bf16, .f16, .f32]
+                case .f32: [.bf16, .f16]
+                case .f16: [.bf16]
+                default: []
+                }
+        }
+
+        var type: ElementType { candidates.first ?? stored }
+
+        mutating func look(at row: [Float]) {
+            candidates.removeAll { StorageNoise.rounded(row, as: $0) != row }
+        }
+    }
+
+    /// Sums of squares over sampled rows.
+    private struct NoiseSums {
+        struct Way {
+            var squares = 0.0
+            var longestRow = 0.0
+            var columns: [Double]
+
+            mutating func add(_ rounding: [Float]) {
+                var ofRow = 0.0
+                for (column, value) in rounding.enumerated() {
+                    let square = Double(value) * Double(value)
+                    columns[column] += square
+                    ofRow += square
+                }
+                squares += ofRow
+                longestRow = max(longestRow, ofRow)
+            }
+        }
+
+        let types: (a: ElementType, b: ElementType)
+        /// From A to B, from B to A, from a third to both; or of one type the only one.
+        var ways: [Way]
+        var change = 0.0
+        var count = 0
+        var exactInA = 0
+        var exactInB = 0
+
+        init(columns: Int, types: (a: ElementType, b: ElementType)) {
+            self.types = types
+            let way = Way(columns: [Double](repeating: 0, count: columns))
+            ways = Array(repeating: way, count: types.a == types.b ? 1 : 3)
+        }
+
+        /// Adds a row, unless it has values that a type cannot hold.
+        mutating func add(_ a: [Float], _ b: [Float]) {
+            if types.a == types.b {
+                let between = zip(a, b).map { $0 + StorageNoise.section * ($1 - $0) }
+                guard let rounding = StorageNoise.rounding(of: between, in: types.a) else {
+                    return
+                }
+                ways[0].add(rounding)
+            } else {
+                guard let roundedA = StorageNoise.rounded(a, as: types.b),
+                    let roundedB = StorageNoise.rounded(b, as: types.a)
+                else { return }
+                exactInB += zip(roundedA, b).count { $0 == $1 }
+                exactInA += zip(roundedB, a).count { $0 == $1 }
+                let (first, second) = (
+                    zip(a, roundedA).map { $0 - $1 }, zip(b, roundedB).map { $0 - $1 }
+                )
+                ways[0].add(first)
+                ways[1].add(second)
+                ways[2].add(zip(first, second).map { ($0 * $0 + $1 * $1).squareRoot() })
+            }
+            count += a.count
+            for (x, y) in zip(a, b) { change += (Double(x) - Double(y)) * (Double(x) - Double(y)) }
+        }
+    }
+
+    /// What a type rounds off values of a sum; nil where it cannot hold them.
+    ///
+    /// The sum itself was rounded to f32, evenly within the last place.
+    private static func rounding(of row: [Float], in type: ElementType) -> [Float]? {
+        guard let rounded = rounded(row, as: type) else { return nil }
+        let evenly = 1 / Float(12).squareRoot()
+        return type == .f32 || type == .f64
+            ? row.map { $0.ulp * evenly } : zip(row, rounded).map { $0 - $1 }
+    }
+
+    /// The values as they are read back from a type; nil where it cannot hold them.
+    private static func rounded(_ row: [Float], as type: ElementType) -> [Float]? {
+        guard row.allSatisfy(\.isFinite) else { return nil }
+        guard let size = type.byteCount(elements: row.count) else { return nil }
+        var bytes = [UInt8](repeating: 0, count: size)
+        var values = row
+        let isDone = bytes.withUnsafeMutableBytes { bytes in
+            row.withUnsafeBufferPointer { row in
+                values.withUnsafeMutableBufferPointer { values in
+                    (try? RowEncoder.encode(row, as: type, into: bytes)) != nil
+                        && (try? Dequantizer.widen(
+                            UnsafeRawBufferPointer(bytes), type: type, into: values)) != nil
+                }
+            }
+        }
+        return isDone && values.allSatisfy(\.isFinite) ? values : nil
+    }
+}

@@ -1,0 +1,139 @@
+import Formats
+import Transformer
+import Tuning
+
+/// `rtedit diff`
+struct DiffCommand: Command {
+    static let first = Positional("A", "The first model: a GGUF file, safetensors or a folder.")
+    static let second = Positional("B", "The second model, of any format and type.")
+    static let tensors = Option.flag("tensors", "List every tensor, largest change first.")
+    static let explain = Option.flag(
+        "explain", "Say what kind of edit leads from A to B, with the evidence.")
+    static let report = Option.value(
+        "report", "FILE", "Write one page of HTML with drawings; explains too.")
+    static let vector = Option.value(
+        "recover-vector", "FILE", "Write the vector that B's biases add or its weights lost.")
+    static let adapter = Option.value(
+        "extract-adapter", "OUT",
+        "Write the change as a LoRA for A: a PEFT folder, or a .gguf file.")
+    static let rank = Option.value(
+        "rank", "K", "The rank of the extracted adapter.", standard: "16")
+
+    let name = "diff"
+    let summary = "Show what changed between two checkpoints, in any format or type."
+    let details = """
+        Tensors are matched by what they are for (by name where the architecture is unknown) and compared as the \
+        values the model computes with: the row order, shifted norms, transposes and expert stacks of the formats are \
+        undone, quantised types widened. Numbers, tokenizer and chat template are compared whatever the files call \
+        them. Exit code 0 where the two are the same model, 1 where they differ; descriptions of the file (names, \
+        dates, sampling settings) are listed, but make no difference.
+        """
+    let positionals = [Self.first, Self.second]
+    let options = [
+        Self.tensors, Self.explain, Self.report, Self.vector, Self.adapter, Self.rank,
+    ]
+    let examples = [
+        Example("A quantised file and its source:", "rtedit diff model-f16.gguf model-q4_k.gguf"),
+        Example("What was done, as a page:", "rtedit diff base/ tuned/ --report diff.html"),
+        Example(
+            "The vector in a baked file:", "rtedit diff m.gguf baked.gguf --recover-vector v.gguf"),
+    ]
+
+    func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
+        let first = try ModelSession(arguments.text(Self.first), arguments, console)
+        let second = try ModelSession(
+            arguments.text(Self.second), arguments, console, crew: first.crew)
+        let rank = try arguments.integer(Self.rank, in: 1...4096)
+        let outputs = [Self.report, Self.vector].compactMap { arguments.textIfGiven($0) }
+        for path in outputs {
+            try AtomicFile.checkTarget(path, replacing: arguments.replacesOutputs)
+        }
+        if let path = arguments.textIfGiven(Self.adapter) {
+            try CheckpointOutput(path: path).checkTarget(replacing: arguments.replacesOutputs)
+        }
+        let comparison = try compare(first, second, console)
+        DifferenceView(comparison: comparison).show(
+            on: console, allTensors: arguments.has(Self.tensors))
+        var json = DifferenceJSON(comparison: comparison).object
+        if arguments.has(Self.explain) || !outputs.isEmpty {
+            let explanation = try explain(comparison, crew: first.crew, console)
+            let words = DifferenceExplanation(explanation)
+            words.show(on: console)
+            json["explanation"] = .object(words.json)
+            try write(comparison, explanation, arguments, console)
+        }
+        if let path = arguments.textIfGiven(Self.adapter) {
+            try extractAdapter(comparison, to: path, rank: rank, first.crew, arguments, console)
+        }
+        console.report(json)
+        return comparison.isSame ? .done : .checkFailed
+    }
+
+    private func compare(
+        _ first: ModelSession, _ second: ModelSession, _ console: Console
+    ) throws -> CheckpointComparison {
+        let total = first.checkpoint.tensors.reduce(0) { $0 + ($1.description.elementCount ?? 0) }
+        let progress = console.progress("comparing", total: total, unit: .things("values"))
+        defer { progress.finish() }
+        return try CheckpointComparison(
+            first.checkpoint, second.checkpoint, crew: first.crew
+        ) { progress.advance(by: $0) }
+    }
+
+    private func explain(
+        _ comparison: CheckpointComparison, crew: WorkCrew, _ console: Console
+    ) throws -> Explanation {
+        let progress = console.progress(
+            "explaining", total: Explanation.measuredCount(comparison), unit: .things("tensors"))
+        defer { progress.finish() }
+        return try Explanation(comparison, crew: crew) { progress.advance() }
+    }
+
+    /// Writes the vector and the page that were asked for.
+    private func write(
+        _ comparison: CheckpointComparison, _ explanation: Explanation,
+        _ arguments: ParsedArguments, _ console: Console
+    ) throws {
+        let outputs = DiffOutputs(
+            comparison: comparison, replacing: arguments.replacesOutputs)
+        if let path = arguments.textIfGiven(Self.vector) {
+            for (path, vector) in try outputs.writeVectors(explanation.vectors, to: path) {
+                console.print(
+                    "\(path): a vector at \(vector.site.rawValue) of blocks "
+                        + BlockSet.text(vector.blocks))
+            }
+        }
+        if let path = arguments.textIfGiven(Self.report) {
+            let page = DifferencePage(comparison: comparison, explanation: explanation)
+            let file = try AtomicFile(path: path, replacing: arguments.replacesOutputs)
+            try file.append(Array(page.html.utf8))
+            try file.commit()
+            console.print("\(path): the report")
+        }
+    }
+
+    private func extractAdapter(
+        _ comparison: CheckpointComparison, to path: String, rank: Int, _ crew: WorkCrew,
+        _ arguments: ParsedArguments, _ console: Console
+    ) throws {
+        let progress = console.progress(
+            "extracting", total: Explanation.measuredCount(comparison), unit: .things("tensors"))
+        let outputs = DiffOutputs(
+            comparison: comparison, replacing: arguments.replacesOutputs)
+        let extraction = try outputs.writeAdapter(to: path, rank: rank, crew: crew) {
+            progress.advance()
+        }
+        progress.finish()
+        let errors = extraction.remainders.map(\.error).sorted()
+        console.print(
+            "\(path): an adapter of rank \(rank) for \(errors.count) matrices; it misses "
+                + "\(Quantity.percent(errors[errors.count / 2])) of the median change, "
+                + "\(Quantity.percent(errors.last ?? 0)) at most")
+        if !extraction.leftOut.isEmpty {
+            console.warning(
+                "\(extraction.leftOut.count) changed tensors are not in the adapter, which cannot update "
+                    + "them: \(extraction.leftOut.prefix(6).joined(separator: ", "))"
+                    + (extraction.leftOut.count > 6 ? ", …" : ""))
+        }
+    }
+}

@@ -1,0 +1,304 @@
+import Formats
+import Transformer
+import Tuning
+
+/// A finding in words: what was done, and the numbers that say so.
+struct DifferenceWords {
+    /// One word or two that scripts can rely on.
+    let key: String
+    let sentence: String
+    let evidence: [String]
+
+    init(_ finding: Finding) {
+        switch finding {
+        case .sameModel(let same): self = Self.same(same)
+        case .reencoded(let reencoding): self = Self.reencoded(reencoding)
+        case .biases(let change): self = Self.biases(change)
+        case .lowRank(let change): self = Self.lowRank(change)
+        case .ablation(let ablation): self = Self.ablation(ablation)
+        case .resizedEmbedding(let resized): self = Self.resized(resized)
+        case .editedRows(let edits): self = Self.rows(edits)
+        case .scaled(let scaled): self = Self.scaled(scaled)
+        case .replaced(let tensors): self = Self.replaced(tensors)
+        case .fineTuned(let tuning): self = Self.fineTuned(tuning)
+        case .differentModel(let different): self = Self.different(different)
+        case .addedOrRemoved(let onlyInA, let onlyInB): self = Self.oneSided(onlyInA, onlyInB)
+        case .tokenizer:
+            self.init(
+                "tokenizer", "The tokenizer or the chat template was changed.",
+                ["the tables name tokens, rules and templates that differ"])
+        case .numbers(let numbers): self = Self.numbers(numbers)
+        case .unclear(let uncertainty): self = Self.unclear(uncertainty)
+        }
+    }
+
+    private init(_ key: String, _ sentence: String, _ evidence: [String]) {
+        self.key = key
+        self.sentence = sentence
+        self.evidence = evidence
+    }
+
+    // MARK: - Whole models
+
+    private static func same(_ same: SameModel) -> DifferenceWords {
+        let retyped = same.retyped.map {
+            "\($0.count) matrices went from \($0.from.name) to \($0.to.name) without loss"
+        }
+        return DifferenceWords(
+            "same model",
+            same.hasEqualBytes
+                ? "The same model: every tensor has the same bytes."
+                : "The same model in other types or another layout: every value is equal.", retyped)
+    }
+
+    private static func different(_ different: DifferentModel) -> DifferenceWords {
+        var evidence = different.numbers.prefix(6).map {
+            "\($0.name): \($0.a ?? "none") in A, \($0.b ?? "none") in B"
+        }
+        if different.unmatched.count > 0 {
+            evidence.append(
+                "\(different.unmatched.count) of \(different.unmatched.total) matrices have no partner of "
+                    + "their shape")
+        }
+        if let cosine = different.medianCosine {
+            evidence.append(
+                "the median cosine between matrices is \(Quantity.fixed(cosine, 3)); versions of one model "
+                    + "have more than 0.5, unrelated ones about 0")
+        }
+        return DifferenceWords(
+            "different model", "Different models: B was not made from A.", evidence)
+    }
+
+    // MARK: - Types
+
+    private static func reencoded(_ reencoding: Reencoding) -> DifferenceWords {
+        let ratio = reencoding.observed / max(reencoding.expected, .leastNormalMagnitude)
+        var evidence = [
+            "error \(Quantity.scientific(reencoding.observed, 2)) of the values' size; encoding the "
+                + "values anew gives \(Quantity.scientific(reencoding.expected, 2)): "
+                + "\(Quantity.fixed(ratio, 2)) times that level"
+        ]
+        if reencoding.exactShare > 0 {
+            evidence.append(
+                "at least \(Quantity.percent(reencoding.exactShare)) of every tensor's values are exactly "
+                    + "what rtedit's encoder gives")
+        }
+        if reencoding.from == reencoding.to {
+            evidence.append("the type is the same: another quantiser, or importance weights")
+        }
+        return DifferenceWords(
+            "re-encoded",
+            "Re-encoded: \(tensors(reencoding.tensorCount)) from \(text(reencoding.from)) to "
+                + "\(text(reencoding.to)).", evidence)
+    }
+
+    private static func text(_ storage: Reencoding.Storage) -> String {
+        storage.type == storage.grid
+            ? storage.type.name : "\(storage.type.name) (holding \(storage.grid.name) values)"
+    }
+
+    // MARK: - Edits
+
+    private static func biases(_ change: BiasChange) -> DifferenceWords {
+        var evidence = change.places.map { place in
+            "\(place.slot.rawValue) biases of blocks \(BlockSet.text(place.blocks)): "
+                + "\(place.blocks.count - place.addedCount) changed, \(place.addedCount) new"
+        }
+        for vector in change.vectors {
+            evidence.append(
+                "they add a vector at \(vector.site.rawValue) of length "
+                    + range(vector.directions.values.map(length)))
+        }
+        if !change.others.isEmpty {
+            evidence.append(
+                "other biases: \(list(change.others)); these are no addition to the stream")
+        }
+        let isBake = !change.vectors.isEmpty
+        return DifferenceWords(
+            isBake ? "bias bake" : "bias change",
+            isBake
+                ? "Bias bake: a steering vector is added to the stream by biases."
+                : "Biases of inner projections were changed.", evidence)
+    }
+
+    private static func ablation(_ ablation: Ablation) -> DifferenceWords {
+        let direction =
+            ablation.isOneDirection
+            ? "one direction was" : "a direction of its own in each block was"
+        var evidence = [
+            "every change is -λ v vᵀ W: at most \(Quantity.percent(ablation.residualShare)) of its energy "
+                + "is anything else",
+            "the directions agree with the written vector to |cosine| "
+                + "\(Quantity.fixed(ablation.agreement, 4)) or better",
+            "λ \(Quantity.fixed(ablation.strengths.lowerBound, 3)) to "
+                + "\(Quantity.fixed(ablation.strengths.upperBound, 3)) (1 removes all of it)",
+        ]
+        if let first = ablation.vector.blocks.first,
+            let vector = ablation.vector.directions[first]
+        {
+            let largest = vector.indices.sorted {
+                let (x, y) = (abs(vector[$0]), abs(vector[$1]))
+                return x != y ? x > y : $0 < $1
+            }
+            let parts = largest.prefix(4).map { "\($0): \(Quantity.fixed(Double(vector[$0]), 3))" }
+            evidence.append(
+                "its largest components\(ablation.isOneDirection ? "" : " in block \(first)") are "
+                    + parts.joined(separator: ", "))
+        }
+        let embedding = ablation.includesEmbedding ? " and from the embeddings" : ""
+        return DifferenceWords(
+            "ablation",
+            "Ablation: \(direction) removed from what \(tensors(ablation.tensors.count)) write into the "
+                + "stream in blocks \(BlockSet.text(ablation.blocks))\(embedding).", evidence)
+    }
+
+    private static func lowRank(_ change: LowRankChange) -> DifferenceWords {
+        let ranks = change.parts.map(\.rank)
+        let least = change.parts.map(\.share).min() ?? 0
+        var evidence = [
+            "rank \(span(ranks)), median \(change.medianRank), holds "
+                + "\(Quantity.percent(least)) or more of each change's energy",
+            "kinds: \(list(Set(change.parts.map(\.tensor.kind)).sorted())); blocks "
+                + BlockSet.text(Array(Set(change.parts.compactMap(\.tensor.role?.block)))),
+        ]
+        let rounded = change.parts.count(where: \.isAboveRounding)
+        if rounded > 0 {
+            evidence.append(
+                "in \(tensors(rounded)) the rest is what storing the sum in its type rounds off; the rank "
+                    + "counts what stands above that")
+        }
+        return DifferenceWords(
+            "rank-k update",
+            "Low-rank update, as a merged LoRA: \(tensors(change.parts.count)) changed by rank "
+                + "\(change.largestRank) or less.", evidence)
+    }
+
+    private static func scaled(_ scaled: [(name: String, factor: Double)]) -> DifferenceWords {
+        DifferenceWords(
+            "scaled", "\(tensors(scaled.count)) multiplied by a number.",
+            scaled.prefix(8).map { "\($0.name): \(Quantity.fixed($0.factor, 6))" })
+    }
+
+    private static func rows(_ edits: [EditedRows]) -> DifferenceWords {
+        DifferenceWords(
+            "edited rows",
+            "Single rows were edited (tokens of an embedding, outputs of a projection).",
+            edits.prefix(8).map {
+                "\($0.tensor.name): \($0.changedRows) of \($0.rows) rows changed"
+            })
+    }
+
+    private static func replaced(_ replaced: [TensorDifference]) -> DifferenceWords {
+        DifferenceWords(
+            "replaced",
+            "\(tensors(replaced.count)) replaced: they have nothing to do with those they stand for.",
+            replaced.prefix(8).map {
+                "\($0.name): cosine \(Quantity.fixed($0.sums?.cosine ?? 0, 3))"
+            })
+    }
+
+    private static func resized(_ resized: ResizedEmbedding) -> DifferenceWords {
+        DifferenceWords(
+            "embedding resize",
+            "Embedding resized from \(resized.rowsInA) to \(resized.rowsInB) rows.",
+            [
+                "tensors: \(list(resized.tensors.map(\.name)))",
+                "\(Quantity.percent(resized.changedShare)) of the values in common rows changed",
+            ])
+    }
+
+    private static func oneSided(_ onlyInA: [String], _ onlyInB: [String]) -> DifferenceWords {
+        let sides = [("A", onlyInA), ("B", onlyInB)].filter { !$0.1.isEmpty }
+        return DifferenceWords(
+            "added or removed", "Tensors were added or removed.",
+            sides.map { "only in \($0.0), \($0.1.count): \(list($0.1))" })
+    }
+
+    // MARK: - Training
+
+    private static func fineTuned(_ tuning: FineTuning) -> DifferenceWords {
+        let blocks = tuning.blocks.isEmpty ? "" : " of blocks \(BlockSet.text(tuning.blocks))"
+        var evidence = [
+            "\(tuning.tensors.count(where: { $0.role?.part != .bias && ($0.a?.shape.count ?? 0) > 1 })) of "
+                + "\(tuning.matrixCount) matrices changed; kinds: \(list(tuning.kinds))",
+            "median change \(Quantity.scientific(tuning.medianChange, 2)) of the values' size, "
+                + "from \(Quantity.scientific(tuning.changes.lowerBound, 1)) to "
+                + Quantity.scientific(tuning.changes.upperBound, 1),
+        ]
+        if let prominence = tuning.prominence {
+            evidence.append(
+                "the change has full rank; its largest singular value is \(Quantity.fixed(prominence, 2)) "
+                    + "times that of noise of the same size")
+        }
+        if let ratio = tuning.roundingRatio, ratio < 3 {
+            evidence.append(
+                "the change is \(Quantity.fixed(ratio, 1)) times what the types round off, so the file may "
+                    + "hold only part of it")
+        }
+        if tuning.looksLikeNoise {
+            evidence.append(
+                "no direction stands out: noise added to the weights would look the same")
+        }
+        return DifferenceWords(
+            tuning.isFull ? "full fine-tune" : "fine-tune",
+            tuning.isFull
+                ? "Full fine-tune: all weights moved a little, in all directions."
+                : "Fine-tune of a part: weights\(blocks) moved a little, in all directions.",
+            evidence
+        )
+    }
+
+    private static func numbers(_ numbers: [SettingDifference]) -> DifferenceWords {
+        DifferenceWords(
+            "numbers changed", "Numbers that shape the model were changed.",
+            numbers.prefix(8).map {
+                "\($0.name): \(DifferenceView.clipped($0.a)) in A, \(DifferenceView.clipped($0.b)) in B"
+            })
+    }
+
+    private static func unclear(_ uncertainty: Uncertainty) -> DifferenceWords {
+        let reason =
+            switch uncertainty.reason {
+            case .unreadable(let types):
+                "values of \(types.map(\.name).joined(separator: ", ")) cannot be read, only their bytes"
+            case .scattered(let change):
+                "they changed by \(Quantity.scientific(change, 1)) of the values' size in many directions, "
+                    + "too few or too scattered for training of whole blocks, too near to A to be replaced"
+            case .nearRounding(let ratio):
+                "they changed type, and by up to \(Quantity.fixed(ratio, 2)) times what that rounds off: "
+                    + "a coarser quantiser or a small change beside it"
+            case .vectors: "single norms or other vectors changed, not all of a kind"
+            case .shapes: "their shapes differ, and not as those of a resized embedding do"
+            }
+        return DifferenceWords(
+            "unclear", "Unclear what was done to \(tensors(uncertainty.tensors.count)).",
+            [reason, list(uncertainty.tensors)])
+    }
+
+    // MARK: - Pieces
+
+    private static func tensors(_ count: Int) -> String {
+        "\(count) \(count == 1 ? "tensor" : "tensors")"
+    }
+
+    /// "4", "2 to 8".
+    private static func span(_ ranks: [Int]) -> String {
+        let (least, most) = (ranks.min() ?? 0, ranks.max() ?? 0)
+        return least == most ? "\(least)" : "\(least) to \(most)"
+    }
+
+    /// Names, not too many.
+    private static func list(_ names: [String]) -> String {
+        names.prefix(6).joined(separator: ", ") + (names.count > 6 ? ", …" : "")
+    }
+
+    private static func length(_ vector: [Float]) -> Double {
+        vector.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+    }
+
+    private static func range(_ values: [Double]) -> String {
+        let (least, most) = (values.min() ?? 0, values.max() ?? 0)
+        let first = Quantity.fixed(least, 3)
+        return least == most ? first : "\(first) to \(Quantity.fixed(most, 3))"
+    }
+}
