@@ -40,19 +40,14 @@ import Testing
                     named: "tensor", from: try #require(source.tensor(role)), as: .f32)
             }
         let count = try #require(tensor.description.elementCount)
-        var values = [Float](repeating: 0, count: count)
-        try values.withUnsafeMutableBytes { buffer in
-            // In two parts that begin inside a matrix.
-            let rows = count * 4 / tensor.rowBytes
-            let middle = max(0, rows / 2 - 1)
-            for part in [0..<middle, middle..<rows] {
-                let place =
-                    (part.lowerBound * tensor.rowBytes)..<(part.upperBound * tensor.rowBytes)
-                _ = try tensor.write(
-                    rows: part, to: UnsafeMutableRawBufferPointer(rebasing: buffer[place]))
-            }
+        // In two parts that begin inside a matrix.
+        let rows = count * 4 / tensor.rowBytes
+        let middle = max(0, rows / 2 - 1)
+        let bytes =
+            try tensor.bytes(rows: 0..<middle).bytes + tensor.bytes(rows: middle..<rows).bytes
+        return bytes.withUnsafeBytes { bytes in
+            (0..<count).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
         }
-        return values
     }
 
     private func numbered(_ count: Int) -> [Float] { (0..<count).map { Float($0) / 4 } }
