@@ -48,8 +48,8 @@ import Testing
             for part in [0..<middle, middle..<rows] {
                 let place =
                     (part.lowerBound * tensor.rowBytes)..<(part.upperBound * tensor.rowBytes)
-                _ = try tensor.write(
-                    rows: part, to: UnsafeMutableRawBufferPointer(rebasing: buffer[place]))
+                UnsafeMutableRawBufferPointer(rebasing: buffer[place]).copyBytes(
+                    from: try tensor.bytes(rows: part).bytes)
             }
         }
         return values
