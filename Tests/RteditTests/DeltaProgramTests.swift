@@ -31,7 +31,7 @@ import Testing
         #expect(applied.exitCode == 0 && applied.output.contains("SHA-256 "))
         #expect(try bytes(ofFile: folder.path("again.gguf")) == bytes(ofFile: target))
         let listing = try delta("inspect", patch)
-        #expect(listing.exitCode == 0 && listing.output.contains("difference"))
+        #expect(listing.exitCode == 0 && listing.output.contains("planes"))
         let json = try delta("inspect", patch, "--json")
         #expect(json.output.hasPrefix("{\"patch\":") && json.output.contains("\"sha256\":"))
     }

@@ -88,10 +88,15 @@ public struct FileSet: Sendable {
     /// The bytes of all files.
     public var byteCount: Int { members.reduce(0) { $0 + $1.file.size } }
 
-    /// Every tensor by its name; of several with one name the first.
+    /// The tensors of all files; of several with one name only the first.
+    var tensors: [CheckpointTensor] {
+        var seen: Set<ExactString> = []
+        return members.flatMap(\.tensors).filter { seen.insert(ExactString($0.name)).inserted }
+    }
+
+    /// The same by their names.
     var tensorsByName: [ExactString: CheckpointTensor] {
-        let named = members.flatMap(\.tensors).map { (ExactString($0.name), $0) }
-        return Dictionary(named) { first, _ in first }
+        Dictionary(uniqueKeysWithValues: tensors.map { (ExactString($0.name), $0) })
     }
 
     /// The file with this name; the only file has any name, since users rename files.

@@ -100,6 +100,15 @@ public struct PatchApplier: Sendable {
         /// The bytes it makes, counted from the start of the segment.
         let range: Range<Int>
 
+        /// Gives the pages of the patch that it was made from back to the system.
+        func releasePayload() {
+            switch part {
+            case .zeros, .copy: break
+            case .literal(let payload, _, _), .frame(_, let payload, _):
+                payload.file.release(payload.range)
+            }
+        }
+
         /// What it is a piece of, for errors.
         var name: String {
             if case .frame(_, _, let tensor) = part {
@@ -174,6 +183,7 @@ public struct PatchApplier: Sendable {
     // MARK: - Work
 
     private func make(_ job: Job) throws -> FrameBytes {
+        defer { job.releasePayload() }
         switch job.part {
         case .zeros: return .made([UInt8](repeating: 0, count: job.range.count))
         case .copy(let bytes): return .mapped(bytes)

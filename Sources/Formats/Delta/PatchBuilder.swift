@@ -84,9 +84,8 @@ struct PatchBuilder {
             segments.append(.copy(source: add(part.tensor), description))
             return
         }
-        let usesBase = frames.contains { $0.coding != .plain || $0.isSparse }
-        let prediction = usesBase ? match : nil
-        let parts = (prediction?.parts ?? []).map { part in
+        // Named also where no frame needs it, so that a base in which it differs is refused.
+        let parts = (match?.parts ?? []).map { part in
             Prediction.Part(
                 source: add(part.tensor), expert: part.expert, order: part.order,
                 isTransposed: part.isTransposed, shift: part.shift)
@@ -95,7 +94,7 @@ struct PatchBuilder {
             .tensor(
                 PatchDirectory.Tensor(
                     description: description,
-                    prediction: prediction.map { Prediction(parts: parts, rows: $0.rows) },
+                    prediction: match.map { Prediction(parts: parts, rows: $0.rows) },
                     frameSize: frameSize, frames: frames)))
     }
 

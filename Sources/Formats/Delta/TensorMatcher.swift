@@ -13,7 +13,7 @@ struct TensorMatcher {
 
     /// - Parameter target: the model that the target is; nil where it is none, or a plan for the base's own format.
     init(base: FileSet, target: Checkpoint?) {
-        let tensors = base.members.flatMap(\.tensors)
+        let tensors = base.tensors
         byName = base.tensorsByName
         bySample = Dictionary(tensors.map { (Sample($0), $0) }) { first, _ in first }
         var byRole: [WeightRole: CheckpointTensor] = [:]
