@@ -18,8 +18,8 @@ run() {
     printf '$ rtedit %s\n' "$*"
     "$rtedit" "$@"
 }
-# The margin in the JSON that `eval` prints.
-margin() { "$rtedit" eval "$model" --probe "$probe" --json "$@" | sed -n 's/.*"margin":\([-0-9.e]*\).*/\1/p' | xargs printf '%.2f'; }
+# The margin in the JSON that `eval` prints: the first, of all probes; those of the categories follow.
+margin() { "$rtedit" eval "$model" --probe "$probe" --json "$@" | grep -o '"margin":[-0-9.e]*' | sed -n '1s/.*://p' | xargs printf '%.2f'; }
 # The logits' line of a verification.
 logits() { sed -n 's/^logits: //p' "$1"; }
 
