@@ -86,7 +86,7 @@ public struct ChangeSpectrum: Sendable {
         energy = decomposition.energy
         residualEnergy = decomposition.residualEnergy
         changedRows = change.changedRows.count
-        self.noise = noise?.levels ?? []
+        self.noise = noise?.levelsBesideEdit ?? []
         noiseLimits = self.noise.map(\.largestSingularValue)
         shape = (pair.rows, pair.columns)
         first =

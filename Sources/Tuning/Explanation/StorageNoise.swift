@@ -23,12 +23,19 @@ struct StorageNoise {
     let grids: (a: ElementType, b: ElementType)
     /// One of the ways: that with the least rounding first.
     let levels: [Level]
+    /// What storing an edited A in B's type rounds off.
+    let editLevel: Level
+    /// Whether the files themselves have two types, so that both may come from a third.
+    let isRetyped: Bool
     /// The share of values that are exactly what encoding the other side's gives.
     let exactShare: Double
 
     /// The level that explains the change with nothing beside it, or nil. Other quantisers than ours weigh errors by
     /// importance, which makes their root mean square larger.
     var explanation: Level? { levels.first { (0.6...Self.margin).contains($0.ratio) } }
+
+    /// What may lie beside an edit: where both files have one type, B was made from A.
+    var levelsBesideEdit: [Level] { [editLevel] + (isRetyped ? levels : []) }
 
     /// The observed change in units of the coarsest way's rounding.
     var ratio: Double { levels.last?.ratio ?? .infinity }
@@ -79,17 +86,23 @@ struct StorageNoise {
         pair.releasePages(rows: 0..<pair.rows)
         guard sums.count > 0 else { return nil }
         let rowsPerSample = Double(pair.rows) / Double(sampled)
+        func level(_ way: NoiseSums.Way, _ extreme: NoiseSums.Way) -> Level {
+            let root = (way.squares / Double(sums.count)).squareRoot()
+            let observed = (sums.change / Double(sums.count)).squareRoot()
+            return Level(
+                rootMeanSquare: root,
+                largestSingularValue: max(way.longestRow, extreme.longestRow).squareRoot()
+                    + ((way.columns.max() ?? 0) * rowsPerSample).squareRoot(),
+                ratio: observed / max(root, .leastNormalMagnitude))
+        }
+        let editLevel = level(sums.edit, extremes.edit)
         return StorageNoise(
             grids: types,
-            levels: zip(sums.ways, extremes.ways).map { way, extreme in
-                let root = (way.squares / Double(sums.count)).squareRoot()
-                let observed = (sums.change / Double(sums.count)).squareRoot()
-                return Level(
-                    rootMeanSquare: root,
-                    largestSingularValue: max(way.longestRow, extreme.longestRow).squareRoot()
-                        + ((way.columns.max() ?? 0) * rowsPerSample).squareRoot(),
-                    ratio: observed / max(root, .leastNormalMagnitude))
-            }.sorted { $0.rootMeanSquare < $1.rootMeanSquare },
+            levels: types.a == types.b
+                ? [editLevel]
+                : zip(sums.ways, extremes.ways).map(level)
+                    .sorted { $0.rootMeanSquare < $1.rootMeanSquare },
+            editLevel: editLevel, isRetyped: typeA != typeB,
             exactShare: Double(max(sums.exactInA, sums.exactInB)) / Double(sums.count))
     }
 
@@ -157,8 +170,10 @@ struct StorageNoise {
         }
 
         let types: (a: ElementType, b: ElementType)
-        /// From A to B, from B to A, from a third to both; or of one type the only one.
+        /// From A to B, from B to A, from a third to both.
         var ways: [Way]
+        /// From an edited A to B.
+        var edit: Way
         var change = 0.0
         var count = 0
         var exactInA = 0
@@ -167,18 +182,15 @@ struct StorageNoise {
         init(columns: Int, types: (a: ElementType, b: ElementType)) {
             self.types = types
             let way = Way(columns: [Double](repeating: 0, count: columns))
-            ways = Array(repeating: way, count: types.a == types.b ? 1 : 3)
+            ways = Array(repeating: way, count: types.a == types.b ? 0 : 3)
+            edit = way
         }
 
         /// Adds a row, unless it has values that a type cannot hold.
         mutating func add(_ a: [Float], _ b: [Float]) {
-            if types.a == types.b {
-                let between = zip(a, b).map { $0 + StorageNoise.section * ($1 - $0) }
-                guard let rounding = StorageNoise.rounding(of: between, in: types.a) else {
-                    return
-                }
-                ways[0].add(rounding)
-            } else {
+            let between = zip(a, b).map { $0 + StorageNoise.section * ($1 - $0) }
+            guard let ofEdit = StorageNoise.rounding(of: between, in: types.b) else { return }
+            if types.a != types.b {
                 guard let roundedA = StorageNoise.rounded(a, as: types.b),
                     let roundedB = StorageNoise.rounded(b, as: types.a)
                 else { return }
@@ -191,6 +203,7 @@ struct StorageNoise {
                 ways[1].add(second)
                 ways[2].add(zip(first, second).map { ($0 * $0 + $1 * $1).squareRoot() })
             }
+            edit.add(ofEdit)
             count += a.count
             for (x, y) in zip(a, b) { change += (Double(x) - Double(y)) * (Double(x) - Double(y)) }
         }

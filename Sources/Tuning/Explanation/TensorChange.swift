@@ -88,7 +88,8 @@ public struct TensorChange: Sendable {
         else { return false }
         let elements = Double(max(1, spectrum.shape.rows * spectrum.shape.columns))
         let rest = (fit.residualShare * spectrum.energy / elements).squareRoot()
-        return noise?.levels.contains { rest <= StorageNoise.margin * $0.rootMeanSquare } ?? false
+        return noise?.levelsBesideEdit.contains { rest <= StorageNoise.margin * $0.rootMeanSquare }
+            ?? false
     }
 }
 
