@@ -4,8 +4,9 @@ import Formats
 ///
 /// It is measured, not looked up: values are encoded with the program's own encoders, which are the reference
 /// quantisers, and read back. Three ways lead from one type to another: B was made from A, A was made from B, or both
-/// from a third file; each has a level of its own. Where both have one type, A lies on its grid already; there values
-/// between A's and B's, which lie off it, are taken through the type.
+/// from a third file; each has a level of its own. An edit of A that is stored in B's type has one too: for it, values
+/// between A's and B's, which lie off the type's grid, are taken through the type. Where both have one type it is the
+/// only level.
 struct StorageNoise {
     /// What one way rounds off.
     struct Level {
