@@ -114,6 +114,17 @@ struct ModelNames: Sendable {
     var embedding = "model.embed_tokens"
     var norm = "model.norm"
     var head = "lm_head"
+    var headInGGUF = HeadInGGUF.unlessTied
+
+    /// When llama.cpp's loader of the family takes a head of its own, `output.weight`.
+    enum HeadInGGUF {
+        /// Where there is one; the embedding takes its place else.
+        case unlessTied
+        /// In every file: one without it does not load.
+        case always
+        /// Never: a file that has one does not load.
+        case never
+    }
 
     /// Embedding, a block's rules, last norm and head.
     ///
@@ -135,8 +146,9 @@ struct ModelNames: Sendable {
                 .model(.outputNorm), huggingFace: norm, gguf: "output_norm", shape: [.hidden],
                 bias: rule.bias, transform: rule.transform),
             WeightRule(
-                .model(.output), huggingFace: head, gguf: "output", shape: [.vocabulary, .hidden],
-                presence: .unlessTied),
+                .model(.output), huggingFace: head, gguf: headInGGUF == .never ? nil : "output",
+                shape: [.vocabulary, .hidden],
+                presence: headInGGUF == .always ? .unlessTiedInHuggingFace : .unlessTied),
         ]
         return lists + [start] + (positions.map { [$0] } ?? []) + blocks + end
     }

@@ -7,7 +7,8 @@ extension Architecture {
         name: "gptneox", huggingFaceModelType: "gpt_neox", huggingFaceClass: "GPTNeoXForCausalLM",
         norm: .layer, activation: .geluTanh,
         weights: ModelNames(
-            embedding: "gpt_neox.embed_in", norm: "gpt_neox.final_layer_norm", head: "embed_out"
+            embedding: "gpt_neox.embed_in", norm: "gpt_neox.final_layer_norm", head: "embed_out",
+            headInGGUF: .always
         ).model(blocks: gptNeoXBlock, norm: .layer),
         config: ConfigFormat(
             keyValueHeadCount: nil, standardActivation: "gelu", ropeBase: "rotary_emb_base",

@@ -3,7 +3,7 @@ extension Architecture {
     public static let gemma = Architecture(
         name: "gemma", huggingFaceModelType: "gemma", huggingFaceClass: "GemmaForCausalLM",
         activation: .geluTanh,
-        weights: ModelNames().model(
+        weights: ModelNames(headInGGUF: .never).model(
             blocks: gemmaAttention + BlockNames().gatedFeedForward()
                 + BlockNames().inputNorms(.plusOne), norm: .plusOne),
         config: gemmaConfig(keyValueHeads: 16),
@@ -13,7 +13,7 @@ extension Architecture {
     public static let gemma2 = Architecture(
         name: "gemma2", huggingFaceModelType: "gemma2", huggingFaceClass: "Gemma2ForCausalLM",
         activation: .geluTanh,
-        weights: ModelNames().model(
+        weights: ModelNames(headInGGUF: .never).model(
             blocks: gemmaAttention + BlockNames().gatedFeedForward() + gemmaNorms, norm: .plusOne),
         residualPath: .normed,
         config: gemmaConfig(

@@ -3,7 +3,7 @@ extension Architecture {
     /// queries and keys together.
     public static let olmo2 = Architecture(
         name: "olmo2", huggingFaceModelType: "olmo2", huggingFaceClass: "Olmo2ForCausalLM",
-        weights: ModelNames().model(
+        weights: ModelNames(headInGGUF: .always).model(
             blocks: BlockNames().attention(
                 bias: .flag("attention_bias"),
                 outputBias: .flag("attention_bias", isInGGUF: false))

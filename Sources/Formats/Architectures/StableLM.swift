@@ -3,7 +3,7 @@ extension Architecture {
     public static let stableLM = Architecture(
         name: "stablelm", huggingFaceModelType: "stablelm",
         huggingFaceClass: "StableLmForCausalLM", norm: .layer,
-        weights: ModelNames().model(
+        weights: ModelNames(headInGGUF: .always).model(
             blocks: BlockNames().attention(bias: .flag("use_qkv_bias"))
                 + BlockNames().gatedFeedForward()
                 + BlockNames().inputNorms(.layer, second: .unlessParallel), norm: .layer),

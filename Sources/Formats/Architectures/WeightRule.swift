@@ -20,6 +20,8 @@ public struct WeightRule: Sendable {
         case optional
         /// Required unless the embeddings are tied.
         case unlessTied
+        /// The same in a Hugging Face file; llama.cpp wants the tensor in every file of the family.
+        case unlessTiedInHuggingFace
         /// Required unless attention and the feed-forward part read the same normed input.
         case unlessParallel
     }

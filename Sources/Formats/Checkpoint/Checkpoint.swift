@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// A language model on disk, whatever its format: tensors with their roles, numbers, tokenizer. Lazy: the files
 /// are mapped, and nothing but metadata is read before it is asked for.
@@ -25,9 +26,10 @@ public final class Checkpoint: Sendable {
     public let architecture: Architecture?
     /// What the file calls its family, or nil where it does not say.
     public let architectureName: String?
-    /// What is odd but harmless in the files.
-    public let warnings: [String]
+    /// What is odd about the files themselves but harmless.
+    let fileWarnings: [String]
     private let places: [WeightRole: Int]
+    let headCache = Mutex<OutputHead?>(nil)
 
     public var format: Format { if case .gguf = source { .gguf } else { .safetensors } }
 
@@ -70,7 +72,8 @@ public final class Checkpoint: Sendable {
         let name = files.config?["model_type"]?.string
         self.init(
             path: path, source: .huggingFace(files), architectureName: name,
-            architecture: name.flatMap(Architecture.huggingFace(modelType:)), warnings: [],
+            architecture: name.flatMap(Architecture.huggingFace(modelType:)),
+            warnings: files.warnings,
             contents: files.shards.flatMap { shard in
                 shard.file.tensors.map { ($0.description, $0.bytes) }
             })
@@ -84,7 +87,7 @@ public final class Checkpoint: Sendable {
         self.source = source
         self.architectureName = architectureName
         self.architecture = architecture
-        self.warnings = warnings
+        fileWarnings = warnings
         let format: Format = if case .gguf = source { .gguf } else { .safetensors }
         tensors = contents.map { description, bytes in
             guard let role = architecture?.role(of: description.name, in: format),
@@ -138,7 +141,7 @@ public final class Checkpoint: Sendable {
     ///   shape contradicts the numbers.
     public func hyperparameters() throws -> Hyperparameters {
         let architecture = try requireArchitecture()
-        let numbers: Hyperparameters
+        var numbers: Hyperparameters
         switch source {
         case .gguf(let gguf):
             guard let embedding = tensor(WeightRole(.tokenEmbedding)) else {
@@ -155,11 +158,12 @@ public final class Checkpoint: Sendable {
                 metadata: gguf.metadata, architecture: architecture, file: path,
                 tensors: Hyperparameters.TensorFacts(
                     vocabularySize: embedding.shape.first ?? 0,
-                    tiesEmbeddings: tensor(WeightRole(.output)) == nil, divisors: divisors))
+                    tiesEmbeddings: !hasOwnHead, divisors: divisors))
         case .huggingFace(let files):
             numbers = try Hyperparameters(
                 config: files.config ?? JSONObject(), architecture: architecture,
                 file: files.folder + "/config.json")
+            if hasOwnHead { numbers.tiesEmbeddings = false }
         }
         try check(architecture, numbers)
         if case .huggingFace(let files) = source { try checkFlags(architecture, numbers, files) }
@@ -208,6 +212,7 @@ public final class Checkpoint: Sendable {
         case .required: true
         case .optional: false
         case .unlessTied: !numbers.tiesEmbeddings
+        case .unlessTiedInHuggingFace: format == .gguf || !numbers.tiesEmbeddings
         case .unlessParallel: !numbers.isParallel
         }
     }

@@ -77,7 +77,13 @@ public struct CheckpointWriter: Sendable {
     /// no readable model.
     static func weightFiles(of folder: String) -> [String] {
         guard let files = try? HuggingFaceFiles(folder: folder) else { return [] }
-        return files.shards.map(\.name) + (files.indexName.map { [$0] } ?? [])
+        let own = files.shards.map(\.name) + (files.indexName.map { [$0] } ?? [])
+        // Weights of an index that `model.safetensors` stands in front of.
+        let index = PathParts.join(folder, SafetensorsIndex.fileName)
+        guard files.indexName == nil, let other = try? SafetensorsIndex(path: index) else {
+            return own
+        }
+        return own + other.shards.map { PathParts($0.path).name } + [SafetensorsIndex.fileName]
     }
 
     // MARK: - Data

@@ -35,7 +35,7 @@ struct GGUFPlanner {
                 }
                 continue
             }
-            if role.slot == .output, numbers.tiesEmbeddings { continue }
+            if role.slot == .output, leavesOutHead(architecture) { continue }
             if role.expert != nil {
                 for (name, matrices) in stacks.complete(with: role) {
                     guard let first = matrices.first else { continue }
@@ -57,10 +57,40 @@ struct GGUFPlanner {
                     named: name, from: tensor, as: try outputType(of: tensor),
                     rows: isCut ? try files.tokenCount() : nil))
         }
+        tensors += try neededHead(architecture, planner)
         tensors += try newTensors(planner) + neededBiases(architecture, numbers, planner)
         let metadata = try metadata(architecture, numbers, tensors, files)
         try loss.compare(with: metadata)
         return plan(tensors, metadata: metadata, notes: loss.notes)
+    }
+
+    /// Whether the output has no tensor for the head, because the source's repeats the embedding and llama.cpp takes
+    /// the embedding where there is none. A copy that `config.json` does not announce as tied is kept where it can be.
+    private func leavesOutHead(_ architecture: Architecture) -> Bool {
+        let isEdited = [.output, .tokenEmbedding].contains { (slot: WeightRole.Slot) in
+            changes.weights[WeightRole(slot)] != nil
+        }
+        guard !isEdited, source.head == .copyOfEmbedding,
+            let rule = architecture.rule(for: .output)
+        else { return false }
+        return rule.gguf == nil
+            || source.isAnnouncedTied && rule.presence != .unlessTiedInHuggingFace
+    }
+
+    /// The embedding once more as the head, where llama.cpp does not load the family's files without one.
+    private func neededHead(
+        _ architecture: Architecture, _ planner: TensorPlanner
+    ) throws -> [OutputPlan.Tensor] {
+        let head = WeightRole(.output)
+        guard architecture.rule(for: .output)?.presence == .unlessTiedInHuggingFace,
+            !source.hasOwnHead, changes.weights[head] == nil,
+            let name = architecture.name(of: head, in: .gguf),
+            let embedding = source.tensor(WeightRole(.tokenEmbedding))
+        else { return [] }
+        return [
+            try planner.tensor(
+                named: name, from: embedding, as: try outputType(of: embedding))
+        ]
     }
 
     /// The source's tensors file by file in the order of their names.

@@ -14,22 +14,27 @@ public struct HuggingFaceFiles: Sendable {
     public let shards: [Shard]
     /// The name of the shard index, or nil for a single file.
     public let indexName: String?
+    /// What is odd but harmless in the folder.
+    public private(set) var warnings: [String] = []
 
-    /// Opens the weights a folder holds: the shard index if there is one, else `model.safetensors`, else the only
-    /// `.safetensors` file.
+    /// Opens the weights a folder holds: `model.safetensors` if there is one, as transformers does, else the shard
+    /// index, else the only `.safetensors` file.
     ///
     /// - Throws: `CheckpointError.notAModel` where there is no such file, or several and no index.
     init(folder: String) throws {
         let path =
             folder == "/" ? folder : folder.hasSuffix("/") ? String(folder.dropLast()) : folder
         let files = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-        if files.contains("model.safetensors.index.json") {
-            try self.init(index: path + "/model.safetensors.index.json")
-            return
-        }
         let weights = files.filter { $0.hasSuffix(".safetensors") }.sorted()
-        if weights.contains("model.safetensors") {
-            try self.init(weights: path + "/model.safetensors")
+        let hasIndex = files.contains(SafetensorsIndex.fileName)
+        if weights.contains(SafetensorsShards.singleName) {
+            try self.init(weights: path + "/" + SafetensorsShards.singleName)
+            guard hasIndex else { return }
+            warnings.append(
+                "\(path): holds \(SafetensorsShards.singleName) and \(SafetensorsIndex.fileName), two sets of "
+                    + "weights: \(SafetensorsShards.singleName) is taken, as transformers does")
+        } else if hasIndex {
+            try self.init(index: path + "/" + SafetensorsIndex.fileName)
         } else if weights.count == 1 {
             try self.init(weights: path + "/" + weights[0])
         } else if weights.isEmpty {

@@ -57,7 +57,12 @@ struct HuggingFacePlanner {
     /// widened to f32 without loss unless another type is asked for.
     func planFromGGUF(_ gguf: GGUFFile) throws -> OutputPlan {
         let architecture = try source.requireArchitecture()
-        let numbers = try source.hyperparameters()
+        var numbers = try source.hyperparameters()
+        // The copy that llama.cpp wants of a tied head.
+        let isCopy =
+            architecture.rule(for: .output)?.presence == .unlessTiedInHuggingFace
+            && source.head == .copyOfEmbedding && changes.roles.isEmpty
+        if isCopy { numbers.tiesEmbeddings = true }
         for tensor in source.tensors where tensor.role == nil {
             throw CheckpointError.unknownTensor(
                 file: source.path, name: tensor.name, architecture: architecture.name)
@@ -68,7 +73,8 @@ struct HuggingFacePlanner {
         let types = OutputTypes(source: source, asked: changes.type)
         for tensor in modules(architecture) {
             // Lists of rotary divisors go to config.json.
-            guard let role = tensor.role, architecture.rule(for: role.slot)?.huggingFace != nil
+            guard let role = tensor.role, architecture.rule(for: role.slot)?.huggingFace != nil,
+                !(isCopy && role.slot == .output)
             else { continue }
             guard let name = architecture.name(of: role, in: .safetensors) else {
                 throw CheckpointError.cannotExpress(
@@ -94,7 +100,7 @@ struct HuggingFacePlanner {
                     config: config,
                     shards: [
                         .init(
-                            name: "model.safetensors",
+                            name: SafetensorsShards.singleName,
                             metadata: [SafetensorsMetadata("format", "pt")])
                     ],
                     isIndexed: false, sourceFolder: "", copies: [],

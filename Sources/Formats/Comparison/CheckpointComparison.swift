@@ -10,7 +10,7 @@ public struct CheckpointComparison: Sendable {
     public let b: Checkpoint
     /// In the order of the first checkpoint, then what only the second has.
     public let tensors: [TensorDifference]
-    /// Tensors that the other format keeps elsewhere or not at all, with the reason.
+    /// Tensors that take no part in the model, or that the other format keeps elsewhere, with the reason.
     public let leftOut: [String]
     /// Numbers, keys and settings of generation that differ.
     public let settings: [SettingDifference]

@@ -39,25 +39,29 @@ struct SettingComparison {
         }
         guard let first = numbers(of: a), let second = numbers(of: b) else { return false }
         differences += SettingDifference.between(
-            Self.fields(first), Self.fields(second), .hyperparameter
-        ) { _ in true }.filter { !(ignoresVocabularySize && $0.name == "vocabulary size") }
+            fields(first), fields(second), .hyperparameter
+        ) { $0 != Self.tiedHead }.filter {
+            !(ignoresVocabularySize && $0.name == "vocabulary size")
+        }
         return true
     }
 
     private mutating func numbers(of checkpoint: Checkpoint) -> Hyperparameters? {
-        guard let architecture = checkpoint.architecture else { return nil }
+        guard checkpoint.architecture != nil else { return nil }
         do {
-            let numbers = try checkpoint.hyperparameters()
-            guard a.format != b.format, checkpoint.format == .safetensors else { return numbers }
-            return try numbers.asInGGUF(architecture, file: checkpoint.path)
+            return try checkpoint.hyperparameters()
         } catch {
             notes.append("numbers that cannot be compared: \(error)")
             return nil
         }
     }
 
+    /// What the numbers say of the head. Which matrix it is decides, and the tensors are compared.
+    private static let tiedHead = "tied embeddings"
+
     /// The numbers by name, those that are f32 in one format as f32.
-    private static func fields(_ numbers: Hyperparameters) -> [(name: String, text: String)] {
+    private func fields(_ numbers: Hyperparameters) -> [(name: String, text: String)] {
+        let text = Self.text as (Double?) -> String
         let scale = numbers.attentionScale ?? 1 / Double(numbers.headSize).squareRoot()
         return [
             ("blocks", "\(numbers.blockCount)"), ("width", "\(numbers.hiddenSize)"),
@@ -69,8 +73,8 @@ struct SettingComparison {
             ("norm epsilon", "\(numbers.normEpsilon)"),
             ("rotary base", "\(Float(numbers.rope.base))"),
             ("rotary dimensions", "\(numbers.rope.dimensions)"),
-            ("rotary scaling", "\(numbers.rope.scaling)"),
-            ("tied embeddings", "\(numbers.tiesEmbeddings)"),
+            ("rotary scaling", scaling(numbers.rope)),
+            (Self.tiedHead, "\(numbers.tiesEmbeddings)"),
             ("activation", "\(numbers.activation)"),
             ("parallel residual", "\(numbers.isParallel)"), ("attention scale", "\(Float(scale))"),
             ("cap of scores", text(numbers.scoreCap)), ("cap of logits", text(numbers.logitCap)),
@@ -91,6 +95,12 @@ struct SettingComparison {
                 } ?? "none"
             ),
         ]
+    }
+
+    /// The scaling; between formats as both can say it: with f32 numbers, and as divisors where it is the same for
+    /// every length.
+    private func scaling(_ rope: RopeParameters) -> String {
+        a.format == b.format ? "\(rope.scaling)" : "\(rope.commonScaling)"
     }
 
     private static func text(_ number: Double?) -> String {
@@ -184,21 +194,23 @@ struct SettingComparison {
     }
 }
 
-extension Hyperparameters {
-    /// The numbers as they are read back from a GGUF file, which has no place for some of them.
-    fileprivate func asInGGUF(_ architecture: Architecture, file: String) throws -> Hyperparameters
-    {
-        var context = MetadataField.Context()
-        context.namesHeadSize = true
-        var divisors = RopeParameters.Divisors(frequencies: rope.fixedDivisors)
-        if case .longrope(let short, let long, _, _) = rope.scaling {
-            divisors.short = short.map(Float.init)
-            divisors.long = long.map(Float.init)
+extension RopeParameters {
+    /// The scaling with the numbers that a GGUF file can hold.
+    fileprivate var commonScaling: Scaling {
+        func single(_ value: Double) -> Double { Double(Float(value)) }
+        if let fixedDivisors { return .divisors(fixedDivisors) }
+        switch scaling {
+        case .linear(let factor): return .linear(factor: single(factor))
+        case .yarn(let factor, let context, let attention, let fast, let slow):
+            return .yarn(
+                factor: single(factor), originalContext: context,
+                attentionFactor: single(attention ?? Self.yarnAttention(factor)),
+                betaFast: single(fast), betaSlow: single(slow))
+        case .longrope(let short, let long, let context, let attention):
+            return .longrope(
+                short: short.map(single), long: long.map(single), originalContext: context,
+                attentionFactor: single(attention))
+        case .none, .llama3, .dynamic, .divisors: return scaling
         }
-        return try Hyperparameters(
-            metadata: GGUFMetadata(try metadata(architecture: architecture, context)),
-            architecture: architecture, file: file,
-            tensors: TensorFacts(
-                vocabularySize: vocabularySize, tiesEmbeddings: tiesEmbeddings, divisors: divisors))
     }
 }

@@ -8,7 +8,7 @@ import Glibc
 public struct TensorComparison: Sendable {
     /// In the order of the first checkpoint, then what only the second has; experts one by one.
     public let tensors: [TensorDifference]
-    /// Tensors that the other format keeps elsewhere or not at all, with the reason.
+    /// Tensors that take no part in the model, or that the other format keeps elsewhere, with the reason.
     public let leftOut: [String]
 
     /// - Parameter advance: called from any thread with the number of values compared since.
@@ -43,7 +43,8 @@ public struct TensorComparison: Sendable {
         var difference = TensorDifference(
             role: match.role, a: match.a.map(TensorDifference.Stored.init),
             b: match.b.map(TensorDifference.Stored.init),
-            status: .otherShape, sums: outcome?.sums, pair: match.pair)
+            status: .otherShape, sums: outcome?.sums, pair: match.pair,
+            isTiedHead: match.isTiedHead)
         if let pair = match.pair, let place = outcome?.sums?.largestPlace {
             difference.a?.placeOfLargest = pair.a.place(of: place, columns: pair.columns)
             difference.b?.placeOfLargest = pair.b.place(of: place, columns: pair.columns)

@@ -40,6 +40,8 @@ public struct TensorDifference: Sendable {
     public internal(set) var sums: DifferenceSums?
     /// The values themselves, where both sides can be read.
     public let pair: TensorPair?
+    /// Whether only one side has a head of its own, so that the other's embedding was compared with it.
+    public let isTiedHead: Bool
 
     /// The name in the first checkpoint that has the tensor.
     public var name: String { a?.name ?? b?.name ?? "" }

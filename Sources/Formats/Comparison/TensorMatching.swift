@@ -8,11 +8,13 @@ struct TensorMatching {
         var b: CheckpointTensor?
         /// The values; nil where there are none to compare.
         var pair: TensorPair?
+        /// Whether one side has no head of its own, so that its embedding stands for it.
+        var isTiedHead = false
     }
 
     /// In the order of the first checkpoint; then what only the second has.
     private(set) var matches: [Match] = []
-    /// Tensors that the other format keeps elsewhere or not at all, with the reason.
+    /// Tensors that take no part in the model, or that the other format keeps elsewhere, with the reason.
     private(set) var leftOut: [String] = []
 
     private let a: Side
@@ -51,7 +53,22 @@ struct TensorMatching {
                 matches.append(Match(role: isByRole ? tensor.role : nil, b: tensor))
             }
         }
+        if isByRole { completeHead() }
         matches = try matches.compactMap { try completed($0) }
+    }
+
+    /// Puts the embedding in the place of the head that one side does not have.
+    private mutating func completeHead() {
+        guard let head = matches.firstIndex(where: { $0.role == WeightRole(.output) }),
+            let embedding = matches.first(where: { $0.role == WeightRole(.tokenEmbedding) }),
+            (matches[head].a == nil) != (matches[head].b == nil)
+        else { return }
+        matches[head].isTiedHead = true
+        if matches[head].a == nil {
+            matches[head].a = embedding.a
+        } else {
+            matches[head].b = embedding.b
+        }
     }
 
     /// The role, or the name where there is none or another tensor has it already.
@@ -102,16 +119,16 @@ struct TensorMatching {
     // MARK: - What formats keep elsewhere
 
     private func reasonToLeaveOut(_ match: Match) -> String? {
-        guard crossesFormats, match.a == nil || match.b == nil,
-            let tensor = match.a ?? match.b
-        else { return nil }
+        guard let tensor = match.a ?? match.b else { return nil }
+        if a.architecture != nil, b.architecture != nil, match.role == nil,
+            Architecture.isRecomputed(tensor.name)
+        {
+            return "takes no part: computed anew by every runtime"
+        }
+        guard crossesFormats, match.a == nil || match.b == nil else { return nil }
         switch tensor.role?.slot {
         case .ropeFrequencies, .ropeFactorsLong, .ropeFactorsShort:
             return "rotary divisors, which Hugging Face keeps in config.json (compared there)"
-        case .output where a.tiesEmbeddings && b.tiesEmbeddings:
-            return "a head that is not used, because it is tied to the embedding"
-        case nil where Architecture.isRecomputed(tensor.name):
-            return "computed anew by every runtime"
         default: return nil
         }
     }
@@ -120,7 +137,8 @@ struct TensorMatching {
     private func isCutEmbedding(
         _ match: Match, _ first: CanonicalTensor, _ second: CanonicalTensor
     ) -> Bool {
-        guard crossesFormats, match.role == WeightRole(.tokenEmbedding),
+        guard crossesFormats,
+            match.role == WeightRole(.tokenEmbedding) || match.isTiedHead,
             a.architecture?.cutsEmbedding ?? false,
             let rowsA = first.shape.first, let rowsB = second.shape.first
         else { return false }
@@ -136,8 +154,6 @@ private struct Side {
     /// The numbers that row orders follow from; nil where both checkpoints have one format.
     let numbers: Hyperparameters?
     private let isBare: Bool
-
-    var tiesEmbeddings: Bool { numbers?.tiesEmbeddings ?? false }
 
     init(_ checkpoint: Checkpoint, other: Checkpoint) throws {
         self.checkpoint = checkpoint

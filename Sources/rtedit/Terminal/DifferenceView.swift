@@ -21,8 +21,8 @@ struct DifferenceView {
         }
         if !comparison.leftOut.isEmpty {
             console.print(
-                "\(comparison.leftOut.count) tensors are not compared, because one format keeps them "
-                    + "elsewhere or not at all (--verbose names them)")
+                "\(comparison.leftOut.count) tensors are not compared: they take no part in the model, or "
+                    + "one format keeps them elsewhere (--verbose names them)")
         }
         console.print(
             comparison.isSame
@@ -46,6 +46,9 @@ struct DifferenceView {
         let zeros = comparison.tensors.count(where: \.isAbsentZero)
         if zeros > 0 {
             console.print("  \(zeros) of them are biases of zeros, which are as good as none")
+        }
+        if let head = comparison.tensors.first(where: \.isTiedHead), !head.isDifference {
+            console.print("  one is a head of its own that repeats the embedding")
         }
     }
 
@@ -115,6 +118,7 @@ struct DifferenceView {
             text += " \(shape(tensor.a)) > \(shape(tensor.b))"
         }
         if tensor.isAbsentZero { text += ", zeros" }
+        if tensor.isTiedHead { text += ", against the embedding" }
         if let sums = tensor.sums, sums.notFiniteInA + sums.notFiniteInB > 0 {
             text += ", not finite \(sums.notFiniteInA) > \(sums.notFiniteInB)"
         }

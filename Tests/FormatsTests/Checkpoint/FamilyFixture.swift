@@ -28,3 +28,27 @@ struct FamilyFixture {
 
     func open() throws -> Checkpoint { try Checkpoint.open(path) }
 }
+
+/// A tensor of a file that a test makes: its description and its data.
+typealias StoredBytes = (description: TensorDescription, bytes: [UInt8])
+
+extension FamilyFixture {
+    /// Writes the weights of a copied fixture anew.
+    func rewriteWeights(_ change: (inout [StoredBytes]) throws -> Void) throws {
+        let file = path + "/model.safetensors"
+        var tensors = try SafetensorsFile(path: file).tensors.map { tensor -> StoredBytes in
+            (tensor.description, tensor.bytes.withUnsafeBytes { Array($0) })
+        }
+        try change(&tensors)
+        try Self.writeWeights(tensors, to: file)
+    }
+
+    /// Writes a safetensors file.
+    static func writeWeights(_ tensors: [StoredBytes], to file: String) throws {
+        let header = try SafetensorsHeader(path: file, tensors: tensors.map(\.description))
+        let data = header.layout.flatMap { place in
+            tensors.first { $0.description.name == place.description.name }?.bytes ?? []
+        }
+        try Data(header.bytes + data).write(to: URL(fileURLWithPath: file))
+    }
+}

@@ -33,19 +33,28 @@ import Testing
 
     // MARK: - Formats
 
+    /// What a GGUF file of the family does not hold, which `convert` tells: the file is another model for it.
+    private static let lost = [
+        "gpt_neox": ["activation"], "gpt_neox-sequential": ["activation"],
+        "mistral": ["sliding window"], "starcoder2": ["sliding window"],
+    ]
+
     @Test(arguments: FamilyConversionTests.families)
-    func aFolderAndTheFileMadeFromItAreTheSameModel(family: String) throws {
+    func aFolderAndTheFileMadeFromItDifferInWhatIsLostOnly(family: String) throws {
         let source = FamilyFixture(family)
         let hub = try source.open()
         let gguf = try write(source.path, as: "model.gguf")
+        let lost = Self.lost[family] ?? []
+        let plan = try OutputPlan(source: hub, edits: [], format: .gguf)
+        #expect(plan.notes.filter { $0.contains("no key") }.count == lost.count)
         for (a, b) in [(hub, gguf), (gguf, hub)] {
             let comparison = try compare(a, b)
             #expect(
                 comparison.changed.isEmpty,
                 "\(comparison.changed.map { "\($0.name) \($0.status)" })")
-            #expect(comparison.settings.allSatisfy { !$0.isDifference }, "\(comparison.settings)")
+            #expect(comparison.settings.filter(\.isDifference).map(\.name) == lost)
             #expect(!comparison.tokenizer.isDifference, "\(comparison.tokenizer)")
-            #expect(comparison.isSame)
+            #expect(comparison.isSame == lost.isEmpty)
         }
     }
 

@@ -1,0 +1,78 @@
+import Glibc
+import Synchronization
+
+/// The matrix that makes logits of the last stream.
+public enum OutputHead: Sendable, Hashable {
+    /// The token embedding: the files have no other.
+    case embedding
+    /// A tensor of its own that repeats the embedding, byte for byte.
+    case copyOfEmbedding
+    /// A tensor of its own.
+    case own
+}
+
+/// Which matrix is the head is decided here for every command: a tensor that is there is used, as transformers 5 and
+/// llama.cpp do, whatever `tie_word_embeddings` says.
+extension Checkpoint {
+    /// Whether the files have a tensor for the head.
+    var hasOwnHead: Bool { tensor(WeightRole(.output)) != nil }
+
+    /// The head; a copy of the embedding is told from another matrix by reading both, once.
+    public var head: OutputHead {
+        guard let own = tensor(WeightRole(.output)),
+            let embedding = tensor(WeightRole(.tokenEmbedding))
+        else { return .embedding }
+        return headCache.withLock { cache in
+            if let cache { return cache }
+            let head: OutputHead = own.hasBytes(of: embedding) ? .copyOfEmbedding : .own
+            cache = head
+            return head
+        }
+    }
+
+    /// Whether `config.json` says that the head is the embedding.
+    var isAnnouncedTied: Bool {
+        guard case .huggingFace(let files) = source, let config = files.config, let architecture
+        else { return false }
+        let keys = ConfigKeys(
+            config: config, standard: architecture.config.standard, file: files.folder)
+        return (try? keys.flag("tie_word_embeddings")) ?? false
+    }
+
+    /// What is odd but harmless: about the files, and a head of its own where the configuration announces none.
+    public var warnings: [String] {
+        guard isAnnouncedTied, let own = tensor(WeightRole(.output)), head == .own else {
+            return fileWarnings
+        }
+        return fileWarnings + [
+            "\(path): 'tie_word_embeddings' is true, but tensor '\(own.name)' is another matrix than "
+                + "the embedding: it is used, as transformers 5 does; other runtimes may go by the flag"
+        ]
+    }
+}
+
+extension CheckpointTensor {
+    /// Whether both tensors have one type, one shape and the same bytes.
+    func hasBytes(of other: CheckpointTensor) -> Bool {
+        guard type == other.type, shape == other.shape, bytes.count == other.bytes.count else {
+            return false
+        }
+        let piece = 1 << 24
+        return stride(from: 0, to: bytes.count, by: piece).allSatisfy { start in
+            let range = start..<min(start + piece, bytes.count)
+            guard let left = bytes.slice(range), let right = other.bytes.slice(range) else {
+                return false
+            }
+            defer {
+                left.file.release(left.range)
+                right.file.release(right.range)
+            }
+            return left.withUnsafeBytes { first in
+                right.withUnsafeBytes { second in
+                    guard let a = first.baseAddress, let b = second.baseAddress else { return true }
+                    return memcmp(a, b, first.count) == 0
+                }
+            }
+        }
+    }
+}
