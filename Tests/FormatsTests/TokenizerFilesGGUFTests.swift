@@ -124,10 +124,6 @@ import Testing
             ("tokenizer.ggml.eos_token_id", .i32(-1), .input, "is -1, but"),
             ("tokenizer.ggml.bos_token_id", .bool(true), .input, "not a token id"),
             ("tokenizer.ggml.add_bos_token", .u32(1), .input, "not true or false"),
-            (
-                "tokenizer.ggml.add_space_prefix", .bool(true), .unsupported,
-                "true with the pre-tokenizer smollm"
-            ),
             ("tokenizer.chat_template", .u32(1), .input, "not a string"),
         ] as [(String, GGUFValue?, FailureKind, String)])
     func malformedMetadataIsRefused(
@@ -142,6 +138,19 @@ import Testing
         #expect(
             error.description.contains(message) && error.description.hasPrefix("m.gguf: "),
             "\(error)")
+    }
+
+    @Test func byteLevelVocabulariesHaveNoSpacePrefixAsInLlamaCpp() throws {
+        var metadata = Self.metadata
+        metadata["tokenizer.ggml.add_space_prefix"] = .bool(true)
+        for name in ["smollm", "gpt-2"] {
+            metadata["tokenizer.ggml.pre"] = .string(ByteString(name))
+            let definition = try TokenizerDefinition(metadata: metadata, file: "m.gguf")
+            guard case .byteLevel(_, addsSpacePrefix: false) = definition.preTokenizer else {
+                Issue.record("llama.cpp does not look at add_space_prefix here")
+                return
+            }
+        }
     }
 
     @Test func addingATokenThatHasNoNameIsRefused() {

@@ -17,9 +17,41 @@ import Transformer
         let found = try Self.entries(family)
         let expected = try TokenizerFamilies.reference(family).metadata().entries
         #expect(found.map(\.key) == expected.map(\.key))
-        for (left, right) in zip(found, expected) {
+        for (left, right) in zip(found, expected)
+        where !Self.repaired.contains([family, left.key]) {
             #expect(left.value == right.value, "\(left.key)")
         }
+    }
+
+    /// What the converter writes wrong: no order of merges, and a marker of turns that is an ordinary token.
+    private static let repaired = [
+        ["mistral", "tokenizer.ggml.scores"], ["gemma", "tokenizer.ggml.token_type"],
+    ]
+
+    @Test func scoresOfAFolderWithoutTheModelFileGiveItsIDs() throws {
+        let result = try TokenizerConversion(
+            folder: TokenizerFamilies.folder("mistral"), config: TokenizerFamilies.config("mistral")
+        ).result()
+        let definition = try TokenizerDefinition(
+            metadata: GGUFMetadata(result.entries), file: "m.gguf")
+        let (left, right) = (
+            try Tokenizer(definition), try Tokenizer(TokenizerFamilies.definition("mistral"))
+        )
+        let texts = try TokenizerFixtures.strings()
+        let others = texts.filter { left.encode($0) != right.encode($0) }
+        #expect(others.isEmpty || !result.notes.isEmpty, "\(others.count) texts are cut otherwise")
+        #expect(others.count < texts.count / 2, "\(others.count)")
+    }
+
+    @Test func aMarkerThatTokenizerJSONCallsSpecialIsAControlToken() throws {
+        let metadata = GGUFMetadata(try Self.entries("gemma"))
+        let expected = try TokenizerFamilies.reference("gemma").metadata()
+        let key = "tokenizer.ggml.token_type"
+        let kinds = try #require(metadata[key]?.array?.integers)
+        var theirs = try #require(expected[key]?.array?.integers)
+        #expect(theirs[5] == 1)
+        theirs[5] = 3
+        #expect(kinds == theirs)
     }
 
     @Test(arguments: TokenizerFamilies.convertible.filter { $0 != "mistral" })
@@ -55,7 +87,7 @@ import Transformer
     }
 
     @Test func scoresWithoutAnOrderAreNotTurnedIntoMerges() throws {
-        let metadata = GGUFMetadata(try Self.entries("mistral"))
+        let metadata = try TokenizerFamilies.reference("mistral").metadata()
         let definition = try TokenizerDefinition(metadata: metadata, file: "m.gguf")
         let error = try #require(throws: TokenizerError.self) {
             try definition.huggingFaceFiles(file: "m.gguf")
@@ -93,22 +125,29 @@ import Transformer
         #expect(definition.otherChatTemplates == [.init(name: "tool_use", source: "T{{ x }}")])
     }
 
-    @Test(arguments: [
-        ("gemma", "tokenizer.model", "'tokenizer.model (a GGUF file of gemma is made from it)'"),
-        ("phi3", "tokenizer.model", "tokenizer.model"),
-    ])
-    func familiesThatNeedTheModelFileSaySo(family: String, file: String, message: String) throws {
+    @Test(arguments: ["llama2", "gemma", "phi3"])
+    func theModelFileIsNotNeeded(family: String) throws {
         let folder = try TemporaryFolder()
         for name in ["tokenizer.json", "tokenizer_config.json"] {
             try FileManager.default.copyItem(
                 atPath: TokenizerFamilies.folder(family) + "/" + name, toPath: folder.path(name))
         }
-        let error = try #require(throws: TokenizerError.self) {
-            try TokenizerConversion(
-                folder: folder.path, config: TokenizerFamilies.config(family)
-            ).entries()
+        let config = try TokenizerFamilies.config(family)
+        let entries = try TokenizerConversion(folder: folder.path, config: config, name: "phi-3")
+            .entries()
+        let without = try TokenizerDefinition(metadata: GGUFMetadata(entries), file: "m.gguf")
+        let with = try TokenizerDefinition(
+            metadata: GGUFMetadata(try Self.entries(family)), file: "m.gguf")
+        let (left, right) = (try Tokenizer(without), try Tokenizer(with))
+        for text in try TokenizerFixtures.strings() {
+            #expect(left.encode(text) == right.encode(text), "\(text.debugDescription)")
         }
-        #expect(error.description.contains(message), "\(error)")
+    }
+
+    @Test func aSpaceBeforeEveryTextIsRefused() throws {
+        let error = try #require(throws: TokenizerError.self) { try Self.entries("added_rules") }
+        #expect(error.kind == .unsupported)
+        #expect(error.description.contains("'a space before the text'"), "\(error)")
     }
 
     @Test func aUnigramModelIsNotWrittenAsBytePairs() throws {

@@ -11,8 +11,7 @@ enum TokenizerFamilies {
     ]
     /// Those that a GGUF file can hold in the layout of llama.cpp's converter.
     static let convertible = [
-        "llama2", "mistral", "phi3", "gemma", "added_rules", "gpt_neox", "tekken", "gpt4o", "qwen2",
-        "llama3",
+        "llama2", "mistral", "phi3", "gemma", "gpt_neox", "tekken", "gpt4o", "qwen2", "llama3",
     ]
 
     static func folder(_ name: String) throws -> String {

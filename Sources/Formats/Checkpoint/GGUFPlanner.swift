@@ -22,6 +22,10 @@ struct GGUFPlanner {
     func planFromHuggingFace(_ files: HuggingFaceFiles) throws -> OutputPlan {
         let architecture = try source.requireArchitecture()
         let numbers = try source.hyperparameters()
+        let name = Self.name(of: source)
+        let tokenizer = try TokenizerConversion(
+            folder: files.folder, config: files.config ?? JSONObject(), name: name
+        ).result()
         var loss = ConversionLoss(source: source, architecture: architecture, numbers: numbers)
         let planner = TensorPlanner(
             source: source, changes: changes, format: .gguf, numbers: numbers)
@@ -55,13 +59,14 @@ struct GGUFPlanner {
             tensors.append(
                 try planner.tensor(
                     named: name, from: tensor, as: try outputType(of: tensor),
-                    rows: isCut ? try files.tokenCount() : nil))
+                    rows: isCut ? tokenizer.tokenCount : nil))
         }
         tensors += try neededHead(architecture, planner)
         tensors += try newTensors(planner) + neededBiases(architecture, numbers, planner)
-        let metadata = try metadata(architecture, numbers, tensors, files)
+        let metadata = try metadata(
+            architecture, numbers, tensors, files, name: name, tokenizer.entries)
         try loss.compare(with: metadata)
-        return plan(tensors, metadata: metadata, notes: loss.notes)
+        return plan(tensors, metadata: metadata, notes: loss.notes + tokenizer.notes)
     }
 
     /// Whether the output has no tensor for the head, because the source's repeats the embedding and llama.cpp takes
@@ -185,12 +190,11 @@ struct GGUFPlanner {
 
     private func metadata(
         _ architecture: Architecture, _ numbers: Hyperparameters, _ tensors: [OutputPlan.Tensor],
-        _ files: HuggingFaceFiles
+        _ files: HuggingFaceFiles, name: String, _ tokenizer: [GGUFMetadata.Entry]
     ) throws -> GGUFMetadata {
         var context = MetadataField.Context()
-        let folder = source.path.split(separator: "/").last.map(String.init) ?? source.path
         context.general = try GeneralMetadata(
-            name: folder, tensors: tensors.map(\.description), sampling: files.generationConfig()
+            name: name, tensors: tensors.map(\.description), sampling: files.generationConfig()
         ).entries
         let matrices = tensors.filter { $0.description.shape.count >= 2 }.map(\.description.type)
         let counts = Dictionary(grouping: matrices) { $0 }.mapValues(\.count)
@@ -206,10 +210,12 @@ struct GGUFPlanner {
         ]
         entries += try numbers.metadata(architecture: architecture, context)
         entries.append(.init("general.quantization_version", .u32(2)))
-        entries += try TokenizerConversion(
-            folder: files.folder, config: files.config ?? JSONObject()
-        ).entries()
-        return GGUFMetadata(entries)
+        return GGUFMetadata(entries + tokenizer)
+    }
+
+    /// The model's name: that of its folder.
+    private static func name(of source: Checkpoint) -> String {
+        source.path.split(separator: "/").last.map(String.init) ?? source.path
     }
 
     /// llama.cpp's number for a file whose matrices are of this plain type.

@@ -76,15 +76,6 @@ public struct HuggingFaceFiles: Sendable {
         try Self.object("generation_config.json", in: folder)
     }
 
-    /// How many tokens `tokenizer.json` names, or nil where there is none: Gemma's embeddings can have rows beyond.
-    ///
-    /// - Throws: as `JSONReader`, `CheckpointError.wrongValue` where it is no object.
-    func tokenCount() throws -> Int? {
-        let tokenizer = try Self.object("tokenizer.json", in: folder)
-        guard let words = tokenizer?["model"]?.object?["vocab"]?.object else { return nil }
-        return words.members.count + (tokenizer?["added_tokens"]?.array?.count ?? 0)
-    }
-
     private static func folder(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])

@@ -92,6 +92,8 @@ struct HuggingFacePlanner {
         let config = numbers.config(
             architecture: architecture, biasFlags: biases.flags, type: types.main,
             tokenizer: tokenizer)
+        let tokenizerFiles = try tokenizer.huggingFaceFiles(file: source.path)
+        let losses = try tokenizer.losses(asHuggingFace: config, file: source.path)
         let widened = source.tensors.contains { $0.type.isQuantized } && changes.type == nil
         return OutputPlan(
             source: source, tensors: tensors,
@@ -104,27 +106,30 @@ struct HuggingFacePlanner {
                             metadata: [SafetensorsMetadata("format", "pt")])
                     ],
                     isIndexed: false, sourceFolder: "", copies: [],
-                    files: try
-                        (tokenizer.huggingFaceFiles(file: source.path)
+                    files: (tokenizerFiles
                         + [generation(tokenizer, gguf.metadata)]).map { ($0.name, $0.bytes) },
                     needsConfiguration: biases.flags.values.contains(true))),
-            notes: widened
-                ? [
-                    "quantised tensors are widened to f32 without loss; --type bf16 or f16 takes half the space"
-                ]
-                : [])
+            notes: losses
+                + (widened
+                    ? [
+                        "quantised tensors are widened to f32 without loss; --type bf16 or f16 takes half the space"
+                    ]
+                    : []))
     }
 
     /// The file that tells transformers where generation begins and ends.
     private func generation(
         _ tokenizer: TokenizerDefinition, _ metadata: GGUFMetadata
     ) -> HuggingFaceTokenizerFile {
-        let identifiers = [
-            ("bos_token_id", tokenizer.beginningOfText), ("eos_token_id", tokenizer.endOfText),
-            ("pad_token_id", tokenizer.padding),
+        // All tokens by which rtedit stops: transformers knows none by its text.
+        let ends = tokenizer.endOfGeneration.sorted().map { JSONValue.integer($0) }
+        let identifiers: [(String, JSONValue?)] = [
+            ("bos_token_id", tokenizer.beginningOfText.map { .integer($0) }),
+            ("eos_token_id", ends.count > 1 ? .array(ends) : ends.first),
+            ("pad_token_id", tokenizer.padding.map { .integer($0) }),
         ]
         let members = identifiers.compactMap { key, value in
-            value.map { JSONObject.Member(key, .integer($0)) }
+            value.map { JSONObject.Member(key, $0) }
         }
         let sampling = SamplingSettings.members(from: metadata)
         return HuggingFaceTokenizerFile(

@@ -1,9 +1,9 @@
 import Foundation
 
-/// What two checkpoints' tokenizers do not share.
+/// What two tokenizers do not share; conversion, `diff` and `verify` all ask it.
 ///
-/// A folder's tokenizer is compared with a GGUF file's as that file would hold it: what GGUF has no place for (text
-/// normalizers, rules of added tokens) is no difference.
+/// Tokenizers are compared by what they do, not by how their files say it (see `TokenizerRules` and `MergeAgreement`):
+/// a folder and the GGUF file made from it are equal where every text becomes the same ids.
 public struct TokenizerComparison: Sendable {
     /// A token that one side has at an id, or both with other texts.
     public struct TokenChange: Sendable, Hashable {
@@ -21,25 +21,33 @@ public struct TokenizerComparison: Sendable {
     public private(set) var settings: [SettingDifference] = []
     /// What could not be compared, one line each.
     public private(set) var notes: [String] = []
+    /// Whether both checkpoints have a tokenizer.
+    public private(set) var isComplete = true
+    /// The names of the rules in `settings` by which ordinary texts become other tokens.
+    private(set) var brokenRules: Set<String> = []
 
     /// Whether text becomes other tokens, or tokens other text.
     public var isDifference: Bool {
         !tokens.isEmpty || kindChanges.count > 0 || settings.contains(where: \.isDifference)
     }
 
-    init(_ a: Checkpoint, _ b: Checkpoint) throws {
+    private init() {}
+
+    /// Compares the tokenizers of two checkpoints.
+    ///
+    /// - Throws: `FileError` where a file cannot be read; what a tokenizer cannot be compared for is a note.
+    public init(_ a: Checkpoint, _ b: Checkpoint) throws {
+        self.init()
         if try Self.haveSameFiles(a, b) { return }
         let bare = [a, b].filter(Self.isBare)
         guard bare.isEmpty else {
+            isComplete = false
             notes = bare.map { "\($0.path): has no tokenizer beside its weights to compare" }
             return
         }
         do {
-            let first = try Self.definition(a, comparedWith: b)
-            let second = try Self.definition(b, comparedWith: a)
-            compareTokens(first, second)
-            compareRules(first, second)
-            compareTemplates(first, second)
+            self = TokenizerComparison(
+                try a.tokenizer(), try b.tokenizer(), isOneFormat: a.format == b.format)
         } catch {
             notes.append("the tokenizers cannot be compared: \(error)")
             settings.append(
@@ -47,6 +55,21 @@ public struct TokenizerComparison: Sendable {
                     .tokenizer, "files", "other than B's", "other than A's",
                     isDifference: a.format == b.format))
         }
+    }
+
+    /// Compares two tokenizers.
+    ///
+    /// - Parameter isOneFormat: whether both were read from files of one format; else kinds and texts of added tokens
+    ///   count as llama.cpp's converter writes them.
+    public init(_ a: TokenizerDefinition, _ b: TokenizerDefinition, isOneFormat: Bool = false) {
+        compareTokens(a, b, isOneFormat: isOneFormat)
+        for rule in TokenizerRules.differences(a, b) {
+            settings.append(
+                SettingDifference(.tokenizer, rule.name, rule.a, rule.b, isDifference: rule.counts))
+            if rule.isBroken { brokenRules.insert(rule.name) }
+        }
+        if let difference = MergeAgreement(a, b).difference { settings.append(difference) }
+        compareTemplates(a, b)
     }
 
     // MARK: - Reading
@@ -64,7 +87,7 @@ public struct TokenizerComparison: Sendable {
     /// The files that make up a folder's tokenizer.
     private static let fileNames = [
         "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
-        "chat_template.jinja",
+        "added_tokens.json", "chat_template.jinja", "chat_template.json", "generation_config.json",
     ]
 
     /// Whether both have one format, and there the same bytes.
@@ -75,7 +98,8 @@ public struct TokenizerComparison: Sendable {
         case (.huggingFace(let first), .huggingFace(let second)):
             let folders = [first, second].map { HuggingFaceTokenizerFolder(path: $0.folder) }
             guard !folders.contains(where: { $0.has("additional_chat_templates") }),
-                first.config?["vocab_size"] == second.config?["vocab_size"]
+                first.config?["vocab_size"] == second.config?["vocab_size"],
+                first.config?["eos_token_id"] == second.config?["eos_token_id"]
             else { return false }
             return fileNames.allSatisfy { name in
                 let paths = folders.map { $0.path(name) }
@@ -93,95 +117,38 @@ public struct TokenizerComparison: Sendable {
             .sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
     }
 
-    /// The tokenizer, that of a folder as a GGUF file would hold it where the other checkpoint is one.
-    private static func definition(
-        _ checkpoint: Checkpoint, comparedWith other: Checkpoint
-    ) throws -> TokenizerDefinition {
-        guard case .gguf(let gguf) = other.source,
-            case .huggingFace(let files) = checkpoint.source
-        else { return try checkpoint.tokenizer() }
-        let entries = try TokenizerConversion(
-            folder: files.folder, config: files.config ?? JSONObject()
-        ).entries()
-        var metadata = GGUFMetadata(entries)
-        // llama.cpp tells Phi-3's rules by the model's name.
-        metadata["general.name"] = gguf.metadata["general.name"]
-        return try TokenizerDefinition(metadata: metadata, file: checkpoint.path)
-    }
-
     // MARK: - Comparing
 
-    private mutating func compareTokens(_ a: TokenizerDefinition, _ b: TokenizerDefinition) {
+    private mutating func compareTokens(
+        _ a: TokenizerDefinition, _ b: TokenizerDefinition, isOneFormat: Bool
+    ) {
         for id in 0..<max(a.tokens.count, b.tokens.count) {
             guard id < a.tokens.count, id < b.tokens.count else {
                 let (isInA, isInB) = (id < a.tokens.count, id < b.tokens.count)
+                // What only fills the vocabulary up is no token.
+                if isInA ? a.isPadding(id) : b.isPadding(id) { continue }
                 tokens.append(
                     TokenChange(
                         id: id, a: isInA ? a.tokens.text(id) : nil,
                         b: isInB ? b.tokens.text(id) : nil))
                 continue
             }
-            if !a.tokens[id].elementsEqual(b.tokens[id]) {
+            if a.tokens[id] != b.tokens[id], isOneFormat || a.plainText(id) != b.plainText(id) {
                 tokens.append(
                     TokenChange(id: id, a: a.tokens.text(id), b: b.tokens.text(id)))
-            } else if a.kinds[id] != b.kinds[id] {
+            } else if a.kinds[id] != b.kinds[id],
+                isOneFormat || a.comparableKind(id) != b.comparableKind(id)
+            {
                 kindChanges = (kindChanges.count + 1, kindChanges.first ?? id)
             }
         }
     }
 
-    private mutating func compareRules(_ a: TokenizerDefinition, _ b: TokenizerDefinition) {
-        settings += SettingDifference.between(Self.rules(a), Self.rules(b), .tokenizer) { _ in true
-        }
-        let (mergesA, mergesB) = (Set(a.model.merges), Set(b.model.merges))
-        if mergesA != mergesB {
-            settings.append(
-                SettingDifference(
-                    .tokenizer, "merges",
-                    "\(mergesA.count), \(mergesA.subtracting(mergesB).count) of them not in B",
-                    "\(mergesB.count), \(mergesB.subtracting(mergesA).count) of them not in A"))
-        } else if a.model.merges != b.model.merges {
-            let first = zip(a.model.merges, b.model.merges).enumerated().first {
-                $0.element.0 != $0.element.1
-            }
-            let place = "another order from merge \(first?.offset ?? 0) on"
-            settings.append(SettingDifference(.tokenizer, "merges", place, place))
-        }
-        let changedScores = zip(a.model.scores, b.model.scores).count { $0 != $1 }
-        if changedScores > 0 {
-            let text = "\(changedScores) scores are others"
-            settings.append(SettingDifference(.tokenizer, "scores", text, text))
-        }
-    }
-
-    private static func rules(_ tokenizer: TokenizerDefinition) -> [(name: String, text: String)] {
-        func identifier(_ id: Int?) -> String {
-            guard let id else { return "none" }
-            return tokenizer.tokens.indices.contains(id)
-                ? "\(id) \(tokenizer.tokens.text(id))" : "\(id)"
-        }
-        let rules = tokenizer.addedTokenRules.sorted { $0.key < $1.key }.map {
-            "\($0.key): \($0.value)"
-        }
-        return [
-            ("model", tokenizer.model.words), ("pre-tokenizer", tokenizer.preTokenizer.words),
-            ("normalizers", tokenizer.normalizers.map(\.words).joined(separator: ", ")),
-            ("decoder", tokenizer.decoder.words),
-            ("rules of added tokens", rules.joined(separator: ", ")),
-            ("beginning of text", identifier(tokenizer.beginningOfText)),
-            ("end of text", identifier(tokenizer.endOfText)),
-            ("unknown token", identifier(tokenizer.unknown)),
-            ("padding token", identifier(tokenizer.padding)),
-            ("separator", identifier(tokenizer.separator)), ("mask", identifier(tokenizer.mask)),
-            ("end of turn", identifier(tokenizer.endOfTurn)),
-            ("adds the beginning of text", "\(tokenizer.addsBeginningOfText)"),
-            ("adds the end of text", "\(tokenizer.addsEndOfText)"),
-        ]
-    }
-
     private mutating func compareTemplates(_ a: TokenizerDefinition, _ b: TokenizerDefinition) {
         func templates(_ tokenizer: TokenizerDefinition) -> [(name: String, text: String)] {
-            let named = tokenizer.otherChatTemplates.map { ($0.name, $0.source) }
+            let named = tokenizer.otherChatTemplates.map {
+                (TokenizerConversion.plainName($0.name), $0.source)
+            }
             return (tokenizer.chatTemplate.map { [("default", $0)] } ?? []) + named
         }
         settings += SettingDifference.between(templates(a), templates(b), .chatTemplate) { _ in true
@@ -189,68 +156,22 @@ public struct TokenizerComparison: Sendable {
     }
 }
 
-extension TokenizerModel {
-    /// The merges; none where the model has scores.
-    fileprivate var merges: [TokenMerge] {
-        switch self {
-        case .byteLevelPairs(let merges, _), .scalarPairs(let merges, _): merges
-        case .scoredPairs, .unigram: []
-        }
+extension TokenizerDefinition {
+    /// A token as a text has it: marks in added tokens are spaces, as llama.cpp's converter writes them.
+    fileprivate func plainText(_ id: Int) -> ExactString {
+        let text = tokens.text(id)
+        guard kinds[id].isAdded, !isByteLevel else { return ExactString(text) }
+        return ExactString(text.replacing(PreTokenizerRule.spaceMark, with: " "))
     }
 
-    /// The tokens' scores; none where the model has merges.
-    fileprivate var scores: [Double?] {
-        switch self {
-        case .byteLevelPairs, .scalarPairs: []
-        case .scoredPairs(let scores): scores.map(Double.init)
-        case .unigram(let rules): rules.scores
+    /// What a token is for, as far as it changes anything: an unknown token is found in a text as a control token is,
+    /// and one that looks special is one for llama.cpp.
+    fileprivate func comparableKind(_ id: Int) -> TokenKind {
+        switch kinds[id] {
+        case .unknown: .control
+        case .userDefined where SpecialLooks.areSpecial(tokens.text(id)): .control
+        case .byte where isByteLevel: .normal
+        case let kind: kind
         }
-    }
-
-    /// The model and its rules without merges and scores.
-    fileprivate var words: String {
-        switch self {
-        case .byteLevelPairs(_, let ignoresMerges):
-            "byte-level pairs" + (ignoresMerges ? ", whole tokens first" : "")
-        case .scalarPairs(_, let rules): "pairs of scalars, \(rules)"
-        case .scoredPairs: "scored pairs"
-        case .unigram(let rules):
-            "unigram, unknown \(rules.unknown.map(String.init) ?? "none"), "
-                + (rules.fallsBackToBytes ? "falls back to bytes" : "no bytes")
-        }
-    }
-}
-
-extension PreTokenizerRule {
-    /// The rule in a few words.
-    fileprivate var words: String {
-        switch self {
-        case .none: "none"
-        case .byteLevel(let rule, let addsSpacePrefix):
-            "byte-level \(rule.rawValue)" + (addsSpacePrefix ? ", a space before" : "")
-        case .spaceMarks(let marks):
-            "space marks, prefix \(marks.prefix.rawValue)" + (marks.splits ? ", split" : "")
-                + (marks.dropsWhitespace ? ", white space dropped" : "")
-        case .afterSpaces: "after spaces"
-        }
-    }
-}
-
-extension TokenDecoding {
-    /// The rule in a few words.
-    fileprivate var words: String {
-        switch self {
-        case .byteLevel: "byte-level"
-        case .spaceMarks(let joinsBytes, let start):
-            "space marks\(joinsBytes ? ", bytes joined" : ""), start \(start)"
-        }
-    }
-}
-
-extension TextNormalizer {
-    /// The step; of a table its kind only.
-    fileprivate var words: String {
-        if case .characterMap(_, let matching) = self { return "character map, \(matching)" }
-        return "\(self)"
     }
 }

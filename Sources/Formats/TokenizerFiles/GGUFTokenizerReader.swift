@@ -16,9 +16,8 @@ struct GGUFTokenizerReader {
         var definition = TokenizerDefinition(
             model: .byteLevelPairs(
                 merges: try merges(checks), ignoresMerges: rules.ignoresMerges),
-            preTokenizer: .byteLevel(
-                rules.rule,
-                addsSpacePrefix: try flag(GGUFTokenizerKey.addsSpacePrefix) ?? false),
+            // llama.cpp does not look at `add_space_prefix` here.
+            preTokenizer: .byteLevel(rules.rule, addsSpacePrefix: false),
             decoder: .byteLevel, tokens: checks.tokens,
             kinds: try kinds(tokens: checks.tokens.count))
         // Old converters wrote scores all the same.
@@ -125,6 +124,7 @@ struct GGUFTokenizerReader {
         definition.separator = try token(GGUFTokenizerKey.separator)
         definition.mask = try token(GGUFTokenizerKey.mask)
         definition.endOfTurn = try token(GGUFTokenizerKey.endOfTurn)
+        definition.endOfMessage = try token(GGUFTokenizerKey.endOfMessage)
         definition.addsBeginningOfText =
             try flag(GGUFTokenizerKey.addsBeginningOfText) ?? defaults.addsBeginningOfText
         definition.addsEndOfText =

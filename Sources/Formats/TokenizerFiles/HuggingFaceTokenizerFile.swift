@@ -43,6 +43,21 @@ extension TokenizerDefinition {
         return files
     }
 
+    /// What the files of `huggingFaceFiles(file:)` do not hold, one line each.
+    ///
+    /// - Parameter config: the `config.json` beside them
+    /// - Throws: `TokenizerError.unsupported` where they would turn ordinary texts into other tokens.
+    func losses(asHuggingFace config: JSONObject?, file: String) throws(TokenizerError) -> [String]
+    {
+        let writer = try TokenizerJSONWriter(self, file: file)
+        var held = try TokenizerDefinition(
+            tokenizer: try writer.tokenizer().object ?? JSONObject(),
+            configuration: writer.configuration().object ?? JSONObject(),
+            vocabularySize: config?["vocab_size"]?.integer, file: file)
+        held.generationEnds = endOfGeneration.sorted()
+        return try TokenizerLoss(from: self, to: held, file: file, format: "the folder").notes
+    }
+
     /// Whether an entry only fills the vocabulary up.
     func isPadding(_ id: Int) -> Bool {
         kinds[id] == .unused && tokens[id].elementsEqual("[PAD\(id)]".utf8)

@@ -1,10 +1,11 @@
-import Foundation
 import Glibc
-import Synchronization
 
 extension TokenizerDefinition {
     /// Reads the tokenizer of a Hugging Face folder: `tokenizer.json`, and beside it, where they exist,
-    /// `tokenizer_config.json`, `special_tokens_map.json`, `chat_template.jinja` and `additional_chat_templates`.
+    /// `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`, the files of chat templates, and
+    /// `generation_config.json`, which says where generation ends.
+    ///
+    /// Which file decides what is as in transformers: see `HuggingFaceTokenizerFolder` and `AddedTokenList`.
     ///
     /// A folder without `tokenizer.json` is read by its `tokenizer.model`, with SentencePiece's own rules.
     ///
@@ -29,12 +30,18 @@ extension TokenizerDefinition {
                 throw FileError.cannotOpen(
                     path: folder.path("tokenizer.json"), reason: SystemReason(code: ENOENT))
             }
-            return try SentencePieceConversion(folder: folder, vocabularySize: vocabularySize)
-                .definition()
+            var definition = try SentencePieceConversion(
+                folder: folder, vocabularySize: vocabularySize
+            ).definition()
+            try definition.readGeneration(folder)
+            return definition
         }
-        return try TokenizerDefinition(
+        var definition = try TokenizerDefinition(
             tokenizer: tokenizer, configuration: try folder.configuration(),
-            vocabularySize: vocabularySize, file: folder.path("tokenizer.json"))
+            vocabularySize: vocabularySize, file: folder.path("tokenizer.json"),
+            configurationFiles: try folder.configurationFiles())
+        try definition.readGeneration(folder)
+        return definition
     }
 
     /// Reads the tokenizer from the contents of the files.
@@ -48,8 +55,23 @@ extension TokenizerDefinition {
     public init(
         tokenizer: JSONObject, configuration: JSONObject, vocabularySize: Int? = nil, file: String
     ) throws(TokenizerError) {
+        try self.init(
+            tokenizer: tokenizer, configuration: configuration, vocabularySize: vocabularySize,
+            file: file, configurationFiles: .init(beside: file))
+    }
+
+    init(
+        tokenizer: JSONObject, configuration: JSONObject, vocabularySize: Int?, file: String,
+        configurationFiles: TokenizerConfigurationFiles
+    ) throws(TokenizerError) {
+        let added = try AddedTokenList(
+            tokenizer: tokenizer, configuration: configuration, vocabularySize: vocabularySize,
+            file: file, configurationFiles: configurationFiles)
+        var tokenizer = tokenizer
+        tokenizer["added_tokens"] = .array(added.tokens)
         let reader = TokenizerJSONReader(
-            tokenizer: tokenizer, configuration: configuration, file: file)
+            tokenizer: tokenizer, configuration: configuration, file: file,
+            configurationFiles: configurationFiles)
         let surroundings = TokenizerJSONReader.Surroundings(
             preTokenizer: try HuggingFacePreTokenizer.recognise(
                 tokenizer["pre_tokenizer"], file: file),
@@ -71,6 +93,7 @@ extension TokenizerDefinition {
             mask: try reader.specialToken("mask_token", checks),
             addsBeginningOfText: ends.first != nil, addsEndOfText: ends.last != nil,
             chatTemplate: templates.main, otherChatTemplates: templates.others)
+        notes = added.notes
         // A token with a name is special, whether or not the vocabulary says so, as in transformers.
         for id in [beginningOfText, endOfText, unknown, padding, separator, mask] {
             if let id, kinds[id] == .normal { kinds[id] = .control }
@@ -78,71 +101,27 @@ extension TokenizerDefinition {
         try reader.checkEnds(ends, of: self)
         try checkConsistency(file: file)
     }
-}
 
-/// The folder in which a Hugging Face checkpoint keeps its tokenizer.
-final class HuggingFaceTokenizerFolder: Sendable {
-    let path: String
-    /// Objects by their files' names: `tokenizer.json` is large, and several ask for it.
-    private let objects = Mutex<[String: JSONObject]>([:])
-
-    init(path: String) {
-        self.path = path
-    }
-
-    func path(_ name: String) -> String { "\(path)/\(name)" }
-
-    func has(_ name: String) -> Bool { access(path(name), F_OK) == 0 }
-
-    func bytes(_ name: String) throws -> MappedBytes { try MappedFile(path: path(name)).bytes }
-
-    /// The object that a file holds; nil where there is no such file.
-    func object(_ name: String) throws -> JSONObject? {
-        if let object = objects.withLock({ $0[name] }) { return object }
-        guard has(name) else { return nil }
-        guard let object = try JSONReader.parse(bytes(name)).object else {
-            throw TokenizerError.wrongType(
-                file: path(name), key: "the file", expected: "a JSON object")
+    /// The tokens at which `generation_config.json` ends generation, or `config.json` where that file says nothing.
+    mutating func readGeneration(_ folder: HuggingFaceTokenizerFolder) throws {
+        for name in ["generation_config.json", "config.json"] {
+            guard let value = try folder.object(name)?["eos_token_id"], value != .null else {
+                continue
+            }
+            let file = folder.path(name)
+            let ids = (value.array ?? [value]).map(\.integer)
+            guard ids.allSatisfy({ $0 != nil }) else {
+                throw TokenizerError.wrongType(
+                    file: file, key: "eos_token_id", expected: "a token id or a list of them")
+            }
+            generationEnds = ids.compactMap { $0 }.filter(tokens.indices.contains)
+            if generationEnds.count < ids.count {
+                let others = ids.compactMap { $0 }.filter { !tokens.indices.contains($0) }
+                notes.append(
+                    "\(file): 'eos_token_id' names \(others.map(String.init).joined(separator: ", ")), but "
+                        + "the vocabulary has \(tokens.count) tokens: no text ends there")
+            }
+            return
         }
-        objects.withLock { $0[name] = object }
-        return object
-    }
-
-    /// The text that a file holds; nil where there is no such file.
-    func text(_ name: String) throws -> String? {
-        guard has(name) else { return nil }
-        return try bytes(name).withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
-    }
-
-    /// `tokenizer_config.json` with what the files beside it add, as transformers takes them: the special tokens of
-    /// `special_tokens_map.json` where it names none, the chat templates of their own files in place of its own.
-    func configuration() throws -> JSONObject {
-        var configuration = try object("tokenizer_config.json") ?? JSONObject()
-        let specialTokens = try object("special_tokens_map.json") ?? JSONObject()
-        for key in TokenizerJSONReader.specialTokenKeys where configuration[key] == nil {
-            configuration[key] = specialTokens[key]
-        }
-        if let templates = try chatTemplateFiles() { configuration["chat_template"] = templates }
-        return configuration
-    }
-
-    /// `chat_template.jinja`: by itself a text, and a list of named texts where `additional_chat_templates` has others.
-    func chatTemplateFiles() throws -> JSONValue? {
-        guard let main = try text("chat_template.jinja") else { return nil }
-        let folder = "additional_chat_templates"
-        guard has(folder) else { return .string(main) }
-        let names = try FileManager.default.contentsOfDirectory(atPath: path(folder))
-            .filter { $0.hasSuffix(".jinja") }.sorted()
-        guard !names.isEmpty else { return .string(main) }
-        var templates = [Self.template("default", main)]
-        for name in names {
-            guard let source = try text("\(folder)/\(name)") else { continue }
-            templates.append(Self.template(String(name.dropLast(".jinja".count)), source))
-        }
-        return .array(templates)
-    }
-
-    private static func template(_ name: String, _ source: String) -> JSONValue {
-        .record(("name", .string(name)), ("template", .string(source)))
     }
 }

@@ -73,18 +73,53 @@ struct MergeOrder {
 
     /// The ways to put a token together from two others.
     private func ways(to id: Int, _ index: TokenIndex) throws(TokenizerError) -> [TokenMerge] {
+        try splits(of: id, index).compactMap { left, right in
+            guard let left, let right else { return nil }
+            return TokenMerge(left: Int32(left), right: Int32(right), result: Int32(id))
+        }
+    }
+
+    // MARK: - What merges cannot say
+
+    /// How many tokens scores let a text become in ways that merges cannot say: put together from a scalar that is no
+    /// token, or by way of an unused token.
+    var hiddenTokens: Int {
+        let index = TokenIndex(tokens)
+        return tokens.indices.count { id in
+            guard kinds[id] == .normal || kinds[id] == .unused,
+                let splits = try? splits(of: id, index), !splits.isEmpty
+            else { return false }
+            return kinds[id] == .unused || splits.contains { $0.left == nil || $0.right == nil }
+        }
+    }
+
+    /// The pairs of neighbours whose texts joined are the token; nil stands for a side that no merge can name.
+    private func splits(of id: Int, _ index: TokenIndex) throws(TokenizerError) -> [(
+        left: Int?, right: Int?
+    )] {
         let token = tokens[id]
         guard token.count <= Self.lengthLimit else {
             throw .tokenTooLong(
                 token: tokens.text(id), id: id, bytes: token.count, limit: Self.lengthLimit)
         }
-        var merges: [TokenMerge] = []
+        var splits: [(left: Int?, right: Int?)] = []
         for place in token.indices.dropFirst() where token[place] & 0xC0 != 0x80 {
-            guard let left = index.id(of: token[..<place]), kinds[left] == .normal,
-                let right = index.id(of: token[place...]), kinds[right] == .normal
+            guard let left = side(token[..<place], index), let right = side(token[place...], index)
             else { continue }
-            merges.append(TokenMerge(left: Int32(left), right: Int32(right), result: Int32(id)))
+            splits.append((left.id, right.id))
         }
-        return merges
+        return splits
+    }
+
+    /// A side of a merge: a token that a text can become, or a scalar; nil for other texts.
+    private func side(_ text: ArraySlice<UInt8>, _ index: TokenIndex) -> (id: Int?, Void)? {
+        let isScalar = !text.dropFirst().contains { $0 & 0xC0 != 0x80 }
+        guard let id = index.id(of: text) else { return isScalar ? (nil, ()) : nil }
+        switch kinds[id] {
+        case .normal: return (id, ())
+        case .unused: return isScalar ? (id, ()) : (nil, ())
+        // Added tokens are found before anything is merged.
+        case .control, .userDefined, .unknown, .byte: return nil
+        }
     }
 }

@@ -60,6 +60,7 @@ struct PreTokenizerName: Sendable {
     /// The converter knows a vocabulary by the ids it gives to a certain text. So it also knows SmolLM's where a folder
     /// has lost the rule that splits digits, as folders have that transformers makes of GGUF files.
     private static let ofVocabulary = [
+        "ac33235097fe06d4a8fff0feac994644809e6eb6ab70669e1e9fd40ae032428e": "gpt-2",
         "d9826c39f608134a92ee45d09a9058cc82c4d977761b8d9aa332ecf9681c956a": "smollm",
         "44ed5dbdf42b067094aee83f9601a9f8b67f292cfe2f9ca425a8cee7d23bf3e4": "starcoder",
         "3d38bcb96998e147d6c4e870763b7da8d69333804b9964d7504d8c858c3a7aaa": "refact",
@@ -75,11 +76,14 @@ struct PreTokenizerName: Sendable {
     /// - Parameters:
     ///   - family: `model_type` of `config.json`
     ///   - merges: as a GGUF file has them
+    ///   - hasAddedSpaces: whether runs of spaces are added tokens, by which Phi-2's vocabulary differs from GPT-2's
     static func name(
         of rule: PreTokenizerRule.SplitRule, ignoresMerges: Bool, family: String,
-        merges: ByteStringList
+        merges: ByteStringList, hasAddedSpaces: Bool = false
     ) -> String? {
-        if let published = ofVocabulary[fingerprint(of: merges)] { return published }
+        if let published = ofVocabulary[fingerprint(of: merges)] {
+            return published == "gpt-2" && hasAddedSpaces ? "phi-2" : published
+        }
         let names = all.filter { $0.rule == rule && $0.ignoresMerges == ignoresMerges }
             .flatMap(\.names)
         return ofFamily[family]?.first { names.contains($0) } ?? names.first

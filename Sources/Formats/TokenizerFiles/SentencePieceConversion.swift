@@ -144,17 +144,28 @@ struct SentencePieceConversion {
             throw TokenizerError.unsupported(
                 file: file, key: "treat_whitespace_as_suffix", found: "true", supported: "false")
         }
+        let files = try folder.configurationFiles()
         let reader = TokenizerJSONReader(
-            tokenizer: JSONObject(), configuration: configuration, file: file)
+            tokenizer: JSONObject(), configuration: configuration, file: file,
+            configurationFiles: files)
+        var notes: [String] = []
         func named(_ key: String, _ fallback: Int?) throws(TokenizerError) -> Int? {
             if let id = try reader.specialToken(key, checks) { return id }
+            if let text = SpecialTokenNames.text(configuration[key]) {
+                guard key != "bos_token", key != "eos_token" else {
+                    throw .unknownSpecialToken(file: files.file(of: key), key: key, token: text)
+                }
+                notes.append(
+                    "\(files.file(of: key)): '\(key)' names '\(text)', which is in no vocabulary: it is left out"
+                )
+            }
             return fallback.flatMap { checks.tokens.indices.contains($0) ? $0 : nil }
         }
         let isUnigram = model.algorithm == .unigram
         let first = try named("bos_token", model.beginningOfText)
         let last = try named("eos_token", model.endOfText)
         let templates = try reader.chatTemplates()
-        let definition = TokenizerDefinition(
+        var definition = TokenizerDefinition(
             model: try tokenizerModel(vocabulary), normalizers: normalizers,
             preTokenizer: .none,
             decoder: .spaceMarks(
@@ -167,6 +178,7 @@ struct SentencePieceConversion {
             addsBeginningOfText: configuration["add_bos_token"]?.bool ?? !isUnigram,
             addsEndOfText: configuration["add_eos_token"]?.bool ?? isUnigram,
             chatTemplate: templates.main, otherChatTemplates: templates.others)
+        definition.notes = notes
         try definition.checkConsistency(file: file)
         return definition
     }

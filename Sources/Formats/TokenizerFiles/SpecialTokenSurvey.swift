@@ -1,8 +1,9 @@
 /// What llama.cpp's converter finds in a folder about special tokens, and in which order it writes them.
 ///
 /// It reads the post-processor of `tokenizer.json`, `tokenizer_config.json` and `config.json`, in this order: the first
-/// to name a token decides. Its quirks are kept, for the output is to equal its own: without `tokenizer_config.json`
-/// neither the texts of special tokens nor chat templates are looked at.
+/// to name a token decides. Its quirks are kept, for the output is to equal its own where that is right: without
+/// `tokenizer_config.json` the texts of special tokens are not looked at (`TokenizerRepair` puts right what the folder's
+/// tokenizer knows better). The chat template is the one that the folder renders with.
 struct SpecialTokenSurvey {
     /// Token ids by the converter's name of their role (`bos`, `eos`, `unk`, `sep`, `pad`, `cls`, `mask`, `eot`, `eom`).
     private(set) var tokens: [(role: String, id: Int)] = []
@@ -27,13 +28,20 @@ struct SpecialTokenSurvey {
         configuration = try folder.object("tokenizer_config.json") ?? JSONObject()
         let hasConfiguration = !configuration.members.isEmpty
         let tokenizer = try folder.object("tokenizer.json")
+        let settings = try folder.configuration()
+        chatTemplate = settings["chat_template"]
         if let tokenizer {
             readNormalizer(tokenizer["normalizer"])
             try readPostProcessor(tokenizer, file: folder.path("tokenizer.json"))
         }
         if hasConfiguration {
-            chatTemplate = try configuration["chat_template"] ?? Self.templateFile(folder)
-            readConfiguration(added: tokenizer?["added_tokens"]?.array ?? [])
+            let added = try tokenizer.map {
+                try AddedTokenList(
+                    tokenizer: $0, configuration: settings, vocabularySize: vocabularySize,
+                    file: folder.path("tokenizer.json"),
+                    configurationFiles: folder.configurationFiles())
+            }
+            readConfiguration(added: added?.tokens ?? [])
         }
         for role in roles {
             if let id = config["\(role)_token_id"]?.integer { setToken(role, id) }
@@ -177,10 +185,5 @@ struct SpecialTokenSurvey {
             }
             if let id = token?.object?["id"]?.integer { setToken(role, id) }
         }
-    }
-
-    private static func templateFile(_ folder: HuggingFaceTokenizerFolder) throws -> JSONValue? {
-        if let templates = try folder.chatTemplateFiles() { return templates }
-        return try folder.object("chat_template.json")?["chat_template"]
     }
 }

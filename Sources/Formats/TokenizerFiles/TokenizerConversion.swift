@@ -1,22 +1,35 @@
 /// Writes the tokenizer of a Hugging Face folder as metadata of a GGUF file: keys, order, types and values equal those
-/// of llama.cpp's converter (`conversion/base.py` and `gguf-py/gguf/vocab.py`).
+/// of llama.cpp's converter (`conversion/base.py` and `gguf-py/gguf/vocab.py`) where these give the folder's ids.
 ///
-/// The converter has three layouts. `llama` from `tokenizer.model` holds SentencePiece's scores; `llama` from
-/// `tokenizer.json` alone holds none, every score being -1000, so that llama.cpp then merges from left to right and
-/// not as the original does; `gpt2` holds merges. Which one is taken depends on the family and on the files.
+/// There are three layouts: `llama` from `tokenizer.model` with SentencePiece's scores; `llama` from `tokenizer.json`
+/// alone, with scores in the order of its merges (the converter writes -1000 for all, which scrambles every text); and
+/// `gpt2` with merges. Which one is taken follows from what the folder's tokenizer is, not from the name of its class.
 ///
-/// A GGUF file has no place for normalizers and for the rules of added tokens: these are lost.
+/// What the folder's tokenizer does is decided by `TokenizerDefinition.read` alone. The entries are read back and
+/// compared with it: special tokens and kinds are put right, a rule that a GGUF file cannot hold is told, and refused
+/// where ordinary texts would become other tokens.
 public struct TokenizerConversion {
+    /// The entries, all under `tokenizer.`, and what a GGUF file does not hold, one line each.
+    public struct Result {
+        public let entries: [GGUFMetadata.Entry]
+        public let notes: [String]
+        /// How many tokens the entries have: llama.cpp wants as many rows in the embedding.
+        public let tokenCount: Int
+    }
+
     private let folder: HuggingFaceTokenizerFolder
     private let config: JSONObject
+    private let name: String?
     private let family: String
 
     /// - Parameters:
     ///   - folder: the checkpoint's folder
     ///   - config: its `config.json`
-    public init(folder: String, config: JSONObject) {
+    ///   - name: the `general.name` that the file gets, by which llama.cpp knows Phi-3
+    public init(folder: String, config: JSONObject, name: String? = nil) {
         self.folder = HuggingFaceTokenizerFolder(path: folder)
         self.config = config
+        self.name = name
         family = config["model_type"]?.string ?? ""
     }
 
@@ -29,60 +42,54 @@ public struct TokenizerConversion {
 
     /// The entries, all under `tokenizer.`.
     ///
-    /// - Throws: what `TokenizerDefinition.read` throws; `TokenizerError.missing` where the family is written from
-    ///   `tokenizer.model` only and there is none; `.unsupported` where llama.cpp has no name for the rules.
-    public func entries() throws -> [GGUFMetadata.Entry] {
+    /// - Throws: as `result()`.
+    public func entries() throws -> [GGUFMetadata.Entry] { try result().entries }
+
+    /// The entries and what is lost.
+    ///
+    /// - Throws: what `TokenizerDefinition.read` throws; `TokenizerError.unsupported` where llama.cpp has no name for the
+    ///   rules, or would turn ordinary texts into other tokens.
+    public func result() throws -> Result {
+        let own = try TokenizerDefinition.read(folder, vocabularySize: vocabularySize)
         var metadata = GGUFMetadata()
-        let hasModel = folder.has("tokenizer.model")
-        if isLlamaLike {
-            try addLlama(to: &metadata)
-        } else {
-            switch family {
-            case "gemma", "gemma2":
-                try addSentencePiece(.converter, to: &metadata)
+        var notes = own.notes + [try folder.chatTemplateNote()].compactMap { $0 }
+        if isLlamaLike,
+            let flag = try folder.object("tokenizer_config.json")?["add_prefix_space"]?.bool
+        {
+            metadata[GGUFTokenizerKey.addsSpacePrefix] = .bool(flag)
+        }
+        switch own.model {
+        case .byteLevelPairs(let merges, let ignoresMerges):
+            try addBytePairs(own, merges, ignoresMerges, to: &metadata)
+        case .scalarPairs, .scoredPairs, .unigram:
+            if folder.has("tokenizer.model") {
+                try addSentencePiece(own, to: &metadata)
+            } else if case .scalarPairs(let merges, _) = own.model {
+                try addScalarPairs(own, merges, to: &metadata)
+            } else {
+                throw TokenizerError.unsupported(
+                    file: folder.path("tokenizer.json"), key: "model.type", found: "Unigram",
+                    supported: "BPE in GGUF")
+            }
+            if family.hasPrefix("gemma") {
                 // The converter gives every Gemma of the first generation what it knows of CodeGemma.
                 if family == "gemma" { addEndOfTurn(107, to: &metadata) }
                 metadata[GGUFTokenizerKey.addsSpacePrefix] = .bool(false)
-            case "gemma3" where hasModel, "gemma3_text" where hasModel:
-                try addSentencePiece(.converter, to: &metadata)
-                metadata[GGUFTokenizerKey.addsSpacePrefix] = .bool(false)
-            case "phi3":
-                let tokenizer = try folder.object("tokenizer_config.json")?["tokenizer_class"]
-                if tokenizer?.string == "GPT2Tokenizer" {
-                    try addBytePairs(to: &metadata)
-                } else {
-                    try addSentencePiece(.phi3, to: &metadata)
-                }
-            case "qwen2" where hasModel, "qwen3" where hasModel:
-                try addSentencePiece(.converter, to: &metadata)
-            default: try addBytePairs(to: &metadata)
             }
         }
-        return metadata.entries
-    }
-
-    // MARK: - Families
-
-    private func addLlama(to metadata: inout GGUFMetadata) throws {
-        let tokenizerConfiguration = try folder.object("tokenizer_config.json")
-        if let flag = tokenizerConfiguration?["add_prefix_space"]?.bool {
-            metadata[GGUFTokenizerKey.addsSpacePrefix] = .bool(flag)
+        if isLlamaLike {
+            // The converter knows CodeLlama and Granite's small models by the sizes of their vocabularies.
+            if vocabularySize == 32016 { addEndOfTurn(32010, to: &metadata) }
+            if vocabularySize == 49152 {
+                metadata[GGUFTokenizerKey.addsBeginningOfText] = .bool(false)
+            }
         }
-        if folder.has("tokenizer.model") {
-            try addSentencePiece(.converter, to: &metadata)
-        } else if let tokenizer = try folder.object("tokenizer.json"),
-            tokenizer["model"]?.object?["byte_fallback"]?.bool == true,
-            tokenizer["decoder"]?.componentType == "Sequence"
-        {
-            try addScalarPairs(tokenizer, to: &metadata)
-        } else {
-            try addBytePairs(to: &metadata)
-        }
-        // The converter knows CodeLlama and Granite's small models by the sizes of their vocabularies.
-        if vocabularySize == 32016 { addEndOfTurn(32010, to: &metadata) }
-        if vocabularySize == 49152 {
-            metadata[GGUFTokenizerKey.addsBeginningOfText] = .bool(false)
-        }
+        let repair = TokenizerRepair(own, file: folder.path, name: name)
+        try repair.apply(to: &metadata)
+        notes += try repair.losses(of: metadata)
+        return Result(
+            entries: metadata.entries, notes: notes,
+            tokenCount: metadata[GGUFTokenizerKey.tokens]?.array?.strings?.count ?? 0)
     }
 
     private func addEndOfTurn(_ id: UInt32, to metadata: inout GGUFMetadata) {
@@ -94,56 +101,20 @@ public struct TokenizerConversion {
     // MARK: - Layouts
 
     private func addSentencePiece(
-        _ style: SentencePieceConversion.Style, to metadata: inout GGUFMetadata
+        _ own: TokenizerDefinition, to metadata: inout GGUFMetadata
     ) throws {
-        guard folder.has("tokenizer.model") else {
-            throw TokenizerError.missing(
-                file: folder.path, key: "tokenizer.model (a GGUF file of \(family) is made from it)"
-            )
-        }
         let vocabulary = try SentencePieceConversion(folder: folder, vocabularySize: vocabularySize)
-            .vocabulary(style)
+            .vocabulary(family == "phi3" ? .phi3 : .converter)
         try addScored(
             vocabulary.tokenList, vocabulary.scores, vocabulary.kinds, to: &metadata)
     }
 
-    /// `LlamaHfVocab`: only named special tokens are control tokens, and no token has a score of its own.
-    private func addScalarPairs(_ tokenizer: JSONObject, to metadata: inout GGUFMetadata) throws {
-        let definition = try TokenizerDefinition(
-            tokenizer: tokenizer, configuration: try folder.configuration(),
-            file: folder.path("tokenizer.json"))
-        guard case .scalarPairs = definition.model else {
-            throw TokenizerError.unsupported(
-                file: folder.path("tokenizer.json"), key: "pre_tokenizer", found: "ByteLevel",
-                supported: "Metaspace or none with byte_fallback")
-        }
-        let special = try namedSpecialTokens()
-        let members = tokenizer["model"]?.object?["vocab"]?.object?.members.count ?? 0
-        let kinds = definition.tokens.indices.map { id -> TokenizerDefinition.TokenKind in
-            if id < members, ByteToken.byte(of: definition.tokens[id]) != nil { return .byte }
-            if special.contains(definition.tokens.text(id)) { return .control }
-            return id < members ? .normal : .userDefined
-        }
+    /// The vocabulary of `LlamaHfVocab`, with scores in the order of the merges.
+    private func addScalarPairs(
+        _ own: TokenizerDefinition, _ merges: [TokenMerge], to metadata: inout GGUFMetadata
+    ) throws {
         try addScored(
-            definition.tokens, Array(repeating: -1000, count: kinds.count), kinds, to: &metadata)
-    }
-
-    /// The texts that `tokenizer_config.json` and `special_tokens_map.json` give to a role or list as special.
-    private func namedSpecialTokens() throws -> Set<String> {
-        let configuration = try folder.configuration()
-        var texts: Set<String> = []
-        func insert(_ value: JSONValue) {
-            if let text = value.string ?? value.object?["content"]?.string { texts.insert(text) }
-        }
-        for member in configuration.members {
-            switch member.key {
-            case "extra_special_tokens", "additional_special_tokens":
-                member.value.array?.forEach(insert)
-            case let key where key.hasSuffix("_token"): insert(member.value)
-            default: break
-            }
-        }
-        return texts
+            own.tokens, MergeScores.scores(of: merges, in: own), own.kinds, to: &metadata)
     }
 
     private func addScored(
@@ -159,30 +130,29 @@ public struct TokenizerConversion {
     }
 
     /// `_set_vocab_gpt2`: byte-level byte-pair encoding.
-    private func addBytePairs(to metadata: inout GGUFMetadata) throws {
+    private func addBytePairs(
+        _ own: TokenizerDefinition, _ merges: [TokenMerge], _ ignoresMerges: Bool,
+        to metadata: inout GGUFMetadata
+    ) throws {
         let file = folder.path("tokenizer.json")
-        let definition = try TokenizerDefinition.read(folder, vocabularySize: vocabularySize)
-        guard case .byteLevelPairs(let merges, let ignoresMerges) = definition.model,
-            case .byteLevel(let rule, _) = definition.preTokenizer
-        else {
+        guard case .byteLevel(let rule, _) = own.preTokenizer else {
             throw TokenizerError.unsupported(
-                file: file, key: "model",
-                found:
-                    "not byte-level, while a GGUF file of \(family) is made from tokenizer.model",
-                supported: "ByteLevel, or a folder with tokenizer.model")
+                file: file, key: "pre_tokenizer", found: "not ByteLevel", supported: "ByteLevel")
         }
-        if let vocabularySize, definition.tokens.count > vocabularySize {
+        if let vocabularySize, own.tokens.count > vocabularySize {
             throw TokenizerError.idOutOfRange(
-                file: file, key: "the greatest token id", id: definition.tokens.count - 1,
+                file: file, key: "the greatest token id", id: own.tokens.count - 1,
                 tokens: vocabularySize)
         }
         var texts = ByteStringList()
         for merge in merges {
-            texts.append(
-                definition.tokens[Int(merge.left)] + [0x20] + definition.tokens[Int(merge.right)])
+            texts.append(own.tokens[Int(merge.left)] + [0x20] + own.tokens[Int(merge.right)])
         }
         let name = PreTokenizerName.name(
-            of: rule, ignoresMerges: ignoresMerges, family: family, merges: texts)
+            of: rule, ignoresMerges: ignoresMerges, family: family, merges: texts,
+            hasAddedSpaces: own.tokens.indices.contains {
+                own.kinds[$0].isAdded && own.tokens[$0].elementsEqual("  ".utf8)
+            })
         guard let name else {
             throw TokenizerError.unsupported(
                 file: file, key: "model.ignore_merges",
@@ -190,12 +160,13 @@ public struct TokenizerConversion {
                 supported:
                     "in GGUF: true with llama-bpe and tekken, false with the others but tekken")
         }
-        let (tokens, kinds) = Self.converted(definition)
+        let (tokens, kinds) = Self.converted(own)
         metadata[GGUFTokenizerKey.model] = .string(ByteString("gpt2"))
         metadata[GGUFTokenizerKey.preTokenizer] = .string(ByteString(name))
         metadata[GGUFTokenizerKey.tokens] = .array(.strings(tokens))
         metadata[GGUFTokenizerKey.tokenTypes] = .array(.i32(kinds.map(\.rawValue)))
-        if !merges.isEmpty { metadata[GGUFTokenizerKey.merges] = .array(.strings(texts)) }
+        // Without the key llama.cpp does not load the file, even where there are none.
+        metadata[GGUFTokenizerKey.merges] = .array(.strings(texts))
         try addSurvey(vocabularySize: nil, to: &metadata)
     }
 
@@ -238,8 +209,11 @@ public struct TokenizerConversion {
         for (role, id) in survey.tokens {
             guard let key = GGUFTokenizerKey.ofRole[role] else { continue }
             guard id < tokenCount, let number = UInt32(exactly: id) else {
+                // Nothing needs a padding token.
+                if role != "bos", role != "eos" { continue }
                 throw TokenizerError.idOutOfRange(
-                    file: folder.path, key: "\(role)_token_id", id: id, tokens: tokenCount)
+                    file: folder.path("config.json"), key: "\(role)_token_id", id: id,
+                    tokens: tokenCount)
             }
             metadata[key] = .u32(number)
         }
@@ -280,7 +254,7 @@ public struct TokenizerConversion {
     }
 
     /// A name with every scalar that is no ASCII letter or digit replaced.
-    private static func plainName(_ name: String) -> String {
+    static func plainName(_ name: String) -> String {
         String(
             String.UnicodeScalarView(
                 name.unicodeScalars.map { scalar in

@@ -68,6 +68,12 @@ public struct TokenizerDefinition: Sendable, Hashable {
     public var mask: Int?
     /// The token that ends a turn where the file names one (`tokenizer.ggml.eot_token_id`).
     public var endOfTurn: Int?
+    /// The token that ends a message where the file names one (`tokenizer.ggml.eom_token_id`).
+    public var endOfMessage: Int?
+    /// Further tokens at which generation ends: those of `generation_config.json`, or of `config.json` without it.
+    public var generationEnds: [Int] = []
+    /// What is odd about the files and changes nothing that a text becomes, one line each.
+    public var notes: [String] = []
     public var addsBeginningOfText: Bool
     public var addsEndOfText: Bool
     /// The Jinja source of the default chat template.

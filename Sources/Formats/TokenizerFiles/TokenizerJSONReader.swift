@@ -1,14 +1,10 @@
 /// Takes the parts of a `TokenizerDefinition` out of `tokenizer.json` and `tokenizer_config.json`.
 struct TokenizerJSONReader {
-    /// The special tokens that `tokenizer_config.json` or `special_tokens_map.json` may name.
-    static let specialTokenKeys = [
-        "bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "mask_token",
-    ]
-
     let tokenizer: JSONObject
     let configuration: JSONObject
     /// The name of `tokenizer.json`, for errors.
     let file: String
+    let configurationFiles: TokenizerConfigurationFiles
 
     // MARK: - Vocabulary
 
@@ -161,25 +157,35 @@ struct TokenizerJSONReader {
         }
     }
 
-    /// The id of a special token that the configuration names as text or as an object with `content`.
+    /// The id of a special token that the configuration names as text or as an object with `content`; nil where it is
+    /// in no vocabulary, which is told or refused by `AddedTokenList`.
     func specialToken(_ key: String, _ checks: VocabularyChecks) throws(TokenizerError) -> Int? {
         guard let value = configuration[key], value != .null else { return nil }
-        guard let text = value.string ?? value.object?["content"]?.string else {
-            throw .wrongType(file: file, key: key, expected: "a token")
+        guard let text = SpecialTokenNames.text(value) else {
+            throw .wrongType(
+                file: configurationFiles.file(of: key), key: key, expected: "a token")
         }
-        guard let id = checks.index.id(of: ArraySlice(text.utf8)) else {
-            throw .unknownSpecialToken(file: file, key: key, token: text)
-        }
-        return id
+        return checks.index.id(of: ArraySlice(text.utf8))
     }
 
     /// The chat template, or the one named "default" of several, and the others by their names.
     func chatTemplates() throws(TokenizerError) -> (
         main: String?, others: [TokenizerDefinition.NamedChatTemplate]
     ) {
+        let file = configurationFiles.file(of: "chat_template")
         switch configuration["chat_template"] {
         case nil, .null: return (nil, [])
         case .string(let template): return (template, [])
+        case .object(let object):
+            var named: [TokenizerDefinition.NamedChatTemplate] = []
+            for member in object.members {
+                guard let source = member.value.string else {
+                    throw .wrongType(
+                        file: file, key: "chat_template.\(member.key)", expected: "a text")
+                }
+                named.append(.init(name: member.key, source: source))
+            }
+            return Self.sorted(named)
         case .array(let values):
             var named: [TokenizerDefinition.NamedChatTemplate] = []
             for value in values {
@@ -191,14 +197,20 @@ struct TokenizerJSONReader {
                 }
                 named.append(.init(name: name, source: source))
             }
-            return (
-                named.first { $0.name == "default" }?.source,
-                named.filter { $0.name != "default" }
-            )
+            return Self.sorted(named)
         default:
             throw .wrongType(
                 file: file, key: "chat_template", expected: "a text or a list of named texts")
         }
+    }
+
+    private static func sorted(_ named: [TokenizerDefinition.NamedChatTemplate]) -> (
+        main: String?, others: [TokenizerDefinition.NamedChatTemplate]
+    ) {
+        (
+            named.first { $0.name == "default" }?.source,
+            named.filter { $0.name != "default" }
+        )
     }
 
     func unsupported(_ key: String, found: String, _ supported: String) -> TokenizerError {

@@ -17,7 +17,7 @@ public import Formats
 /// template often does), `encode` adds none. The same holds for the end of text.
 public struct Tokenizer: Sendable {
     public let definition: TokenizerDefinition
-    /// The tokens that end generation: end of text, end of turn, and what llama.cpp counts as such.
+    /// The tokens that end generation: see `TokenizerDefinition.endOfGeneration`.
     public let endOfGeneration: Set<Int>
 
     private let splitter: PieceSplitter
@@ -35,7 +35,7 @@ public struct Tokenizer: Sendable {
     public init(_ definition: TokenizerDefinition) throws(TokenizerError) {
         self.definition = definition
         splitter = PieceSplitter(rule: definition.preTokenizer)
-        endOfGeneration = EndOfGeneration.ids(of: definition)
+        endOfGeneration = definition.endOfGeneration
         encoder = try definition.pieceEncoder()
         var normalizedTexts: [Int: [UInt8]] = [:]
         for (id, rules) in definition.addedTokenRules where rules.isNormalized {

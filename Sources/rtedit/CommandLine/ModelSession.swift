@@ -6,11 +6,13 @@ import Tuning
 struct ModelSession {
     let checkpoint: Checkpoint
     let crew: WorkCrew
+    private let console: Console
 
     /// Opens a model and passes on what is odd about it.
     init(_ path: String, _ arguments: ParsedArguments, _ console: Console, crew: WorkCrew? = nil)
         throws
     {
+        self.console = console
         checkpoint = try Checkpoint.open(path)
         for warning in checkpoint.warnings { console.warning(warning) }
         self.crew = try crew ?? WorkCrew(threads: arguments.threads)
@@ -18,8 +20,11 @@ struct ModelSession {
 
     func decoder() throws -> Decoder { try Decoder(checkpoint: checkpoint, crew: crew) }
 
+    /// The tokenizer and the chat template; what is odd about their files is passed on.
     func renderer() throws -> PromptRenderer {
-        PromptRenderer(tokenizer: try Tokenizer(checkpoint.tokenizer()))
+        let definition = try checkpoint.tokenizer()
+        for note in definition.notes { console.note(note) }
+        return PromptRenderer(tokenizer: try Tokenizer(definition))
     }
 }
 

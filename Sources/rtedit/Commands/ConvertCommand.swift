@@ -11,7 +11,8 @@ struct ConvertCommand: Command {
     let name = "convert"
     let summary = "Convert between GGUF and Hugging Face, and between types."
     let details = """
-        Tokenizer, chat template and rope scaling are carried over. Tensors whose type and layout stay are copied \
+        Tokenizer, chat template and rope scaling are carried over; what the output's tokenizer does otherwise on some \
+        texts is told, what it would do otherwise on ordinary ones is refused. Tensors whose type and layout stay are copied \
         byte for byte. With --type keep, quantised tensors are widened to f32 without loss where the output's \
         format cannot hold them.
         """

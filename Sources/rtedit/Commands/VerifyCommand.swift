@@ -50,7 +50,7 @@ struct VerifyCommand: Command {
             arguments, for: base.checkpoint.hyperparameters())
         let renderer = try base.renderer()
         let prompts = try prompts(arguments, renderer)
-        let sameTokens = try Self.sameTokens(prompts, edited)
+        let tokenizers = try TokenizerAgreement(base: base, edited: edited, prompts: prompts)
         let progress = console.progress("verifying", total: prompts.count, unit: .things("steps"))
         let verification = try Verification(
             base: base.checkpoint, edited: edited.checkpoint, interventions: interventions,
@@ -61,8 +61,8 @@ struct VerifyCommand: Command {
             decode: { renderer.tokenizer.decode($0) }
         ) { done, _ in progress.reach(done) }
         progress.finish()
-        let passes = verification.passes && sameTokens != false
-        VerificationView(verification, sameTokens: sameTokens, passes: passes).show(on: console)
+        let passes = verification.passes && tokenizers.isSame != false
+        VerificationView(verification, tokenizers: tokenizers, passes: passes).show(on: console)
         return passes ? .done : .checkFailed
     }
 
@@ -86,13 +86,33 @@ struct VerifyCommand: Command {
             )
         }
     }
+}
 
-    /// Whether the edited checkpoint's tokenizer gives the same tokens; nil where it has none of its own.
-    private static func sameTokens(
-        _ prompts: [(tokens: [Int], text: String)], _ edited: ModelSession
-    ) throws -> Bool? {
-        if edited.checkpoint.path.hasSuffix(".safetensors") { return nil }
+/// Whether the edited checkpoint's tokenizer is the base's: the comparison that `diff` makes, and the prompts' tokens.
+struct TokenizerAgreement {
+    /// Nil where a checkpoint has no tokenizer of its own.
+    let isSame: Bool?
+    /// What differs, one line each.
+    let differences: [String]
+
+    init(
+        base: ModelSession, edited: ModelSession, prompts: [(tokens: [Int], text: String)]
+    ) throws {
+        let comparison = try TokenizerComparison(base.checkpoint, edited.checkpoint)
+        guard comparison.isComplete else {
+            isSame = nil
+            differences = []
+            return
+        }
         let tokenizer = try edited.renderer().tokenizer
-        return prompts.allSatisfy { tokenizer.encode($0.text) == $0.tokens }
+        let givesTokens = prompts.allSatisfy { tokenizer.encode($0.text) == $0.tokens }
+        isSame = givesTokens && !comparison.isDifference
+        let settings = comparison.settings.filter(\.isDifference).map { setting in
+            "\(setting.group.rawValue): \(setting.name): \(DifferenceView.clipped(setting.a)) > "
+                + DifferenceView.clipped(setting.b)
+        }
+        differences =
+            (givesTokens ? [] : ["the prompts become other tokens"])
+            + DifferenceView.tokenLines(comparison, limit: 6) + settings
     }
 }

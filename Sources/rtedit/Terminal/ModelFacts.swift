@@ -100,6 +100,8 @@ struct ModelFacts {
                 "\(tokenizer.kindName), \(tokenizer.tokens.count) tokens, \(template)")
             json["tokenizer"] = .string(tokenizer.kindName)
             json["chat_template"] = .string(template)
+            for note in tokenizer.notes { add("note", note) }
+            json["tokenizer_notes"] = .array(tokenizer.notes.map { .string($0) })
         } catch {
             add("tokenizer", "none that rtedit can use: \(error)")
             json["tokenizer"] = .null

@@ -4,13 +4,12 @@ import Tuning
 /// A verification as people and scripts read it.
 struct VerificationView {
     private let result: Verification
-    private let sameTokens: Bool?
+    private let tokenizers: TokenizerAgreement
     private let passes: Bool
 
-    /// - Parameter sameTokens: whether both tokenizers agree on the prompts; nil where only one has a tokenizer.
-    init(_ result: Verification, sameTokens: Bool?, passes: Bool) {
+    init(_ result: Verification, tokenizers: TokenizerAgreement, passes: Bool) {
         self.result = result
-        self.sameTokens = sameTokens
+        self.tokenizers = tokenizers
         self.passes = passes
     }
 
@@ -79,10 +78,10 @@ struct VerificationView {
             console.print(
                 "control: \(control.name): \(control.passes ? "ok" : "FAILED") (\(control.detail))")
         }
-        if let sameTokens {
+        if let isSame = tokenizers.isSame {
             console.print(
-                "tokenizers: \(sameTokens ? "the same tokens on every prompt" : "DIFFERENT tokens")"
-            )
+                "tokenizers: \(isSame ? "the same tokens on every prompt" : "DIFFERENT tokens")")
+            for difference in tokenizers.differences { console.print("  \(difference)") }
         }
     }
 
@@ -150,7 +149,9 @@ struct VerificationView {
                                 .init("detail", .string(control.detail)),
                             ]))
                     })),
-            .init("same_tokens", sameTokens.map { .bool($0) } ?? .null),
+            .init("same_tokens", tokenizers.isSame.map { .bool($0) } ?? .null),
+            .init(
+                "tokenizer_differences", .array(tokenizers.differences.map { .string($0) })),
         ])
     }
 }

@@ -53,8 +53,11 @@ import Testing
                 comparison.changed.isEmpty,
                 "\(comparison.changed.map { "\($0.name) \($0.status)" })")
             #expect(comparison.settings.filter(\.isDifference).map(\.name) == lost)
-            #expect(!comparison.tokenizer.isDifference, "\(comparison.tokenizer)")
-            #expect(comparison.isSame == lost.isEmpty)
+            // By the name of the file llama.cpp lets added tokens take spaces, which those of this folder do not.
+            let rules = comparison.tokenizer.settings.filter(\.isDifference).map(\.name)
+            #expect(rules == (family == "phi3" ? ["rules of added tokens"] : []), "\(rules)")
+            #expect(comparison.tokenizer.isDifference == !rules.isEmpty)
+            #expect(comparison.isSame == (lost.isEmpty && rules.isEmpty))
         }
     }
 
