@@ -30,6 +30,7 @@ import Testing
             let attentionFactor: Double?
             let betaFast: Double?
             let betaSlow: Double?
+            let truncate: Bool?
 
             func parameters(context: Int) throws -> RopeParameters.Scaling {
                 switch ropeType {
@@ -46,10 +47,11 @@ import Testing
                             originalContext: try #require(originalMaxPositionEmbeddings)))
                 case "yarn":
                     return .yarn(
-                        factor: try #require(factor),
-                        originalContext: try #require(originalMaxPositionEmbeddings),
-                        attentionFactor: attentionFactor, betaFast: betaFast ?? 32,
-                        betaSlow: betaSlow ?? 1)
+                        Yarn(
+                            factor: try #require(factor),
+                            originalContext: try #require(originalMaxPositionEmbeddings),
+                            attentionFactor: attentionFactor, betaFast: betaFast ?? 32,
+                            betaSlow: betaSlow ?? 1, roundsRamp: truncate ?? true))
                 default:
                     return .dynamic(factor: try #require(factor), originalContext: context)
                 }

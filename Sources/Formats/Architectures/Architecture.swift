@@ -22,6 +22,9 @@ public struct Architecture: Sendable {
     let metadata: [MetadataField]
     /// The numbers beyond those of every family.
     let traits: [Trait]
+    /// GGUF keys, without the family's name, that llama.cpp reads for the family and rtedit does not compute with, and the
+    /// values that change nothing.
+    let metadataOnly: [(key: String, neutral: Neutral)]
     /// The GGUF key, without the family's name, that tells the family from others of the same name.
     let marker: String?
     /// A beginning of names that some Hugging Face files leave out.
@@ -48,8 +51,9 @@ public struct Architecture: Sendable {
         positions: Positions = .rotary, activation: Activation = .silu,
         weights: [WeightRule], residualPath: ResidualPath = .direct,
         config: ConfigFormat = ConfigFormat(), metadata: [MetadataField] = MetadataField.standard,
-        traits: [Trait] = [], marker: String? = nil, optionalPrefix: String? = nil,
-        cutsEmbedding: Bool = false
+        traits: [Trait] = [], metadataOnly: [(key: String, neutral: Neutral)] = [],
+        marker: String? = nil,
+        optionalPrefix: String? = nil, cutsEmbedding: Bool = false
     ) {
         self.name = name
         self.huggingFaceModelType = huggingFaceModelType
@@ -62,6 +66,7 @@ public struct Architecture: Sendable {
         self.config = config
         self.metadata = metadata
         self.traits = traits
+        self.metadataOnly = metadataOnly
         self.marker = marker
         self.optionalPrefix = optionalPrefix
         self.cutsEmbedding = cutsEmbedding
@@ -85,7 +90,7 @@ public struct Architecture: Sendable {
     ]
 
     /// The family a GGUF file names, or nil. Where several share a name, the metadata tells them apart: experts make
-    /// a `llama` a Mixtral, a sliding window makes it a Mistral.
+    /// a `llama` a Mixtral.
     public static func named(
         _ name: String, metadata: GGUFMetadata = GGUFMetadata()
     ) -> Architecture? {

@@ -14,6 +14,10 @@ struct ConfigFormat: Sendable {
     var ropeBase = "rope_theta"
     /// The share of a head's dimensions that is rotated; nil where all are.
     var rotaryShare: String?
+    /// Whether rotary parameters are sorted by the kind of attention, as transformers 5 writes Gemma 3's.
+    var sortsRopeByAttention = false
+    /// The kinds of rotary scaling that the family knows, and what each means; nil where all are what they say.
+    var ropeKinds: [String: String]?
     /// The feed-forward part's width in hidden sizes where the file does not say; nil where it must.
     var feedForwardMultiple: Int?
     /// Whether transformers works out `head_dim` where the file does not say, so that llama.cpp's converter writes it.
@@ -25,9 +29,16 @@ struct ConfigFormat: Sendable {
     /// Switches of transformers' models, and the only value of each that rtedit can run.
     var only: [(key: String, value: JSONValue)] = []
 
+    /// What names of activations mean in the family, where it is not what they mean elsewhere.
+    var renamedActivations: [String: Activation] = [:]
+
+    /// Members that say what the family always does.
+    var implied: Set<String> = []
+
     static let activations: [(name: String, activation: Activation)] = [
-        ("silu", .silu), ("swish", .silu), ("gelu", .gelu), ("gelu_new", .geluTanh),
-        ("gelu_pytorch_tanh", .geluTanh),
+        ("silu", .silu), ("swish", .silu), ("gelu", .gelu), ("gelu_python", .gelu),
+        ("gelu_new", .geluTanh), ("gelu_fast", .geluTanh), ("gelu_accurate", .geluTanh),
+        ("gelu_pytorch_tanh", .geluTanh), ("gelu_python_tanh", .geluTanh),
     ]
 
     /// LayerNorm, as the families before Llama have it.
@@ -92,12 +103,6 @@ struct ConfigKeys {
         }
     }
 
-    /// The rotary parameters: those of transformers 4 where a file has both, as transformers 5 reads them.
-    func ropeParameters() throws(CheckpointError) -> JSONObject {
-        let older = try object("rope_scaling") ?? JSONObject()
-        return try older.members.isEmpty ? object("rope_parameters") ?? JSONObject() : older
-    }
-
     func required(_ key: String) throws(CheckpointError) -> Int {
         guard let value = try integer(key) else { throw .missingKey(file: file, key: key) }
         return value
@@ -110,7 +115,7 @@ struct ConfigKeys {
 
     /// Refuses a switch that is not as rtedit needs it.
     func require(_ key: String, _ only: JSONValue) throws(CheckpointError) {
-        guard let found = config[key], found != .null, found != only else { return }
+        guard let found = config[key], !Neutral.only([only]).allows(found) else { return }
         throw .unsupportedFeature(
             file: file,
             fact: "'\(key)' is \(Self.text(found)), but only \(Self.text(only)) is supported")

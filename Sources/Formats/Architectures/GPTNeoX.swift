@@ -20,7 +20,7 @@ extension Architecture {
         metadata: [
             .general, .contextLength, .embeddingLength, .blockCount, .feedForwardLength,
             .ropeDimensions, .headCount, .isParallel, .normEpsilon, .ropeScaling, .unusualRopeBase,
-        ], traits: [.parallelResidual])
+        ], traits: [.parallelResidual(followsNorm: false)])
 
     private static let gptNeoXBlock: [WeightRule] = {
         let block = BlockNames(layers: "gpt_neox.layers")

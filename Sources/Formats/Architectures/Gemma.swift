@@ -6,7 +6,7 @@ extension Architecture {
         weights: ModelNames(headInGGUF: .never).model(
             blocks: gemmaAttention + BlockNames().gatedFeedForward()
                 + BlockNames().inputNorms(.plusOne), norm: .plusOne),
-        config: gemmaConfig(keyValueHeads: 16),
+        config: gemmaConfig(keyValueHeads: 16, renamed: ["gelu": .geluTanh]),
         metadata: gemmaMetadata, traits: [.scaledEmbedding])
 
     /// Gemma 2: norms of what a sub-layer adds to the stream, soft caps, a window in every other block.
@@ -24,8 +24,9 @@ extension Architecture {
             ]),
         metadata: gemmaMetadata + [.scoreCap, .logitCap, .window],
         traits: [
-            .scaledEmbedding, .queryScale(largeBlocks: 46), .softCaps,
-            .window(globalEvery: 2, standardSize: 4096),
+            .scaledEmbedding, .queryScale(largeBlocks: 46), .softCaps(metadata: .both),
+            .window(
+                globalEvery: 2, hasLayerTypes: true, metadata: .always(standard: 4096)),
         ])
 
     /// Gemma 3, the text model: norms of queries and keys in place of the soft caps, a window and a rotary base of its
@@ -37,17 +38,27 @@ extension Architecture {
             blocks: gemmaAttention + BlockNames().queryKeyNorms(ofHeads: true, .plusOne)
                 + BlockNames().gatedFeedForward() + gemmaNorms, norm: .plusOne),
         residualPath: .normed,
-        config: gemmaConfig(
+        config: gemma3Config,
+        metadata: MetadataField.standard + [.logitCap, .window],
+        traits: [
+            .scaledEmbedding, .queryScale(largeBlocks: 62), .softCaps(metadata: .logitsOnly),
+            .window(
+                globalEvery: 6, pattern: "sliding_window_pattern", hasLayerTypes: true,
+                localRope: gemma3Config, metadata: .optional),
+        ], cutsEmbedding: true)
+
+    private static let gemma3Config = {
+        var config = gemmaConfig(
             keyValueHeads: 4, activation: "hidden_activation",
             [
                 "query_pre_attn_scalar": .integer(256), "sliding_window": .integer(4096),
                 "rope_theta": .number(1e6),
-            ]),
-        metadata: MetadataField.standard + [.logitCap, .window],
-        traits: [
-            .scaledEmbedding, .queryScale(largeBlocks: 62), .softCaps,
-            .window(globalEvery: 6, hasLocalRope: true),
-        ], cutsEmbedding: true)
+            ])
+        config.sortsRopeByAttention = true
+        // transformers keeps the cap of scores and never applies it.
+        config.only.append(("attn_logit_softcapping", .null))
+        return config
+    }()
 
     /// llama.cpp loads no bias of the output projection.
     private static let gemmaAttention = BlockNames().attention(
@@ -63,7 +74,8 @@ extension Architecture {
     ]
 
     private static func gemmaConfig(
-        keyValueHeads: Int, activation: String = "hidden_act", _ more: [String: JSONValue] = [:]
+        keyValueHeads: Int, activation: String = "hidden_act",
+        renamed: [String: Activation] = [:], _ more: [String: JSONValue] = [:]
     ) -> ConfigFormat {
         let common: [String: JSONValue] = [
             "num_key_value_heads": .integer(keyValueHeads), "head_dim": .integer(256),
@@ -72,7 +84,7 @@ extension Architecture {
         return ConfigFormat(
             activation: activation, standardActivation: "gelu_pytorch_tanh", fillsHeadSize: true,
             standard: common.merging(more) { $1 },
-            only: [("use_bidirectional_attention", .bool(false))])
+            only: [("use_bidirectional_attention", .bool(false))], renamedActivations: renamed)
     }
 
     private static let gemmaMetadata: [MetadataField] = [

@@ -5,5 +5,9 @@ extension Architecture {
         weights: llamaWeights(attentionBias: .flag("attention_bias"), bias: .flag("mlp_bias")),
         residualPath: .scaled,
         metadata: llamaMetadata + [.attentionScale, .embeddingScale, .residualScale, .logitScale],
-        traits: [.multipliers])
+        traits: [.multipliers],
+        // Granite 4 can do without rotation.
+        metadataOnly: [
+            ("rope.scaling.finetuned", .yes), ("deepstack_mapping", .only([.integer(-1)])),
+        ])
 }

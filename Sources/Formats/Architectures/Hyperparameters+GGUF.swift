@@ -5,6 +5,8 @@ extension Hyperparameters {
         var vocabularySize: Int
         var tiesEmbeddings: Bool
         var divisors = RopeParameters.Divisors()
+        /// Whether the first block has no norm before its feed-forward part.
+        var lacksFeedForwardNorm = false
     }
 
     /// Reads the numbers from GGUF metadata.
@@ -14,14 +16,17 @@ extension Hyperparameters {
     init(
         metadata: GGUFMetadata, architecture: Architecture, file: String, tensors: TensorFacts
     ) throws {
-        let keys = GGUFKeys(metadata: metadata, prefix: architecture.name, file: file)
+        let keys = GGUFKeys(
+            metadata: metadata, prefix: architecture.name, file: file,
+            lacksFeedForwardNorm: tensors.lacksFeedForwardNorm)
         if !architecture.hasExperts, let experts = try keys.integer("expert_count"), experts > 0 {
             throw CheckpointError.unsupportedFeature(
                 file: file,
                 fact: "mixtures of experts (\(experts) experts) are not supported in "
                     + "architecture '\(architecture.name)'")
         }
-        let heads = try keys.required("attention.head_count")
+        let blocks = try keys.required("block_count")
+        let heads = try keys.required("attention.head_count", blocks: blocks)
         let hidden = try keys.required("embedding_length")
         let headSize = try keys.integer("attention.key_length") ?? hidden / max(heads, 1)
         if let valueSize = try keys.integer("attention.value_length"), valueSize != headSize {
@@ -33,9 +38,11 @@ extension Hyperparameters {
         }
         let context = try keys.required("context_length")
         self.init(
-            blockCount: try keys.required("block_count"), hiddenSize: hidden,
-            feedForwardSize: try keys.required("feed_forward_length"), headCount: heads,
-            keyValueHeadCount: try keys.integer("attention.head_count_kv") ?? heads,
+            blockCount: blocks, hiddenSize: hidden,
+            feedForwardSize: try keys.required("feed_forward_length", blocks: blocks),
+            headCount: heads,
+            keyValueHeadCount: try keys.integer("attention.head_count_kv", blocks: blocks)
+                ?? heads,
             headSize: headSize, vocabularySize: tensors.vocabularySize, contextLength: context,
             normEpsilon: Float(try keys.requiredNumber(architecture.norm.epsilonKey)),
             rope: try RopeParameters(
@@ -45,6 +52,7 @@ extension Hyperparameters {
         try validate(
             file: file, names: Self.names(keys, architecture), positions: architecture.positions)
         for trait in architecture.traits { try trait.readMetadata(keys, &self) }
+        try MetadataRules(keys: keys, architecture: architecture).check(self)
         try validateTraits(file: file)
     }
 
@@ -71,70 +79,5 @@ extension Hyperparameters {
             contextLength: keys.full("context_length"),
             normEpsilon: keys.full(architecture.norm.epsilonKey),
             ropeBase: keys.full("rope.freq_base"))
-    }
-}
-
-/// Typed look-ups of an architecture's keys in GGUF metadata.
-struct GGUFKeys {
-    let metadata: GGUFMetadata
-    let prefix: String
-    let file: String
-
-    func full(_ key: String) -> String { prefix + "." + key }
-
-    func integer(_ key: String) throws(CheckpointError) -> Int? {
-        guard let value = metadata[full(key)] else { return nil }
-        guard let integer = value.integer else {
-            throw .wrongValue(file: file, key: full(key), expected: "an integer")
-        }
-        return integer
-    }
-
-    func number(_ key: String) throws(CheckpointError) -> Double? {
-        guard let value = metadata[full(key)] else { return nil }
-        guard let number = value.number ?? value.integer.map(Double.init) else {
-            throw .wrongValue(file: file, key: full(key), expected: "a number")
-        }
-        // The shortest decimal of an f32: 1e-05 rather than 9.99999974e-06.
-        if case .f32(let float) = value { return Double(float.description) ?? number }
-        return number
-    }
-
-    /// A factor, where 0 stands for none.
-    func scale(_ key: String) throws(CheckpointError) -> Double? {
-        let scale = try number(key)
-        return scale == 0 ? nil : scale
-    }
-
-    func flag(_ key: String) throws(CheckpointError) -> Bool? {
-        guard let value = metadata[full(key)] else { return nil }
-        guard let flag = value.bool else {
-            throw .wrongValue(file: file, key: full(key), expected: "true or false")
-        }
-        return flag
-    }
-
-    /// A list of booleans; nil where the key is missing or has another value.
-    func flags(_ key: String) -> [Bool]? {
-        guard case .array(.bool(let flags)) = metadata[full(key)] else { return nil }
-        return flags
-    }
-
-    func text(_ key: String) throws(CheckpointError) -> String? {
-        guard let value = metadata[full(key)] else { return nil }
-        guard let text = value.text else {
-            throw .wrongValue(file: file, key: full(key), expected: "a string")
-        }
-        return text
-    }
-
-    func required(_ key: String) throws(CheckpointError) -> Int {
-        guard let value = try integer(key) else { throw .missingKey(file: file, key: full(key)) }
-        return value
-    }
-
-    func requiredNumber(_ key: String) throws(CheckpointError) -> Double {
-        guard let value = try number(key) else { throw .missingKey(file: file, key: full(key)) }
-        return value
     }
 }

@@ -27,6 +27,7 @@ extension Hyperparameters {
         try validate(
             file: file, names: Self.configNames(format), positions: architecture.positions)
         for trait in architecture.traits { try trait.readConfig(keys, &self) }
+        try ForeignMembers.check(keys, architecture, self)
         try validateTraits(file: file)
     }
 
@@ -44,6 +45,7 @@ extension Hyperparameters {
         _ keys: ConfigKeys, _ format: ConfigFormat
     ) throws(CheckpointError) -> Activation {
         let name = try keys.text(format.activation) ?? format.standardActivation
+        if let renamed = format.renamedActivations[name] { return renamed }
         if let known = ConfigFormat.activations.first(where: { $0.name == name }) {
             return known.activation
         }

@@ -28,6 +28,8 @@ public struct Hyperparameters: Sendable, Hashable {
     public var logitCap: Double?
     /// Blocks that see only the last positions; nil where all see every position.
     public var window: SlidingWindow?
+    /// A window that the file names and its runtime does not compute; a Hugging Face folder gets it back.
+    public var unusedWindow: Int?
     /// What embeddings are multiplied by.
     public var embeddingScale = 1.0
     /// What a sub-layer's output is multiplied by before it joins the residual stream.

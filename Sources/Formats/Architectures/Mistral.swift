@@ -1,13 +1,13 @@
 extension Architecture {
     /// Mistral 7B and its successors: Llama without biases, with a sliding window in the first release.
     ///
-    /// llama.cpp calls it `llama` and has no window there. A GGUF file is taken for a Mistral only where its metadata
-    /// names a window; otherwise it is a Llama, which is the same model.
+    /// llama.cpp calls it `llama` and has no window there: a GGUF file of that name is a Llama, whatever window its
+    /// metadata names.
     public static let mistral = Architecture(
         name: "llama", huggingFaceModelType: "mistral", huggingFaceClass: "MistralForCausalLM",
         weights: llamaWeights(attentionBias: .onlyInGGUF, bias: .onlyInGGUF),
         config: ConfigFormat(
             fillsHeadSize: true,
             standard: ["num_key_value_heads": .integer(8), "sliding_window": .integer(4096)]),
-        metadata: llamaMetadata, traits: [.window()], marker: "attention.sliding_window")
+        metadata: llamaMetadata, traits: [.window()])
 }

@@ -14,6 +14,7 @@ extension Architecture {
             "num_experts_per_tok": .integer(2),
         ]), metadata: llamaMetadata,
         traits: [
-            .window(), .experts(count: ["num_local_experts"], size: nil, shares: nil),
+            .window(),
+            .experts(count: ["num_local_experts", "num_experts"], size: nil, shares: nil),
         ], marker: "expert_count")
 }

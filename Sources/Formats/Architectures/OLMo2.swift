@@ -14,5 +14,7 @@ extension Architecture {
                         .feedForwardPostNorm, "post_feedforward_layernorm", "post_ffw_norm"),
                 ]),
         residualPath: .normed,
-        config: ConfigFormat(standard: ["rms_norm_eps": .number(1e-5)]))
+        config: ConfigFormat(standard: ["rms_norm_eps": .number(1e-5)]),
+        // OLMo 3 goes by the same name and has a window in most blocks.
+        metadataOnly: [("attention.sliding_window", .absent)])
 }

@@ -9,6 +9,11 @@ extension Architecture {
             ]),
         config: ConfigFormat(
             rotaryShare: "partial_rotary_factor",
+            // Older files call the long rope so.
+            ropeKinds: [
+                "default": "default", "longrope": "longrope", "su": "longrope",
+                "yarn": "longrope",
+            ],
             standard: [
                 "rms_norm_eps": .number(1e-5), "original_max_position_embeddings": .integer(4096),
             ]),
@@ -16,7 +21,7 @@ extension Architecture {
             .longRopeFactor, .general, .contextLength, .originalContext, .embeddingLength,
             .feedForwardLength, .blockCount, .headCount, .keyValueHeadCount, .normEpsilon,
             .ropeDimensions, .ropeBase, .fileType, .windowOrZero,
-        ], traits: [.originalContext, .window()])
+        ], traits: [.originalContext, .window(metadata: .unused)])
 
     private static let phi3Block =
         [

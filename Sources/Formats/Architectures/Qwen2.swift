@@ -8,8 +8,11 @@ extension Architecture {
         config: ConfigFormat(
             standard: qwenStandard.merging(["num_key_value_heads": .integer(32)]) {
                 $1
-            }),
-        traits: [.window(flag: "use_sliding_window", firstBlock: "max_window_layers")])
+            }, implied: ["attention_bias", "qkv_bias", "add_qkv_bias"]),
+        traits: [
+            .window(
+                flag: "use_sliding_window", firstBlock: "max_window_layers", hasLayerTypes: true)
+        ])
 
     /// What the configurations of all Qwens take where a file does not say.
     static let qwenStandard: [String: JSONValue] = [

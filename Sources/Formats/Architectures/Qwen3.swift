@@ -9,7 +9,10 @@ extension Architecture {
             standard: qwenStandard.merging([
                 "num_key_value_heads": .integer(32), "head_dim": .integer(128),
             ]) { $1 }),
-        traits: [.window(flag: "use_sliding_window", firstBlock: "max_window_layers")])
+        traits: [
+            .window(
+                flag: "use_sliding_window", firstBlock: "max_window_layers", hasLayerTypes: true)
+        ])
 
     /// Qwen 3 with a mixture of experts in place of every feed-forward part.
     public static let qwen3Mixture = Architecture(

@@ -1,5 +1,3 @@
-import Glibc
-
 extension RopeParameters {
     /// The lists of divisors that a GGUF file keeps as tensors.
     struct Divisors {
@@ -59,22 +57,16 @@ extension RopeParameters {
                 entry("type", .string(ByteString("linear"))),
                 entry("factor", .f32(Float(factor))),
             ]
-        case .yarn(let factor, let original, let attention, let fast, let slow):
+        case .yarn(let yarn):
             var entries = [
                 entry("type", .string(ByteString("yarn"))),
-                entry("factor", .f32(Float(factor))),
-                entry("original_context_length", .u32(UInt32(clamping: original))),
+                entry("factor", .f32(Float(yarn.factor))),
+                entry("original_context_length", .u32(UInt32(clamping: yarn.originalContext))),
             ]
-            if let attention {
+            if let attention = yarn.attentionFactor {
                 // llama.cpp multiplies this key with YaRN's own factor.
-                let own = attention / Self.yarnAttention(factor)
+                let own = attention / Yarn.attention(yarn.factor)
                 entries.append(entry("attn_factor", .f32(Float(own))))
-            }
-            if fast != Self.yarnBeta.fast {
-                entries.append(entry("yarn_beta_fast", .f32(Float(fast))))
-            }
-            if slow != Self.yarnBeta.slow {
-                entries.append(entry("yarn_beta_slow", .f32(Float(slow))))
             }
             return entries
         case .dynamic:
@@ -94,12 +86,6 @@ extension RopeParameters {
         }
     }
 
-    /// YaRN's attention factor where a file names none.
-    static func yarnAttention(_ factor: Double) -> Double { factor > 1 ? 0.1 * log(factor) + 1 : 1 }
-
-    /// YaRN's bounds of the ramp where a file names none.
-    static let yarnBeta = (fast: 32.0, slow: 1.0)
-
     /// The shortest decimal that an f32 stands for: 1.1 rather than 1.10000002.
     private static func shortest(_ value: Float) -> Double {
         Double(value.description) ?? Double(value)
@@ -109,19 +95,21 @@ extension RopeParameters {
         _ keys: GGUFKeys, context: Int
     ) throws -> RopeParameters.Scaling {
         let kind = try keys.text("rope.scaling.type") ?? "linear"
-        let factor = try keys.number("rope.scaling.factor") ?? keys.number("rope.scale_linear") ?? 1
+        // 0 is 1, and the older key counts where the newer one is missing.
+        let written = try keys.number("rope.scaling.factor") ?? keys.number("rope.scale_linear")
+        let factor = written.map { $0 == 0 ? 1 : $0 } ?? 1
         switch kind {
         case "none", "longrope": return .none
-        case "linear": return factor == 1 || factor == 0 ? .none : .linear(factor: factor)
+        case "linear": return factor == 1 ? .none : .linear(factor: factor)
         case "yarn":
+            // The ramp's keys (yarn_beta_fast, yarn_beta_slow) are read in none of these families.
             let attention = try keys.number("rope.scaling.attn_factor")
             return .yarn(
-                factor: factor,
-                originalContext: try keys.integer("rope.scaling.original_context_length")
-                    ?? context,
-                attentionFactor: attention.map { $0 * yarnAttention(factor) },
-                betaFast: try keys.number("rope.scaling.yarn_beta_fast") ?? yarnBeta.fast,
-                betaSlow: try keys.number("rope.scaling.yarn_beta_slow") ?? yarnBeta.slow)
+                Yarn(
+                    factor: factor,
+                    originalContext: try keys.nonZero("rope.scaling.original_context_length")
+                        ?? context,
+                    attentionFactor: attention.map { $0 * Yarn.attention(factor) }))
         default: throw unknown(kind, keys)
         }
     }

@@ -6,10 +6,7 @@ extension RopeParameters {
     ///
     /// - Throws: `CheckpointError` for values of the wrong kind and scalings that are not supported.
     init(_ keys: ConfigKeys, format: ConfigFormat, headSize: Int, context: Int) throws {
-        let parameters = try keys.ropeParameters()
-        // Gemma 3's are sorted by the kind of attention.
-        let full = parameters["full_attention"]?.object ?? parameters
-        let rope = ConfigKeys(config: full, file: keys.file)
+        let rope = try keys.ropeParameters(format)
         base = try rope.number("rope_theta") ?? keys.number(format.ropeBase) ?? 10_000
         dimensions = headSize
         let share =
@@ -28,10 +25,14 @@ extension RopeParameters {
             }
             dimensions = Int(exactly: (Double(headSize) * share).rounded(.down)) ?? headSize
         }
+        // transformers lets the model's own member win over the one beside the scaling.
         let original =
-            try rope.integer("original_max_position_embeddings")
-            ?? keys.integer("original_max_position_embeddings")
-        scaling = try Self.scaling(rope, original: original ?? context, context: context)
+            try
+            (format.sortsRopeByAttention
+            ? nil : keys.integer("original_max_position_embeddings"))
+            ?? rope.integer("original_max_position_embeddings")
+        scaling = try Self.scaling(
+            rope, format, original: original ?? context, context: context)
         guard case .longrope(let short, let long, _, _) = scaling else { return }
         for (key, list) in [("short_factor", short), ("long_factor", long)]
         where list.count != dimensions / 2 {
@@ -62,11 +63,8 @@ extension RopeParameters {
         case .none: return .null
         case .linear(let factor):
             members = [.init("rope_type", .string("linear")), .init("factor", .number(factor))]
-        case .dynamic(let factor, let original):
-            members = [
-                .init("rope_type", .string("dynamic")), .init("factor", .number(factor)),
-                .init("original_max_position_embeddings", .integer(original)),
-            ]
+        case .dynamic(let factor, _):
+            members = [.init("rope_type", .string("dynamic")), .init("factor", .number(factor))]
         case .llama3(let ramp): members = Self.members(ramp)
         case .divisors(let divisors):
             guard let ramp = Llama3(divisors: divisors, base: base, dimensions: dimensions) else {
@@ -91,13 +89,15 @@ extension RopeParameters {
                 ]
                 + (Float(attention) == Float(standard)
                     ? [] : [.init("attention_factor", .number(attention))])
-        case .yarn(let factor, let original, let attention, let fast, let slow):
+        case .yarn(let yarn):
             members =
                 [
-                    .init("rope_type", .string("yarn")), .init("factor", .number(factor)),
-                    .init("original_max_position_embeddings", .integer(original)),
-                    .init("beta_fast", .number(fast)), .init("beta_slow", .number(slow)),
-                ] + (attention.map { [.init("attention_factor", .number($0))] } ?? [])
+                    .init("rope_type", .string("yarn")), .init("factor", .number(yarn.factor)),
+                    .init("original_max_position_embeddings", .integer(yarn.originalContext)),
+                    .init("beta_fast", .number(yarn.betaFast)),
+                    .init("beta_slow", .number(yarn.betaSlow)),
+                ] + (yarn.attentionFactor.map { [.init("attention_factor", .number($0))] } ?? [])
+                + (yarn.roundsRamp ? [] : [.init("truncate", .bool(false))])
         }
         return .object(JSONObject(members))
     }
@@ -118,14 +118,24 @@ extension RopeParameters {
     }
 
     private static func scaling(
-        _ keys: ConfigKeys, original: Int, context: Int
+        _ keys: ConfigKeys, _ format: ConfigFormat, original: Int, context: Int
     ) throws -> RopeParameters.Scaling {
-        let kind = try keys.text("rope_type") ?? keys.text("type") ?? "default"
+        var kind = try keys.text("rope_type") ?? keys.text("type") ?? "default"
+        if let known = format.ropeKinds {
+            guard let meant = known[kind] else {
+                throw CheckpointError.unsupportedFeature(
+                    file: keys.file,
+                    fact: "rope scaling '\(kind)' is not supported in this family; supported: "
+                        + known.keys.sorted().joined(separator: ", "))
+            }
+            kind = meant
+        }
         func factor() throws(CheckpointError) -> Double { try keys.requiredNumber("factor") }
         switch kind {
         case "default": return .none
         case "linear": return .linear(factor: try factor())
-        case "dynamic": return .dynamic(factor: try factor(), originalContext: original)
+        // transformers counts from max_position_embeddings, whatever the original context is said to be.
+        case "dynamic": return .dynamic(factor: try factor(), originalContext: context)
         case "llama3":
             return .llama3(
                 Llama3(
@@ -134,15 +144,7 @@ extension RopeParameters {
                     highFrequencyFactor: try keys.requiredNumber("high_freq_factor"),
                     originalContext: original))
         case "yarn":
-            for key in ["mscale", "mscale_all_dim"] where try keys.number(key) != nil {
-                throw CheckpointError.unsupportedFeature(
-                    file: keys.file, fact: "yarn with '\(key)' is not supported")
-            }
-            return .yarn(
-                factor: try factor(), originalContext: original,
-                attentionFactor: try keys.number("attention_factor"),
-                betaFast: try keys.number("beta_fast") ?? yarnBeta.fast,
-                betaSlow: try keys.number("beta_slow") ?? yarnBeta.slow)
+            return .yarn(try yarn(keys, original: original, context: context))
         case "longrope", "su":
             let stretch = try keys.number("factor") ?? Double(context) / Double(max(original, 1))
             return .longrope(
@@ -156,6 +158,31 @@ extension RopeParameters {
                 fact: "rope scaling '\(kind)' is not supported; supported: default, linear, "
                     + "dynamic, llama3, yarn, longrope")
         }
+    }
+
+    /// YaRN as transformers reads it: a null factor is the stretch of the context, a beta of 0 is none.
+    private static func yarn(
+        _ keys: ConfigKeys, original: Int, context: Int
+    ) throws(CheckpointError) -> Yarn {
+        let factor =
+            keys.config["factor"] == .null
+            ? Double(context) / Double(max(original, 1)) : try keys.requiredNumber("factor")
+        func beta(_ key: String, _ standard: Double) throws(CheckpointError) -> Double {
+            guard let beta = try keys.number(key), beta != 0 else { return standard }
+            return beta
+        }
+        var yarn = Yarn(
+            factor: factor, originalContext: original,
+            attentionFactor: try keys.number("attention_factor"),
+            betaFast: try beta("beta_fast", Yarn.standardBeta.fast),
+            betaSlow: try beta("beta_slow", Yarn.standardBeta.slow),
+            roundsRamp: try keys.flag("truncate") ?? true)
+        let scales = (try keys.number("mscale") ?? 0, try keys.number("mscale_all_dim") ?? 0)
+        if yarn.attentionFactor == nil, scales.0 != 0, scales.1 != 0 {
+            yarn.attentionFactor =
+                Yarn.attention(factor, scale: scales.0) / Yarn.attention(factor, scale: scales.1)
+        }
+        return yarn
     }
 
     private static func list(_ key: String, _ keys: ConfigKeys) throws -> [Double] {

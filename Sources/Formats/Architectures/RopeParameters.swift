@@ -20,10 +20,7 @@ public struct RopeParameters: Sendable, Hashable {
         case linear(factor: Double)
         /// Llama 3.1: long wavelengths divided, short ones kept, a ramp between.
         case llama3(Llama3)
-        /// YaRN (arXiv 2309.00071). Without an attention factor it is 0.1 ln(factor) + 1.
-        case yarn(
-            factor: Double, originalContext: Int, attentionFactor: Double?, betaFast: Double,
-            betaSlow: Double)
+        case yarn(Yarn)
         /// Dynamic NTK: the base grows once the context passes the original length.
         case dynamic(factor: Double, originalContext: Int)
         /// Phi-3's: divisors for sequences up to the original length, and others for longer ones; cosines and sines are
@@ -48,8 +45,8 @@ public struct RopeParameters: Sendable, Hashable {
                 case .linear(let factor), .dynamic(let factor, _): [factor]
                 case .llama3(let ramp):
                     [ramp.factor, ramp.lowFrequencyFactor, ramp.highFrequencyFactor]
-                case .yarn(let factor, _, let attention, let fast, let slow):
-                    [factor, attention ?? 1, fast, slow]
+                case .yarn(let yarn):
+                    [yarn.factor, yarn.attention, yarn.betaFast, yarn.betaSlow]
                 case .longrope(let short, let long, _, let attention):
                     short + long + [attention]
                 case .divisors(let divisors): divisors.map(Double.init)
@@ -61,9 +58,8 @@ public struct RopeParameters: Sendable, Hashable {
             let context: Int? =
                 switch self {
                 case .llama3(let ramp): ramp.originalContext
-                case .yarn(_, let context, _, _, _), .dynamic(_, let context),
-                    .longrope(_, _, let context, _):
-                    context
+                case .yarn(let yarn): yarn.originalContext
+                case .dynamic(_, let context), .longrope(_, _, let context, _): context
                 default: nil
                 }
             if let context, context < 1 {

@@ -17,5 +17,5 @@ extension Architecture {
             .general, .contextLength, .embeddingLength, .blockCount, .feedForwardLength,
             .ropeDimensions, .headCount, .keyValueHeadCount, .isParallel, .normEpsilon, .fileType,
             .ropeScaling, .unusualRopeBase,
-        ], traits: [.parallelResidual])
+        ], traits: [.parallelResidual(followsNorm: true)])
 }

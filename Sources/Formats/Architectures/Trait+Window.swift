@@ -5,31 +5,39 @@ extension Trait {
     ///   - flag: the switch of `config.json` without which a window does not count; nil where it always does.
     ///   - firstBlock: the key of the first block that has the window; nil where all have it.
     ///   - globalEvery: which blocks see all positions where the files do not say.
-    ///   - hasLocalRope: whether blocks with the window have a rotary base of their own.
-    ///   - standardSize: the size llama.cpp takes where a GGUF file names none; nil for no window.
+    ///   - pattern: the key of that interval; nil where there is none.
+    ///   - hasLayerTypes: whether `layer_types` says which blocks have the window.
+    ///   - localRope: the format of the family whose blocks with the window have rotary parameters of their own.
+    ///   - metadata: what llama.cpp makes of the GGUF keys.
     static func window(
         flag: String? = nil, firstBlock: String? = nil, globalEvery: Int = 0,
-        hasLocalRope: Bool = false, standardSize: Int? = nil
+        pattern: String? = nil, hasLayerTypes: Bool = false, localRope: ConfigFormat? = nil,
+        metadata: WindowMetadata = .notRead
     ) -> Trait {
         let key = "sliding_window"
+        let types = hasLayerTypes ? "layer_types" : nil
         return Trait(
+            members: [key, flag, firstBlock, pattern, types].compactMap(\.self)
+                + (localRope == nil ? [] : ["rope_local_base_freq", "_sliding_window_pattern"]),
+            metadataKeys: metadata.keys,
             readConfig: { keys, numbers in
                 guard let size = try keys.integer(key),
                     try flag.map({ name in try keys.flag(name) ?? false }) ?? true
                 else { return }
-                let written = globalEvery > 0 ? try keys.integer("sliding_window_pattern") : nil
-                let pattern = written ?? globalEvery
-                let layers = try layers(keys, numbers, firstBlock: firstBlock)
+                let pattern = try pattern.flatMap { try keys.integer($0) } ?? globalEvery
+                let layers = try layers(
+                    keys, numbers, hasTypes: hasLayerTypes, firstBlock: firstBlock)
                 guard
                     let every = try globalInterval(
                         layers, blocks: numbers.blockCount, preferred: pattern, file: keys.file)
                 else { return }
                 numbers.window = SlidingWindow(
                     size: size, globalEvery: every,
-                    ropeBase: hasLocalRope ? try localBase(keys) : nil)
+                    ropeBase: try localRope.map { try localBase(keys, $0) })
             },
             writeConfig: { numbers, config in
-                config[key] = numbers.window.map { .integer($0.size) } ?? .null
+                let size = numbers.window?.size ?? numbers.unusedWindow
+                config[key] = size.map { .integer($0) } ?? .null
                 if let flag { config[flag] = .bool(numbers.window != nil) }
                 guard let window = numbers.window, globalEvery > 0 else { return }
                 config["layer_types"] = .array(
@@ -39,36 +47,71 @@ extension Trait {
                 if let base = window.ropeBase { config["rope_local_base_freq"] = .number(base) }
             },
             readMetadata: { keys, numbers in
-                let size = try keys.integer("attention.sliding_window") ?? standardSize
-                guard let size, size != 0,
+                var size: Int?
+                switch metadata {
+                case .notRead: return
+                case .unused:
+                    numbers.unusedWindow = try keys.nonZero("attention.sliding_window")
+                    return
+                case .optional: size = try keys.nonZero("attention.sliding_window")
+                case .always(let standard):
+                    size = try keys.integer("attention.sliding_window") ?? standard
+                }
+                guard let size,
                     let every = try globalInterval(
                         keys, blocks: numbers.blockCount, standard: globalEvery)
                 else { return }
                 let base = try keys.number("rope.freq_base_swa")
                 numbers.window = SlidingWindow(
                     size: size, globalEvery: every,
-                    ropeBase: hasLocalRope ? base ?? 10_000 : nil)
+                    ropeBase: localRope == nil ? nil : base ?? 10_000)
             })
+    }
+
+    /// What llama.cpp makes of a family's GGUF keys for the window.
+    enum WindowMetadata {
+        /// It does not read them, whatever a file says.
+        case notRead
+        /// It reads the size and computes no window all the same.
+        case unused
+        /// There is a window where the key is there and not 0.
+        case optional
+        /// There always is one, of this size where the key is missing.
+        case always(standard: Int)
+
+        var keys: [String] {
+            switch self {
+            case .notRead: []
+            case .unused: ["attention.sliding_window"]
+            case .optional, .always:
+                [
+                    "attention.sliding_window", "attention.sliding_window_pattern",
+                    "rope.freq_base_swa",
+                ]
+            }
+        }
     }
 
     /// The kinds of attention in `layer_types`.
     private enum Layer {
         static let windowed = "sliding_attention"
         static let full = "full_attention"
+        /// The second name is the one that older files have.
+        static let allFull = [full, "attention"]
     }
 
     /// Which blocks have the window where `config.json` says so block by block, or nil.
     private static func layers(
-        _ keys: ConfigKeys, _ numbers: Hyperparameters, firstBlock: String?
+        _ keys: ConfigKeys, _ numbers: Hyperparameters, hasTypes: Bool, firstBlock: String?
     ) throws -> [Bool]? {
-        if let types = try keys.texts("layer_types") {
+        if hasTypes, let types = try keys.texts("layer_types") {
             guard types.count == numbers.blockCount else {
                 throw CheckpointError.contradiction(
                     file: keys.file,
                     fact: "layer_types has \(types.count) entries for \(numbers.blockCount) blocks")
             }
             return try types.map { type in
-                guard type == Layer.windowed || type == Layer.full else {
+                guard type == Layer.windowed || Layer.allFull.contains(type) else {
                     throw CheckpointError.unsupportedFeature(
                         file: keys.file, fact: "attention of type '\(type)' is not supported")
                 }
@@ -116,10 +159,10 @@ extension Trait {
     }
 
     /// The rotary base of blocks with a window; their frequencies must not be scaled.
-    private static func localBase(_ keys: ConfigKeys) throws -> Double {
-        let rope = try keys.ropeParameters()[Layer.windowed]?.object ?? JSONObject()
-        let local = ConfigKeys(config: rope, file: keys.file)
-        try local.require("rope_type", .string("default"))
+    private static func localBase(_ keys: ConfigKeys, _ format: ConfigFormat) throws -> Double {
+        let local = try keys.ropeParameters(format, kind: Layer.windowed)
+        for key in ["rope_type", "type"] { try local.require(key, .string("default")) }
+        try local.require("partial_rotary_factor", .number(1))
         return try local.number("rope_theta") ?? keys.number("rope_local_base_freq") ?? 10_000
     }
 }

@@ -3,36 +3,69 @@ import Glibc
 /// Numbers that some families have beyond those of Llama, and where both formats keep them. What a GGUF output gets
 /// is listed in the family's `metadata`.
 struct Trait: Sendable {
+    /// The members of `config.json` that it reads.
+    var members: [String] = []
+    /// The GGUF keys that it reads, without the family's name.
+    var metadataKeys: [String] = []
     var readConfig: @Sendable (ConfigKeys, inout Hyperparameters) throws -> Void = { _, _ in }
     var writeConfig: @Sendable (Hyperparameters, inout JSONObject) -> Void = { _, _ in }
     var readMetadata: @Sendable (GGUFKeys, inout Hyperparameters) throws -> Void = { _, _ in }
 
     /// Attention and the feed-forward part both read the block's input.
-    static let parallelResidual = Trait(
-        readConfig: { keys, numbers in
-            numbers.isParallel = try keys.flag("use_parallel_residual") ?? false
-        },
-        writeConfig: { numbers, config in
-            config["use_parallel_residual"] = .bool(numbers.isParallel)
-        },
-        readMetadata: { keys, numbers in
-            numbers.isParallel = try keys.flag("use_parallel_residual") ?? false
-        })
+    ///
+    /// - Parameter followsNorm: whether llama.cpp decides by the norm before the feed-forward part, which is missing
+    ///   then, and reads no key.
+    static func parallelResidual(followsNorm: Bool) -> Trait {
+        let key = "use_parallel_residual"
+        return Trait(
+            members: [key], metadataKeys: followsNorm ? [] : [key],
+            readConfig: { keys, numbers in numbers.isParallel = try keys.flag(key) ?? false },
+            writeConfig: { numbers, config in config[key] = .bool(numbers.isParallel) },
+            readMetadata: { keys, numbers in
+                guard !followsNorm else {
+                    numbers.isParallel = keys.lacksFeedForwardNorm
+                    return
+                }
+                guard let flag = try keys.flag(key) else {
+                    throw CheckpointError.missingKey(file: keys.file, key: keys.full(key))
+                }
+                numbers.isParallel = flag
+            })
+    }
 
     /// Caps of attention's scores and of the logits.
-    static let softCaps = Trait(
-        readConfig: { keys, numbers in
-            numbers.scoreCap = try keys.number("attn_logit_softcapping")
-            numbers.logitCap = try keys.number("final_logit_softcapping")
-        },
-        writeConfig: { numbers, config in
-            config["attn_logit_softcapping"] = numbers.scoreCap.map { .number($0) } ?? .null
-            config["final_logit_softcapping"] = numbers.logitCap.map { .number($0) } ?? .null
-        },
-        readMetadata: { keys, numbers in
-            numbers.scoreCap = try keys.number("attn_logit_softcapping")
-            numbers.logitCap = try keys.number("final_logit_softcapping")
-        })
+    ///
+    /// - Parameter metadata: what llama.cpp reads them from. Where it knows the logits' alone, so does transformers.
+    static func softCaps(metadata: CapMetadata) -> Trait {
+        let (scores, logits) = ("attn_logit_softcapping", "final_logit_softcapping")
+        return Trait(
+            members: [scores, logits],
+            metadataKeys: metadata == .both ? [scores, logits] : [logits],
+            readConfig: { keys, numbers in
+                if metadata == .both { numbers.scoreCap = try keys.number(scores) }
+                numbers.logitCap = try keys.number(logits)
+            },
+            writeConfig: { numbers, config in
+                config[scores] = numbers.scoreCap.map { .number($0) } ?? .null
+                config[logits] = numbers.logitCap.map { .number($0) } ?? .null
+            },
+            readMetadata: { keys, numbers in
+                switch metadata {
+                case .both:
+                    numbers.scoreCap = try keys.number(scores) ?? 50
+                    numbers.logitCap = try keys.number(logits) ?? 30
+                case .logitsOnly: numbers.logitCap = try keys.scale(logits)
+                }
+            })
+    }
+
+    /// How llama.cpp reads the caps of a family.
+    enum CapMetadata {
+        /// Both have a key; without it they are 50 and 30.
+        case both
+        /// Scores are never capped, logits where the key is there and not 0.
+        case logitsOnly
+    }
 
     /// Gemma's embeddings, multiplied by the square root of their width.
     static let scaledEmbedding = Trait(
@@ -45,6 +78,7 @@ struct Trait: Sendable {
     /// blocks.
     static func queryScale(largeBlocks: Int) -> Trait {
         Trait(
+            members: ["query_pre_attn_scalar"],
             readConfig: { keys, numbers in
                 if let scalar = try keys.number("query_pre_attn_scalar") {
                     numbers.attentionScale = 1 / scalar.squareRoot()
@@ -65,6 +99,11 @@ struct Trait: Sendable {
 
     /// Granite's four multipliers.
     static let multipliers = Trait(
+        members: [
+            "embedding_multiplier", "residual_multiplier", "attention_multiplier",
+            "logits_scaling",
+        ],
+        metadataKeys: ["embedding_scale", "residual_scale", "attention.scale", "logit_scale"],
         readConfig: { keys, numbers in
             numbers.embeddingScale = try keys.number("embedding_multiplier") ?? 1
             numbers.residualScale = try keys.number("residual_multiplier") ?? 1
@@ -83,15 +122,14 @@ struct Trait: Sendable {
             numbers.embeddingScale = try keys.scale("embedding_scale") ?? 1
             numbers.residualScale = try keys.scale("residual_scale") ?? 1
             numbers.attentionScale = try keys.scale("attention.scale")
-            numbers.logitScale = 1 / (try keys.scale("logit_scale") ?? 1)
+            numbers.logitScale = 1 / (try keys.requiredNumber("logit_scale"))
         })
 
     /// The context length before a long rope, which Phi-3's files name even where there is none.
     static let originalContext = Trait(
+        members: ["original_max_position_embeddings"],
         readConfig: { keys, numbers in
-            let key = "original_max_position_embeddings"
-            numbers.originalContextLength =
-                try keys.ropeParameters()[key]?.integer ?? keys.integer(key)
+            numbers.originalContextLength = try keys.integer("original_max_position_embeddings")
         },
         writeConfig: { numbers, config in
             guard let length = numbers.originalContextLength else { return }
@@ -112,6 +150,9 @@ struct Trait: Sendable {
     ///   - shares: the switch for shares that sum to 1; nil where they always do.
     static func experts(count: [String], size: String?, shares: String?) -> Trait {
         Trait(
+            members: count + ["num_experts_per_tok"] + [size, shares].compactMap(\.self),
+            metadataKeys: ["expert_count", "expert_used_count"]
+                + (size == nil ? [] : ["expert_feed_forward_length"]),
             readConfig: { keys, numbers in
                 let present = count.first { keys.config[$0] != nil } ?? count[0]
                 numbers.experts = Experts(
@@ -129,17 +170,25 @@ struct Trait: Sendable {
                 if let shares { config[shares] = .bool(experts.normalizesShares) }
             },
             readMetadata: { keys, numbers in
-                let width = try keys.integer("expert_feed_forward_length")
+                let used = try keys.required("expert_used_count", blocks: numbers.blockCount)
+                // What llama.cpp takes: it reads the key where experts have a width of their own.
+                var width = numbers.feedForwardSize
+                if size != nil {
+                    width =
+                        try keys.integer(
+                            "expert_feed_forward_length", blocks: numbers.blockCount
+                        )
+                        .flatMap { $0 == 0 ? nil : $0 } ?? width / max(used, 1)
+                }
                 numbers.experts = Experts(
-                    count: try keys.required("expert_count"),
-                    usedCount: try keys.required("expert_used_count"),
-                    feedForwardSize: width ?? numbers.feedForwardSize, normalizesShares: true)
+                    count: try keys.required("expert_count"), usedCount: used,
+                    feedForwardSize: width, normalizesShares: true)
             })
     }
 
     /// A key that means the same as another one of the configuration.
     static func alias(_ alias: String, of key: String) -> Trait {
-        Trait(writeConfig: { _, config in config[alias] = config[key] })
+        Trait(members: [alias], writeConfig: { _, config in config[alias] = config[key] })
     }
 }
 

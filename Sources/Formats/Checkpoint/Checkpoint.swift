@@ -158,7 +158,8 @@ public final class Checkpoint: Sendable {
                 metadata: gguf.metadata, architecture: architecture, file: path,
                 tensors: Hyperparameters.TensorFacts(
                     vocabularySize: embedding.shape.first ?? 0,
-                    tiesEmbeddings: !hasOwnHead, divisors: divisors))
+                    tiesEmbeddings: !hasOwnHead, divisors: divisors,
+                    lacksFeedForwardNorm: tensor(.block(0, .feedForwardNorm)) == nil))
         case .huggingFace(let files):
             numbers = try Hyperparameters(
                 config: files.config ?? JSONObject(), architecture: architecture,
@@ -197,6 +198,11 @@ public final class Checkpoint: Sendable {
         }
         for tensor in tensors {
             guard let role = tensor.role, let rule = architecture.rule(for: role.slot) else {
+                // llama.cpp refuses tensors that it does not load; transformers passes them over.
+                guard format == .safetensors || Architecture.isRecomputed(tensor.name) else {
+                    throw .unknownTensor(
+                        file: path, name: tensor.name, architecture: architecture.name)
+                }
                 continue
             }
             let expected = rule.shape(of: role, in: numbers, format: format)

@@ -36,84 +36,46 @@ struct ConversionLoss {
     ///
     /// - Throws: `CheckpointError.cannotExpress` where it would compute something else on any text.
     mutating func compare(with metadata: GGUFMetadata) throws {
+        let read: Hyperparameters
+        do {
+            read = try numbers.readBack(
+                metadata, architecture, file: source.path,
+                lacksFeedForwardNorm: source.tensor(.block(0, .feedForwardNorm)) == nil)
+        } catch CheckpointError.unsupportedFeature(_, let fact) {
+            throw CheckpointError.cannotExpress(
+                fact: "llama.cpp's '\(architecture.name)' cannot hold the model: \(fact)")
+        }
+        differences += try Self.notes(numbers, read) { own, other in
+            "llama.cpp's '\(architecture.name)' has no key for \(own.name): the model has "
+                + "\(own.text), llama.cpp takes \(other.text)"
+        }
+    }
+
+    /// What a folder made of a GGUF file computes otherwise, to tell the user.
+    ///
+    /// - Throws: `CheckpointError.cannotExpress` where it would compute something else on any text.
+    static func notes(
+        of numbers: Hyperparameters, in config: JSONObject, _ architecture: Architecture
+    ) throws -> [String] {
         let read = try Hyperparameters(
-            metadata: metadata, architecture: architecture, file: source.path,
-            tensors: Hyperparameters.TensorFacts(
-                vocabularySize: numbers.vocabularySize, tiesEmbeddings: numbers.tiesEmbeddings))
-        try refuse("heads of width", numbers.headSize, read.headSize)
-        try refuse("rotary dimensions", numbers.rope.dimensions, read.rope.dimensions)
-        try refuse("feed-forward width", numbers.feedForwardSize, read.feedForwardSize)
-        try refuse("a parallel residual", numbers.isParallel, read.isParallel)
-        try refuse("the activation", numbers.activation.gate, read.activation.gate)
-        try refuse("the cap of attention's scores", numbers.scoreCap, read.scoreCap)
-        try refuse("the cap of the logits", numbers.logitCap, read.logitCap)
-        try refuse("the rotary base", Float(numbers.rope.base), Float(read.rope.base))
-        if !numbers.rope.scaling.isNone, !keepsScaling(read.rope) {
-            throw lost("rope scaling: the model has one, llama.cpp takes none")
-        }
-        if numbers.activation != read.activation {
-            note("the activation", "\(numbers.activation)", "\(read.activation)")
-        }
-        if numbers.window?.size != read.window?.size
-            || numbers.window?.globalEvery != read.window?.globalEvery
-        {
-            note("a sliding window", Self.text(numbers.window), Self.text(read.window))
-        }
-        if Float(numbers.scale) != Float(read.scale) {
-            note("the attention scale", "\(numbers.scale)", "\(read.scale)")
-        }
-        if let own = numbers.experts?.normalizesShares, let other = read.experts?.normalizesShares,
-            own != other
-        {
-            note("normalised shares of experts", "\(own)", "\(other)")
+            config: config, architecture: architecture, file: "config.json")
+        return try notes(numbers, read) { own, other in
+            "transformers' '\(architecture.huggingFaceModelType)' computes another \(own.name): "
+                + "llama.cpp takes \(own.text) from the file, the folder has \(other.text)"
         }
     }
 
-    /// Whether the rotary scaling is in the metadata, or in a tensor that the family has.
-    private func keepsScaling(_ read: RopeParameters) -> Bool {
-        if numbers.rope.fixedDivisors != nil, architecture.rule(for: .ropeFrequencies) != nil {
-            return true
+    private static func notes(
+        _ numbers: Hyperparameters, _ read: Hyperparameters,
+        _ fact: (NumberField, NumberField) -> String
+    ) throws(CheckpointError) -> [String] {
+        var notes: [String] = []
+        for (own, other) in zip(numbers.fields, read.fields) where !own.isSame(as: other) {
+            guard own.mayDiffer(from: other) else {
+                throw .cannotExpress(fact: fact(own, other))
+            }
+            notes.append(fact(own, other))
         }
-        if case .longrope = numbers.rope.scaling {
-            return architecture.rule(for: .ropeFactorsLong) != nil
-        }
-        return !read.scaling.isNone
+        return notes
     }
-
-    private static func text(_ window: SlidingWindow?) -> String {
-        guard let window else { return "none" }
-        let every = window.globalEvery
-        return "\(window.size)" + (every > 0 ? " in \(every - 1) of \(every) blocks" : "")
-    }
-
-    private mutating func note(_ what: String, _ own: String, _ read: String) {
-        differences.append(
-            "llama.cpp's '\(architecture.name)' has no key for \(what): the model has \(own), "
-                + "llama.cpp takes \(read)")
-    }
-
-    private func refuse<Value: Equatable>(
-        _ what: String, _ own: Value, _ read: Value
-    ) throws(CheckpointError) {
-        guard own != read else { return }
-        throw lost("\(what): the model has \(own), llama.cpp takes \(read)")
-    }
-
-    private func lost(_ fact: String) -> CheckpointError {
-        .cannotExpress(fact: "llama.cpp's '\(architecture.name)' has no key for \(fact)")
-    }
-}
-
-extension Activation {
-    /// The kind of function, whichever way it is computed.
-    fileprivate var gate: String { self == .silu ? "silu" : "gelu" }
-}
-
-extension Hyperparameters {
-    /// What attention's scores are multiplied by.
-    fileprivate var scale: Double { attentionScale ?? 1 / Double(headSize).squareRoot() }
-}
-
-extension RopeParameters.Scaling {
-    fileprivate var isNone: Bool { self == .none }
 }

@@ -66,7 +66,11 @@ struct GGUFPlanner {
         let metadata = try metadata(
             architecture, numbers, tensors, files, name: name, tokenizer.entries)
         try loss.compare(with: metadata)
-        return plan(tensors, metadata: metadata, notes: loss.notes + tokenizer.notes)
+        let unread = source.unreadKeys
+        let notRead =
+            unread.isEmpty ? [] : ["config.json: not read: \(unread.joined(separator: ", "))"]
+        return plan(
+            tensors, metadata: metadata, notes: loss.notes + tokenizer.notes + notRead)
     }
 
     /// Whether the output has no tensor for the head, because the source's repeats the embedding and llama.cpp takes

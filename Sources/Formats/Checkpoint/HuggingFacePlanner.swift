@@ -93,7 +93,14 @@ struct HuggingFacePlanner {
             architecture: architecture, biasFlags: biases.flags, type: types.main,
             tokenizer: tokenizer)
         let tokenizerFiles = try tokenizer.huggingFaceFiles(file: source.path)
-        let losses = try tokenizer.losses(asHuggingFace: config, file: source.path)
+        var losses = try ConversionLoss.notes(of: numbers, in: config, architecture)
+        losses += try tokenizer.losses(asHuggingFace: config, file: source.path)
+        let unread = source.unreadKeys
+        if !unread.isEmpty {
+            losses.append(
+                "llama.cpp does not read for '\(architecture.name)', and the folder does not get: "
+                    + unread.joined(separator: ", "))
+        }
         let widened = source.tensors.contains { $0.type.isQuantized } && changes.type == nil
         return OutputPlan(
             source: source, tensors: tensors,

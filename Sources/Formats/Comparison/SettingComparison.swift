@@ -39,8 +39,9 @@ struct SettingComparison {
         }
         guard let first = numbers(of: a), let second = numbers(of: b) else { return false }
         differences += SettingDifference.between(
-            fields(first), fields(second), .hyperparameter
-        ) { $0 != Self.tiedHead }.filter {
+            first.fields.map { ($0.name, $0.text) }, second.fields.map { ($0.name, $0.text) },
+            .hyperparameter
+        ) { $0 != NumberField.tiedHead }.filter {
             !(ignoresVocabularySize && $0.name == "vocabulary size")
         }
         return true
@@ -54,57 +55,6 @@ struct SettingComparison {
             notes.append("numbers that cannot be compared: \(error)")
             return nil
         }
-    }
-
-    /// What the numbers say of the head. Which matrix it is decides, and the tensors are compared.
-    private static let tiedHead = "tied embeddings"
-
-    /// The numbers by name, those that are f32 in one format as f32.
-    private func fields(_ numbers: Hyperparameters) -> [(name: String, text: String)] {
-        let text = Self.text as (Double?) -> String
-        let scale = numbers.attentionScale ?? 1 / Double(numbers.headSize).squareRoot()
-        return [
-            ("blocks", "\(numbers.blockCount)"), ("width", "\(numbers.hiddenSize)"),
-            ("feed-forward width", "\(numbers.feedForwardSize)"), ("heads", "\(numbers.headCount)"),
-            ("key/value heads", "\(numbers.keyValueHeadCount)"),
-            ("head width", "\(numbers.headSize)"),
-            ("vocabulary size", "\(numbers.vocabularySize)"),
-            ("context length", "\(numbers.contextLength)"),
-            ("norm epsilon", "\(numbers.normEpsilon)"),
-            ("rotary base", "\(Float(numbers.rope.base))"),
-            ("rotary dimensions", "\(numbers.rope.dimensions)"),
-            ("rotary scaling", scaling(numbers.rope)),
-            (Self.tiedHead, "\(numbers.tiesEmbeddings)"),
-            ("activation", "\(numbers.activation)"),
-            ("parallel residual", "\(numbers.isParallel)"), ("attention scale", "\(Float(scale))"),
-            ("cap of scores", text(numbers.scoreCap)), ("cap of logits", text(numbers.logitCap)),
-            (
-                "sliding window",
-                numbers.window.map {
-                    "\($0.size), global every \($0.globalEvery), rotary base \(text($0.ropeBase))"
-                } ?? "none"
-            ),
-            ("embedding scale", text(numbers.embeddingScale)),
-            ("residual scale", text(numbers.residualScale)),
-            ("logit scale", text(numbers.logitScale)),
-            (
-                "experts",
-                numbers.experts.map {
-                    "\($0.usedCount) of \($0.count), \($0.feedForwardSize) wide, shares "
-                        + ($0.normalizesShares ? "normalised" : "as they are")
-                } ?? "none"
-            ),
-        ]
-    }
-
-    /// The scaling; between formats as both can say it: with f32 numbers, and as divisors where it is the same for
-    /// every length.
-    private func scaling(_ rope: RopeParameters) -> String {
-        a.format == b.format ? "\(rope.scaling)" : "\(rope.commonScaling)"
-    }
-
-    private static func text(_ number: Double?) -> String {
-        number.map { "\(Float($0))" } ?? "none"
     }
 
     // MARK: - Keys of one format
@@ -191,26 +141,5 @@ struct SettingComparison {
     ) throws -> [(name: String, text: String)] {
         let entries = SamplingSettings.entries(from: try files.generationConfig() ?? JSONObject())
         return fields(JSONObject(SamplingSettings.members(from: GGUFMetadata(entries))))
-    }
-}
-
-extension RopeParameters {
-    /// The scaling with the numbers that a GGUF file can hold.
-    fileprivate var commonScaling: Scaling {
-        func single(_ value: Double) -> Double { Double(Float(value)) }
-        if let fixedDivisors { return .divisors(fixedDivisors) }
-        switch scaling {
-        case .linear(let factor): return .linear(factor: single(factor))
-        case .yarn(let factor, let context, let attention, let fast, let slow):
-            return .yarn(
-                factor: single(factor), originalContext: context,
-                attentionFactor: single(attention ?? Self.yarnAttention(factor)),
-                betaFast: single(fast), betaSlow: single(slow))
-        case .longrope(let short, let long, let context, let attention):
-            return .longrope(
-                short: short.map(single), long: long.map(single), originalContext: context,
-                attentionFactor: single(attention))
-        case .none, .llama3, .dynamic, .divisors: return scaling
-        }
     }
 }

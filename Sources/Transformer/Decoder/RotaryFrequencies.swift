@@ -26,13 +26,12 @@ struct RotaryFrequencies: Equatable, Sendable {
         case .llama3(let ramp):
             let divisors = ramp.divisors(base: rope.base, dimensions: rope.dimensions)
             inverse = zip(plain, divisors).map(/)
-        case .yarn(let factor, let originalContext, let givenFactor, let betaFast, let betaSlow):
-            let ramp = YarnRamp(
-                rope, originalContext: originalContext, betaFast: betaFast, betaSlow: betaSlow)
+        case .yarn(let yarn):
+            let ramp = YarnRamp(rope, yarn)
             inverse = plain.enumerated().map { index, frequency in
-                frequency / Float(factor) * ramp[index] + frequency * (1 - ramp[index])
+                frequency / Float(yarn.factor) * ramp[index] + frequency * (1 - ramp[index])
             }
-            attentionFactor = givenFactor ?? (factor > 1 ? 0.1 * log(factor) + 1 : 1)
+            attentionFactor = yarn.attention
         case .dynamic(let factor, let originalContext):
             let stretched = Double(max(sequenceLength, originalContext)) / Double(originalContext)
             let dimensions = Double(rope.dimensions)
@@ -56,14 +55,16 @@ private struct YarnRamp {
     private let low: Float
     private let width: Float
 
-    init(_ rope: RopeParameters, originalContext: Int, betaFast: Double, betaSlow: Double) {
+    init(_ rope: RopeParameters, _ yarn: Yarn) {
         let dimensions = Double(rope.dimensions)
         /// The (fractional) pair that makes this many turns within the original context.
         func pair(turns: Double) -> Double {
-            dimensions * log(Double(originalContext) / (turns * 2 * .pi)) / (2 * log(rope.base))
+            let context = Double(yarn.originalContext)
+            return dimensions * log(context / (turns * 2 * .pi)) / (2 * log(rope.base))
         }
-        let first = max(pair(turns: betaFast).rounded(.down), 0)
-        let last = min(pair(turns: betaSlow).rounded(.up), dimensions - 1)
+        let (begin, end) = (pair(turns: yarn.betaFast), pair(turns: yarn.betaSlow))
+        let first = max(yarn.roundsRamp ? begin.rounded(.down) : begin, 0)
+        let last = min(yarn.roundsRamp ? end.rounded(.up) : end, dimensions - 1)
         low = Float(first)
         width = Float(first == last ? 0.001 : last - first)
     }

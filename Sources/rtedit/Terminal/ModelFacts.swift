@@ -64,6 +64,9 @@ struct ModelFacts {
             for (key, value) in members { json[key] = .integer(value) }
             json["tied_embeddings"] = .bool(numbers.tiesEmbeddings)
             json["rope_scaling"] = .string(Self.words(numbers.rope.scaling))
+            let unread = checkpoint.unreadKeys
+            if !unread.isEmpty { add("not read", unread.joined(separator: ", ")) }
+            json["not_read"] = .array(unread.map { .string($0) })
         } catch {
             add("numbers", "unusable: \(error)")
             json["problem"] = .string("\(error)")
@@ -135,7 +138,7 @@ struct ModelFacts {
         case .none: "none"
         case .linear(let factor): "linear \(factor)"
         case .llama3(let ramp): "llama3 \(ramp.factor)"
-        case .yarn(let factor, _, _, _, _): "yarn \(factor)"
+        case .yarn(let yarn): "yarn \(yarn.factor)"
         case .dynamic(let factor, _): "dynamic \(factor)"
         case .longrope(_, _, let context, _): "long rope beyond \(context)"
         case .divisors: "divisors in rope_freqs.weight"

@@ -7,8 +7,8 @@ import Testing
 /// Every family's folder against what llama.cpp's own converter makes of it: Fixtures/Conversion/make_conversion.py says
 /// what the files hold. The folders are those of the decoder's tests.
 @Suite struct FamilyConversionTests {
-    /// All but a second Gemma 2, which differs in what a GGUF file has no place for.
-    static let families = Families.all.filter { $0 != "gemma2-scaled" }
+    /// All but a second Gemma 2, which differs in what a GGUF file has no place for, and a Llama that cannot be one.
+    static let families = Families.all.filter { $0 != "gemma2-scaled" && $0 != "llama-yarn" }
 
     private let folder: TemporaryFolder
 
@@ -26,6 +26,26 @@ import Testing
         _ = try CheckpointWriter(crew: WorkCrew(threads: 2)).write(
             plan, to: path, shardLimit: nil, replacing: true)
         return path
+    }
+
+    /// The converter writes the ramp's bounds under keys that llama.cpp does not read for a Llama.
+    @Test func aYarnWithTheStandardRampBecomesTheConvertersFileButForTheRamp() throws {
+        let ramp = [
+            "llama.rope.scaling.yarn_beta_fast", "llama.rope.scaling.yarn_beta_slow",
+        ]
+        var scaling = try #require(
+            try FamilyFixture("llama-yarn").open().config?["rope_scaling"]?.object)
+        scaling["beta_fast"] = .number(32)
+        scaling["beta_slow"] = nil
+        let fixture = try FamilyFixture(
+            "llama-yarn", in: folder, config: ["rope_scaling": .object(scaling)])
+        let path = try write(fixture.path, [.retype(.f32)], as: "model.gguf")
+        let expected = try ConverterOutput("llama-yarn", .f32)
+        let found = try GGUFFile.open(path)
+        #expect(found.tensors.map(Fact.init) == expected.tensors)
+        #expect(
+            found.metadata.entries.map(Fact.init).filter { !$0.isFreeText }
+                == expected.metadata.filter { !ramp.contains($0.name) })
     }
 
     @Test(arguments: families, [ElementType.f32, .f16])

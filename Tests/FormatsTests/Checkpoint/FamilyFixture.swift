@@ -52,3 +52,10 @@ extension FamilyFixture {
         try Data(header.bytes + data).write(to: URL(fileURLWithPath: file))
     }
 }
+
+extension Checkpoint {
+    /// The members of `config.json`, or nil.
+    var config: JSONObject? {
+        if case .huggingFace(let files) = source { files.config } else { nil }
+    }
+}

@@ -66,6 +66,7 @@ cases = [
         10000.0,
         {**YARN, "attention_factor": 1.3, "beta_fast": 16.0, "beta_slow": 2.0},
     ),
+    case("yarn with a ramp that is not rounded", 10000.0, {**YARN, "truncate": False}),
     case("dynamic within the context", 10000.0, DYNAMIC),
     case("dynamic beyond the context", 10000.0, DYNAMIC, [0, 100, 300, 511]),
 ]
