@@ -8,11 +8,14 @@ public struct Adapter: Sendable, Hashable {
     public var rank: Int
     /// What files call alpha: an update's scale is alpha / rank unless the update says otherwise.
     public var alpha: Float
+    /// What the user should know about the files it was read from.
+    public var notes: [String]
 
-    public init(updates: [LowRankUpdate], rank: Int, alpha: Float) {
+    public init(updates: [LowRankUpdate], rank: Int, alpha: Float, notes: [String] = []) {
         self.updates = updates
         self.rank = rank
         self.alpha = alpha
+        self.notes = notes
     }
 
     /// The edits that merge the adapter into its base.
@@ -38,6 +41,8 @@ public struct Adapter: Sendable, Hashable {
     ///   `FileError`, `JSONError`, `SafetensorsError` and `GGUFError` where its files cannot be read;
     ///   `CheckpointError` where the base is not understood.
     public static func read(_ path: String, for checkpoint: Checkpoint) throws -> Adapter {
+        // A base that cannot be used is the cause of what would not fit it.
+        _ = try checkpoint.hyperparameters()
         var isFolder: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
         if exists, isFolder.boolValue || path.hasSuffix(".safetensors") {

@@ -2,18 +2,41 @@
 struct AdapterTensors {
     enum Half { case a, b }
 
-    /// The halves found for a weight.
-    private struct Pair {
-        var a: CheckpointTensor?
-        var b: CheckpointTensor?
+    /// How the halves of an update lie in their tensors.
+    enum Form: Hashable {
+        /// A (rank, inputs), B (outputs, rank)
+        case matrix
+        /// PEFT's of an embedding: A (rank, rows), B (width, rank)
+        case embedding
+        /// llama.cpp's of an embedding: A (rows, rank), B (width, rank)
+        case embeddingRows
+        /// llama.cpp's of all experts: A (experts, rank, inputs), B (experts, outputs, rank)
+        case stack
+        /// PEFT's of a parameter of all experts, which holds the rows of these weights one after the other:
+        /// A (experts · rank, inputs), the expert slowest; B (outputs, rank · experts), the expert fastest
+        case parameter([BlockSlot])
     }
 
-    private let file: String
-    private let base: Checkpoint
+    /// What an update changes; that of all experts has the role of all of them.
+    struct Target: Hashable {
+        let role: WeightRole
+        let form: Form
+    }
+
+    /// The halves found for a target.
+    struct Pair {
+        var a: CheckpointTensor?
+        var b: CheckpointTensor?
+        /// What patterns for ranks and scales are compared with.
+        let name: String
+    }
+
+    let file: String
+    let base: Checkpoint
     private let format: Checkpoint.Format
     /// What follows a weight's name in the names of the halves.
     private let suffixes: (a: String, b: String)
-    private var pairs: [WeightRole: Pair] = [:]
+    private(set) var pairs: [Target: Pair] = [:]
 
     init(
         file: String, base: Checkpoint, format: Checkpoint.Format, suffixes: (a: String, b: String)
@@ -24,31 +47,106 @@ struct AdapterTensors {
         self.suffixes = suffixes
     }
 
-    /// Takes a tensor, given the name its weight has in a file of the adapter's format.
-    mutating func add(
-        _ tensor: CheckpointTensor, _ half: Half, of weight: String
-    ) throws(AdapterError) {
-        let role = base.architecture?.role(of: weight, in: format)
-        guard let role, base.tensor(role) != nil else {
+    /// The weight of the base that a file of the adapter's format calls so; of all experts where they have one name.
+    ///
+    /// - Throws: `AdapterError.unknownTarget`.
+    func role(
+        of weight: String, for tensor: CheckpointTensor
+    ) throws(AdapterError) -> WeightRole {
+        guard let role = base.architecture?.role(of: weight, in: format), has(role) else {
             throw .unknownTarget(file: file, tensor: tensor.name, base: base.path)
         }
-        guard role.slot != .tokenEmbedding else {
+        return role
+    }
+
+    /// Whether the base has the weight; a head that is tied to the embedding is there too.
+    func has(_ role: WeightRole) -> Bool {
+        if base.tensor(role) != nil { return true }
+        if role == WeightRole(.output) { return isTied }
+        return role.slot.isOfExperts
+            && base.tensor(WeightRole(role.slot, role.part, expert: 0)) != nil
+    }
+
+    /// Whether the base's head is its embedding.
+    var isTied: Bool { base.tensor(WeightRole(.output)) == nil }
+
+    /// Takes a half of an update.
+    ///
+    /// - Parameter name: what patterns are compared with.
+    mutating func add(
+        _ tensor: CheckpointTensor, _ half: Half, of target: Target, name: String
+    ) throws(AdapterError) {
+        let isEmbedding =
+            target.role.slot == .tokenEmbedding || target.role.slot == .positionEmbedding
+        guard target.form != .matrix || target.role.slot != .tokenEmbedding else {
             throw .unsupportedTensor(
                 file: file, tensor: tensor.name,
-                reason: "updates the embedding, which is not supported")
+                reason: "updates the embedding as if it were a projection, which is not supported")
         }
-        switch half {
-        case .a: pairs[role, default: Pair()].a = tensor
-        case .b: pairs[role, default: Pair()].b = tensor
+        guard isEmbedding || (target.form != .embedding && target.form != .embeddingRows) else {
+            throw .unsupportedTensor(
+                file: file, tensor: tensor.name,
+                reason: "updates a weight that is no embedding as one")
+        }
+        var pair = pairs[target] ?? Pair(name: name)
+        guard (half == .a ? pair.a : pair.b) == nil else {
+            throw .unsupportedTensor(
+                file: file, tensor: tensor.name,
+                reason: "updates a weight that another one updates too")
+        }
+        if half == .a { pair.a = tensor } else { pair.b = tensor }
+        pairs[target] = pair
+    }
+
+    /// Takes the updates of embedding and head as what they are in a base whose head is its embedding.
+    ///
+    /// In training such a head multiplies with the embedding's own weight, so that an update of one of the two makes
+    /// them different matrices; PEFT's `ensure_weight_tying` gives both the same update, which is one of their matrix.
+    ///
+    /// - Parameter isOneUpdate: whether the adapter says that both have the same update.
+    mutating func settleTiedHead(
+        isOneUpdate: Bool, scale: (_ rank: Int, _ pair: Pair) throws -> Float
+    ) throws {
+        guard isTied else { return }
+        let heads = pairs.filter { $0.key.role == WeightRole(.output) }
+        let embeddings = pairs.filter { $0.key.role == WeightRole(.tokenEmbedding) }
+        guard let first = (Array(heads.values) + Array(embeddings.values)).first else { return }
+        let name = first.a?.name ?? first.b?.name ?? ""
+        guard isOneUpdate, let embedding = embeddings.first?.value else {
+            throw AdapterError.unsupportedTensor(
+                file: file, tensor: name,
+                reason:
+                    "updates the \(heads.isEmpty ? "embedding" : "head") of a base whose head is tied to its "
+                    + "embedding without ensure_weight_tying, so that what was trained has two matrices; "
+                    + "give the base a head of its own first (tie_word_embeddings false)")
+        }
+        for (target, head) in heads {
+            let (a, b) = try halves(head)
+            let (rows, columns) = try halves(embedding)
+            let hasShape =
+                a.shape.count == 2 && b.shape.count == 2 && a.shape == columns.shape.reversed()
+                && b.shape == rows.shape.reversed()
+            let isSame =
+                try hasShape
+                && values(of: a) == Self.transposed(values(of: columns), columns.shape)
+                && values(of: b) == Self.transposed(values(of: rows), rows.shape)
+            let rank = a.shape.first ?? 1
+            guard isSame, try scale(rank, head) == scale(rank, embedding) else {
+                throw AdapterError.unsupportedTensor(
+                    file: file, tensor: a.name,
+                    reason:
+                        "is not the update of the embedding, to which ensure_weight_tying ties it")
+            }
+            pairs[target] = nil
         }
     }
 
+    // MARK: - Updates
+
     /// The updates in the order of the base's tensors.
     ///
-    /// - Parameter scale: of an update of this rank, given the name of the tensor that says so; it may refuse the rank.
-    func updates(
-        scale: (_ role: WeightRole, _ rank: Int, _ tensor: String) throws -> Float
-    ) throws -> [LowRankUpdate] {
+    /// - Parameter scale: of an update of this rank; it may refuse the rank.
+    func updates(scale: (_ rank: Int, _ pair: Pair) throws -> Float) throws -> [LowRankUpdate] {
         let architecture = try base.requireArchitecture()
         let numbers = try base.hyperparameters()
         let experts = numbers.experts?.count ?? 0
@@ -59,31 +157,19 @@ struct AdapterTensors {
                     WeightRole(role.slot, role.part, expert: $0)
                 }
         }
-        return try roles.compactMap { role -> LowRankUpdate? in
-            guard let pair = pairs[role], let weight = base.tensor(role) else { return nil }
-            let (a, b) = try halves(pair)
-            let shape = weight.canonicalShape
-            guard shape.count == 2 else {
-                throw AdapterError.unsupportedTensor(
-                    file: file, tensor: a.name, reason: "updates a weight that is no matrix")
+        let places = Dictionary(zip(roles, 0...)) { first, _ in first }
+        return try pairs.flatMap { target, pair in
+            let parts = try UpdateParts(
+                self, target, halves(pair), experts: experts
+            ) { try scale($0, pair) }
+            return parts.updates.map { update in
+                let order = architecture.rowOrder(
+                    of: update.role, from: format, to: base.format, numbers: numbers)
+                return LowRankUpdate(
+                    role: update.role, rank: update.rank, a: update.a,
+                    b: order.reordered(update.b, columns: update.rank), scale: update.scale)
             }
-            guard a.shape.count == 2, let rank = a.shape.first, rank > 0, a.shape[1] == shape[1]
-            else {
-                throw AdapterError.wrongShape(
-                    file: file, tensor: a.name, found: a.shape,
-                    expected: [a.shape.first ?? 1, shape[1]])
-            }
-            guard b.shape == [shape[0], rank] else {
-                throw AdapterError.wrongShape(
-                    file: file, tensor: b.name, found: b.shape, expected: [shape[0], rank])
-            }
-            let order = architecture.rowOrder(
-                of: role, from: format, to: base.format, numbers: numbers)
-            return LowRankUpdate(
-                role: role, rank: rank, a: try values(of: a),
-                b: order.reordered(try values(of: b), columns: rank),
-                scale: try scale(role, rank, a.name))
-        }
+        }.sorted { places[$0.role] ?? 0 < places[$1.role] ?? 0 }
     }
 
     private func halves(
@@ -91,20 +177,28 @@ struct AdapterTensors {
     ) throws(AdapterError) -> (a: CheckpointTensor, b: CheckpointTensor) {
         switch (pair.a, pair.b) {
         case (let a?, let b?): return (a, b)
-        case (let present?, nil): throw missing(suffixes.b, beside: present, suffixes.a)
-        case (nil, let present?): throw missing(suffixes.a, beside: present, suffixes.b)
+        case (let present?, nil): throw missing("B", beside: present, "A")
+        case (nil, let present?): throw missing("A", beside: present, "B")
         case (nil, nil): throw .notAnAdapter(path: file, reason: "it has no updates")
         }
     }
 
     private func missing(
-        _ suffix: String, beside present: CheckpointTensor, _ other: String
+        _ letter: String, beside present: CheckpointTensor, _ other: String
     ) -> AdapterError {
-        .missingHalf(
-            file: file, tensor: present.name, missing: present.name.dropLast(other.count) + suffix)
+        var name = present.name
+        for (ending, letter) in [
+            (suffixes.a, suffixes.b), (suffixes.b, suffixes.a), ("_" + other, "_" + letter),
+        ] where name == present.name && name.hasSuffix(ending) {
+            name = name.dropLast(ending.count) + letter
+        }
+        return .missingHalf(file: file, tensor: present.name, missing: name)
     }
 
-    private func values(of tensor: CheckpointTensor) throws -> [Float] {
+    /// All values of a half.
+    ///
+    /// - Throws: `AdapterError` where they cannot be read or are not finite.
+    func values(of tensor: CheckpointTensor) throws -> [Float] {
         guard tensor.type.isPlainFloat || tensor.type.isQuantized,
             Dequantizer.isSupported(tensor.type)
         else {
@@ -118,10 +212,17 @@ struct AdapterTensors {
         }
         return values
     }
+
+    /// The transpose of a matrix of this shape.
+    static func transposed(_ values: [Float], _ shape: [Int]) -> [Float] {
+        let (rows, columns) = (shape[0], shape[1])
+        return (0..<columns).flatMap { column in (0..<rows).map { values[$0 * columns + column] } }
+    }
 }
 
 extension Adapter {
-    /// Each update with its rows in the order of a format, and the name its weight has there without `.weight`.
+    /// Each update with its rows in the order of a format, and the name its weight has there without `.weight`: in GGUF
+    /// that of all experts together.
     ///
     /// - Throws: `AdapterError.doesNotFit` where an update is not one of the base's.
     func updates(
@@ -130,16 +231,18 @@ extension Adapter {
         let architecture = try base.requireArchitecture()
         let numbers = try base.hyperparameters()
         return try updates.map { update in
-            guard let weight = base.tensor(update.role), update.fits(weight.canonicalShape),
-                let name = architecture.name(of: update.role, in: format),
-                name.hasSuffix(".weight"), update.role.slot != .tokenEmbedding
-            else { throw AdapterError.doesNotFit(update: update.role, base: base.path) }
+            let role = update.role
+            let named = format == .gguf ? WeightRole(role.slot, role.part) : role
+            guard let weight = base.tensor(role), update.fits(weight.canonicalShape),
+                let name = architecture.name(of: named, in: format), name.hasSuffix(".weight"),
+                role.slot != .tokenEmbedding
+            else { throw AdapterError.doesNotFit(update: role, base: base.path) }
             let order = architecture.rowOrder(
-                of: update.role, from: base.format, to: format, numbers: numbers)
+                of: role, from: base.format, to: format, numbers: numbers)
             return (
                 String(name.dropLast(".weight".count)),
                 LowRankUpdate(
-                    role: update.role, rank: update.rank, a: update.a,
+                    role: role, rank: update.rank, a: update.a,
                     b: order.reordered(update.b, columns: update.rank), scale: update.scale)
             )
         }

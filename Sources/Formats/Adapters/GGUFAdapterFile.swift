@@ -26,18 +26,25 @@ struct GGUFAdapterFile {
             file: path, base: base, format: .gguf, suffixes: Self.suffixes)
         for tensor in file.tensors {
             let name = tensor.description.name
-            let half: AdapterTensors.Half =
+            let side: AdapterTensors.Half =
                 name.hasSuffix(Self.suffixes.b) ? .b : .a
-            let suffix = half == .a ? Self.suffixes.a : Self.suffixes.b
+            let suffix = side == .a ? Self.suffixes.a : Self.suffixes.b
             guard name.hasSuffix(suffix) else {
                 throw AdapterError.unsupportedTensor(
                     file: path, tensor: name, reason: "ends neither in .lora_a nor in .lora_b")
             }
+            let half = CheckpointTensor(description: tensor.description, bytes: tensor.bytes)
+            let weight = String(name.dropLast(suffix.count))
+            let role = try tensors.role(of: weight, for: half)
+            let form: AdapterTensors.Form =
+                role.slot == .tokenEmbedding
+                ? .embeddingRows : role.slot.isOfExperts ? .stack : .matrix
             try tensors.add(
-                CheckpointTensor(description: tensor.description, bytes: tensor.bytes), half,
-                of: String(name.dropLast(suffix.count)))
+                half, side, of: AdapterTensors.Target(role: role, form: form), name: weight)
         }
-        let updates = try tensors.updates { _, rank, _ in Self.scale(alpha, rank: rank) }
+        let scale = { (rank: Int, _: AdapterTensors.Pair) in Self.scale(alpha, rank: rank) }
+        try tensors.settleTiedHead(isOneUpdate: false, scale: scale)
+        let updates = try tensors.updates(scale: scale)
         guard let rank = updates.first?.rank else {
             throw AdapterError.notAnAdapter(path: path, reason: "it has no updates")
         }
@@ -66,8 +73,8 @@ struct GGUFAdapterFile {
         }
         guard metadata[Key.invocation] == nil else {
             throw AdapterError.unsupportedValue(
-                file: path, key: Key.invocation, meaning: "an adapter that begins at certain tokens"
-            )
+                file: path, key: Key.invocation, value: "there",
+                meaning: "an adapter that begins at certain tokens (aLoRA)")
         }
         switch metadata[Key.alpha] {
         case nil: return 0
@@ -84,20 +91,26 @@ struct GGUFAdapterFile {
         _ adapter: Adapter, for base: Checkpoint, baseName: String?, replacing: Bool
     ) throws {
         let updates = try adapter.updates(for: base, in: .gguf)
+        let experts = try base.hyperparameters().experts?.count ?? 0
         var contents: [[Float]] = []
         var descriptions: [TensorDescription] = []
+        var stacks: Set<WeightRole.Slot> = []
         for (module, update) in updates {
             let weight = module + ".weight"
-            // The file has one alpha for all: a scale of its own goes into B.
-            let factor = update.scale / Self.scale(adapter.alpha, rank: update.rank)
-            contents += [update.a, factor == 1 ? update.b : update.b.map { $0 * factor }]
+            let slot = update.role.slot
+            let isStack = update.role.expert != nil
+            if isStack, !stacks.insert(slot).inserted { continue }
+            let parts = isStack ? updates.map(\.update).filter { $0.role.slot == slot } : [update]
+            let halves = Self.halves(parts, experts: isStack ? experts : 1, alpha: adapter.alpha)
+            contents += [halves.a, halves.b]
+            let all = isStack ? [experts] : []
             descriptions += [
                 TensorDescription(
                     name: weight + Self.suffixes.a, type: .f32,
-                    shape: [update.rank, update.inputs]),
+                    shape: all + [halves.rank, update.inputs]),
                 TensorDescription(
                     name: weight + Self.suffixes.b, type: .f32,
-                    shape: [update.outputs, update.rank]),
+                    shape: all + [update.outputs, halves.rank]),
             ]
         }
         let header = try GGUFHeader(
@@ -114,6 +127,31 @@ struct GGUFAdapterFile {
         }
         try file.append([UInt8](repeating: 0, count: header.fileSize - end))
         try file.commit()
+    }
+
+    /// Both halves of an update, or of those of all experts one after the other: the largest rank for all, zeros where an
+    /// expert has a smaller one or none.
+    private static func halves(
+        _ updates: [LowRankUpdate], experts: Int, alpha: Float
+    ) -> (rank: Int, a: [Float], b: [Float]) {
+        let rank = updates.map(\.rank).max() ?? 1
+        let (inputs, outputs) = (updates[0].inputs, updates[0].outputs)
+        var a = [Float](repeating: 0, count: experts * rank * inputs)
+        var b = [Float](repeating: 0, count: experts * outputs * rank)
+        for update in updates {
+            let expert = update.role.expert ?? 0
+            // The file has one alpha for all: a scale of its own goes into B.
+            let factor = update.scale / scale(alpha, rank: rank)
+            let first = expert * rank * inputs
+            a.replaceSubrange(first..<(first + update.a.count), with: update.a)
+            for row in 0..<outputs {
+                for step in 0..<update.rank {
+                    let value = update.b[row * update.rank + step]
+                    b[(expert * outputs + row) * rank + step] = factor == 1 ? value : value * factor
+                }
+            }
+        }
+        return (rank, a, b)
     }
 
     private func metadata(

@@ -9,8 +9,6 @@ struct PEFTFolder {
 
     private static let weightsName = "adapter_model.safetensors"
     private static let configurationName = "adapter_config.json"
-    private static let prefix = "base_model.model."
-    private static let suffixes = (a: ".lora_A.weight", b: ".lora_B.weight")
 
     // MARK: - Reading
 
@@ -24,29 +22,30 @@ struct PEFTFolder {
             at: configurationPath, weights: weights,
             isTransposed: try base.requireArchitecture().isTransposedInHuggingFace)
         var tensors = AdapterTensors(
-            file: weights, base: base, format: .safetensors, suffixes: Self.suffixes)
+            file: weights, base: base, format: .safetensors, suffixes: PEFTTensorName.suffixes)
         for tensor in try SafetensorsFile(path: weights).tensors {
-            let name = tensor.description.name
-            let (module, half) = try Self.parse(name, in: weights)
-            try tensors.add(
-                CheckpointTensor(description: tensor.description, bytes: tensor.bytes), half,
-                of: module + ".weight")
+            try Self.take(
+                CheckpointTensor(description: tensor.description, bytes: tensor.bytes),
+                into: &tensors, configuration)
         }
-        let updates = try tensors.updates { role, rank, tensor in
-            let module = String(
-                tensor.dropFirst(Self.prefix.count).dropLast(Self.suffixes.a.count))
-            guard rank == configuration.rank(of: module) else {
+        try checkParameters(tensors, configuration)
+        let scale = { (rank: Int, pair: AdapterTensors.Pair) in
+            let expected = try configuration.rank(of: pair.name)
+            guard rank == expected else {
                 throw AdapterError.wrongRank(
-                    file: weights, tensor: tensor, found: rank,
-                    expected: configuration.rank(of: module))
+                    file: weights, tensor: pair.a?.name ?? pair.name, found: rank,
+                    expected: expected)
             }
-            return configuration.scale(of: module)
+            return try configuration.scale(of: pair.name)
         }
+        try tensors.settleTiedHead(isOneUpdate: configuration.ensuresWeightTying, scale: scale)
+        let updates = try tensors.updates(scale: scale)
         guard !updates.isEmpty else {
             throw AdapterError.notAnAdapter(path: path, reason: "it has no updates")
         }
         return Adapter(
-            updates: updates, rank: configuration.rank, alpha: Float(configuration.plainAlpha))
+            updates: updates, rank: configuration.rank, alpha: Float(configuration.plainAlpha),
+            notes: configuration.notes)
     }
 
     private func configuration(
@@ -61,22 +60,89 @@ struct PEFTFolder {
         return try PEFTConfiguration(object, isTransposed: isTransposed, file: file)
     }
 
-    /// The module and the half that a tensor's name tells.
-    private static func parse(
-        _ name: String, in file: String
-    ) throws(AdapterError) -> (module: String, half: AdapterTensors.Half) {
-        if name.hasPrefix(prefix) {
-            let rest = name.dropFirst(prefix.count)
-            if rest.hasSuffix(suffixes.a) { return (String(rest.dropLast(suffixes.a.count)), .a) }
-            if rest.hasSuffix(suffixes.b) { return (String(rest.dropLast(suffixes.b.count)), .b) }
+    /// Sorts a tensor in, or compares it with the base's where it is a weight of the base.
+    private static func take(
+        _ tensor: CheckpointTensor, into tensors: inout AdapterTensors,
+        _ configuration: PEFTConfiguration
+    ) throws {
+        switch try PEFTTensorName(tensor.name, in: tensors.file) {
+        case .copy(let module, let isAlone):
+            var role = try tensors.role(of: module + ".weight", for: tensor)
+            guard !isAlone || role.slot == .tokenEmbedding || role.slot == .output else {
+                throw AdapterError.unsupportedTensor(
+                    file: tensors.file, tensor: tensor.name,
+                    reason: "is a whole weight and no update, which is not supported")
+            }
+            if role == WeightRole(.output), tensors.isTied { role = WeightRole(.tokenEmbedding) }
+            try BaseCopy(file: tensors.file, tensor: tensor, role: role, base: tensors.base).check()
+        case .embedding(let module, let half):
+            let role = try tensors.role(of: module + ".weight", for: tensor)
+            try tensors.add(
+                tensor, half, of: .init(role: role, form: .embedding), name: module)
+        case .matrix(let module, let depth, let half):
+            if let block = FusedExperts.block(of: module),
+                tensors.base.architecture?.hasExperts ?? false
+            {
+                let targets = parameters(of: module, configuration)
+                guard depth < targets.count, let slot = targets.dropLast(depth).last?.slots.first
+                else {
+                    throw AdapterError.unknownTarget(
+                        file: tensors.file, tensor: tensor.name, base: tensors.base.path)
+                }
+                let parameter = targets[targets.count - 1 - depth]
+                try tensors.add(
+                    tensor, half,
+                    of: .init(role: .block(block, slot), form: .parameter(parameter.slots)),
+                    name: "\(module).\(parameter.name)")
+                return
+            }
+            guard depth == 0 else {
+                throw AdapterError.unknownTarget(
+                    file: tensors.file, tensor: tensor.name, base: tensors.base.path)
+            }
+            let router = FusedExperts.router(of: module)
+            let role =
+                if let router, tensors.has(router) {
+                    router
+                } else {
+                    try tensors.role(of: module + ".weight", for: tensor)
+                }
+            let parameter = module + ".weight"
+            try tensors.add(
+                tensor, half, of: .init(role: role, form: .matrix),
+                name: configuration.targets(parameter: parameter) ? parameter : module)
         }
-        let reason =
-            name.contains("lora_magnitude_vector")
-            ? "belongs to DoRA, which is not supported"
-            : name.contains("lora_embedding")
-                ? "updates the embedding, which is not supported"
-                : "is neither \(prefix)….lora_A.weight nor ….lora_B.weight"
-        throw .unsupportedTensor(file: file, tensor: name, reason: reason)
+    }
+
+    /// The parameters of a module of experts that the adapter updates. PEFT wraps the module once for each, in the order in
+    /// which the module declares them: the first is the innermost.
+    private static func parameters(
+        of module: String, _ configuration: PEFTConfiguration
+    ) -> [FusedExperts.Parameter] {
+        FusedExperts.parameters.filter {
+            configuration.targets(parameter: "\(module).\($0.name)")
+        }
+    }
+
+    /// Refuses an adapter that has updates of some parameters of a module only, since their names then tell others.
+    private func checkParameters(
+        _ tensors: AdapterTensors, _ configuration: PEFTConfiguration
+    ) throws(AdapterError) {
+        for (target, pair) in tensors.pairs {
+            guard case .parameter = target.form, let block = target.role.block,
+                let present = pair.a ?? pair.b
+            else { continue }
+            let module = pair.name.split(separator: ".").dropLast().joined(separator: ".")
+            for parameter in Self.parameters(of: module, configuration) {
+                let other = AdapterTensors.Target(
+                    role: .block(block, parameter.slots[0]), form: .parameter(parameter.slots))
+                guard tensors.pairs[other] == nil else { continue }
+                throw .missingHalf(
+                    file: tensors.file, tensor: present.name,
+                    missing:
+                        "the update of \(module).\(parameter.name), which target_parameters names")
+            }
+        }
     }
 
     // MARK: - Writing
@@ -90,7 +156,8 @@ struct PEFTFolder {
         var descriptions: [TensorDescription] = []
         for (module, update) in updates {
             let names = (
-                Self.prefix + module + Self.suffixes.a, Self.prefix + module + Self.suffixes.b
+                PEFTTensorName.prefix + module + PEFTTensorName.suffixes.a,
+                PEFTTensorName.prefix + module + PEFTTensorName.suffixes.b
             )
             contents[ExactString(names.0)] = update.a
             contents[ExactString(names.1)] = update.b

@@ -28,6 +28,8 @@ public final class Checkpoint: Sendable {
     public let architectureName: String?
     /// What is odd about the files themselves but harmless.
     let fileWarnings: [String]
+    /// How the weights are quantised; nil where the tensors are the weights, as those of a GGUF file always are.
+    public let quantization: StoredQuantization?
     private let places: [WeightRole: Int]
     let headCache = Mutex<OutputHead?>(nil)
 
@@ -89,7 +91,7 @@ public final class Checkpoint: Sendable {
         self.architecture = architecture
         fileWarnings = warnings
         let format: Format = if case .gguf = source { .gguf } else { .safetensors }
-        tensors = contents.map { description, bytes in
+        let tensors = contents.map { description, bytes in
             guard let role = architecture?.role(of: description.name, in: format),
                 let rule = architecture?.rule(for: role.slot)
             else { return CheckpointTensor(description: description, bytes: bytes) }
@@ -98,11 +100,20 @@ public final class Checkpoint: Sendable {
                 isTransposed: rule.isTransposed(role, in: format),
                 shift: rule.shift(of: role, in: format))
         }
+        self.tensors = tensors
         var places: [WeightRole: Int] = [:]
         for (index, tensor) in tensors.enumerated() {
             if let role = tensor.role { places[role] = index }
         }
         self.places = places
+        quantization =
+            switch source {
+            case .gguf: nil
+            case .huggingFace(let files):
+                StoredQuantization(
+                    config: files.config, beside: files.quantizationFiles, tensors: tensors,
+                    metadata: files.shards.flatMap(\.file.metadata))
+            }
     }
 
     /// The tensor with this role, or nil. An expert's matrix is found where it has a tensor of its own and where it is
@@ -121,6 +132,7 @@ public final class Checkpoint: Sendable {
     public func requireArchitecture() throws(CheckpointError) -> Architecture {
         if let architecture { return architecture }
         if let architectureName {
+            if let wrapper = wrapper(named: architectureName) { throw wrapper }
             throw .unsupportedArchitecture(file: path, name: architectureName)
         }
         switch source {
@@ -137,9 +149,17 @@ public final class Checkpoint: Sendable {
 
     /// The numbers that shape the model, checked against every tensor that has a role.
     ///
-    /// - Throws: `CheckpointError` where a number is missing or wrong, a required tensor is missing, or a tensor's
-    ///   shape contradicts the numbers.
+    /// - Throws: `CheckpointError` where a number is missing or wrong, a required tensor is missing, a tensor's shape
+    ///   contradicts the numbers, or the tensors are not the weights because they are quantised.
     public func hyperparameters() throws -> Hyperparameters {
+        try requireValues()
+        return try storedHyperparameters()
+    }
+
+    /// The same for a checkpoint whose weights may be quantised, if it keeps their names and shapes.
+    ///
+    /// - Throws: as `hyperparameters`.
+    public func storedHyperparameters() throws -> Hyperparameters {
         let architecture = try requireArchitecture()
         var numbers: Hyperparameters
         switch source {
@@ -192,8 +212,7 @@ public final class Checkpoint: Sendable {
             for role in parts.flatMap({
                 rule.roles(blocks: numbers.blockCount, experts: experts, part: $0, in: format)
             }) where tensor(role) == nil {
-                let name = rule.name(of: role, in: format) ?? role.description
-                throw .missingTensor(file: path, name: name)
+                throw absence(of: role, named: rule.name(of: role, in: format))
             }
         }
         for tensor in tensors {
@@ -207,6 +226,7 @@ public final class Checkpoint: Sendable {
             }
             let expected = rule.shape(of: role, in: numbers, format: format)
             guard tensor.shape == expected else {
+                try requireValues()
                 throw .wrongShape(
                     file: path, tensor: tensor.name, found: tensor.shape, expected: expected)
             }

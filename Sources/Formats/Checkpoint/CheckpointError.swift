@@ -12,12 +12,15 @@ public enum CheckpointError: Failure, Equatable {
     case wrongShape(file: String, tensor: String, found: [Int], expected: [Int])
     case unknownTensor(file: String, name: String, architecture: String)
     case cannotExpress(fact: String)
+    /// The files store codes, not weights.
+    case quantized(file: String, StoredQuantization)
     /// A row of an output cannot be read from its source or stored in its type.
     case cannotEncode(tensor: String, row: Int, problem: QuantizationError)
 
     public var kind: FailureKind {
         switch self {
-        case .unsupportedArchitecture, .unsupportedFeature, .cannotExpress, .unknownTensor:
+        case .unsupportedArchitecture, .unsupportedFeature, .cannotExpress, .unknownTensor,
+            .quantized:
             .unsupported
         case .cannotEncode(_, _, let problem): problem.kind
         default: .input
@@ -44,6 +47,9 @@ public enum CheckpointError: Failure, Equatable {
         case .unknownTensor(let file, let name, let architecture):
             "\(file): tensor '\(name)' is not one of architecture '\(architecture)'"
         case .cannotExpress(let fact): fact
+        case .quantized(let file, let quantization):
+            "\(file): the weights are quantised with \(quantization), which is not supported; such "
+                + "a folder can be copied and patched as it is"
         case .cannotEncode(let tensor, let row, let problem):
             "tensor '\(tensor)', row \(row): \(problem)"
         }

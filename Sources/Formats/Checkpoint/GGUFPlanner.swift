@@ -169,7 +169,7 @@ struct GGUFPlanner {
     /// llama.cpp wants vectors, learned positions and routers in f32; other matrices take the type asked for, or stay
     /// as they are.
     private func outputType(of tensor: CheckpointTensor) throws(CheckpointError) -> ElementType {
-        let isFloat = tensor.type.isPlainFloat || tensor.type.isQuantized
+        let isFloat = tensor.type.canBeRetyped
         let isChanged = source.format == .safetensors || changes.type != nil
         if isChanged, isFloat, tensor.role?.slot.isAlwaysF32 ?? false { return .f32 }
         if source.format == .safetensors, tensor.shape.count < 2, isFloat { return .f32 }

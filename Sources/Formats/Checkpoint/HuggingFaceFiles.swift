@@ -16,6 +16,8 @@ public struct HuggingFaceFiles: Sendable {
     public let indexName: String?
     /// What is odd but harmless in the folder.
     public private(set) var warnings: [String] = []
+    /// The parsed files that say how the weights are quantised, besides `config.json`.
+    let quantizationFiles: [(name: String, object: JSONObject)]
 
     /// Opens the weights a folder holds: `model.safetensors` if there is one, as transformers does, else the shard
     /// index, else the only `.safetensors` file.
@@ -57,6 +59,7 @@ public struct HuggingFaceFiles: Sendable {
         shards = [Shard(name: url.lastPathComponent, file: try SafetensorsFile(path: path))]
         indexName = nil
         config = try Self.config(in: folder)
+        quantizationFiles = try Self.quantizationFiles(in: folder)
     }
 
     /// Opens every shard an index names.
@@ -67,6 +70,7 @@ public struct HuggingFaceFiles: Sendable {
             Shard(name: URL(fileURLWithPath: $0.path).lastPathComponent, file: $0)
         }
         config = try Self.config(in: folder)
+        quantizationFiles = try Self.quantizationFiles(in: folder)
     }
 
     /// The parsed `generation_config.json`, or nil where there is none.
@@ -83,6 +87,14 @@ public struct HuggingFaceFiles: Sendable {
 
     private static func config(in folder: String) throws -> JSONObject? {
         try object("config.json", in: folder)
+    }
+
+    private static func quantizationFiles(
+        in folder: String
+    ) throws -> [(name: String, object: JSONObject)] {
+        try StoredQuantization.fileNames.compactMap { name, _ in
+            try object(name, in: folder).map { (name, $0) }
+        }
     }
 
     private static func object(_ name: String, in folder: String) throws -> JSONObject? {

@@ -25,7 +25,7 @@ struct HuggingFacePlanner {
         var needsConfiguration = false
         if !changes.roles.isEmpty {
             let architecture = try source.requireArchitecture()
-            let biases = try biases(architecture, try source.hyperparameters())
+            let biases = try biases(architecture, try source.storedHyperparameters())
             tensors += try biases.added.map { bias in
                 let weight = architecture.name(of: WeightRole(bias.role.slot), in: .safetensors)
                 return try planner.newTensor(
@@ -203,8 +203,11 @@ struct HuggingFacePlanner {
         return (added, flags)
     }
 
+    /// What is no weight of a family that is known, such as rotary tables, keeps its type.
     private func outputType(of tensor: CheckpointTensor) -> ElementType {
-        guard tensor.type.isPlainFloat || tensor.type.isQuantized else { return tensor.type }
+        guard tensor.type.canBeRetyped, tensor.role != nil || source.architecture == nil else {
+            return tensor.type
+        }
         return changes.type ?? (tensor.type.safetensorsName == nil ? .f32 : tensor.type)
     }
 

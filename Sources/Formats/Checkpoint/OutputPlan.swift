@@ -102,6 +102,7 @@ public struct OutputPlan: Sendable {
                 fact: "writing \(type.name) is not supported; supported types: keep, f32, f16, bf16"
             )
         }
+        try source.requireValues(for: changes, format: format)
         switch (source.source, format) {
         case (.gguf(let gguf), .gguf):
             self = try GGUFPlanner(source: source, changes: changes).plan(keeping: gguf)

@@ -20,8 +20,11 @@ struct TensorMatching {
     private let a: Side
     private let b: Side
 
-    /// - Throws: `CheckpointError` where the formats differ and the numbers that tell how rows are ordered are unusable.
+    /// - Throws: `CheckpointError` where one of the two is quantised, so that its tensors are not its weights, or the
+    ///   formats differ and the numbers that tell how rows are ordered are unusable.
     init(_ a: Checkpoint, _ b: Checkpoint) throws {
+        try a.requireValues()
+        try b.requireValues()
         self.a = try Side(a, other: b)
         self.b = try Side(b, other: a)
         try match()

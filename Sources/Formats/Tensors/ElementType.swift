@@ -61,6 +61,11 @@ public enum ElementType: String, CaseIterable, Hashable, Sendable {
         self == .f64 || self == .f32 || self == .f16 || self == .bf16
     }
 
+    /// Whether elements are numbers that another type can take instead: floats of 8 bits or more, quantised blocks.
+    var canBeRetyped: Bool {
+        isPlainFloat || isQuantized || self == .f8E4M3 || self == .f8E5M2
+    }
+
     /// The type with this GGUF identifier, or nil where it is removed or unknown.
     public init?(ggmlIdentifier: UInt32) {
         guard let type = Self.byIdentifier[ggmlIdentifier] else { return nil }

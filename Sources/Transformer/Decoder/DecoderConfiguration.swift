@@ -80,6 +80,7 @@ public struct DecoderConfiguration: Sendable, Hashable {
     ///
     /// - Throws: `DecoderError.badRotary`, and what reading the architecture and hyperparameters throws.
     public init(_ checkpoint: Checkpoint) throws {
+        try checkpoint.requireValues()
         let architecture = try checkpoint.requireArchitecture()
         try self.init(
             checkpoint.hyperparameters(), architecture: architecture, format: checkpoint.format,

@@ -12,6 +12,7 @@ public enum BiasRoute {
         case llamaCppRefuses(architecture: String, tensor: String)
         case llamaCppIgnores(architecture: String, tensor: String)
         case transformersDrops(modelType: String, projection: String)
+        case quantized(file: String, StoredQuantization)
 
         public var kind: FailureKind { .unsupported }
 
@@ -33,6 +34,8 @@ public enum BiasRoute {
             case .transformersDrops(let modelType, let projection):
                 "transformers' '\(modelType)' has no bias on its \(projection) projection and would drop it in "
                     + "silence"
+            case .quantized(let file, let quantization):
+                "\(file): the weights are quantised with \(quantization), beside which a bias is not supported"
             }
         }
     }
@@ -53,6 +56,11 @@ public enum BiasRoute {
         site: Site, in checkpoint: Checkpoint, format: Checkpoint.Format
     ) -> Refusal? {
         guard let slot = slot(for: site) else { return .noSlot(site: site) }
+        if let quantization = checkpoint.quantization,
+            !quantization.hasPlainBiases || format != checkpoint.format
+        {
+            return .quantized(file: checkpoint.path, quantization)
+        }
         let name = checkpoint.architectureName ?? ""
         switch format {
         case .gguf:
@@ -84,6 +92,59 @@ public enum BiasRoute {
         return nil
     }
 
+    /// Why vectors at these sites cannot be baked into an output of this format, whatever the reason: a bias that no
+    /// runtime would honour, numbers that are unusable, an output that cannot hold the model. It plans the output, and
+    /// reads no weight.
+    ///
+    /// - Returns: the reason for each site that has one.
+    public static func obstacles(
+        at sites: [Site], in checkpoint: Checkpoint, format: Checkpoint.Format
+    ) -> [Site: any Error] {
+        var obstacles: [Site: any Error] = [:]
+        do throws(CheckpointError) {
+            _ = try checkpoint.requireArchitecture()
+        } catch {
+            for site in sites {
+                // A runtime's refusal is worth more to the user than that the family is not known.
+                let refusal: Refusal? =
+                    if case .unsupportedArchitecture = error {
+                        refusal(site: site, in: checkpoint, format: format)
+                    } else { nil }
+                obstacles[site] = refusal ?? error
+            }
+            return obstacles
+        }
+        for site in sites {
+            obstacles[site] = refusal(site: site, in: checkpoint, format: format)
+        }
+        let open = sites.filter { obstacles[$0] == nil }
+        guard let problem = problem(of: open, in: checkpoint, format) else { return obstacles }
+        for site in open {
+            obstacles[site] =
+                open.count == 1 ? problem : self.problem(of: [site], in: checkpoint, format)
+        }
+        return obstacles
+    }
+
+    /// Why an output with biases at all these sites cannot be planned.
+    private static func problem(
+        of sites: [Site], in checkpoint: Checkpoint, _ format: Checkpoint.Format
+    ) -> (any Error)? {
+        guard !sites.isEmpty else { return nil }
+        do {
+            let width = try checkpoint.storedHyperparameters().hiddenSize
+            let zeros = sites.map {
+                Intervention(site: $0, block: 0, vector: [Float](repeating: 0, count: width))
+            }
+            _ = try OutputPlan(
+                source: checkpoint,
+                edits: try edits(baking: zeros, into: checkpoint, format: format), format: format)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     /// The edits that make interventions permanent: one f32 bias for each site and block, the sum of all vectors that
     /// act there and of the bias the model has there already. Where the model multiplies what a sub-layer adds to the
     /// stream, the vectors are divided by that number first.
@@ -101,7 +162,7 @@ public enum BiasRoute {
                 throw refusal
             }
         }
-        let numbers = try checkpoint.hyperparameters()
+        let numbers = try checkpoint.storedHyperparameters()
         var biases: [WeightRole: [Float]] = [:]
         for intervention in interventions {
             guard let slot = slot(for: intervention.site) else { continue }

@@ -41,16 +41,15 @@ struct BakeCommand: Command {
             throw CheckpointError.cannotExpress(
                 fact: "the route '\(route)' is not supported; supported: auto, bias")
         }
-        // A runtime's refusal is worth more to the user than a complaint about the architecture.
-        for site in [Site.residPost, .residMid] where source.architecture == nil {
-            if let refusal = BiasRoute.refusal(
-                site: site, in: source, format: output.format(from: source))
-            {
-                throw refusal
-            }
+        if source.architecture == nil || source.quantization != nil {
+            // What keeps every vector out is worth more to the user than a complaint about the files.
+            let sites = [Site.residPost, .residMid]
+            let obstacles = BiasRoute.obstacles(
+                at: sites, in: source, format: output.format(from: source))
+            if let first = obstacles[sites[0]], obstacles.count == sites.count { throw first }
         }
         let interventions = try SteeringOptions.interventions(
-            arguments, for: source.hyperparameters())
+            arguments, for: source.storedHyperparameters())
         let edits = try BiasRoute.edits(
             baking: interventions, into: source, format: output.format(from: source))
         try output.write(source, edits: edits, crew: session.crew, arguments, console)

@@ -18,7 +18,8 @@ struct MergeCommand: Command {
     let details = """
         Adds scale x B x A to every weight the adapter updates (LoRA). The sums are stored in each tensor's own type, \
         requantised row by row where it is quantised, or in the type given by --type; all other tensors are copied \
-        byte for byte. What an adapter may ask for beyond that (DoRA, trained biases, embeddings) is refused by name.
+        byte for byte. Embeddings, heads and experts are merged in every layout that PEFT and llama.cpp write; what an \
+        adapter may ask for beyond that (DoRA, trained biases, whole modules) is refused by its key.
         """
     let positionals = [Self.model, Self.adapter, Self.output]
     let options = [Self.scale, Self.type, CheckpointOutput.shardSize, CheckpointOutput.dryRun]
@@ -35,6 +36,7 @@ struct MergeCommand: Command {
         let strength = Float(try arguments.number(Self.scale, in: -1e6...1e6))
         let type = arguments.textIfGiven(Self.type).flatMap(ElementType.init(rawValue:))
         let adapter = try Adapter.read(arguments.text(Self.adapter), for: session.checkpoint)
+        for note in adapter.notes { console.note(note) }
         try output.write(
             session.checkpoint, edits: adapter.edits(strength: strength, type: type),
             crew: session.crew, arguments, console)

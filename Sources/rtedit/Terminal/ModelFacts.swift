@@ -11,6 +11,7 @@ struct ModelFacts {
 
     init(_ checkpoint: Checkpoint) {
         addFiles(checkpoint)
+        addQuantization(checkpoint)
         addNumbers(checkpoint)
         addTypes(checkpoint)
         addTokenizer(checkpoint)
@@ -39,10 +40,20 @@ struct ModelFacts {
         json["supported"] = .bool(checkpoint.architecture != nil)
     }
 
+    private mutating func addQuantization(_ checkpoint: Checkpoint) {
+        guard let quantization = checkpoint.quantization else { return }
+        let bake = quantization.hasPlainBiases ? ", and a bias baked beside the weights" : ""
+        add("quantised", "\(quantization); it can be copied and patched\(bake), not computed with")
+        json["quantization"] = .object(
+            JSONObject([
+                .init("method", .string(quantization.method)),
+                .init("evidence", .string(quantization.evidence)),
+            ]))
+    }
+
     private mutating func addNumbers(_ checkpoint: Checkpoint) {
-        guard checkpoint.architecture != nil else { return }
         do {
-            let numbers = try checkpoint.hyperparameters()
+            let numbers = try checkpoint.storedHyperparameters()
             add("blocks", "\(numbers.blockCount)")
             add("width", "\(numbers.hiddenSize), feed-forward \(numbers.feedForwardSize)")
             add(
@@ -68,6 +79,10 @@ struct ModelFacts {
             if !unread.isEmpty { add("not read", unread.joined(separator: ", ")) }
             json["not_read"] = .array(unread.map { .string($0) })
         } catch {
+            // Of a family that is not known, the line above says all there is to say; a wrapper's names the cause.
+            if checkpoint.architecture == nil {
+                guard case CheckpointError.unsupportedFeature = error else { return }
+            }
             add("numbers", "unusable: \(error)")
             json["problem"] = .string("\(error)")
         }
@@ -76,15 +91,17 @@ struct ModelFacts {
     private mutating func addTypes(_ checkpoint: Checkpoint) {
         let elements = checkpoint.tensors.reduce(0) { $0 + ($1.description.elementCount ?? 0) }
         let bytes = checkpoint.tensors.reduce(0) { $0 + $1.bytes.count }
+        let isQuantized = checkpoint.quantization != nil
         add(
             "tensors",
-            "\(checkpoint.tensors.count) of \(elements) parameters, \(Quantity.bytes(bytes))"
+            "\(checkpoint.tensors.count) of \(elements) \(isQuantized ? "stored numbers" : "parameters"), "
+                + Quantity.bytes(bytes)
         )
         let types = Dictionary(grouping: checkpoint.tensors, by: \.type)
             .sorted { ($1.value.count, $0.key.name) < ($0.value.count, $1.key.name) }
         add("types", types.map { "\($0.key.name) \($0.value.count)" }.joined(separator: ", "))
         json["tensor_count"] = .integer(checkpoint.tensors.count)
-        json["parameters"] = .integer(elements)
+        json["parameters"] = isQuantized ? .null : .integer(elements)
         json["bytes"] = .integer(bytes)
         json["types"] = .object(
             JSONObject(types.map { .init($0.key.name, .integer($0.value.count)) }))
@@ -113,24 +130,32 @@ struct ModelFacts {
 
     private mutating func addRoutes(_ checkpoint: Checkpoint) {
         var routes = JSONObject()
+        var answers: [(place: String, text: String)] = []
         for (format, runtime) in [(Checkpoint.Format.gguf, "GGUF"), (.safetensors, "folder")] {
-            for site in [Site.residPost, .residMid] {
-                let refusal = BiasRoute.refusal(site: site, in: checkpoint, format: format)
-                // Another format is reached by conversion, which needs the architecture.
-                guard checkpoint.architecture != nil || format == checkpoint.format else {
-                    continue
-                }
-                let answer =
-                    refusal?.description
-                    ?? (checkpoint.architecture == nil
-                        ? "a runtime would load the bias, but rtedit does not know the architecture"
-                        : "exact, as a bias")
-                add("bake", "\(site.rawValue) into \(runtime): \(answer)")
+            // Another format is reached by conversion, which needs the architecture.
+            guard checkpoint.architecture != nil || format == checkpoint.format else { continue }
+            let sites = [Site.residPost, .residMid]
+            let obstacles = BiasRoute.obstacles(at: sites, in: checkpoint, format: format)
+            for site in sites {
+                let obstacle = obstacles[site]
+                let answer = obstacle.map(Self.words) ?? "exact, as a bias"
+                answers.append(("\(site.rawValue) into \(runtime)", answer))
                 routes["\(runtime.lowercased()).\(site.rawValue)"] = .string(
-                    refusal == nil && checkpoint.architecture != nil ? "bias" : answer)
+                    obstacle == nil ? "bias" : answer)
             }
         }
+        if let first = answers.first, answers.allSatisfy({ $0.text == first.text }),
+            first.text != "exact, as a bias"
+        {
+            answers = [("no route", first.text)]
+        }
+        for answer in answers { add("bake", "\(answer.place): \(answer.text)") }
         json["bake_routes"] = .object(routes)
+    }
+
+    private static func words(_ obstacle: any Error) -> String {
+        guard case CheckpointError.unsupportedArchitecture = obstacle else { return "\(obstacle)" }
+        return "a runtime would load the bias, but rtedit does not know the architecture"
     }
 
     private static func words(_ scaling: RopeParameters.Scaling) -> String {

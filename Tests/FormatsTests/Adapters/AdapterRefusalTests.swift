@@ -102,12 +102,40 @@ import Testing
         ("bias", .string("all")), ("fan_in_fan_out", .bool(true)), ("lora_bias", .bool(true)),
         ("peft_type", .string("IA3")), ("init_lora_weights", .string("pissa_niter_4")),
         ("alora_invocation_tokens", .array([.integer(1)])),
-        ("rank_pattern", .object(JSONObject([.init(".*_proj", .integer(2))]))),
+        ("rank_pattern", .object(JSONObject([.init("(?i).*_proj", .integer(2))]))),
         ("trainable_token_indices", .array([.integer(3)])),
     ])
     func keysThatAskForMoreAreRefusedByName(key: String, value: JSONValue) throws {
         let line = try #require(refusal(try peft([key: value])))
-        #expect(line.contains("'\(key)'") && line.contains("not supported"), "\(line)")
+        #expect(line.contains("'\(key)' is ") && line.contains("not supported"), "\(line)")
+    }
+
+    @Test func keysThatNoPEFTHasAreToldAndTheOthersAreNot() throws {
+        let path = try peft([
+            "new_scale": .number(2), "new_flag": .bool(false), "lora_dropout": .number(0.1),
+            "target_modules": .array([.string("q_proj")]), "base_model_name_or_path": .string("x"),
+        ])
+        let adapter = try Adapter.read(path, for: base)
+        #expect(adapter.notes.count == 1 && adapter.notes[0].contains("'new_scale'"))
+    }
+
+    @Test func patternsAreRegularExpressionsAndTheFirstOneWins() throws {
+        func object(_ members: [(String, Int)]) -> JSONValue {
+            .object(JSONObject(members.map { .init($0.0, .integer($0.1)) }))
+        }
+        let layers = #"layers\.[0-3]\.self_attn\.[kq]_proj"#
+        let pattern = try peft(["alpha_pattern": object([(layers, 10)])])
+        #expect(try Adapter.read(pattern, for: base).updates.map(\.scale) == [5])
+        // These keys are not in the order in which PEFT saves them, so they are as they were written.
+        let written = try peft(["alpha_pattern": object([("q_proj", 6), (layers, 10)])])
+        #expect(try Adapter.read(written, for: base).updates.map(\.scale) == [3])
+        let sorted = try peft(["alpha_pattern": object([(layers, 10), ("q_proj", 6)])])
+        let line = try #require(refusal(sorted))
+        #expect(
+            line.contains("'alpha_pattern' is 10") && line.contains("6.0 under 'q_proj'"), "\(line)"
+        )
+        let same = try peft(["alpha_pattern": object([(layers, 10), ("q_proj", 10)])])
+        #expect(try Adapter.read(same, for: base).updates.map(\.scale) == [5])
     }
 
     @Test(arguments: [
@@ -156,7 +184,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "base_model.model.model.layers.6.self_attn.q_proj", "base_model.model.lm_head",
+        "base_model.model.model.layers.6.self_attn.q_proj",
+        "base_model.model.model.layers.0.mlp.experts", "base_model.model.model.layers.1.mlp.gate",
         "base_model.model.model.layers.1.self_attn.qkv_proj", "base_model.model.",
         "base_model.model.model.layers.01.self_attn.q_proj",
     ])
@@ -166,8 +195,12 @@ import Testing
     }
 
     @Test(arguments: [
-        (".lora_magnitude_vector.weight", "DoRA"), (".lora_B.bias", "neither"),
-        (".lora_embedding_A", "embedding"), (".base_layer.weight", "neither"),
+        (".lora_magnitude_vector.weight", "DoRA"), (".lora_B.bias", "lora_bias"),
+        (".lora_embedding_A", "embedding"), (".base_layer.weight", "another base"),
+        (".token_adapter.trainable_tokens_delta", "trainable_token_indices"),
+        (".modules_to_save.weight", "modules_to_save"), (".bias", "trained bias"),
+        (".weight", "whole weight"),
+        (".other", "neither"),
     ])
     func otherTensorsAreRefused(ending: String, reason: String) throws {
         let extra: Tensor = (Self.query + ending, [1], [1])

@@ -26,6 +26,28 @@ struct FamilyFixture {
         try Data(JSONWriter().bytes(.object(config))).write(to: URL(fileURLWithPath: file))
     }
 
+    /// A tensor as a file stores it.
+    typealias Stored = (description: TensorDescription, bytes: [UInt8])
+
+    /// A copy with other tensors.
+    init(
+        _ family: String, in folder: TemporaryFolder, config changes: [String: JSONValue?] = [:],
+        tensors change: ([Stored]) -> [Stored]
+    ) throws {
+        try self.init(family, in: folder, config: changes)
+        let file = path + "/model.safetensors"
+        let stored = change(
+            try SafetensorsFile(path: file).tensors.map { tensor in
+                (tensor.description, tensor.bytes.withUnsafeBytes { Array($0) })
+            })
+        let header = try SafetensorsHeader(path: file, tensors: stored.map(\.description))
+        var bytes = header.bytes
+        for placement in header.layout {
+            bytes += stored.first { $0.description == placement.description }?.bytes ?? []
+        }
+        try Data(bytes).write(to: URL(fileURLWithPath: file))
+    }
+
     func open() throws -> Checkpoint { try Checkpoint.open(path) }
 }
 

@@ -1,0 +1,40 @@
+/// The experts of a block as transformers 5 holds them in memory, and saves them where it is told to: one module
+/// `mlp.experts` with two parameters, each of all experts, beside the router `mlp.gate`.
+struct FusedExperts: Sendable {
+    struct Parameter: Sendable {
+        let name: String
+        /// The weights in it: their rows, one after the other.
+        let slots: [BlockSlot]
+    }
+
+    /// In the order in which the module declares them; (experts, outputs, inputs).
+    static let parameters = [
+        Parameter(name: "gate_up_proj", slots: [.expertGate, .expertUp]),
+        Parameter(name: "down_proj", slots: [.expertDown]),
+    ]
+
+    private static let layers = "model.layers."
+    private static let experts = ".mlp.experts"
+    private static let router = ".mlp.gate"
+
+    /// The block whose experts the module holds, or nil where it is none of experts.
+    static func block(of module: String) -> Int? { block(of: module, suffix: experts) }
+
+    /// The router that the module is, or nil.
+    static func router(of module: String) -> WeightRole? {
+        block(of: module, suffix: router).map { .block($0, .expertRouter) }
+    }
+
+    /// The names of the tensors of a block's experts.
+    static func tensorNames(ofBlock block: Int) -> [String] {
+        parameters.map { "\(layers)\(block)\(experts).\($0.name)" }
+    }
+
+    private static func block(of module: String, suffix: String) -> Int? {
+        guard module.hasPrefix(layers), module.hasSuffix(suffix) else { return nil }
+        let digits = module.dropFirst(layers.count).dropLast(suffix.count)
+        // The canonical spelling only: "01" is another name.
+        guard let block = Int(digits), block >= 0, String(block) == digits else { return nil }
+        return block
+    }
+}
