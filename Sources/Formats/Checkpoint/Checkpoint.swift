@@ -32,6 +32,8 @@ public final class Checkpoint: Sendable {
     public let quantization: StoredQuantization?
     private let places: [WeightRole: Int]
     let headCache = Mutex<OutputHead?>(nil)
+    /// The SHA-256 of the weights once it has been computed.
+    let knownHash = Mutex<String?>(nil)
 
     public var format: Format { if case .gguf = source { .gguf } else { .safetensors } }
 
@@ -114,6 +116,16 @@ public final class Checkpoint: Sendable {
                     config: files.config, beside: files.quantizationFiles, tensors: tensors,
                     metadata: files.shards.flatMap(\.file.metadata))
             }
+    }
+
+    /// What people call the model: `general.name` of a GGUF file or else its file's name, or the name of the folder.
+    public var name: String {
+        switch source {
+        case .gguf(let gguf):
+            if let name = gguf.metadata["general.name"]?.text, !name.isEmpty { return name }
+            return PathParts(path).name
+        case .huggingFace(let files): return PathParts.name(ofFolder: files.folder) ?? "model"
+        }
     }
 
     /// The tensor with this role, or nil. An expert's matrix is found where it has a tensor of its own and where it is

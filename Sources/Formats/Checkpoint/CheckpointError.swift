@@ -16,11 +16,15 @@ public enum CheckpointError: Failure, Equatable {
     case quantized(file: String, StoredQuantization)
     /// A row of an output cannot be read from its source or stored in its type.
     case cannotEncode(tensor: String, row: Int, problem: QuantizationError)
+    /// Finite values of a tensor are beyond its type in the output, or an edit makes them so; `largest` is infinite
+    /// where f32 does not hold them either.
+    case becomesInfinite(
+        tensor: String, type: ElementType, count: Int, of: Int, largest: Double)
 
     public var kind: FailureKind {
         switch self {
         case .unsupportedArchitecture, .unsupportedFeature, .cannotExpress, .unknownTensor,
-            .quantized:
+            .quantized, .becomesInfinite:
             .unsupported
         case .cannotEncode(_, _, let problem): problem.kind
         default: .input
@@ -52,6 +56,21 @@ public enum CheckpointError: Failure, Equatable {
                 + "a folder can be copied and patched as it is"
         case .cannotEncode(let tensor, let row, let problem):
             "tensor '\(tensor)', row \(row): \(problem)"
+        case .becomesInfinite(let tensor, let type, let count, let all, let largest):
+            "tensor '\(tensor)': \(count) of \(all) finite values would become infinite"
+                + Self.words(largest, type)
         }
+    }
+
+    private static func words(_ largest: Double, _ type: ElementType) -> String {
+        guard largest.isFinite else {
+            return " or NaN: what the edit adds is beyond f32; --force writes them all the same"
+        }
+        let limit = type == .f16 ? Double(Float16.greatestFiniteMagnitude) : 3.4e38
+        let wayOut =
+            type == .f16 && largest < 3.38e38
+            ? "--type bf16 or f32 holds them, --force" : "--force"
+        return " in \(type.name), which ends at \(limit) (the largest is \(largest)); \(wayOut) "
+            + "writes them all the same"
     }
 }

@@ -8,19 +8,26 @@ public struct CheckpointWriter: Sendable {
         /// The paths of the weight files.
         public var files: [String] = []
         public var byteCount = 0
-        /// Finite values that the output's type turned into infinities.
-        public var overflowCount = 0
+        /// What the tensors that were not copied lose by their types.
+        public var rounding = RoundingReport()
     }
 
     private let crew: WorkCrew
+    private let allowsInfinities: Bool
     private let advance: @Sendable (Int) -> Void
 
     /// Bytes of output that one task produces.
     private static let pieceSize = 4 << 20
 
-    /// - Parameter advance: called from any thread with the number of bytes of tensors written since.
-    public init(crew: WorkCrew, advance: @escaping @Sendable (Int) -> Void = { _ in }) {
+    /// - Parameters:
+    ///   - allowsInfinities: whether finite values may become infinite; else such an output is refused.
+    ///   - advance: called from any thread with the number of bytes of tensors written since.
+    public init(
+        crew: WorkCrew, allowsInfinities: Bool = false,
+        advance: @escaping @Sendable (Int) -> Void = { _ in }
+    ) {
         self.crew = crew
+        self.allowsInfinities = allowsInfinities
         self.advance = advance
     }
 
@@ -31,8 +38,8 @@ public struct CheckpointWriter: Sendable {
     ///   - shardLimit: the most bytes of tensors a file shall hold; nil keeps the source's safetensors files, and makes
     ///     one GGUF file.
     ///   - replacing: whether an existing output is replaced.
-    /// - Throws: `FileError` where the output exists or cannot be written, and as `OutputLayout.init`. No output is left
-    ///   then.
+    /// - Throws: `FileError` where the output exists or cannot be written, `CheckpointError.becomesInfinite` of the
+    ///   first tensor that its type cannot hold, and as `OutputLayout.init`. No output is left then.
     public func write(
         _ plan: OutputPlan, to path: String, shardLimit: Int? = nil, replacing: Bool
     ) throws -> Summary {
@@ -91,9 +98,19 @@ public struct CheckpointWriter: Sendable {
     /// One piece of output and where it goes.
     private struct Piece {
         let tensor: OutputPlan.Tensor
+        /// The tensor's place among those of the file.
+        let number: Int
         let rows: Range<Int>
         let rowBytes: Int
         let offset: Int
+    }
+
+    private struct Progress {
+        var problem: (any Error)?
+        /// By piece, so that they are added up in one order.
+        var sums: [Int: RoundingSums] = [:]
+        /// The first tensor with a value that its type does not hold. Later ones need not be written.
+        var firstOverflow = Int.max
     }
 
     /// Writes a file; the crew takes the pieces of its tensors in any order.
@@ -101,58 +118,78 @@ public struct CheckpointWriter: Sendable {
         _ file: OutputLayout.File, to output: AtomicFile, _ path: String, _ summary: inout Summary
     ) throws {
         var pieces: [Piece] = []
+        var tensors: [TensorDescription] = []
         for part in file.parts {
             switch part.content {
             case .bytes(let bytes): try output.write(bytes, at: part.offset)
             case .mapped(let bytes): try output.write(bytes, at: part.offset)
             case .zeros:
                 try output.write([UInt8](repeating: 0, count: part.byteCount), at: part.offset)
-            case .tensor(let tensor): pieces += Self.pieces(of: tensor, at: part)
+            case .tensor(let tensor):
+                pieces += Self.pieces(of: tensor, number: tensors.count, at: part)
+                tensors.append(tensor.description)
             }
         }
-        let state = Mutex((problem: (any Error)?.none, overflows: 0))
+        let state = Mutex(Progress())
         crew.run(pieces.count) { index in
-            guard state.withLock({ $0.problem == nil }) else { return }
+            let piece = pieces[index]
+            let isWanted = state.withLock {
+                $0.problem == nil && (allowsInfinities || piece.number <= $0.firstOverflow)
+            }
+            guard isWanted else { return }
             do {
-                let overflows = try write(pieces[index], to: output)
-                if overflows > 0 { state.withLock { $0.overflows += overflows } }
+                guard let sums = try write(piece, to: output) else { return }
+                state.withLock {
+                    $0.sums[index] = sums
+                    if sums.overflowCount > 0 {
+                        $0.firstOverflow = min($0.firstOverflow, piece.number)
+                    }
+                }
             } catch {
                 state.withLock { $0.problem = $0.problem ?? error }
             }
         }
-        let (problem, overflows) = state.withLock { $0 }
-        if let problem { throw problem }
-        summary.overflowCount += overflows
+        let progress = state.withLock { $0 }
+        if let problem = progress.problem { throw problem }
+        var report = RoundingReport()
+        var totals = [RoundingSums](repeating: RoundingSums(), count: tensors.count)
+        for (index, piece) in pieces.enumerated() {
+            if let sums = progress.sums[index] { totals[piece.number].add(sums) }
+        }
+        for (tensor, sums) in zip(tensors, totals) { report.add(sums, of: tensor) }
+        if !allowsInfinities, let refusal = report.refusal { throw refusal }
+        summary.rounding.add(report)
         guard file.holdsWeights else { return }
         summary.files.append(path)
         summary.byteCount += file.size
     }
 
-    private static func pieces(of tensor: OutputPlan.Tensor, at part: OutputLayout.Part) -> [Piece]
-    {
+    private static func pieces(
+        of tensor: OutputPlan.Tensor, number: Int, at part: OutputLayout.Part
+    ) -> [Piece] {
         let rowBytes = tensor.rowBytes
         guard rowBytes > 0 else { return [] }
         let rows = part.byteCount / rowBytes
         let step = max(1, pieceSize / rowBytes)
         return stride(from: 0, to: rows, by: step).map { first in
             Piece(
-                tensor: tensor, rows: first..<min(rows, first + step), rowBytes: rowBytes,
-                offset: part.offset + first * rowBytes)
+                tensor: tensor, number: number, rows: first..<min(rows, first + step),
+                rowBytes: rowBytes, offset: part.offset + first * rowBytes)
         }
     }
 
-    private func write(_ piece: Piece, to file: AtomicFile) throws -> Int {
-        let size = piece.rows.count * piece.rowBytes
-        var overflows = 0
+    /// - Returns: what the piece loses; nil where it was copied.
+    private func write(_ piece: Piece, to file: AtomicFile) throws -> RoundingSums? {
+        var sums: RoundingSums?
         if let bytes = piece.tensor.mappedBytes(rows: piece.rows) {
             try file.write(bytes, at: piece.offset)
         } else {
-            let buffer: [UInt8]
-            (buffer, overflows) = try piece.tensor.bytes(rows: piece.rows)
-            try file.write(buffer, at: piece.offset)
+            let made = try piece.tensor.bytes(rows: piece.rows)
+            try file.write(made.bytes, at: piece.offset)
+            sums = made.sums
         }
         piece.tensor.releaseSource(rows: piece.rows)
-        advance(size)
-        return overflows
+        advance(piece.rows.count * piece.rowBytes)
+        return sums
     }
 }

@@ -22,7 +22,7 @@ struct GGUFPlanner {
     func planFromHuggingFace(_ files: HuggingFaceFiles) throws -> OutputPlan {
         let architecture = try source.requireArchitecture()
         let numbers = try source.hyperparameters()
-        let name = Self.name(of: source)
+        let name = source.name
         let tokenizer = try TokenizerConversion(
             folder: files.folder, config: files.config ?? JSONObject(), name: name
         ).result()
@@ -215,11 +215,6 @@ struct GGUFPlanner {
         entries += try numbers.metadata(architecture: architecture, context)
         entries.append(.init("general.quantization_version", .u32(2)))
         return GGUFMetadata(entries + tokenizer)
-    }
-
-    /// The model's name: that of its folder.
-    private static func name(of source: Checkpoint) -> String {
-        source.path.split(separator: "/").last.map(String.init) ?? source.path
     }
 
     /// llama.cpp's number for a file whose matrices are of this plain type.

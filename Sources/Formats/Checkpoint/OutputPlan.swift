@@ -33,19 +33,22 @@ public struct OutputPlan: Sendable {
             return tensor.bytes.slice((rows.lowerBound * rowBytes)..<(rows.upperBound * rowBytes))
         }
 
-        /// The output's bytes of some rows, and how many finite values became infinite.
+        /// The output's bytes of some rows, and what storing them loses.
         ///
+        /// - Parameter measuring: whether the loss is measured, which takes reading the bytes back.
         /// - Throws: `CheckpointError.cannotEncode`.
         func bytes(
-            rows: Range<Int>
-        ) throws(CheckpointError) -> (bytes: [UInt8], overflowCount: Int) {
+            rows: Range<Int>, measuring: Bool = true
+        ) throws(CheckpointError) -> (bytes: [UInt8], sums: RoundingSums) {
             let size = rows.count * rowBytes
-            var result = Result<Int, CheckpointError>.success(0)
+            var result = Result<RoundingSums, CheckpointError>.success(RoundingSums())
             let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
                 let target = UnsafeMutableRawBufferPointer(
                     rebasing: UnsafeMutableRawBufferPointer(buffer)[0..<size])
                 result = Result { () throws(CheckpointError) in
-                    try content.write(rows: rows, columns: columns, of: description, to: target)
+                    try content.write(
+                        rows: rows, columns: columns, of: description, to: target,
+                        measuring: measuring)
                 }
                 // What a failure leaves unwritten is not handed out.
                 if case .success = result { filled = size }

@@ -16,16 +16,26 @@ public struct TensorContent: Sendable {
     let shift: Float
     /// Added to the rows of the output; their own rows are in the source's order.
     let updates: [LowRankUpdate]
+    /// What new values take the place of, in the same form; against it their change is measured.
+    let former: Former?
+
+    /// A tensor that new values replace, and how it comes into the output's form.
+    struct Former: Sendable {
+        let tensor: CheckpointTensor
+        let isTransposed: Bool
+        let shift: Float
+    }
 
     init(
         origin: Origin, order: RowOrder = .same, isTransposed: Bool = false, shift: Float = 0,
-        updates: [LowRankUpdate] = []
+        updates: [LowRankUpdate] = [], former: Former? = nil
     ) {
         self.origin = origin
         self.order = order
         self.isTransposed = isTransposed
         self.shift = shift
         self.updates = updates
+        self.former = former
     }
 
     /// A source tensor's data.
@@ -48,7 +58,7 @@ public struct TensorContent: Sendable {
     }
 
     /// Whether each row's bytes are the source's own.
-    private func isKept(as type: ElementType) -> Bool {
+    func isKept(as type: ElementType) -> Bool {
         guard updates.isEmpty, shift == 0, !isTransposed, case .tensor(let tensor) = origin else {
             return false
         }
@@ -70,155 +80,18 @@ public struct TensorContent: Sendable {
             + (isTransposed ? ", transposed" : "")
     }
 
-    // MARK: - Rows
-
-    /// Writes some rows of the tensor that `description` names, in its type, to `destination`.
-    ///
-    /// Rows are those of the output seen as a matrix of `columns`; a bias that follows a row order has columns of 1.
-    ///
-    /// - Returns: how many finite values became infinite.
-    /// - Throws: `CheckpointError.cannotEncode` where a type cannot be widened or written, or cannot hold a value.
-    func write(
-        rows: Range<Int>, columns: Int, of description: TensorDescription,
-        to destination: UnsafeMutableRawBufferPointer
-    ) throws(CheckpointError) -> Int {
-        let rowBytes = description.type.byteCount(elements: columns) ?? 0
-        if case .parts(let parts, let count) = origin {
-            return try writeParts(
-                parts, of: count, rows: rows, columns: columns, description, rowBytes: rowBytes,
-                to: destination)
+    /// The content that new values take the place of.
+    var formerContent: TensorContent? {
+        former.map {
+            TensorContent(
+                origin: .tensor($0.tensor), order: order, isTransposed: $0.isTransposed,
+                shift: $0.shift)
         }
-        let tile = try isTransposed ? tile(rows: rows, columns: columns, description) : []
-        var overflows = 0
-        var row = [Float](repeating: 0, count: columns)
-        var sums = row
-        for (index, number) in rows.enumerated() {
-            let target = UnsafeMutableRawBufferPointer(
-                rebasing: destination[(index * rowBytes)..<((index + 1) * rowBytes)])
-            let source = order.source(of: number)
-            do throws(QuantizationError) {
-                if isKept(as: description.type) {
-                    copy(row: source, to: target)
-                    continue
-                }
-                if isTransposed {
-                    row.replaceSubrange(
-                        0..<columns, with: tile[(index * columns)..<((index + 1) * columns)])
-                } else {
-                    try read(source * columns, into: &row)
-                }
-                if shift != 0 { for column in row.indices { row[column] += shift } }
-                for update in updates {
-                    row.withUnsafeMutableBufferPointer { row in
-                        sums.withUnsafeMutableBufferPointer {
-                            update.add(row: source, to: row, sums: $0)
-                        }
-                    }
-                }
-                overflows += try row.withUnsafeBufferPointer { row throws(QuantizationError) in
-                    try RowEncoder.encode(row, as: description.type, into: target)
-                }
-            } catch {
-                throw .cannotEncode(tensor: description.name, row: number, problem: error)
-            }
-        }
-        return overflows
-    }
-
-    private func writeParts(
-        _ parts: [TensorContent], of count: Int, rows: Range<Int>, columns: Int,
-        _ description: TensorDescription, rowBytes: Int,
-        to destination: UnsafeMutableRawBufferPointer
-    ) throws(CheckpointError) -> Int {
-        var overflows = 0
-        for (part, own) in Self.split(rows, by: count) where parts.indices.contains(part) {
-            let first = (part * count + own.lowerBound - rows.lowerBound) * rowBytes
-            overflows += try parts[part].write(
-                rows: own, columns: columns, of: description,
-                to: UnsafeMutableRawBufferPointer(
-                    rebasing: destination[first..<(first + own.count * rowBytes)]))
-        }
-        return overflows
-    }
-
-    /// The parts that rows fall into, and their rows in each.
-    private static func split(_ rows: Range<Int>, by count: Int) -> [(part: Int, rows: Range<Int>)]
-    {
-        guard count > 0, !rows.isEmpty else { return [] }
-        return ((rows.lowerBound / count)...((rows.upperBound - 1) / count)).map { part in
-            let own = rows.clamped(to: (part * count)..<((part + 1) * count))
-            return (part, (own.lowerBound - part * count)..<(own.upperBound - part * count))
-        }
-    }
-
-    /// Copies the source's bytes of a row, as many as the target takes.
-    private func copy(row: Int, to target: UnsafeMutableRawBufferPointer) {
-        guard case .tensor(let tensor) = origin else { return }
-        tensor.bytes.withUnsafeBytes { bytes in
-            let range = (row * target.count)..<((row + 1) * target.count)
-            target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[range]))
-        }
-    }
-
-    /// Reads elements of the origin as f32, from an element on that begins a block.
-    private func read(_ first: Int, into values: inout [Float]) throws(QuantizationError) {
-        let count = values.count
-        switch origin {
-        case .parts: break
-        case .values(let source):
-            values.replaceSubrange(0..<count, with: source[first..<(first + count)])
-        case .tensor(let tensor):
-            guard let start = tensor.type.byteCount(elements: first),
-                let size = tensor.type.byteCount(elements: count)
-            else { throw .sizeMismatch(type: tensor.type, elements: count, bytes: 0) }
-            try tensor.bytes.withUnsafeBytes { bytes throws(QuantizationError) in
-                try values.withUnsafeMutableBufferPointer { buffer throws(QuantizationError) in
-                    try Dequantizer.widen(
-                        UnsafeRawBufferPointer(rebasing: bytes[start..<(start + size)]),
-                        type: tensor.type, into: buffer)
-                }
-            }
-        }
-    }
-
-    /// The rows of the transpose: of each row of the origin the elements that belong to them.
-    ///
-    /// - Returns: (rows, columns)
-    private func tile(
-        rows: Range<Int>, columns: Int, _ description: TensorDescription
-    ) throws(CheckpointError) -> [Float] {
-        let (width, block) =
-            switch origin {
-            case .tensor(let tensor): (tensor.description.columns, tensor.type.elementsPerBlock)
-            case .values(let values): (values.count / max(columns, 1), 1)
-            case .parts: (0, 1)
-            }
-        let first = rows.lowerBound / block * block
-        let end = (rows.upperBound + block - 1) / block * block
-        var tile = [Float](repeating: 0, count: rows.count * columns)
-        // Several rows of the origin at a time, so that a row of the transpose gets neighbours together.
-        var segments = Array(
-            repeating: [Float](repeating: 0, count: end - first), count: max(1, min(16, columns)))
-        for start in stride(from: 0, to: columns, by: segments.count) {
-            let count = min(segments.count, columns - start)
-            for step in 0..<count {
-                do throws(QuantizationError) {
-                    try read((start + step) * width + first, into: &segments[step])
-                } catch {
-                    throw .cannotEncode(tensor: description.name, row: start + step, problem: error)
-                }
-            }
-            for row in 0..<rows.count {
-                let place = row * columns + start
-                let element = rows.lowerBound - first + row
-                for step in 0..<count { tile[place + step] = segments[step][element] }
-            }
-        }
-        return tile
     }
 
     /// Gives the source's pages of some rows back to the system.
     func releaseSource(rows: Range<Int>, columns: Int) {
+        formerContent?.releaseSource(rows: rows, columns: columns)
         switch origin {
         case .values: break
         case .parts(let parts, let count):

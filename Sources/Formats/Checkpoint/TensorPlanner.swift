@@ -110,9 +110,16 @@ struct TensorPlanner {
         let updates = isTransposed ? change.updates.map(\.transposed) : change.updates
         let order = rowOrder(of: role)
         if let values = change.values {
+            let former = tensor.flatMap { tensor in
+                !Dequantizer.isSupported(tensor.type)
+                    ? nil
+                    : TensorContent.Former(
+                        tensor: tensor, isTransposed: isTransposed != tensor.isTransposed,
+                        shift: tensor.shift - shift)
+            }
             return TensorContent(
                 origin: .values(values), order: order, isTransposed: isTransposed, shift: -shift,
-                updates: updates)
+                updates: updates, former: former)
         }
         guard let tensor else { return .values([], order: order) }
         return TensorContent(

@@ -76,7 +76,7 @@ public struct CanonicalTensor: Sendable {
             _ = try content.write(
                 rows: rows, columns: columns,
                 of: TensorDescription(name: tensor.name, type: .f32, shape: shape),
-                to: UnsafeMutableRawBufferPointer(values))
+                to: UnsafeMutableRawBufferPointer(values), measuring: false)
             return
         }
         do throws(QuantizationError) {

@@ -6,17 +6,24 @@ public struct PatchWriter: Sendable {
         public let byteCount: Int
         /// The size of the files that it makes.
         public let targetByteCount: Int
-        /// Finite values of a plan that the output's type turned into infinities.
-        public let overflowCount: Int
+        /// What the tensors of a plan that are not the base's lose by their types.
+        public let rounding: RoundingReport
     }
 
     private let crew: WorkCrew
+    private let allowsInfinities: Bool
     private let advance: @Sendable (Int) -> Void
     private let zstd = Zstandard()
 
-    /// - Parameter advance: called from any thread with the number of bytes of the target done since.
-    public init(crew: WorkCrew, advance: @escaping @Sendable (Int) -> Void = { _ in }) {
+    /// - Parameters:
+    ///   - allowsInfinities: whether finite values of a plan may become infinite; else it is refused.
+    ///   - advance: called from any thread with the number of bytes of the target done since.
+    public init(
+        crew: WorkCrew, allowsInfinities: Bool = false,
+        advance: @escaping @Sendable (Int) -> Void = { _ in }
+    ) {
         self.crew = crew
+        self.allowsInfinities = allowsInfinities
         self.advance = advance
     }
 
@@ -35,7 +42,8 @@ public struct PatchWriter: Sendable {
 
     /// Writes the patch that turns a checkpoint into what a plan for it would write, which is not written.
     ///
-    /// - Throws: as the other, and as `OutputLayout.init`.
+    /// - Throws: as the other and as `OutputLayout.init`, and `CheckpointError.becomesInfinite` of the first tensor that
+    ///   its type cannot hold.
     public func write(_ plan: OutputPlan, path: String, replacing: Bool) throws -> Summary {
         let source = plan.source.path
         let folder = source.hasSuffix(".index.json") ? PathParts(source).folder : source
@@ -64,7 +72,8 @@ public struct PatchWriter: Sendable {
     ) throws -> Summary {
         let output = try AtomicFile(path: path, replacing: replacing)
         var builder = try PatchBuilder(output: output, base: base, isFolder: layout.isFolder)
-        var overflowCount = 0
+        var report = RoundingReport()
+        var sums = RoundingSums()
         for file in layout.files {
             let counterpart = base.counterpart(of: file)
             let jobs = try file.parts.flatMap { try self.jobs(for: $0, matcher, path: path) }
@@ -72,6 +81,7 @@ public struct PatchWriter: Sendable {
                 jobs, size: { $0.range.count },
                 make: { try make($0, counterpart?.file) },
                 take: { job, made in
+                    sums.add(made.sums)
                     builder.digest(made.target)
                     made.target.release()
                     switch (job.part, made.coded) {
@@ -81,20 +91,22 @@ public struct PatchWriter: Sendable {
                         if job.range.upperBound == tensor.byteCount {
                             builder.finish(
                                 tensor.plan.description, tensor.match, frameSize: tensor.frameSize)
+                            report.add(sums, of: tensor.plan.description)
+                            sums = RoundingSums()
+                            if !allowsInfinities, let refusal = report.refusal { throw refusal }
                         }
                     case (_, .literal(let literal)):
                         try builder.add(
                             literal, at: job.range, base: counterpart?.name, hash: made.hash)
                     default: break
                     }
-                    overflowCount += made.overflowCount
                     advance(job.range.count)
                 })
             builder.finish(file: file.name, size: file.size)
         }
         let size = try builder.finish(crew)
         return Summary(
-            byteCount: size, targetByteCount: layout.byteCount, overflowCount: overflowCount)
+            byteCount: size, targetByteCount: layout.byteCount, rounding: report)
     }
 
     // MARK: - Jobs
@@ -189,7 +201,7 @@ public struct PatchWriter: Sendable {
         let coded: Coded
         /// The XXH64 of the target's bytes.
         let hash: UInt64
-        var overflowCount = 0
+        var sums = RoundingSums()
     }
 
     private func make(_ job: Job, _ counterpart: MappedFile?) throws -> Made {
@@ -205,7 +217,7 @@ public struct PatchWriter: Sendable {
     }
 
     private func make(_ tensor: TensorJob, _ range: Range<Int>) throws -> Made {
-        var overflowCount = 0
+        var sums = RoundingSums()
         let target: FrameBytes
         if let bytes = tensor.plan.wholeMappedBytes?.slice(range) {
             target = .mapped(bytes)
@@ -214,7 +226,7 @@ public struct PatchWriter: Sendable {
             let rows = (range.lowerBound / unit)..<(range.upperBound / unit)
             let made = try tensor.plan.bytes(rows: rows)
             tensor.plan.releaseSource(rows: rows)
-            overflowCount = made.overflowCount
+            sums = made.sums
             target = .made(made.bytes)
         }
         // Where the base cannot be converted the frame is coded without it.
@@ -234,7 +246,7 @@ public struct PatchWriter: Sendable {
             }
             return Made(
                 target: target, coded: .frame(frame, base: base), hash: XXH64.hash(own),
-                overflowCount: overflowCount)
+                sums: sums)
         }
     }
 }

@@ -134,7 +134,7 @@ struct TensorPredictor: Sendable {
         case .rows(let tensor, let available):
             let rows = (range.lowerBound / unit)..<(range.upperBound / unit)
             guard rows.upperBound <= available else { return nil }
-            let bytes = try tensor.bytes(rows: rows).bytes
+            let bytes = try tensor.bytes(rows: rows, measuring: false).bytes
             tensor.releaseSource(rows: rows)
             return .made(bytes)
         }

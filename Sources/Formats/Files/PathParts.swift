@@ -1,3 +1,5 @@
+import Foundation
+
 /// A path as the folder that holds a file and the file's name in it.
 struct PathParts {
     let folder: String
@@ -18,6 +20,16 @@ struct PathParts {
     static func join(_ folder: String, _ name: String) -> String {
         if folder == "." { return name }
         return folder.utf8.last == UInt8(ascii: "/") ? folder + name : folder + "/" + name
+    }
+
+    /// The name of a folder, however it was typed: the last name of the path where there is one, else (`.`, `..`, nothing)
+    /// that of the folder which it stands for; nil for the root of the file system.
+    static func name(ofFolder path: String) -> String? {
+        let typed = path.split(separator: "/").last { $0 != "." }
+        if let typed, typed != ".." { return String(typed) }
+        let full = URL(fileURLWithPath: path.isEmpty ? "." : path).resolvingSymlinksInPath()
+        let name = full.standardizedFileURL.lastPathComponent
+        return name.isEmpty || name == "/" ? nil : name
     }
 
     /// Whether a name taken from a file names a file beside it and nothing else: no folder, no control character.

@@ -2,7 +2,7 @@
 ///
 /// Members stay in their order unless `sortsKeys`. Numbers are the shortest text that reads back as the same
 /// `Double`, spelled as Python's `json` does (`0.1`, `1e-05`, `10000.0`). Only what must be escaped is escaped.
-/// JSON has no form for numbers that are not finite: they become `null`, as in ECMAScript.
+/// JSON has no form for numbers that are not finite: they become `null`, as in ECMAScript, or text where asked for.
 public struct JSONWriter: Sendable {
     public enum Layout: Sendable {
         /// No spaces at all.
@@ -13,10 +13,15 @@ public struct JSONWriter: Sendable {
 
     private let layout: Layout
     private let sortsKeys: Bool
+    private let namesNotFinite: Bool
 
-    public init(_ layout: Layout = .compact, sortsKeys: Bool = false) {
+    /// - Parameter namesNotFinite: whether numbers that are not finite are `"nan"`, `"inf"` and `"-inf"`; else `null`.
+    public init(
+        _ layout: Layout = .compact, sortsKeys: Bool = false, namesNotFinite: Bool = false
+    ) {
         self.layout = layout
         self.sortsKeys = sortsKeys
+        self.namesNotFinite = namesNotFinite
     }
 
     /// The value as text, without a line feed at its end.
@@ -37,7 +42,9 @@ public struct JSONWriter: Sendable {
         case .bool(let value): output.append(contentsOf: (value ? "true" : "false").utf8)
         case .integer(let value): output.append(contentsOf: String(value).utf8)
         case .number(let value):
-            output.append(contentsOf: (value.isFinite ? value.description : "null").utf8)
+            let isText = !value.isFinite && namesNotFinite
+            let text = value.isFinite || isText ? value.description : "null"
+            output.append(contentsOf: (isText ? "\"\(text)\"" : text).utf8)
         case .string(let value): writeString(value, to: &output)
         case .array(let values):
             writeItems(values, between: "[]", depth: depth, to: &output) { value, output in

@@ -11,8 +11,8 @@ public enum QuantizationError: Failure, Hashable {
 
     public var kind: FailureKind {
         switch self {
-        case .unsupported: .unsupported
-        case .sizeMismatch, .notFinite, .tooLarge: .input
+        case .unsupported, .tooLarge: .unsupported
+        case .sizeMismatch, .notFinite: .input
         }
     }
 

@@ -13,6 +13,9 @@ public enum BiasRoute {
         case llamaCppIgnores(architecture: String, tensor: String)
         case transformersDrops(modelType: String, projection: String)
         case quantized(file: String, StoredQuantization)
+        /// A sum of vectors that no runtime can compute with; `limit` is the largest value of the type that it has in
+        /// the file or in the runtime.
+        case tooLarge(role: WeightRole, index: Int, value: Float, limit: Float, type: ElementType)
 
         public var kind: FailureKind { .unsupported }
 
@@ -36,6 +39,9 @@ public enum BiasRoute {
                     + "silence"
             case .quantized(let file, let quantization):
                 "\(file): the weights are quantised with \(quantization), beside which a bias is not supported"
+            case .tooLarge(let role, let index, let value, let limit, let type):
+                "\(role) would be \(value) at index \(index), but \(type.name), in which runtimes hold the "
+                    + "residual stream, ends at \(limit); take a smaller scale"
             }
         }
     }
@@ -149,7 +155,7 @@ public enum BiasRoute {
     /// act there and of the bias the model has there already. Where the model multiplies what a sub-layer adds to the
     /// stream, the vectors are divided by that number first.
     ///
-    /// - Throws: `Refusal` where a runtime would not honour a bias, `CheckpointError` where rtedit does not know the
+    /// - Throws: `Refusal` where a runtime would not honour a bias or cannot hold its values, `CheckpointError` where rtedit does not know the
     ///   architecture, `VectorError` where a vector does not fit the model.
     public static func edits(
         baking interventions: [Intervention], into checkpoint: Checkpoint, format: Checkpoint.Format
@@ -183,7 +189,20 @@ public enum BiasRoute {
             let factor = Float(Double(intervention.strength) / numbers.residualScale)
             biases[role] = zip(present, intervention.vector).map { $0 + factor * $1 }
         }
+        for (role, values) in biases.sorted(by: { "\($0.key)" < "\($1.key)" }) {
+            try check(values, of: role)
+        }
         return biases.sorted { ($0.key.block ?? 0, "\($0.key)") < ($1.key.block ?? 0, "\($1.key)") }
             .map { .set($0.key, values: $0.value, type: .f32) }
+    }
+
+    /// Refuses a bias that is not finite or that half precision cannot hold: folders are loaded in it and most
+    /// runtimes compute in it, so that the stream would be infinite, and a stream that large means nothing anyway.
+    private static func check(_ values: [Float], of role: WeightRole) throws(Refusal) {
+        let limit = Float(Float16.greatestFiniteMagnitude)
+        if let index = values.firstIndex(where: { !(abs($0) <= limit) }) {
+            throw .tooLarge(
+                role: role, index: index, value: values[index], limit: limit, type: .f16)
+        }
     }
 }

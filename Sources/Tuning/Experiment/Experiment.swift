@@ -131,7 +131,7 @@ public final class Experiment {
         return try Extraction(
             decoder: decoder, crew: crew, prompts: prompts,
             options: Extraction.Options(position: trait.position),
-            modelHint: base.requireArchitecture().name, baseHash: nil
+            base: BaseIdentity(modelHint: base.requireArchitecture().name)
         ).vector.directions
     }
 

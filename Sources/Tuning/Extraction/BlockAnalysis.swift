@@ -9,6 +9,8 @@ struct BlockAnalysis {
     /// positive − negative
     private let differences: SampleMatrix
     private let meanNorm: Double
+    /// Differences up to this length may be rounding.
+    private let floor: Double
     /// By pair.
     private let groups: [Int]
 
@@ -17,6 +19,8 @@ struct BlockAnalysis {
         case found(Extraction.BlockResult, direction: [Float])
         /// The sides do not differ.
         case noDirection
+        /// They differ by no more than rounding makes them.
+        case onlyRounding(length: Double, floor: Double, streamNorm: Double)
         /// They differ along nuisance directions alone.
         case nothingLeft
     }
@@ -43,21 +47,31 @@ struct BlockAnalysis {
         (self.positive, self.negative, self.differences) = (positive, negative, differences)
         let norms = (0..<samples.rows).map { SampleMatrix.norm(samples[$0]) }
         meanNorm = norms.reduce(0, +) / Double(norms.count)
+        floor = RoundingFloor.length(streamNorm: meanNorm)
     }
 
     /// The direction of all pairs, and how good it is on pairs held out.
     func outcome(folds: Int) -> Outcome {
-        guard let found = direction(of: Array(groups.indices)) else { return .noDirection }
+        let all = Array(groups.indices)
+        let largest = all.map { SampleMatrix.norm(differences[$0]) }.max() ?? 0
+        guard largest > 0 else { return .noDirection }
+        let spread = spread(of: all)
+        guard spread > floor else { return onlyRounding(spread) }
+        guard let found = direction(of: all) else { return .noDirection }
         guard found.kept > Self.smallestRest else { return .nothingLeft }
-        guard found.length > 0 else { return .noDirection }
-        let agreement = differences.projections(on: found.unit).count { $0 > 0 }
+        guard found.length > floor else { return onlyRounding(found.length) }
+        let agreement = differences.projections(on: found.unit).count { $0 > floor }
         let result = Extraction.BlockResult(
             block: block, length: found.length, activationNorm: meanNorm,
-            signAgreement: Double(agreement) / Double(groups.count),
+            signAgreement: groups.count > 1 ? Double(agreement) / Double(groups.count) : nil,
             lengthLost: options.nuisance.acts(on: block) ? 1 - found.kept : nil,
             heldOut: heldOut(folds: folds))
         let scale = options.normalization == .unit ? 1 : found.length
         return .found(result, direction: found.unit.map { Float(Double($0) * scale) })
+    }
+
+    private func onlyRounding(_ length: Double) -> Outcome {
+        .onlyRounding(length: length, floor: floor, streamNorm: meanNorm)
     }
 
     private struct Direction {
@@ -68,8 +82,19 @@ struct BlockAnalysis {
         let kept: Double
     }
 
+    /// The length of the longest vector that the method looks at: a difference, or one about their mean, which is nothing
+    /// but rounding where all pairs differ alike, or there is only one.
+    private func spread(of chosen: [Int]) -> Double {
+        let mean = options.method == .pcaCentered ? differences.mean(of: chosen) : nil
+        return chosen.map { pair in
+            guard let mean else { return SampleMatrix.norm(differences[pair]) }
+            return SampleMatrix.norm(zip(differences[pair], mean).map { $0 - $1 }[...])
+        }.max() ?? 0
+    }
+
     /// The direction of some pairs; nil where they give none.
     private func direction(of chosen: [Int]) -> Direction? {
+        guard spread(of: chosen) > floor else { return nil }
         let raw = options.method.direction(
             positive: positive, negative: negative, differences: differences, chosen: chosen)
         guard let whole = Self.unit(raw) else { return nil }
@@ -92,21 +117,23 @@ struct BlockAnalysis {
         return vector.map { Float(Double($0) / norm) }
     }
 
-    /// Cross-validation: each pair is judged by a direction that was found without its group; nil for a single group.
+    /// Cross-validation: each pair is judged by a direction that was found without its group; nil for a single group, and
+    /// where the others' direction is no more than rounding.
     private func heldOut(folds: Int) -> Separation? {
         let folds = min(folds, (groups.max() ?? 0) + 1)
-        guard folds >= 2 else { return nil }
+        guard folds >= 2, Set(groups).count > 1 else { return nil }
         var up: [Double] = []
         var down: [Double] = []
         for fold in 0..<folds {
-            guard
-                let unit = direction(of: groups.indices.filter { groups[$0] % folds != fold })?.unit
+            guard let found = direction(of: groups.indices.filter { groups[$0] % folds != fold }),
+                found.length > floor
             else { return nil }
+            let unit = found.unit
             for pair in groups.indices where groups[pair] % folds == fold {
                 up.append(SampleMatrix.dot(positive[pair], unit[...]))
                 down.append(SampleMatrix.dot(negative[pair], unit[...]))
             }
         }
-        return Separation(positive: up, negative: down)
+        return Separation(positive: up, negative: down, floor: floor)
     }
 }

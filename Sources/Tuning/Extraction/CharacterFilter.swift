@@ -27,6 +27,9 @@ extension ContrastPair {
         let scores = try CompletionScorer(decoder: decoder, interventions: [])
             .logProbabilities(of: sequences, progress: progress)
         let kept = pairs.indices.filter { index in
+            // Both sides' answers, or all they follow, may be the same: then rounding would decide.
+            let own = (0..<4).map { sequences[4 * index + $0].tokens }
+            guard own[0] != own[1], own[0] != own[3] else { return false }
             let score = scores[(4 * index)..<(4 * index + 4)].map { $0 }
             return score[0] > score[1] && score[2] > score[3]
         }

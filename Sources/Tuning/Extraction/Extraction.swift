@@ -44,8 +44,9 @@ public struct Extraction: Sendable {
         public let length: Double
         /// Mean norm of the activations.
         public let activationNorm: Double
-        /// Share of pairs whose difference points along the direction.
-        public let signAgreement: Double
+        /// Share of pairs whose difference points along the direction, by more than rounding; nil for one pair, which
+        /// always does.
+        public let signAgreement: Double?
         /// The share of the direction's length that projecting nuisance directions out took; nil where the block has
         /// none.
         public let lengthLost: Double?
@@ -56,6 +57,8 @@ public struct Extraction: Sendable {
     public let vector: SteeringVector
     public let blocks: [BlockResult]
     public let tokenCount: Int
+    /// How many pairs the directions are of: those whose sides differ up to the tokens compared.
+    public let pairCount: Int
 
     /// The number of folds of the cross-validation.
     public static let folds = 5
@@ -67,27 +70,27 @@ public struct Extraction: Sendable {
     ///
     /// - Parameters:
     ///   - prompts: the tokens of each pair's two sides.
-    ///   - modelHint: the architecture's name, kept in the vector.
+    ///   - base: the model, kept in the vector.
     ///   - progress: called with tokens done and tokens in all.
-    /// - Throws: `VectorError.noSuchBlock`, `PromptError.noSuchToken`, `ExtractionError.noDirection` where the sides do
-    ///   not differ in a block; what the decoder throws.
+    /// - Throws: `VectorError.noSuchBlock`, `PromptError.noSuchToken`, `ExtractionError.identicalPairs` where no pair's
+    ///   sides differ, `.noDirection` and `.onlyRounding` where they do not differ in a block; what the decoder throws.
     public init(
         decoder: Decoder, crew: WorkCrew,
         prompts: [(positive: TokenSequence, negative: TokenSequence)], options: Options,
-        modelHint: String,
-        baseHash: String?, progress: (Int, Int) -> Void = { _, _ in }
+        base: BaseIdentity, progress: (Int, Int) -> Void = { _, _ in }
     ) throws {
         let found = try Self.extractions(
             at: [options.position], decoder: decoder, crew: crew, prompts: prompts,
-            options: options, modelHint: modelHint, baseHash: baseHash, progress: progress)
+            options: options, base: base, progress: progress)
         guard let only = found.first else { throw ExtractionError.noPairs }
         self = only
     }
 
-    private init(vector: SteeringVector, blocks: [BlockResult], tokenCount: Int) {
+    private init(vector: SteeringVector, blocks: [BlockResult], tokenCount: Int, pairCount: Int) {
         self.vector = vector
         self.blocks = blocks
         self.tokenCount = tokenCount
+        self.pairCount = pairCount
     }
 
     /// Extracts a vector at each of some positions.
@@ -97,7 +100,7 @@ public struct Extraction: Sendable {
     public static func extractions(
         at positions: [Position], decoder: Decoder, crew: WorkCrew,
         prompts: [(positive: TokenSequence, negative: TokenSequence)], options: Options,
-        modelHint: String, baseHash: String?, sampleBytes: Int = standardSampleBytes,
+        base: BaseIdentity, sampleBytes: Int = standardSampleBytes,
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws -> [Extraction] {
         let sizes = decoder.configuration.sizes
@@ -107,15 +110,10 @@ public struct Extraction: Sendable {
                 file: "--blocks", block: outside, blockCount: sizes.blockCount)
         }
         guard !prompts.isEmpty else { throw ExtractionError.noPairs }
+        let distinct = try positions.map { try distinctPairs(prompts, at: $0) }
         let recorder = ActivationRecorder(decoder: decoder, site: options.site, blocks: wanted)
         let sides = prompts.map(\.positive) + prompts.map(\.negative)
         let tokenCount = sides.reduce(0) { $0 + $1.tokens.count }
-        // Pairs from one line of a file are of one statement: it must not be known to the direction that judges it.
-        var ordinals: [String: Int] = [:]
-        for pair in prompts where ordinals[pair.positive.place] == nil {
-            ordinals[pair.positive.place] = ordinals.count
-        }
-        let lines = prompts.map { ordinals[$0.positive.place] ?? 0 }
         let bytesPerPosition = sides.count * wanted.count * sizes.hiddenSize * 4
         let together = max(1, sampleBytes / max(bytesPerPosition, 1))
         let groups = stride(from: 0, to: positions.count, by: together).map {
@@ -125,13 +123,15 @@ public struct Extraction: Sendable {
             let activations = try recorder.activations(at: Array(group), of: sides) { done, total in
                 progress((run * total + done) / groups.count, total)
             }
-            return try zip(group, activations).map { position, samples in
+            return try zip(group.indices, activations).map { index, samples in
                 var options = options
-                options.position = position
+                options.position = positions[index]
+                let chosen = distinct[index]
                 return try Extraction(
-                    samples, groups: lines, blocks: wanted, tokenCount: tokenCount,
-                    options: options, crew: crew,
-                    modelHint: modelHint, baseHash: baseHash)
+                    samples.mapValues { $0.pairs(chosen) },
+                    groups: Self.groups(of: chosen.map { prompts[$0] }), blocks: wanted,
+                    tokenCount: tokenCount,
+                    options: options, crew: crew, base: base)
             }
         }
     }
@@ -143,7 +143,7 @@ public struct Extraction: Sendable {
     ///   - groups: by pair: pairs of one group are held out together.
     private init(
         _ samples: [Int: SampleMatrix], groups: [Int], blocks wanted: [Int], tokenCount: Int,
-        options: Options, crew: WorkCrew, modelHint: String, baseHash: String?
+        options: Options, crew: WorkCrew, base: BaseIdentity
     ) throws {
         let folds = Self.folds
         let found = crew.map(wanted.count) { index in
@@ -161,6 +161,10 @@ public struct Extraction: Sendable {
                 directions[block] = direction
             case .nothingLeft:
                 throw ExtractionError.nothingLeft(block: block, position: options.position)
+            case .onlyRounding(let length, let floor, let norm):
+                throw ExtractionError.onlyRounding(
+                    block: block, position: options.position, length: length, floor: floor,
+                    streamNorm: norm)
             case .noDirection, nil:
                 throw ExtractionError.noDirection(block: block, position: options.position)
             }
@@ -173,13 +177,14 @@ public struct Extraction: Sendable {
             vector: SteeringVector(
                 site: options.site, directions: directions,
                 provenance: SteeringVector.Provenance(
-                    modelHint: modelHint, method: options.method.rawValue,
+                    modelHint: base.modelHint, method: options.method.rawValue,
                     token: options.position.text, normalization: options.normalization.rawValue,
-                    baseHash: baseHash, pairCount: groups.count,
+                    baseName: base.name, baseHash: base.hash, baseSample: base.sample,
+                    pairCount: groups.count,
                     projectedOut: options.nuisance.names,
                     lengthLost: isProjected ? byBlock { $0.lengthLost ?? 0 } : [:],
-                    signAgreement: byBlock(\.signAgreement),
+                    signAgreement: groups.count > 1 ? byBlock { $0.signAgreement ?? 0 } : [:],
                     activationNorm: byBlock(\.activationNorm))),
-            blocks: results, tokenCount: tokenCount)
+            blocks: results, tokenCount: tokenCount, pairCount: groups.count)
     }
 }

@@ -5,6 +5,11 @@ public import Transformer
 public enum ExtractionError: Failure, Equatable {
     case noPairs
     case noDirection(block: Int, position: Position)
+    /// All pairs have the same tokens on both sides up to those compared.
+    case identicalPairs(pairs: Int, position: Position, place: String)
+    /// What was found is no longer than rounding can make it.
+    case onlyRounding(
+        block: Int, position: Position, length: Double, floor: Double, streamNorm: Double)
     /// Nothing of the direction is left after nuisance directions were projected out.
     case nothingLeft(block: Int, position: Position)
     case nuisanceSite(file: String, found: Site, expected: Site)
@@ -18,7 +23,8 @@ public enum ExtractionError: Failure, Equatable {
 
     public var kind: FailureKind {
         switch self {
-        case .noPairs, .noDirection, .nothingLeft, .nothingHeldOut, .zeroNuisance, .noAssistantText,
+        case .noPairs, .noDirection, .identicalPairs, .onlyRounding, .nothingLeft, .nothingHeldOut,
+            .zeroNuisance, .noAssistantText,
             .noneInCharacter:
             .input
         case .nuisanceSite, .offsets: .usage
@@ -31,6 +37,14 @@ public enum ExtractionError: Failure, Equatable {
         case .noDirection(let block, let position):
             "block \(block): the pairs' two sides do not differ on average at the chosen token "
                 + "(\(position.text))"
+        case .identicalPairs(let pairs, let position, let place):
+            "\(place): in all \(pairs) pairs the two sides are the same tokens up to the one compared "
+                + "(\(position.text)), so they give no direction; does the chat template leave out what "
+                + "should tell them apart?"
+        case .onlyRounding(let block, let position, let length, let floor, let norm):
+            "block \(block): what the pairs differ by at token \(position.text) is "
+                + "\(Float(length)) long, and rounding alone can make \(Float(floor)) "
+                + "(\(Float(RoundingFloor.share)) of the stream's norm, \(Float(norm))): it is no direction"
         case .nothingLeft(let block, let position):
             "block \(block): nothing is left of the direction at token \(position.text) once the "
                 + "others are projected out"

@@ -5,7 +5,7 @@ import Transformer
 /// running the model again.
 ///
 /// A safetensors file: `directions` F32 (offsets, blocks, hidden size), `offsets` I64 (offsets), −1 being the last
-/// token, `blocks` I64 (blocks), and `sign_agreement`, `activation_norm`, `length_lost` F32 (offsets, blocks); the
+/// token, `blocks` I64 (blocks), `base_sample` F32 (values), and `sign_agreement`, `activation_norm`, `length_lost` F32 (offsets, blocks); the
 /// metadata says how the directions were found.
 public enum OffsetFile {
     private enum Key {
@@ -14,11 +14,14 @@ public enum OffsetFile {
         static let site = "rtedit.site"
         static let method = "rtedit.method"
         static let normalization = "rtedit.normalize"
+        static let baseName = "rtedit.base_name"
         static let baseHash = "rtedit.base_sha256"
         static let pairCount = "rtedit.pair_count"
         static let projectedOut = "rtedit.projected_out"
     }
 
+    /// The tensor of the values by which the base is known.
+    private static let baseSample = "base_sample"
     /// What `rtedit.format` says.
     private static let formatName = "offsets"
     private static let nameSeparator: Character = "\n"
@@ -53,6 +56,11 @@ public enum OffsetFile {
             descriptions.append(
                 TensorDescription(name: name, type: .f32, shape: [offsetCount, blocks.count]))
         }
+        if let sample = vectors.first?.provenance.baseSample, !sample.isEmpty {
+            values[Self.baseSample] = floatBytes(sample)
+            descriptions.append(
+                TensorDescription(name: Self.baseSample, type: .f32, shape: [sample.count]))
+        }
         let header = try SafetensorsHeader(
             path: path, tensors: descriptions, metadata: vectors.first.map(metadata) ?? [])
         let file = try AtomicFile(path: path, reserving: header.fileSize, replacing: replacing)
@@ -78,7 +86,8 @@ public enum OffsetFile {
         let texts: [(String, String?)] = [
             (Key.format, formatName), (Key.modelHint, provenance.modelHint),
             (Key.site, vector.site.rawValue), (Key.method, provenance.method),
-            (Key.normalization, provenance.normalization), (Key.baseHash, provenance.baseHash),
+            (Key.normalization, provenance.normalization), (Key.baseName, provenance.baseName),
+            (Key.baseHash, provenance.baseHash),
             (Key.pairCount, provenance.pairCount.map { String($0) }),
             (
                 Key.projectedOut,
@@ -159,11 +168,14 @@ public enum OffsetFile {
         var provenance = SteeringVector.Provenance(
             modelHint: metadata[Key.modelHint] ?? "", method: metadata[Key.method],
             token: Position.index(offsets[row]).text, normalization: metadata[Key.normalization],
-            baseHash: metadata[Key.baseHash],
+            baseName: metadata[Key.baseName], baseHash: metadata[Key.baseHash],
             pairCount: metadata[Key.pairCount].flatMap { Int($0) },
             projectedOut: metadata[Key.projectedOut]?.split(separator: nameSeparator)
                 .map(String.init) ?? [])
         let names = Set(file.tensors.map(\.description.name))
+        if names.contains(baseSample) {
+            provenance.baseSample = try tensor(baseSample, .f32, in: file).values()
+        }
         for (name, member) in measures where names.contains(name) {
             let tensor = try tensor(name, .f32, in: file)
             guard tensor.shape == [offsets.count, blocks.count] else {

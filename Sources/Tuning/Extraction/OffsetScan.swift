@@ -25,7 +25,7 @@ public struct OffsetScan: Sendable {
     public init(
         last count: Int, decoder: Decoder, crew: WorkCrew,
         prompts: [(positive: TokenSequence, negative: TokenSequence)],
-        options: Extraction.Options, modelHint: String, baseHash: String?,
+        options: Extraction.Options, base: BaseIdentity,
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws {
         let sides = prompts.flatMap { [$0.positive, $0.negative] }
@@ -38,7 +38,7 @@ public struct OffsetScan: Sendable {
         let offsets = Array(-max(count, 0)..<0)
         let extractions = try Extraction.extractions(
             at: offsets.map { .index($0) }, decoder: decoder, crew: crew, prompts: prompts,
-            options: options, modelHint: modelHint, baseHash: baseHash, progress: progress)
+            options: options, base: base, progress: progress)
         entries = zip(offsets, extractions).map { Entry(offset: $0, extraction: $1) }
     }
 

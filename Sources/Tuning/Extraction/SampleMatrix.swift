@@ -15,6 +15,18 @@ struct SampleMatrix: Sendable {
         set { values.replaceSubrange((row * width)..<((row + 1) * width), with: newValue) }
     }
 
+    /// Some pairs of a matrix that has the positive sides of all pairs and then the negative ones.
+    func pairs(_ chosen: [Int]) -> SampleMatrix {
+        let count = rows / 2
+        guard chosen.count < count else { return self }
+        var part = SampleMatrix(width: width, rows: 2 * chosen.count)
+        for (index, pair) in chosen.enumerated() {
+            part[index] = self[pair]
+            part[chosen.count + index] = self[count + pair]
+        }
+        return part
+    }
+
     /// Adds `other` times `factor` to a row.
     mutating func add(_ other: Span<Float>, times factor: Float, to row: Int) {
         let start = row * width

@@ -1,18 +1,22 @@
 /// How well a block's direction tells pairs apart that it was not made from.
 public struct Separation: Sendable, Hashable {
-    /// Share of held-out pairs whose positive side lies further along the direction than the negative.
+    /// Share of held-out pairs whose positive side lies further along the direction than the negative, by more than
+    /// rounding.
     public let pairAccuracy: Double
     /// Area under the ROC curve over all held-out activations, positive against negative.
     public let areaUnderCurve: Double
-    /// Difference of the mean projections over the pooled standard deviation (Cohen's d).
+    /// Difference of the mean projections over the pooled standard deviation (Cohen's d), which is taken to be no smaller
+    /// than rounding.
     public let effectSize: Double
 
     /// - Parameters:
     ///   - positive: projections of the positive sides, by pair.
     ///   - negative: those of the negative sides.
-    init(positive: [Double], negative: [Double]) {
+    ///   - floor: differences up to this are rounding, and such pairs are not right; where it is 0, equal sides count half.
+    init(positive: [Double], negative: [Double], floor: Double = 0) {
+        let tie = floor > 0 ? 0 : 0.5
         let wins = zip(positive, negative).reduce(0.0) {
-            $0 + ($1.0 > $1.1 ? 1 : $1.0 == $1.1 ? 0.5 : 0)
+            $0 + ($1.0 - $1.1 > floor ? 1 : $1.0 == $1.1 ? tie : 0)
         }
         pairAccuracy = wins / Double(max(positive.count, 1))
         let ranked = (positive.map { ($0, true) } + negative.map { ($0, false) }).sorted {
@@ -25,9 +29,9 @@ public struct Separation: Sendable, Hashable {
             // Equal projections count half.
             var end = index
             while end < ranked.count, ranked[end].0 == ranked[index].0 { end += 1 }
-            let tie = ranked[index..<end]
-            let positives = Double(tie.count { $0.1 })
-            let negatives = Double(tie.count) - positives
+            let equal = ranked[index..<end]
+            let positives = Double(equal.count { $0.1 })
+            let negatives = Double(equal.count) - positives
             area += positives * (below + negatives / 2)
             below += negatives
             index = end
@@ -39,7 +43,7 @@ public struct Separation: Sendable, Hashable {
             return (mean, squares / Double(max(values.count - 1, 1)))
         }
         let (up, down) = (moments(positive), moments(negative))
-        let deviation = ((up.variance + down.variance) / 2).squareRoot()
+        let deviation = max(((up.variance + down.variance) / 2).squareRoot(), floor)
         effectSize = deviation > 0 ? (up.mean - down.mean) / deviation : 0
     }
 }

@@ -17,8 +17,12 @@ public struct SteeringVector: Sendable, Hashable {
         public var token: String?
         /// `unit` or `none`.
         public var normalization: String?
+        /// What the base model is called.
+        public var baseName: String?
         /// SHA-256 of the base model's weights.
         public var baseHash: String?
+        /// Values of some of its weights, by which it is known in other formats and types.
+        public var baseSample: [Float]
         public var pairCount: Int?
         /// The vectors whose directions were projected out, as the caller named them.
         public var projectedOut: [String]
@@ -31,8 +35,9 @@ public struct SteeringVector: Sendable, Hashable {
 
         public init(
             modelHint: String, method: String? = nil, token: String? = nil,
-            normalization: String? = nil,
-            baseHash: String? = nil, pairCount: Int? = nil, projectedOut: [String] = [],
+            normalization: String? = nil, baseName: String? = nil,
+            baseHash: String? = nil, baseSample: [Float] = [], pairCount: Int? = nil,
+            projectedOut: [String] = [],
             lengthLost: [Int: Float] = [:], signAgreement: [Int: Float] = [:],
             activationNorm: [Int: Float] = [:]
         ) {
@@ -40,12 +45,26 @@ public struct SteeringVector: Sendable, Hashable {
             self.method = method
             self.token = token
             self.normalization = normalization
+            self.baseName = baseName
             self.baseHash = baseHash
+            self.baseSample = baseSample
             self.pairCount = pairCount
             self.projectedOut = projectedOut
             self.lengthLost = lengthLost
             self.signAgreement = signAgreement
             self.activationNorm = activationNorm
+        }
+
+        /// The model that the vector was found in.
+        public var base: BaseIdentity {
+            get {
+                BaseIdentity(
+                    modelHint: modelHint, name: baseName, hash: baseHash, sample: baseSample)
+            }
+            set {
+                (modelHint, baseName) = (newValue.modelHint, newValue.name)
+                (baseHash, baseSample) = (newValue.hash, newValue.sample)
+            }
         }
     }
 

@@ -6,6 +6,8 @@ public enum VectorError: Failure, Equatable {
     case badTensor(file: String, name: String, reason: String)
     case badMetadata(file: String, key: String, reason: String)
     case notFinite(file: String, block: Int, index: Int)
+    /// A value times the scale is beyond f32.
+    case tooStrong(file: String, block: Int, index: Int, value: Float, scale: Float)
     case missingBlock(file: String, block: Int, available: [Int])
     case badSpecification(text: String, reason: String)
     case wrongWidth(file: String, width: Int, model: Int)
@@ -15,6 +17,7 @@ public enum VectorError: Failure, Equatable {
     public var kind: FailureKind {
         switch self {
         case .badSpecification, .missingBlock, .wrongWidth, .noSuchBlock, .noSuchOffset: .usage
+        case .tooStrong: .unsupported
         default: .input
         }
     }
@@ -26,6 +29,9 @@ public enum VectorError: Failure, Equatable {
         case .badMetadata(let file, let key, let reason): "\(file): key '\(key)' \(reason)"
         case .notFinite(let file, let block, let index):
             "\(file): the direction of block \(block) is not finite at index \(index)"
+        case .tooStrong(let file, let block, let index, let value, let scale):
+            "\(file): the direction of block \(block) is \(value) at index \(index), and times "
+                + "\(scale) it is beyond f32 (3.4e38)"
         case .missingBlock(let file, let block, let available):
             "\(file): has no direction for block \(block); it has \(BlockSet.text(available))"
         case .badSpecification(let text, let reason): "'\(text)': \(reason)"

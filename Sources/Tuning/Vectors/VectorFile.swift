@@ -21,7 +21,9 @@ public enum VectorFile {
         static let method = "rtedit.method"
         static let token = "rtedit.token"
         static let normalization = "rtedit.normalize"
+        static let baseName = "rtedit.base_name"
         static let baseHash = "rtedit.base_sha256"
+        static let baseSample = "rtedit.base_sample"
         static let pairCount = "rtedit.pair_count"
         static let projectedOut = "rtedit.projected_out"
         static let lengthLost = "rtedit.length_lost"
@@ -148,11 +150,29 @@ public enum VectorFile {
             modelHint: metadata[Key.modelHint]?.text ?? "",
             method: metadata[Key.method]?.text, token: metadata[Key.token]?.text,
             normalization: metadata[Key.normalization]?.text,
-            baseHash: metadata[Key.baseHash]?.text,
+            baseName: metadata[Key.baseName]?.text, baseHash: metadata[Key.baseHash]?.text,
+            baseSample: try sample(metadata, in: path),
             pairCount: metadata[Key.pairCount]?.integer,
             projectedOut: projectedOut, lengthLost: try perBlock(Key.lengthLost),
             signAgreement: try perBlock(Key.signAgreement),
             activationNorm: try perBlock(Key.activationNorm))
+    }
+
+    private static func sample(
+        _ metadata: GGUFMetadata, in path: String
+    ) throws(VectorError) -> [Float] {
+        guard let value = metadata[Key.baseSample] else { return [] }
+        guard let floats = value.array?.floats else {
+            throw .badMetadata(file: path, key: Key.baseSample, reason: "is no f32 array")
+        }
+        return floats
+    }
+
+    /// What a vector file says about the model it was found in.
+    ///
+    /// - Throws: as `read`.
+    public static func base(_ path: String) throws -> BaseIdentity {
+        try provenance(GGUFFile.open(path).metadata, in: path).base
     }
 
     // MARK: - Writing
@@ -191,9 +211,13 @@ public enum VectorFile {
         ])
         let texts = [
             (Key.method, provenance.method), (Key.token, provenance.token),
-            (Key.normalization, provenance.normalization), (Key.baseHash, provenance.baseHash),
+            (Key.normalization, provenance.normalization), (Key.baseName, provenance.baseName),
+            (Key.baseHash, provenance.baseHash),
         ]
         for (key, text) in texts { metadata[key] = text.map { .string(ByteString($0)) } }
+        if !provenance.baseSample.isEmpty {
+            metadata[Key.baseSample] = .array(.f32(provenance.baseSample))
+        }
         metadata[Key.pairCount] = provenance.pairCount.map { .u32(UInt32(clamping: $0)) }
         metadata[Key.blocks] = .array(.u32(blocks.map { UInt32(clamping: $0) }))
         if !provenance.projectedOut.isEmpty {

@@ -48,7 +48,7 @@ struct CheckpointOutput {
         for note in plan.notes { console.note(note) }
         let total = plan.tensors.reduce(0) { $0 + ($1.description.byteCount ?? 0) }
         let copied = plan.tensors.count { $0.isCopy }
-        let report = JSONObject([
+        var report = JSONObject([
             .init("output", .string(path)), .init("format", .string(format.rawValue)),
             .init("tensors", .integer(plan.tensors.count)),
             .init("copied_tensors", .integer(copied)),
@@ -59,52 +59,51 @@ struct CheckpointOutput {
             show(plan, edits: edits, on: console)
             return report
         }
-        let size =
+        let (size, rounding) =
             try isPatch
             ? writePatch(plan, crew: crew, arguments, console)
             : writeFiles(plan, total: total, crew: crew, arguments, console)
+        let view = RoundingView(rounding, plan: plan)
+        view.show(on: console)
+        for member in view.members { report[member.key] = member.value }
         console.print(
             "\(path): \(plan.tensors.count) tensors, \(copied) of them copied byte for byte, "
                 + Quantity.bytes(size))
         return report
     }
 
-    /// - Returns: the size of the weight files.
+    /// - Returns: the size of the weight files, and what their types lose.
     private func writeFiles(
         _ plan: OutputPlan, total: Int, crew: WorkCrew, _ arguments: ParsedArguments,
         _ console: Console
-    ) throws -> Int {
+    ) throws -> (size: Int, rounding: RoundingReport) {
         let progress = console.progress("writing", total: total, unit: .bytes)
-        let writer = CheckpointWriter(crew: crew) { progress.advance(by: $0) }
+        let writer = CheckpointWriter(
+            crew: crew, allowsInfinities: arguments.replacesOutputs
+        ) { progress.advance(by: $0) }
         let summary = try writer.write(
             plan, to: path, shardLimit: arguments.byteCountIfGiven(Self.shardSize),
             replacing: arguments.replacesOutputs)
         progress.finish()
-        warn(ofOverflows: summary.overflowCount, console)
-        return summary.byteCount
+        return (summary.byteCount, summary.rounding)
     }
 
-    /// - Returns: the size of the patch.
+    /// - Returns: the size of the patch, and what the types of what it makes lose.
     private func writePatch(
         _ plan: OutputPlan, crew: WorkCrew, _ arguments: ParsedArguments, _ console: Console
-    ) throws -> Int {
+    ) throws -> (size: Int, rounding: RoundingReport) {
         if let size = arguments.textIfGiven(Self.shardSize) {
             throw arguments.invalid(
                 Self.shardSize, size, "for a patch, whose files are the source's")
         }
         let layout = try OutputLayout(plan, path: plan.source.path)
         let progress = console.progress("comparing", total: layout.byteCount, unit: .bytes)
-        let writer = PatchWriter(crew: crew) { progress.advance(by: $0) }
+        let writer = PatchWriter(
+            crew: crew, allowsInfinities: arguments.replacesOutputs
+        ) { progress.advance(by: $0) }
         let summary = try writer.write(plan, path: path, replacing: arguments.replacesOutputs)
         progress.finish()
-        warn(ofOverflows: summary.overflowCount, console)
-        return summary.byteCount
-    }
-
-    private func warn(ofOverflows count: Int, _ console: Console) {
-        guard count > 0 else { return }
-        console.warning(
-            "\(count) values are too large for the output's type and became infinite")
+        return (summary.byteCount, summary.rounding)
     }
 
     private func show(_ plan: OutputPlan, edits: [CheckpointEdit], on console: Console) {

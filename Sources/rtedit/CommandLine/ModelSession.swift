@@ -20,6 +20,35 @@ struct ModelSession {
 
     func decoder() throws -> Decoder { try Decoder(checkpoint: checkpoint, crew: crew) }
 
+    /// Tells of vectors that were found in another model than this one.
+    ///
+    /// - Parameter specifications: as users name vectors.
+    func tellOtherBases(_ specifications: [String], _ console: Console) throws {
+        var files: [String] = []
+        for text in specifications {
+            let file = try VectorSpecification(text).file
+            if !files.contains(file) { files.append(file) }
+        }
+        for file in files {
+            let base = try VectorFile.base(file)
+            let found = base.name.map { "'\($0)'" } ?? "a '\(base.modelHint)' model"
+            let hash = base.hash.map { " (SHA-256 \($0.prefix(12))…)" } ?? ""
+            switch try base.relation(to: checkpoint) {
+            case .unknown, .same: break
+            case .otherModel:
+                console.warning(
+                    "\(file): was found in \(found)\(hash), which has other weights than "
+                        + "\(checkpoint.path) ('\(checkpoint.name)'): its directions may mean nothing "
+                        + "there")
+            case .otherBytes(let own):
+                console.warning(
+                    "\(file): was found in \(found)\(hash), and \(checkpoint.path) "
+                        + "('\(checkpoint.name)') is another file (SHA-256 \(own.prefix(12))…): right "
+                        + "only if one is made from the other, as by convert")
+            }
+        }
+    }
+
     /// The tokenizer and the chat template; what is odd about their files is passed on.
     func renderer() throws -> PromptRenderer {
         let definition = try checkpoint.tokenizer()
@@ -44,10 +73,14 @@ enum SteeringOptions {
 
     static let all = [vector, ablate, convention]
 
-    /// The interventions a call asks for, in the order of its options.
+    /// The interventions a call asks for on a model, in the order of its options. Vectors of another model are told.
     static func interventions(
-        _ arguments: ParsedArguments, for numbers: Hyperparameters
+        _ arguments: ParsedArguments, on session: ModelSession, _ console: Console
     ) throws -> [Intervention] {
+        // Numbers as they are stored: a bias can be baked beside codes.
+        let numbers = try session.checkpoint.storedHyperparameters()
+        try session.tellOtherBases(
+            arguments.values(vector) + arguments.values(ablate), console)
         let convention = try arguments.choice(convention, as: VectorFile.Convention.self)
         let operations: [(Option, Intervention.Operation)] = [(vector, .add), (ablate, .ablate)]
         return try operations.flatMap { option, operation in

@@ -17,7 +17,7 @@ struct BakeCommand: Command {
         A vector added after a block's feed-forward part (site resid_post) is the bias of its last projection; one \
         added after attention (resid_mid) is the bias of attention's. The output gains those biases in f32, and \
         nothing else changes: every other tensor is copied byte for byte, quantised ones too. Where a runtime would \
-        refuse or ignore the bias, bake refuses and says why.
+        refuse or ignore the bias, or a value is beyond f16, bake refuses and says why.
         """
     let positionals = [Self.model, Self.output]
     let options =
@@ -49,7 +49,7 @@ struct BakeCommand: Command {
             if let first = obstacles[sites[0]], obstacles.count == sites.count { throw first }
         }
         let interventions = try SteeringOptions.interventions(
-            arguments, for: source.storedHyperparameters())
+            arguments, on: session, console)
         let edits = try BiasRoute.edits(
             baking: interventions, into: source, format: output.format(from: source))
         try output.write(source, edits: edits, crew: session.crew, arguments, console)

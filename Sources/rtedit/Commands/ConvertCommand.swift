@@ -14,7 +14,8 @@ struct ConvertCommand: Command {
         Tokenizer, chat template and rope scaling are carried over; what the output's tokenizer does otherwise on some \
         texts is told, what it would do otherwise on ordinary ones is refused. Tensors whose type and layout stay are copied \
         byte for byte. With --type keep, quantised tensors are widened to f32 without loss where the output's \
-        format cannot hold them.
+        format cannot hold them. How much values are rounded is told; where one would become infinite nothing is \
+        written without --force.
         """
     let positionals = [Self.model, Self.output]
     let options = [Self.type, CheckpointOutput.shardSize, CheckpointOutput.dryRun]

@@ -33,9 +33,10 @@ struct DiffOutputs {
         }
         let files = [(path, first)] + others
         for (path, _) in files { try AtomicFile.checkTarget(path, replacing: replacing) }
+        let base = try BaseIdentity(of: comparison.a)
         for (path, vector) in files {
             var vector = vector
-            vector.provenance.baseHash = try comparison.a.weightsHash()
+            vector.provenance.base = base
             try VectorFile.write(vector, to: path, replacing: replacing)
         }
         return files

@@ -58,7 +58,7 @@ struct EvalCommand: Command {
             arguments: arguments, console: console, session: session,
             decoder: try session.decoder(), renderer: try session.renderer(),
             interventions: try SteeringOptions.interventions(
-                arguments, for: session.checkpoint.hyperparameters()),
+                arguments, on: session, console),
             view: EvaluationView(console: console, bootstrap: bootstrap))
         let members =
             if let path = arguments.textIfGiven(Self.probe) {

@@ -70,7 +70,7 @@ struct ExperimentCommand: Command {
         }
         try Folder.make(folder)
         let clock = ContinuousClock.now
-        var page = "# Experiment on \(session.checkpoint.path.split(separator: "/").last ?? "")\n\n"
+        var page = "# Experiment on \(session.checkpoint.name)\n\n"
         var verdicts: [JSONValue] = []
         for trait in traits {
             let path = "\(folder)/\(trait.name).jsonl"

@@ -62,6 +62,9 @@ struct ExtractCommand: Command {
         cross-validation, pairs of one line held out together): pairs ordered rightly, area under the ROC curve, \
         Cohen's d. --token best is the offset whose best block has the largest area, then the largest d.
 
+        Pairs whose sides are the same tokens are told and left out, and a direction no longer than rounding can make \
+        it is refused.
+
         In character is a pair if under each side's own turns the model gives that side's answer a higher log \
         probability than the other's. What is projected out is taken away block by block, before normalisation.
         """
@@ -170,14 +173,9 @@ private struct ExtractCall {
         }
         let decoder = try session.decoder()
         let found = try pairs()
+        let identical = try tellIdentical(sequences(of: found), at: options.position)
         let kept = try inCharacter(found, decoder)
-        let asChat = arguments.has(ExtractCommand.chat)
-        let prompts = try kept.map { pair in
-            (
-                positive: try renderer.sequence(pair.positive, asChat: asChat, place: pair.place),
-                negative: try renderer.sequence(pair.negative, asChat: asChat, place: pair.place)
-            )
-        }
+        let prompts = try sequences(of: kept)
         let view = ExtractionView(console: console)
         let scan = try offsets.map { try self.scan($0, decoder, prompts, options) }
         if let scan, let path = arguments.textIfGiven(ExtractCommand.allOffsets) {
@@ -192,11 +190,12 @@ private struct ExtractCall {
             console.print("\(kept.count) of \(found.count) pairs are in character")
         }
         console.print(
-            "\(output): \(extraction.blocks.count) directions from \(kept.count) pairs, "
+            "\(output): \(extraction.blocks.count) directions from \(extraction.pairCount) pairs, "
                 + "\(extraction.tokenCount) tokens" + (scan == nil ? "" : ", at token \(token)"))
         var report = JSONObject([
-            .init("output", .string(output)), .init("pairs", .integer(kept.count)),
-            .init("pairs_read", .integer(found.count)), .init("token", .string(token)),
+            .init("output", .string(output)), .init("pairs", .integer(extraction.pairCount)),
+            .init("pairs_read", .integer(found.count)),
+            .init("pairs_identical", .integer(identical)), .init("token", .string(token)),
             .init("tokens", .integer(extraction.tokenCount)),
             .init("blocks", ExtractionView.json(extraction)),
         ])
@@ -222,6 +221,34 @@ private struct ExtractCall {
         return pairs
     }
 
+    private func sequences(of pairs: [ContrastPair]) throws -> [Pair] {
+        let asChat = arguments.has(ExtractCommand.chat)
+        return try pairs.map { pair in
+            (
+                positive: try renderer.sequence(pair.positive, asChat: asChat, place: pair.place),
+                negative: try renderer.sequence(pair.negative, asChat: asChat, place: pair.place)
+            )
+        }
+    }
+
+    /// Tells of pairs that cannot give a direction before the model runs.
+    ///
+    /// - Returns: how many there are.
+    private func tellIdentical(_ prompts: [Pair], at position: Position) throws -> Int {
+        let identical = try Extraction.identicalPairs(prompts, at: position)
+        if let first = identical.first, identical.count == prompts.count {
+            throw ExtractionError.identicalPairs(
+                pairs: prompts.count, position: position, place: prompts[first].positive.place)
+        }
+        if let first = identical.first {
+            console.warning(
+                "\(identical.count) of \(prompts.count) pairs have the same tokens on both sides up to "
+                    + "the one compared (\(position.text)), the first at \(prompts[first].positive.place); "
+                    + "they are left out")
+        }
+        return identical.count
+    }
+
     private func inCharacter(_ pairs: [ContrastPair], _ decoder: Decoder) throws -> [ContrastPair] {
         guard arguments.has(ExtractCommand.inCharacter) else { return pairs }
         let progress = console.progress(
@@ -245,6 +272,7 @@ private struct ExtractCall {
             blocks = parsed
         }
         let site = try arguments.choice(ExtractCommand.site, as: Site.self)
+        try session.tellOtherBases(arguments.values(ExtractCommand.projectOut), console)
         let sizes = try session.checkpoint.hyperparameters()
         return Extraction.Options(
             method: try arguments.choice(ExtractCommand.method, as: ExtractionMethod.self),
@@ -276,8 +304,7 @@ private struct ExtractCall {
         defer { progress.finish() }
         return try OffsetScan(
             last: count, decoder: decoder, crew: session.crew, prompts: prompts, options: options,
-            modelHint: session.checkpoint.requireArchitecture().name,
-            baseHash: session.checkpoint.weightsHash()
+            base: BaseIdentity(of: session.checkpoint)
         ) { done, _ in progress.reach(done) }
     }
 
@@ -298,8 +325,7 @@ private struct ExtractCall {
         defer { progress.finish() }
         return try Extraction(
             decoder: decoder, crew: session.crew, prompts: prompts, options: options,
-            modelHint: session.checkpoint.requireArchitecture().name,
-            baseHash: session.checkpoint.weightsHash()
+            base: BaseIdentity(of: session.checkpoint)
         ) { done, _ in progress.reach(done) }
     }
 

@@ -43,7 +43,7 @@ struct GenerateCommand: Command {
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let interventions = try SteeringOptions.interventions(
-            arguments, for: session.checkpoint.hyperparameters())
+            arguments, on: session, console)
         let renderer = try session.renderer()
         let text = try arguments.text(Self.prompt)
         let system = arguments.textIfGiven(Self.system)

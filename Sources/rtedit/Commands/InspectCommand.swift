@@ -84,18 +84,20 @@ struct InspectCommand: Command {
     }
 
     private func showMetadata(_ checkpoint: Checkpoint, _ console: Console) -> JSONObject {
-        let members: [JSONObject.Member] =
+        let members: [(member: JSONObject.Member, text: String)] =
             switch checkpoint.source {
-            case .gguf(let gguf): gguf.metadata.entries.map { .init($0.key, $0.value.json) }
-            case .huggingFace(let files): files.config?.members ?? []
+            case .gguf(let gguf):
+                gguf.metadata.entries.map {
+                    (.init($0.key, $0.value.json), MetadataView.text($0.value))
+                }
+            case .huggingFace(let files):
+                (files.config?.members ?? []).map { ($0, MetadataView.text($0.value)) }
             }
         console.print()
-        for member in members {
-            let text =
-                member.value.array.map { "array of \($0.count)" } ?? JSONWriter().text(member.value)
+        for (member, text) in members {
             console.print("\(member.key) = \(text.clipped(to: 200))")
         }
-        return JSONObject(members)
+        return JSONObject(members.map(\.member))
     }
 
     private func show(_ check: TensorCheck, _ console: Console) -> JSONObject {

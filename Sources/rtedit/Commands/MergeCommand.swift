@@ -18,8 +18,10 @@ struct MergeCommand: Command {
     let details = """
         Adds scale x B x A to every weight the adapter updates (LoRA). The sums are stored in each tensor's own type, \
         requantised row by row where it is quantised, or in the type given by --type; all other tensors are copied \
-        byte for byte. Embeddings, heads and experts are merged in every layout that PEFT and llama.cpp write; what an \
-        adapter may ask for beyond that (DoRA, trained biases, whole modules) is refused by its key.
+        byte for byte. The share of the update that the stored types keep is measured and told, with the --type that \
+        would keep it where less than half is kept. Embeddings, heads and experts are merged in every layout that PEFT \
+        and llama.cpp write; what an adapter may ask for beyond that (DoRA, trained biases, whole modules) is refused \
+        by its key.
         """
     let positionals = [Self.model, Self.adapter, Self.output]
     let options = [Self.scale, Self.type, CheckpointOutput.shardSize, CheckpointOutput.dryRun]

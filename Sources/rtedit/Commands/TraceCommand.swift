@@ -34,7 +34,7 @@ struct TraceCommand: Command {
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let numbers = try session.checkpoint.hyperparameters()
-        let interventions = try SteeringOptions.interventions(arguments, for: numbers)
+        let interventions = try SteeringOptions.interventions(arguments, on: session, console)
         let tokens: [Int]
         if let ids = try arguments.integersIfGiven(
             Self.tokens, in: 0...(numbers.vocabularySize - 1))

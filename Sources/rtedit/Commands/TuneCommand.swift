@@ -44,7 +44,7 @@ struct TuneCommand: Command {
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let base = session.checkpoint
         let numbers = try base.hyperparameters()
-        let vectors = try SteeringOptions.interventions(arguments, for: numbers)
+        let vectors = try SteeringOptions.interventions(arguments, on: session, console)
         let selection = try request.selection(
             of: base, vectors: vectors, blockCount: numbers.blockCount)
         let terms = request.terms(vectors, tuned: selection.roles)

@@ -47,7 +47,7 @@ struct VerifyCommand: Command {
         let edited = try ModelSession(
             arguments.text(Self.edited), arguments, console, crew: base.crew)
         let interventions = try SteeringOptions.interventions(
-            arguments, for: base.checkpoint.hyperparameters())
+            arguments, on: base, console)
         let renderer = try base.renderer()
         let prompts = try prompts(arguments, renderer)
         let tokenizers = try TokenizerAgreement(base: base, edited: edited, prompts: prompts)

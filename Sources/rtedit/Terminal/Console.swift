@@ -66,10 +66,11 @@ final class Console: Sendable {
         flush()
     }
 
-    /// Prints the result as one line of JSON with `--json`; otherwise nothing. To be called once.
+    /// Prints the result as one line of JSON with `--json`; otherwise nothing. To be called once. Numbers that are not
+    /// finite are text: "nan", "inf", "-inf".
     func report(_ result: @autoclosure () -> JSONObject) {
         guard settings.isJSON else { return }
-        put(JSONWriter().text(.object(result())) + "\n")
+        put(JSONWriter(namesNotFinite: true).text(.object(result())) + "\n")
     }
 
     private func putResult(_ text: String) {
@@ -91,6 +92,11 @@ final class Console: Sendable {
     /// A warning on standard error, in one line. Nothing with `--quiet`.
     func warning(_ line: String) {
         if !settings.isQuiet { putNote("rtedit: warning: \(PrintableText.line(line))") }
+    }
+
+    /// A warning on standard error that --quiet does not hide: the output is of no use as it is.
+    func alarm(_ line: String) {
+        putNote("rtedit: warning: \(PrintableText.line(line))")
     }
 
     /// An error on standard error, in one line.

@@ -20,7 +20,7 @@ struct ExtractionView {
                 [
                     "\(block.block)", Quantity.fixed(block.length, 3),
                     Quantity.fixed(block.activationNorm, 1), Quantity.percent(share),
-                    Quantity.percent(block.signAgreement),
+                    block.signAgreement.map(Quantity.percent) ?? "-",
                 ] + Self.cells(block.heldOut) + [block.lengthLost.map(Quantity.percent) ?? "-"])
         }
         console.print(table)
@@ -70,8 +70,8 @@ struct ExtractionView {
         var object = JSONObject([
             .init("block", .integer(block.block)), .init("length", .number(block.length)),
             .init("activation_norm", .number(block.activationNorm)),
-            .init("sign_agreement", .number(block.signAgreement)),
         ])
+        object["sign_agreement"] = block.signAgreement.map { .number($0) } ?? .null
         object["length_lost"] = block.lengthLost.map { .number($0) }
         add(block.heldOut, to: &object)
         return object

@@ -65,7 +65,7 @@ struct ModelFacts {
                 "\(numbers.vocabularySize)\(numbers.tiesEmbeddings ? ", head tied to the embedding" : "")"
             )
             add("context", "\(numbers.contextLength)")
-            add("rope", "base \(numbers.rope.base), scaling \(Self.words(numbers.rope.scaling))")
+            addPositions(checkpoint, numbers)
             let members: [(String, Int)] = [
                 ("blocks", numbers.blockCount), ("hidden_size", numbers.hiddenSize),
                 ("feed_forward_size", numbers.feedForwardSize), ("heads", numbers.headCount),
@@ -74,7 +74,6 @@ struct ModelFacts {
             ]
             for (key, value) in members { json[key] = .integer(value) }
             json["tied_embeddings"] = .bool(numbers.tiesEmbeddings)
-            json["rope_scaling"] = .string(Self.words(numbers.rope.scaling))
             let unread = checkpoint.unreadKeys
             if !unread.isEmpty { add("not read", unread.joined(separator: ", ")) }
             json["not_read"] = .array(unread.map { .string($0) })
@@ -86,6 +85,23 @@ struct ModelFacts {
             add("numbers", "unusable: \(error)")
             json["problem"] = .string("\(error)")
         }
+    }
+
+    /// Where the model has rows for its positions, rotary numbers mean nothing.
+    private mutating func addPositions(_ checkpoint: Checkpoint, _ numbers: Hyperparameters) {
+        guard checkpoint.architecture?.rule(for: .positionEmbedding) == nil else {
+            add("positions", "learned, \(numbers.contextLength)")
+            json["positions"] = .string("learned")
+            return
+        }
+        let part =
+            numbers.rope.dimensions < numbers.headSize
+            ? ", \(numbers.rope.dimensions) of \(numbers.headSize) dimensions" : ""
+        add(
+            "rope",
+            "base \(numbers.rope.base)\(part), scaling \(Self.words(numbers.rope.scaling))")
+        json["positions"] = .string("rotary")
+        json["rope_scaling"] = .string(Self.words(numbers.rope.scaling))
     }
 
     private mutating func addTypes(_ checkpoint: Checkpoint) {
@@ -167,30 +183,6 @@ struct ModelFacts {
         case .dynamic(let factor, _): "dynamic \(factor)"
         case .longrope(_, _, let context, _): "long rope beyond \(context)"
         case .divisors: "divisors in rope_freqs.weight"
-        }
-    }
-}
-
-extension GGUFValue {
-    /// The value as JSON; text that is not UTF-8 is repaired.
-    var json: JSONValue {
-        switch self {
-        case .bool(let value): .bool(value)
-        case .string(let value): .string(value.text)
-        case .array(let array): .array(array.json)
-        default: integer.map { .integer($0) } ?? number.map { .number($0) } ?? .null
-        }
-    }
-}
-
-extension GGUFArray {
-    fileprivate var json: [JSONValue] {
-        switch self {
-        case .strings(let strings): strings.indices.map { .string(strings.text($0)) }
-        case .bool(let values): values.map { .bool($0) }
-        case .f32(let values): values.map { .number(Double($0)) }
-        case .f64(let values): values.map { .number($0) }
-        default: integers?.map { .integer($0) } ?? []
         }
     }
 }

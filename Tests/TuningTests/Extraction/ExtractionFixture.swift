@@ -46,8 +46,8 @@ struct ExtractionFixture {
         _ prompts: [Pair], _ options: Extraction.Options = Extraction.Options()
     ) throws -> Extraction {
         try Extraction(
-            decoder: decoder, crew: crew, prompts: prompts, options: options, modelHint: "llama",
-            baseHash: "b")
+            decoder: decoder, crew: crew, prompts: prompts, options: options,
+            base: BaseIdentity(modelHint: "llama", hash: "b"))
     }
 
     func scan(
@@ -55,7 +55,7 @@ struct ExtractionFixture {
     ) throws -> OffsetScan {
         try OffsetScan(
             last: count, decoder: decoder, crew: crew, prompts: prompts, options: options,
-            modelHint: "llama", baseHash: "b")
+            base: BaseIdentity(modelHint: "llama", hash: "b"))
     }
 }
 

@@ -32,7 +32,8 @@ import Transformer
         func vectors(_ sampleBytes: Int) throws -> [SteeringVector] {
             try Extraction.extractions(
                 at: [.index(-1), .index(-3), .all], decoder: fixture.decoder, crew: fixture.crew,
-                prompts: prompts, options: Extraction.Options(), modelHint: "llama", baseHash: nil,
+                prompts: prompts, options: Extraction.Options(),
+                base: BaseIdentity(modelHint: "llama"),
                 sampleBytes: sampleBytes
             ).map(\.vector)
         }

@@ -32,7 +32,7 @@ import Transformer
         return try Extraction(
             decoder: Decoder(checkpoint: base, crew: crew), crew: crew, prompts: prompts,
             options: options,
-            modelHint: "llama", baseHash: nil)
+            base: BaseIdentity(modelHint: "llama"))
     }
 
     private func bake(_ interventions: [Intervention], as name: String) throws -> Checkpoint {
