@@ -31,6 +31,7 @@ demo: build ## Extract, steer, bake and verify on a real model.
 
 test: setup lint ## Lint, build and run all tests, those on the real model if it can be had.
 	swift build --build-tests
+	@samples/kernels.sh
 	@if model=$$(samples/fetch-model.sh $(model_folder)); then \
 	    export RTEDIT_MODEL="$$model"; \
 	else \

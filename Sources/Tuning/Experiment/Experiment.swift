@@ -37,12 +37,13 @@ public final class Experiment {
     ///   - ordinaryText: other text, which bounds the choices.
     ///   - resultsPath: the file that results are kept in.
     ///   - continues: whether the file's experiment is continued.
+    ///   - kernel: what multiplies matrices, which decides the last bits.
     ///   - report: called with what is being done.
     /// - Throws: `ExperimentError`; what opening the model throws.
     public init(
         trait: Trait, base: Checkpoint, renderer: PromptRenderer, text: (file: String, [Int]),
         ordinaryText: (file: String, [Int]), options: ExperimentOptions, resultsPath: String,
-        continues: Bool, crew: WorkCrew, report: @escaping (String) -> Void
+        continues: Bool, kernel: String, crew: WorkCrew, report: @escaping (String) -> Void
     ) throws {
         self.trait = trait
         self.options = options
@@ -66,8 +67,12 @@ public final class Experiment {
                 .init("trait", .array(trait.fileHashes.map { .string($0) })),
                 .init("text", .string(Self.hash(textWindows + validationWindows))),
                 .init("options", .string("\(options)")),
-            ]), isNew: !continues)
+            ]), kernel: kernel, isNew: !continues)
     }
+
+    /// The kernels that the results were and will be made with, each once, in the order of their first use. Where they are
+    /// several, results may differ in the last bits from those of an experiment of one.
+    public var kernels: [String] { results.kernels }
 
     private static func hash(_ windows: [[Int]]) -> String {
         var hash = SHA256()

@@ -79,15 +79,27 @@ extension ExperimentRecord {
 struct ResultsFile {
     private let path: String
     private var results: [(key: String, value: JSONObject)] = []
+    /// The kernels of matrix products that made the results, and that make those to come.
+    let kernels: [String]
 
-    /// Opens the results of an experiment; those of another are refused.
+    private static let kernelsKey = "kernels"
+
+    /// Opens the results of an experiment; those of another are refused, those of other kernels are not.
     ///
-    /// - Parameter identity: what tells the experiment from others.
+    /// - Parameters:
+    ///   - identity: what tells the experiment from others.
+    ///   - kernel: what makes the results to come.
     /// - Throws: `ExperimentError.otherExperiment`, `.badResults`; file and JSON errors.
-    init(path: String, identity: JSONObject, isNew: Bool) throws {
+    init(path: String, identity: JSONObject, kernel: String, isNew: Bool) throws {
         self.path = path
+        func header(_ kernels: [String]) -> JSONObject {
+            var object = identity
+            object[Self.kernelsKey] = .array(kernels.map { .string($0) })
+            return object
+        }
         guard !isNew else {
-            results = [("identity", identity)]
+            kernels = [kernel]
+            results = [("identity", header(kernels))]
             return
         }
         for (number, line) in try JSONLines.read(path).enumerated() {
@@ -95,9 +107,14 @@ struct ResultsFile {
             else { throw ExperimentError.badResults(file: path, line: number + 1) }
             results.append((key, value))
         }
-        guard results.first?.key == "identity", results.first?.value == identity else {
+        var found = results.first?.value
+        let earlier = found?[Self.kernelsKey]?.array?.compactMap(\.string) ?? []
+        found?[Self.kernelsKey] = nil
+        guard results.first?.key == "identity", found == identity else {
             throw ExperimentError.otherExperiment(file: path)
         }
+        kernels = earlier.contains(kernel) ? earlier : earlier + [kernel]
+        results[0].value = header(kernels)
     }
 
     subscript(key: String) -> JSONObject? { results.first { $0.key == key }?.value }

@@ -14,11 +14,19 @@ struct RunProgress: Equatable {
     var bestValidation: StepLosses?
     var firstTraining: StepLosses?
     var lastTraining: StepLosses?
+    /// The kernels of matrix products that made the run, each once, in the order of their first use; empty where that
+    /// was not kept.
+    var kernels: [String] = []
     /// Where the record ended.
     var record = RunRecord.Mark.start
 
     init(_ options: EarlyStop.Options) {
         earlyStop = EarlyStop(options)
+    }
+
+    /// Notes that the steps from here on are made with these kernels.
+    mutating func use(_ kernel: String) {
+        if !kernels.contains(kernel) { kernels.append(kernel) }
     }
 }
 
@@ -37,6 +45,7 @@ extension RunProgress {
         static let bestValidation = "best_validation"
         static let firstTraining = "first_training"
         static let lastTraining = "last_training"
+        static let kernels = "kernels"
         static let recordBytes = "record_bytes"
         static let recordHash = "record_sha256"
     }
@@ -59,6 +68,7 @@ extension RunProgress {
         ] {
             json[key] = losses.map { .object(JSONObject($0.members)) }
         }
+        json[Key.kernels] = kernels.isEmpty ? nil : .array(kernels.map { .string($0) })
         return json
     }
 
@@ -100,6 +110,7 @@ extension RunProgress {
         bestValidation = try losses(Key.bestValidation)
         firstTraining = try losses(Key.firstTraining)
         lastTraining = try losses(Key.lastTraining)
+        kernels = json[Key.kernels]?.array?.compactMap(\.string) ?? []
         record = RunRecord.Mark(byteCount: try count(Key.recordBytes), sha256: hash)
     }
 }

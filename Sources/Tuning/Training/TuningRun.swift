@@ -20,8 +20,9 @@ extension ObjectiveEngine: TrainingObjective {}
 /// ```
 ///
 /// A step takes a batch, adds up its gradients, shortens them, and updates the parameters with AdamW. Every number
-/// is a function of the description alone: a run that was interrupted, or killed at any moment, and continued leaves
-/// the same values, state and record, bit for bit, as one that was not.
+/// is a function of the description and of the kernels that multiply matrices alone: a run that was interrupted, or killed
+/// at any moment, and continued with the same kernels leaves the same values, state and record, bit for bit, as one that
+/// was not. With others it goes on too; `kernels` then has more than one.
 ///
 /// At the end the parameters hold the best state by validation (the first of the best where several are equal), or
 /// the last one where the run is not validated.
@@ -45,6 +46,7 @@ public final class TuningRun {
     private let data: TuningData
     private let options: TuningOptions
     private let description: RunDescription
+    private let kernel: String
     private let update: ParameterUpdate
     private let best: [FloatBuffer]
     private let validation: [TuningBatch]
@@ -59,12 +61,13 @@ public final class TuningRun {
     ///   - folder: where state and record are kept; it is made where it is missing.
     ///   - resumes: whether to continue the folder's run, which must have the same description.
     ///   - replacing: whether a new run may take the place of one in the folder.
+    ///   - kernel: what multiplies matrices, which decides the last bits.
     /// - Throws: `FileError.exists` where the folder has a run that may not be replaced; other file errors;
     ///   `TuningRunError`.
     public init(
         objective: any TrainingObjective, parameters: [TunedParameter], groups: [ParameterGroup],
         data: TuningData, options: TuningOptions, description: RunDescription, folder: String,
-        resumes: Bool = false, replacing: Bool = false, crew: WorkCrew
+        resumes: Bool = false, replacing: Bool = false, kernel: String, crew: WorkCrew
     ) throws {
         guard !data.training.isEmpty else { throw TuningRunError.noExamples }
         guard !parameters.isEmpty else { throw TuningRunError.noParameters }
@@ -76,6 +79,7 @@ public final class TuningRun {
         self.data = data
         self.options = options
         self.description = description
+        self.kernel = kernel
         self.folder = folder
         update = ParameterUpdate(
             parameters, groups: groups, optimizer: options.optimizer,
@@ -107,14 +111,20 @@ public final class TuningRun {
                     progress, parameters: parameters, optimizer: update.optimizer, best: best),
                 parameters: parameters)
             update.optimizer.resume(at: progress.step)
+            if progress.outcome == nil { progress.use(kernel) }
         } else {
             try AtomicFile.checkTarget(statePath, replacing: replacing)
             try Folder.make(folder)
             progress = RunProgress(options.earlyStop)
+            progress.use(kernel)
             record = try RunRecord(path: recordPath, at: .start)
             try save()
         }
     }
+
+    /// The kernels that the run's steps were and will be made with, each once, in the order of their first use. Where they
+    /// are several, the result may differ in the last bits from that of a run of one.
+    public var kernels: [String] { progress.kernels }
 
     /// The batches that every validation takes: the first of a seeded order of the validation examples.
     private static func validationBatches(_ data: TuningData, _ options: TuningOptions)
@@ -174,7 +184,9 @@ public final class TuningRun {
     /// Writes the record's first lines: the description, and the untuned model's validation.
     private func begin() throws {
         guard progress.firstValidation == nil, record.mark == .start else { return }
-        try record.add(description.json)
+        var line = description.json
+        line["kernel"] = .string(kernel)
+        try record.add(line)
         try validate()
     }
 
@@ -296,6 +308,7 @@ public final class TuningRun {
             outcome: progress.outcome, isInterrupted: isInterrupted, step: progress.step,
             steps: steps, bestStep: progress.earlyStop.bestStep,
             firstValidation: progress.firstValidation, bestValidation: progress.bestValidation,
-            firstTraining: progress.firstTraining, lastTraining: progress.lastTraining)
+            firstTraining: progress.firstTraining, lastTraining: progress.lastTraining,
+            kernels: kernels)
     }
 }

@@ -23,6 +23,8 @@ public struct TuningSummary: Sendable {
     public let bestValidation: StepLosses?
     public let firstTraining: StepLosses?
     public let lastTraining: StepLosses?
+    /// What multiplied the run's matrices, in the order of first use.
+    public let kernels: [String]
 
     /// Whether the best state's validation is better than the untuned model's; nil without validation.
     public var isBetter: Bool? {

@@ -17,6 +17,9 @@ protocol Command: Sendable {
     var groups: [OptionGroup] { get }
     var examples: [Example] { get }
 
+    /// Whether this call multiplies matrices, so that it matters how well that goes on this processor.
+    func multiplies(_ arguments: ParsedArguments) -> Bool
+
     /// Does the work. Results go to `console.print` and `console.report`.
     ///
     /// Throws a `Failure` for whatever ends in an exit code from 2 to 5.
@@ -29,6 +32,8 @@ extension Command {
     var options: [Option] { [] }
     var sections: [OptionSection] { options.isEmpty ? [] : [OptionSection("Options", options)] }
     var groups: [OptionGroup] { [] }
+
+    func multiplies(_ arguments: ParsedArguments) -> Bool { false }
 
     /// The command's own options, then those of every command.
     var allOptions: [Option] { options + Option.common }

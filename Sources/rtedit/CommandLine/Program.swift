@@ -33,6 +33,7 @@ struct Program {
         guard let command else { throw UsageError.noCommand }
         // Every command takes the option, not every one asks for it.
         _ = try arguments.threads
+        if command.multiplies(arguments) { try KernelStart.choice.announce(on: console) }
         return try command.run(arguments, console)
     }
 

@@ -8,9 +8,23 @@ enum Version {
     static var facts: [(name: String, value: String)] {
         [
             ("Swift", compiler), ("target", target), ("build", build),
-            ("BLAS", BLASLibrary.description),
+            ("BLAS", "\(BLASLibrary.kernel) (\(BLASLibrary.build))"), ("kernels", kernels),
             ("threads", "\(Processor.onlineCores) unless --threads says otherwise"),
         ]
+    }
+
+    /// The kernels of matrix products, who chose them, and whether they multiply rightly here.
+    private static var kernels: String {
+        let choice = KernelStart.choice
+        let verdict =
+            if choice.refusal != nil {
+                "not checked, since the processor cannot run them"
+            } else if BLASLibrary.multipliesRightly() {
+                "checked against a plain loop"
+            } else {
+                "WRONG: other products than a plain loop's"
+            }
+        return "\(choice.description); \(verdict)"
     }
 
     private static var compiler: String {

@@ -33,6 +33,8 @@ struct BenchCommand: Command {
     ]
     let examples = [Example("With two threads:", "rtedit bench model.gguf --threads 2")]
 
+    func multiplies(_ arguments: ParsedArguments) -> Bool { true }
+
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         if arguments.textIfGiven(Self.train) != nil {

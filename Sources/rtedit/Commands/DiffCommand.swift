@@ -39,6 +39,14 @@ struct DiffCommand: Command {
             "The vector in a baked file:", "rtedit diff m.gguf baked.gguf --recover-vector v.gguf"),
     ]
 
+    /// Explanations decompose matrices.
+    func multiplies(_ arguments: ParsedArguments) -> Bool {
+        arguments.has(Self.explain)
+            || [Self.report, Self.vector, Self.adapter].contains {
+                arguments.textIfGiven($0) != nil
+            }
+    }
+
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let first = try ModelSession(arguments.text(Self.first), arguments, console)
         let second = try ModelSession(

@@ -49,6 +49,8 @@ struct EvalCommand: Command {
         Example("What tuning has cost:", "rtedit eval tuned.gguf --text book.txt --against m.gguf"),
     ]
 
+    func multiplies(_ arguments: ParsedArguments) -> Bool { true }
+
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let bootstrap = Bootstrap(
             resamples: try arguments.integer(Self.resamples, in: 1...10_000_000),

@@ -44,6 +44,8 @@ struct ExperimentCommand: Command {
             "rtedit experiment m.gguf --trait t.json --text a --ordinary-text b -o out")
     ]
 
+    func multiplies(_ arguments: ParsedArguments) -> Bool { true }
+
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let folder = try arguments.text(Self.output)
@@ -74,15 +76,19 @@ struct ExperimentCommand: Command {
         var verdicts: [JSONValue] = []
         for trait in traits {
             let path = "\(folder)/\(trait.name).jsonl"
-            let outcome = try Experiment(
+            let experiment = try Experiment(
                 trait: trait, base: session.checkpoint, renderer: renderer, text: text,
                 ordinaryText: ordinary, options: options, resultsPath: path,
                 continues: continues && FileManager.default.fileExists(atPath: path),
-                crew: session.crew
+                kernel: BLASLibrary.kernelAndVersion, crew: session.crew
             ) { doing in
                 let seconds = (ContinuousClock.now - clock) / .seconds(1)
                 console.note("\(Quantity.fixed(seconds, 0)) s: \(doing)")
-            }.run()
+            }
+            if let mixture = KernelMixture(experiment.kernels) {
+                console.note("\(path): \(mixture.description)")
+            }
+            let outcome = try experiment.run()
             let part = ExperimentPage(outcome: outcome)
             page += part.markdown
             for drawing in part.drawings {

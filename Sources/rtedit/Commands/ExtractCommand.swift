@@ -99,6 +99,8 @@ struct ExtractCommand: Command {
         ),
     ]
 
+    func multiplies(_ arguments: ParsedArguments) -> Bool { true }
+
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let output = try arguments.text(Self.output)
         try AtomicFile.checkTarget(output, replacing: arguments.replacesOutputs)

@@ -40,6 +40,8 @@ struct GenerateCommand: Command {
             "rtedit generate m.gguf -p \"A haiku:\" --temperature 0.8 --seed 7"),
     ]
 
+    func multiplies(_ arguments: ParsedArguments) -> Bool { true }
+
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let interventions = try SteeringOptions.interventions(

@@ -31,6 +31,8 @@ struct TraceCommand: Command {
             "rtedit trace m.gguf --tokens 1,2,3 --vector v.gguf:2@12 -o s.safetensors"),
     ]
 
+    func multiplies(_ arguments: ParsedArguments) -> Bool { true }
+
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let numbers = try session.checkpoint.hyperparameters()

@@ -16,7 +16,7 @@ struct TuneCommand: Command {
         reaches; its epsilon is 1e-4; the other defaults are as it has them.
 
         The run's folder always has a whole state: after an interruption, or kill -9, the same call with --resume \
-        DIR goes on to the identical result. OUT appears only when the run has ended well; where it diverged, only if \
+        DIR goes on to the identical result on a like processor. OUT appears only when the run has ended well; where it diverged, only if \
         validation found a state better than the untuned model, else the exit code is 1.
         """
     let positionals = [Self.model, Self.output]
@@ -34,6 +34,8 @@ struct TuneCommand: Command {
             "Go on after an interruption:",
             "rtedit tune m.gguf o.gguf --vector v.gguf --data d.jsonl --resume o.gguf.run"),
     ]
+
+    func multiplies(_ arguments: ParsedArguments) -> Bool { true }
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let request = try TuneRequest(arguments)
@@ -60,6 +62,9 @@ struct TuneCommand: Command {
             base: base, selection: selection, form: request.form, seed: request.options.seed,
             crew: session.crew)
         let run = try self.run(request, arguments, session, model, terms, data)
+        if let mixture = KernelMixture(run.kernels) {
+            console.note("\(run.folder): \(mixture.description)")
+        }
         let summary = try carryOut(run, terms, console)
         let view = TuningView(summary, names: Self.names(of: terms), folder: run.folder)
         guard !summary.isInterrupted else {
@@ -120,7 +125,7 @@ struct TuneCommand: Command {
                 parameters: model.parameters.map { ($0.name, $0.shape) },
                 steps: request.options.steps(examples: data.training.count)),
             folder: folder, resumes: resumed != nil, replacing: arguments.replacesOutputs,
-            crew: session.crew)
+            kernel: BLASLibrary.kernelAndVersion, crew: session.crew)
     }
 
     private static func runFolder(for output: String) -> String {

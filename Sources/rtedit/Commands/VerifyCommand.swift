@@ -42,6 +42,8 @@ struct VerifyCommand: Command {
         "12 + 30 = 42, and 7 x 8 =", "Dear Sir or Madam, I am writing to you because",
     ]
 
+    func multiplies(_ arguments: ParsedArguments) -> Bool { true }
+
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let base = try ModelSession(arguments.text(Self.base), arguments, console)
         let edited = try ModelSession(

@@ -104,6 +104,7 @@ struct TuningView {
             .init("start", start.map { .object(self.json($0)) } ?? .null),
             .init("end", end.map { .object(self.json($0)) } ?? .null),
             .init("run", .string(folder)),
+            .init("kernels", .array(summary.kernels.map { .string($0) })),
             .init("output", output.map { .object($0) } ?? .null),
         ])
         if case .diverged(let reason) = summary.outcome { json["reason"] = .string(reason) }

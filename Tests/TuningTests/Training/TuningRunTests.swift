@@ -82,7 +82,7 @@ import Transformer
     /// A run of 6 · 4 = 24 steps of two parameters.
     private func run(
         in name: String, options: TuningOptions = Self.options, isValidated: Bool = true,
-        resumes: Bool = false, version: String = "1", seed: String = "0",
+        resumes: Bool = false, version: String = "1", seed: String = "0", kernel: String = "A",
         prepare: (Pull) -> Void = { _ in }
     ) throws -> (run: TuningRun, pull: Pull) {
         let parameters = OptimizerFixture.parameters([[0.5, -1, 2], [3]])
@@ -100,7 +100,8 @@ import Transformer
                 inputs: [RunDescription.Input(name: "data", path: "here", sha256: "ab")],
                 options: JSONObject([.init("seed", .string(seed))]), objectives: ["pull"],
                 parameters: parameters.map { ($0.name, $0.shape) }, steps: 24),
-            folder: folder.path(name), resumes: resumes, crew: WorkCrew(threads: 1))
+            folder: folder.path(name), resumes: resumes, kernel: kernel,
+            crew: WorkCrew(threads: 1))
         return (run, pull)
     }
 
@@ -238,6 +239,51 @@ import Transformer
         #expect(
             firstPull.parameters.map(\.values.values) == secondPull.parameters.map(\.values.values))
         #expect(try files("a") == before)
+    }
+
+    /// Haswell's last bits are not SkylakeX's: a run of both is no run of one, and is known by it for good.
+    @Test func aRunKnowsTheKernelsThatMadeIt() throws {
+        func stop(after steps: Int, kernel: String, resumes: Bool = true) throws -> [String] {
+            let (run, pull) = try self.run(in: "a", resumes: resumes, kernel: kernel)
+            return try run.run(shouldStop: { pull.steps >= steps }).kernels
+        }
+        #expect(try stop(after: 3, kernel: "A", resumes: false) == ["A"])
+        #expect(try stop(after: 3, kernel: "A") == ["A"])
+        #expect(try stop(after: 3, kernel: "B") == ["A", "B"])
+        #expect(try stop(after: 30, kernel: "A") == ["A", "B"])
+        // It has ended: nothing is made with these.
+        #expect(try stop(after: 3, kernel: "C") == ["A", "B"])
+        let lines = try JSONLines.read(folder.path("a/run.jsonl")).map(\.object)
+        #expect(lines[0]["kernel"]?.string == "A")
+    }
+
+    @Test func aRunOfAVersionThatDidNotKeepItsKernelsGoesOn() throws {
+        let (first, pull) = try run(in: "a")
+        _ = try first.run(shouldStop: { pull.steps >= 3 })
+        let path = folder.path("a/" + RunState.fileName)
+        let state = try RunState(path: path)
+        var progress = state.progress
+        progress["kernels"] = nil
+        let values = try SafetensorsFile(path: path).tensors.map {
+            (
+                $0.description,
+                try CheckpointTensor(description: $0.description, bytes: $0.bytes).values()
+            )
+        }
+        func section(_ name: String) -> RunState.Section {
+            let buffers = pull.parameters.compactMap { parameter in
+                values.first { $0.0.name == "\(name)/\(parameter.name)" }.map {
+                    FloatBuffer($0.1)
+                }
+            }
+            return RunState.Section(name: name, buffers: buffers)
+        }
+        try RunState.write(
+            to: path, description: state.description, progress: progress,
+            sections: ["value", "first", "second", "best"].map(section),
+            parameters: pull.parameters)
+        let (second, _) = try run(in: "a", resumes: true, kernel: "B")
+        #expect(try second.run().kernels == ["B"])
     }
 
     @Test func anotherRunIsNotContinued() throws {
