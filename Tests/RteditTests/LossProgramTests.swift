@@ -113,7 +113,8 @@ import Testing
                     type: .f16)
             ], as: "other.gguf")
         for arguments in [
-            ["generate", "-p", "The", "-n", "1"], ["trace", "-p", "The", "-o", "\(vector).t"],
+            ["generate", "-p", "The", "-n", "1"],
+            ["trace", "--prompt", "The", "-o", "\(vector).t"],
             ["bake", "\(vector).b.gguf"],
         ] {
             let call = { (model: String) in

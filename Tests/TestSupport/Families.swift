@@ -9,6 +9,9 @@ public enum Families {
         "phi4", "qwen2", "qwen3", "qwen3_moe", "stablelm", "starcoder2",
     ]
 
+    /// Those that can be GGUF files: llama.cpp has no keys for the ramp of that Llama's yarn.
+    public static let convertible = all.filter { $0 != "llama-yarn" }
+
     /// The path of a model's folder.
     public static func folder(_ name: String) -> String {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -73,8 +73,7 @@ import Testing
     /// What llama.cpp's converter has no place for: an attention scale, and windows.
     static let lost: Set<String> = ["gemma2-scaled", "mistral", "starcoder2"]
 
-    // A GGUF file cannot hold the ramp of this Llama's yarn.
-    @Test(arguments: Families.all.filter { $0 != "llama-yarn" })
+    @Test(arguments: Families.convertible)
     func thereAndBackGivesTheSameLogits(_ family: String) throws {
         let reference = try FamilyReference(family)
         let folder = try TemporaryFolder()

@@ -22,6 +22,7 @@ enum HarmlessMembers {
         begin_suppress_tokens max_new_tokens generation_config cache_implementation
         reorder_and_upcast_attn attention_softmax_in_fp32 scale_attention_softmax_in_fp32
         output_router_logits router_aux_loss_coef router_z_loss_coef router_jitter_noise
+        hidden_act hidden_activation activation_function
         max_window_layers use_flash_attn use_flash_attention attn_implementation
         quantization_config quantization compression_config
         """.split(whereSeparator: \.isWhitespace).map(String.init))

@@ -92,9 +92,10 @@ struct HuggingFacePlanner {
         let config = numbers.config(
             architecture: architecture, biasFlags: biases.flags, type: types.main,
             tokenizer: tokenizer)
-        let tokenizerFiles = try tokenizer.huggingFaceFiles(file: source.path)
+        let (tokenizerFiles, tokenizerLosses) = try tokenizer.huggingFaceOutput(
+            config: config, file: source.path)
         var losses = try ConversionLoss.notes(of: numbers, in: config, architecture)
-        losses += try tokenizer.losses(asHuggingFace: config, file: source.path)
+        losses += tokenizerLosses
         let unread = source.unreadKeys
         if !unread.isEmpty {
             losses.append(

@@ -38,9 +38,14 @@ struct SettingComparison {
                 SettingDifference(.hyperparameter, "architecture", families.0, families.1))
         }
         guard let first = numbers(of: a), let second = numbers(of: b) else { return false }
+        // One ramp gives other divisors on another base, which is listed already.
+        let isSameScaling = first.rope.scaling == second.rope.scaling
+        func texts(_ numbers: Hyperparameters) -> [(name: String, text: String)] {
+            numbers.fields.filter { !(isSameScaling && $0.name == "rotary scaling") }
+                .map { ($0.name, $0.text) }
+        }
         differences += SettingDifference.between(
-            first.fields.map { ($0.name, $0.text) }, second.fields.map { ($0.name, $0.text) },
-            .hyperparameter
+            texts(first), texts(second), .hyperparameter
         ) { $0 != NumberField.tiedHead }.filter {
             !(ignoresVocabularySize && $0.name == "vocabulary size")
         }

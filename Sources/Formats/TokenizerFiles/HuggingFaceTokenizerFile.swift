@@ -31,9 +31,34 @@ extension TokenizerDefinition {
     public func huggingFaceFiles(file: String) throws(TokenizerError) -> [HuggingFaceTokenizerFile]
     {
         let writer = try TokenizerJSONWriter(self, file: file)
+        return files(try writer.tokenizer(), writer.configuration())
+    }
+
+    /// The files, and what they do not hold, one line each.
+    ///
+    /// - Parameter config: the `config.json` beside them
+    /// - Throws: as `huggingFaceFiles(file:)`; `TokenizerError.unsupported` where the files would turn ordinary texts into
+    ///   other tokens.
+    func huggingFaceOutput(config: JSONObject?, file: String) throws(TokenizerError) -> (
+        files: [HuggingFaceTokenizerFile], losses: [String]
+    ) {
+        let writer = try TokenizerJSONWriter(self, file: file)
+        let (tokenizer, configuration) = (try writer.tokenizer(), writer.configuration())
+        var held = try TokenizerDefinition(
+            tokenizer: tokenizer.object ?? JSONObject(),
+            configuration: configuration.object ?? JSONObject(),
+            vocabularySize: config?["vocab_size"]?.integer, file: file)
+        held.generationEnds = endOfGeneration.sorted()
+        let loss = try TokenizerLoss(from: self, to: held, file: file, format: "the folder")
+        return (files(tokenizer, configuration), loss.notes)
+    }
+
+    private func files(
+        _ tokenizer: JSONValue, _ configuration: JSONValue
+    ) -> [HuggingFaceTokenizerFile] {
         var files = [
-            HuggingFaceTokenizerFile("tokenizer.json", try writer.tokenizer()),
-            HuggingFaceTokenizerFile("tokenizer_config.json", writer.configuration()),
+            HuggingFaceTokenizerFile("tokenizer.json", tokenizer),
+            HuggingFaceTokenizerFile("tokenizer_config.json", configuration),
         ]
         if case .scoredPairs(let scores) = model {
             files.append(
@@ -41,21 +66,6 @@ extension TokenizerDefinition {
                     "tokenizer.model", bytes: sentencePieceModel(scores: scores)))
         }
         return files
-    }
-
-    /// What the files of `huggingFaceFiles(file:)` do not hold, one line each.
-    ///
-    /// - Parameter config: the `config.json` beside them
-    /// - Throws: `TokenizerError.unsupported` where they would turn ordinary texts into other tokens.
-    func losses(asHuggingFace config: JSONObject?, file: String) throws(TokenizerError) -> [String]
-    {
-        let writer = try TokenizerJSONWriter(self, file: file)
-        var held = try TokenizerDefinition(
-            tokenizer: try writer.tokenizer().object ?? JSONObject(),
-            configuration: writer.configuration().object ?? JSONObject(),
-            vocabularySize: config?["vocab_size"]?.integer, file: file)
-        held.generationEnds = endOfGeneration.sorted()
-        return try TokenizerLoss(from: self, to: held, file: file, format: "the folder").notes
     }
 
     /// Whether an entry only fills the vocabulary up.

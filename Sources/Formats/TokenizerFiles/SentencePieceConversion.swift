@@ -152,11 +152,15 @@ struct SentencePieceConversion {
         func named(_ key: String, _ fallback: Int?) throws(TokenizerError) -> Int? {
             if let id = try reader.specialToken(key, checks) { return id }
             if let text = SpecialTokenNames.text(configuration[key]) {
-                guard key != "bos_token", key != "eos_token" else {
+                let own = fallback.flatMap {
+                    checks.tokens.indices.contains($0) ? checks.tokens.text($0) : nil
+                }
+                guard own != nil || (key != "bos_token" && key != "eos_token") else {
                     throw .unknownSpecialToken(file: files.file(of: key), key: key, token: text)
                 }
+                let instead = own.map { "the model's own '\($0)' is taken" } ?? "it is left out"
                 notes.append(
-                    "\(files.file(of: key)): '\(key)' names '\(text)', which is in no vocabulary: it is left out"
+                    "\(files.file(of: key)): '\(key)' names '\(text)', which is in no vocabulary: \(instead)"
                 )
             }
             return fallback.flatMap { checks.tokens.indices.contains($0) ? $0 : nil }

@@ -35,7 +35,9 @@ import Testing
     }
 
     @Test func theWindowOfPhi3IsCarriedAndNotComputed() throws {
-        let read = try numbers("phi3", [("attention.sliding_window", .u32(4))])
+        let read = try numbers(
+            "phi4",
+            [("attention.sliding_window", .u32(4)), ("rope.scaling.attn_factor", nil)])
         #expect(read.window == nil && read.unusedWindow == 4)
     }
 

@@ -14,6 +14,11 @@ import Transformer
         probes = try Probe.read(Samples.path("tiny/probe.jsonl"))
     }
 
+    /// What packing may change in a log-probability. Some kernels add the terms of a whole tile in another order than those
+    /// of a rest, so that a token's last bits depend on what it is packed with: about 1e-6 of logits of about 20, in every
+    /// token.
+    private static let packing = 3e-5
+
     private func run(_ probes: [Probe], _ interventions: [Intervention] = []) throws -> ProbeResult
     {
         try ProbeResult(
@@ -29,8 +34,8 @@ import Transformer
                 let single = try #require(try run([probe], interventions).items.first)
                 let naive = try probe.choices.map { try logProbability($0, probe, interventions) }
                 for (index, expected) in naive.enumerated() {
-                    #expect(abs(item.logProbabilities[index] - expected) < 1e-5)
-                    #expect(abs(single.logProbabilities[index] - expected) < 1e-5)
+                    #expect(abs(item.logProbabilities[index] - expected) < Self.packing)
+                    #expect(abs(single.logProbabilities[index] - expected) < Self.packing)
                 }
                 let right = item.correct
                 #expect(
@@ -65,7 +70,7 @@ import Transformer
         let together = try scorer.logProbabilities(of: sequences)
         for (sequence, score) in zip(sequences, together) {
             let alone = try scorer.logProbabilities(of: [sequence])[0]
-            #expect(abs(score - alone) <= 1e-6 * max(1, abs(alone)))
+            #expect(abs(score - alone) <= max(Self.packing, 1e-6 * abs(alone)))
         }
         #expect(together[2] == 0)
     }
@@ -79,7 +84,8 @@ import Transformer
         let result = try run(many)
         let once = try run(probes)
         for (index, item) in result.items.enumerated() {
-            #expect(abs(item.margin - once.items[index % probes.count].margin) < 1e-5)
+            let expected = once.items[index % probes.count].margin
+            #expect(abs(item.margin - expected) < 2 * Self.packing)
         }
     }
 

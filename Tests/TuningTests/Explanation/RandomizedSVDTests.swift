@@ -56,7 +56,8 @@ import Transformer
             // f32 elements: some rounding of the sums that make them.
             #expect(abs(value - Double(expected)) < 1e-5)
         }
-        #expect(found.residualEnergy < 1e-5)
+        // The difference of two sums that are f32's rounding apart.
+        #expect(found.residualEnergy < 1e-6 * found.energy)
     }
 
     @Test func theVectorsGiveTheMatrixBack() throws {

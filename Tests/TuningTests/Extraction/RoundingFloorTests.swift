@@ -114,7 +114,7 @@ import Transformer
             Issue.record("a real difference was taken for rounding")
             return
         }
-        #expect(abs(direction[3]) > 0.99)
+        #expect(abs(direction[3]) > 0.98)
         #expect(result.signAgreement == 1)
     }
 
