@@ -8,10 +8,10 @@ root := $(shell [[ $$(id -u) == 0 ]] || echo sudo)
 install_packages := $(root) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q $(packages) </dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages build demo test families sanitize bench experiment lint install clean
+.PHONY: help setup packages build demo test families sanitize bench experiment check-deep lint install clean
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install the system packages that are missing (Debian and Ubuntu).
 	@command -v swift >/dev/null || { \
@@ -45,6 +45,9 @@ families: setup ## Measure every model family against the references, as a table
 
 sanitize: setup ## Run the tests of the file formats under the address sanitizer.
 	swift test --sanitize=address --scratch-path .build-asan --disable-xctest --filter FormatsTests
+
+check-deep: build ## Stop, fail and double runs that write several files; needs strace.
+	RTEDIT=.build/release/rtedit Tests/deep/files.sh
 
 bench: build ## Measure the speed on the real model.
 	samples/bench.sh

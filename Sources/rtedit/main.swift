@@ -9,6 +9,7 @@ if rtedit_processor_is_supported() == 0 {
     exit(ExitCode.unsupported.rawValue)
 }
 
+StandardStream.openMissing()
 KernelStart.settle()
 Interruption.watch()
 Interruption.whenEnding { AtomicFile.discardAll() }

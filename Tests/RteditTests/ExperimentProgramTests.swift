@@ -79,6 +79,34 @@ import Testing
             try experiment(folder, trait: trait, output: output, ["--resume"]).exitCode == 3)
     }
 
+    @Test(arguments: ["../victim", "a/b", ".hidden", "..", "a\\u001bb", ""])
+    func aNameThatIsNoFileNameIsRefusedBeforeAnythingIsWritten(name: String) throws {
+        let folder = try TemporaryFolder()
+        let path = try trait(in: folder)
+        let text = String(decoding: try bytes(ofFile: path), as: UTF8.self)
+            .replacingOccurrences(of: "\"tiny\"", with: "\"\(name)\"")
+        _ = try folder.write(Array(text.utf8), as: "trait.json")
+        let before = try folder.names()
+        let run = try experiment(folder, trait: path, output: folder.path("out"), ["--force"])
+        #expect(run.exitCode == 3, "\(run.errors)")
+        #expect(run.errorLine.contains("name"))
+        #expect(try folder.names() == before)
+    }
+
+    @Test(arguments: ["report.md", "tiny-perplexity.svg", "tiny.jsonl"])
+    func filesThatAreThereAreKeptUnlessTheyMayBeReplaced(name: String) throws {
+        let folder = try TemporaryFolder()
+        let path = try trait(in: folder)
+        mkdir(folder.path("out"), 0o700)
+        let file = try folder.write([7], as: "out/" + name)
+        for more in [[], ["--resume"]] where name != "tiny.jsonl" || more.isEmpty {
+            let run = try experiment(folder, trait: path, output: folder.path("out"), more)
+            #expect(run.exitCode == 5)
+            #expect(run.errorLine.contains("\(name): exists already"))
+        }
+        #expect(try bytes(ofFile: file) == [7])
+    }
+
     @Test func aFolderThatCannotBeMadeIsOneLine() throws {
         let folder = try TemporaryFolder()
         let blocker = try folder.write([1], as: "file")

@@ -180,7 +180,9 @@ struct PEFTFolder {
         }
         try folder.create(Self.configurationName).append(
             JSONWriter(.indented).bytes(.object(configuration)) + Array("\n".utf8))
-        try folder.commit()
+        let own = [Self.weightsName, Self.configurationName]
+        try folder.commit(
+            removing: ModelFiles.adapterNames(in: folder.path).filter { !own.contains($0) })
     }
 
     /// The keys PEFT needs, in the order in which it writes them.

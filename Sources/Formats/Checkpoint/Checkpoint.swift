@@ -45,9 +45,13 @@ public final class Checkpoint: Sendable {
     public static func open(_ path: String) throws -> Checkpoint {
         var isFolder: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-        if exists, isFolder.boolValue {
-            return try Checkpoint(path: path, files: HuggingFaceFiles(folder: path))
+        return try FileSetReading.whole(path, isFolder: exists && isFolder.boolValue) {
+            try open(path, isFolder: exists && isFolder.boolValue)
         }
+    }
+
+    private static func open(_ path: String, isFolder: Bool) throws -> Checkpoint {
+        if isFolder { return try Checkpoint(path: path, files: HuggingFaceFiles(folder: path)) }
         if path.hasSuffix(".index.json") {
             return try Checkpoint(path: path, files: HuggingFaceFiles(index: path))
         }
@@ -206,6 +210,13 @@ public final class Checkpoint: Sendable {
     private func check(_ architecture: Architecture, _ numbers: Hyperparameters)
         throws(CheckpointError)
     {
+        // Before anything is made for every block.
+        guard numbers.blockCount <= tensors.count else {
+            throw .contradiction(
+                file: path,
+                fact: "its numbers say \(numbers.blockCount) blocks, but it has only "
+                    + "\(tensors.count) tensors")
+        }
         if let last = tensors.compactMap(\.role?.block).max(), last >= numbers.blockCount {
             throw .contradiction(
                 file: path,

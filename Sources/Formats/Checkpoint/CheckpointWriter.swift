@@ -10,6 +10,8 @@ public struct CheckpointWriter: Sendable {
         public var byteCount = 0
         /// What the tensors that were not copied lose by their types.
         public var rounding = RoundingReport()
+        /// What the user should know about files that were there before.
+        public var notes: [String] = []
     }
 
     private let crew: WorkCrew
@@ -45,7 +47,7 @@ public struct CheckpointWriter: Sendable {
     ) throws -> Summary {
         let layout = try OutputLayout(plan, path: path, shardLimit: shardLimit)
         return layout.isFolder
-            ? try writeFolder(layout, to: path, replacing: replacing)
+            ? try writeFolder(layout, from: plan.source.path, to: path, replacing: replacing)
             : try writeFiles(layout, beside: path, replacing: replacing)
     }
 
@@ -53,44 +55,93 @@ public struct CheckpointWriter: Sendable {
         _ layout: OutputLayout, beside path: String, replacing: Bool
     ) throws -> Summary {
         var summary = Summary()
-        var outputs: [AtomicFile] = []
-        for file in layout.files {
-            let path = PathParts.join(PathParts(path).folder, file.name)
+        let folder = PathParts(path).folder
+        let stale = replacing ? Self.shards(replacedBy: layout.files, in: folder) : []
+        if layout.files.count == 1, stale.isEmpty, let file = layout.files.first {
+            let path = PathParts.join(folder, file.name)
             let output = try AtomicFile(path: path, reserving: file.size, replacing: replacing)
             try write(file, to: output, path, &summary)
-            outputs.append(output)
+            try output.commit()
+            return summary
         }
-        // The first file makes the others a model.
-        for output in outputs.reversed() { try output.commit() }
+        let set = try OutputFolder(
+            files: layout.files.map(\.name), of: path, replacing: replacing)
+        for file in layout.files {
+            let output = try set.create(file.name, reserving: file.size)
+            try write(file, to: output, PathParts.join(folder, file.name), &summary)
+            try output.commit()
+        }
+        try set.commit(removing: stale)
+        summary.notes += Self.note(removed: stale, from: folder)
+        summary.notes += Self.note(others: layout.files, in: folder)
         return summary
     }
 
     private func writeFolder(
-        _ layout: OutputLayout, to path: String, replacing: Bool
+        _ layout: OutputLayout, from source: String, to path: String, replacing: Bool
     ) throws -> Summary {
-        let stale = Self.weightFiles(of: path)
         let folder = try OutputFolder(path: path, replacing: replacing)
         var summary = Summary()
         for file in layout.files {
             let output = try folder.create(file.name, reserving: file.size)
-            try write(file, to: output, path + "/" + file.name, &summary)
+            try write(file, to: output, PathParts.join(path, file.name), &summary)
+            try output.commit()
         }
-        let written = Set(layout.files.map(\.name))
-        try folder.commit(removing: stale.filter { !written.contains($0) })
+        let stale = Self.staleFiles(
+            of: folder.path, without: layout.files.map(\.name), source: source)
+        try folder.commit(removing: stale)
+        summary.notes += Self.note(removed: stale, from: folder.path)
         return summary
     }
 
-    /// The weight files of the model that a folder holds now, which would contradict a new one; none where it holds
-    /// no readable model.
-    static func weightFiles(of folder: String) -> [String] {
-        guard let files = try? HuggingFaceFiles(folder: folder) else { return [] }
-        let own = files.shards.map(\.name) + (files.indexName.map { [$0] } ?? [])
-        // Weights of an index that `model.safetensors` stands in front of.
-        let index = PathParts.join(folder, SafetensorsIndex.fileName)
-        guard files.indexName == nil, let other = try? SafetensorsIndex(path: index) else {
-            return own
+    // MARK: - The old model
+
+    /// The files of the model that a folder holds now which a new one does not have, and would be taken for its own.
+    ///
+    /// - Parameter source: what the new one is made of; folders that a model over itself does not write again stay.
+    static func staleFiles(
+        of folder: String, without names: [String], source: String
+    ) -> [String] {
+        // Shards of a GGUF model are no model of a folder.
+        guard names.contains(where: ModelFiles.belongs) else { return [] }
+        let new = Set(names.map(ExactString.init))
+        let stale = ModelFiles.names(in: folder).filter { !new.contains(ExactString($0)) }
+        guard FileIdentity.isSame(folder, source) else { return stale }
+        return stale.filter { !Folder.exists(PathParts.join(folder, $0)) }
+    }
+
+    /// What tells the user that files of an old model are gone.
+    static func note(removed names: [String], from folder: String) -> [String] {
+        guard !names.isEmpty else { return [] }
+        return [
+            "\(folder): removed with the model that was there: \(names.joined(separator: ", "))"
+        ]
+    }
+
+    /// The other shards of a split model whose first one is replaced by a whole model.
+    private static func shards(replacedBy files: [OutputLayout.File], in folder: String) -> [String]
+    {
+        guard files.count == 1, let shard = files.first.flatMap({ GGUFShardName($0.name) }),
+            shard.number == 0, shard.count > 1
+        else { return [] }
+        return (1..<shard.count).map { shard.sibling($0).fileName }.filter {
+            AtomicFile.status(of: PathParts.join(folder, $0)) != nil
         }
-        return own + other.shards.map { PathParts($0.path).name } + [SafetensorsIndex.fileName]
+    }
+
+    /// What tells the user that the same model, split into another number of files, is still there.
+    private static func note(others files: [OutputLayout.File], in folder: String) -> [String] {
+        guard let own = files.first.flatMap({ GGUFShardName($0.name) }), files.count > 1 else {
+            return []
+        }
+        let others = ((try? Folder.names(folder)) ?? []).filter {
+            guard let shard = GGUFShardName($0) else { return false }
+            return shard.number == 0 && shard.prefix == own.prefix && shard.count != own.count
+        }
+        return others.map {
+            "\(PathParts.join(folder, $0)): another model of this name, of another number of files, is still "
+                + "there"
+        }
     }
 
     // MARK: - Data

@@ -69,8 +69,9 @@ struct GGUFPlanner {
         let unread = source.unreadKeys
         let notRead =
             unread.isEmpty ? [] : ["config.json: not read: \(unread.joined(separator: ", "))"]
+        let links = Folder.note(linksIn: files.folder, ModelFiles.names(in: files.folder))
         return plan(
-            tensors, metadata: metadata, notes: loss.notes + tokenizer.notes + notRead)
+            tensors, metadata: metadata, notes: loss.notes + tokenizer.notes + notRead + links)
     }
 
     /// Whether the output has no tensor for the head, because the source's repeats the embedding and llama.cpp takes

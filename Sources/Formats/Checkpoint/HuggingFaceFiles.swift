@@ -73,6 +73,11 @@ public struct HuggingFaceFiles: Sendable {
         quantizationFiles = try Self.quantizationFiles(in: folder)
     }
 
+    /// The names of the weight files, the index and `config.json`, as far as there are any.
+    var names: [String] {
+        shards.map(\.name) + [indexName, config.map { _ in "config.json" }].compactMap(\.self)
+    }
+
     /// The parsed `generation_config.json`, or nil where there is none.
     ///
     /// - Throws: as `JSONReader`, `CheckpointError.wrongValue` where it is no object.

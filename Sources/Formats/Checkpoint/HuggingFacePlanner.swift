@@ -48,8 +48,13 @@ struct HuggingFacePlanner {
                     shards: files.shards.map { .init(name: $0.name, metadata: $0.file.metadata) },
                     isIndexed: files.indexName != nil, sourceFolder: files.folder, copies: copies,
                     files: [], needsConfiguration: needsConfiguration)),
-            notes: skipped.isEmpty
-                ? [] : ["not copied: \(skipped.joined(separator: ", ")) (other weights or folders)"]
+            notes: Folder.note(linksIn: files.folder, files.names + copies)
+                + (skipped.isEmpty
+                    ? []
+                    : [
+                        "not copied: \(skipped.joined(separator: ", ")) (other weights, folders or no "
+                            + "regular files)"
+                    ])
         )
     }
 
@@ -227,10 +232,8 @@ struct HuggingFacePlanner {
         var skipped: [String] = []
         for name in try FileManager.default.contentsOfDirectory(atPath: files.folder).sorted()
         where !own.contains(name) && !name.hasPrefix(".") {
-            var isFolder: ObjCBool = false
-            _ = FileManager.default.fileExists(
-                atPath: files.folder + "/" + name, isDirectory: &isFolder)
-            if isFolder.boolValue || weights.contains(where: name.hasSuffix) {
+            let isFile = OutputTarget.isRegularFile(files.folder + "/" + name)
+            if !isFile || weights.contains(where: name.hasSuffix) {
                 skipped.append(name)
             } else {
                 copies.append(name)

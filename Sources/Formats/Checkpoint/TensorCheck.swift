@@ -48,8 +48,10 @@ public struct TensorCheck: Sendable {
         var nans = 0
         var infinities = 0
         var lastNonZero = -1
-        var row = [Float](repeating: 0, count: columns)
         let rows = tensor.bytes.count / rowBytes
+        // An empty tensor may have rows of any length.
+        guard rows > 0 else { return nil }
+        var row = [Float](repeating: 0, count: columns)
         for number in 0..<rows {
             guard let bytes = tensor.bytes.slice((number * rowBytes)..<((number + 1) * rowBytes))
             else { break }

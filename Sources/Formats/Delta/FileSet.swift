@@ -19,6 +19,11 @@ public struct FileSet: Sendable {
     let members: [Member]
     /// Names of what a folder holds beside regular files, which is left out.
     public let leftOut: [String]
+    /// What the user should know about files of the set that are links.
+    public var notes: [String] {
+        Folder.note(
+            linksIn: isFolder ? path : PathParts(path).folder, isFolder ? members.map(\.name) : [])
+    }
     /// The set as a model, or nil where it is none that rtedit can open.
     let checkpoint: Checkpoint?
 
@@ -27,9 +32,16 @@ public struct FileSet: Sendable {
     /// - Throws: `FileError` where a file cannot be read; `GGUFError`, `SafetensorsError` and `JSONError` where a weight
     ///   file is malformed.
     public init(path: String) throws {
-        self.path = path
         var status = stat()
-        isFolder = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        let isFolder = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        self = try FileSetReading.whole(path, isFolder: isFolder) {
+            try FileSet(path: path, isFolder: isFolder)
+        }
+    }
+
+    private init(path: String, isFolder: Bool) throws {
+        self.path = path
+        self.isFolder = isFolder
         // Bytes can be compared without knowing what they mean; roles and conversions are only there to find likely bases.
         checkpoint = try? Checkpoint.open(path)
         if isFolder {
@@ -60,16 +72,9 @@ public struct FileSet: Sendable {
     private static func entries(
         of path: String
     ) throws(FileError) -> (files: [String], others: [String]) {
-        guard let folder = opendir(path) else {
-            throw .cannotOpen(path: path, reason: SystemReason.current)
-        }
-        defer { closedir(folder) }
         var (files, others): ([String], [String]) = ([], [])
-        while let entry = readdir(folder) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            guard name != ".", name != ".." else { continue }
+        // Temporaries of runs that write there are no part of the set.
+        for name in try Folder.names(path) where !TemporaryPaths.hasForm(name) {
             var status = stat()
             let isFile =
                 stat(PathParts.join(path, name), &status) == 0

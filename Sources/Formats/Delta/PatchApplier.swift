@@ -12,13 +12,15 @@ public struct PatchApplier: Sendable {
 
     /// Applies a patch.
     ///
-    /// - Parameter path: where the result goes: a file where the patch makes one, else a folder. It may be the base
-    ///   itself.
+    /// - Parameters:
+    ///   - path: where the result goes: a file where the patch makes one, else a folder. It may be the base itself.
+    ///   - report: called with what the user should know about files that were there before.
     /// - Returns: the paths of the files written.
     /// - Throws: `PatchError` where the base is not the patch's or the patch is damaged, `FileError` where the output
     ///   exists or cannot be written. No output is left then.
     public func apply(
-        _ patch: PatchFile, to base: FileSet, path: String, replacing: Bool
+        _ patch: PatchFile, to base: FileSet, path: String, replacing: Bool,
+        report: (String) -> Void = { _ in }
     ) throws -> [String] {
         let files = patch.directory.files
         let bytes = try BaseBytes(base, sources: patch.directory.sources)
@@ -34,14 +36,16 @@ public struct PatchApplier: Sendable {
         guard !path.hasSuffix(".gguf"), !path.hasSuffix(".safetensors") else {
             throw PatchError.needsFolder(path: path, files: files.count)
         }
-        let stale = CheckpointWriter.weightFiles(of: path)
         let folder = try OutputFolder(path: path, replacing: replacing)
         for (file, places) in zip(files, payloads.files) {
             let output = try folder.create(file.name, reserving: file.size)
             try write(file, of: patch, places, bytes, to: output)
+            try output.commit()
         }
-        let written = Set(files.map { ExactString($0.name) })
-        try folder.commit(removing: stale.filter { !written.contains(ExactString($0)) })
+        let stale = CheckpointWriter.staleFiles(
+            of: folder.path, without: files.map(\.name), source: base.path)
+        try folder.commit(removing: stale)
+        for note in CheckpointWriter.note(removed: stale, from: folder.path) { report(note) }
         return files.map { PathParts.join(folder.path, $0.name) }
     }
 

@@ -14,9 +14,12 @@ import Synchronization
 public final class AtomicFile: Sendable {
     public let path: String
     private let temporaryPath: String
-    private let descriptor: Int32
+    /// −1 once the file is in place, so that an output of many files does not hold them all open.
+    private let descriptor: Atomic<Int32>
     private let isReplacing: Bool
     private let reserved: Int
+    /// Whether it is a file of a set, which is put in place as a whole.
+    private let isPart: Bool
     private let written = Atomic<Int>(0)
     private let state = Mutex(State())
 
@@ -38,31 +41,48 @@ public final class AtomicFile: Sendable {
     ///     early error
     ///   - replacing: whether a file that exists there may be replaced; its permissions are kept
     /// - Throws: `FileError.exists`, `.notReplaceable`, `.cannotCreate`, `.cannotReserve`.
-    public convenience init(path: String, reserving size: Int = 0, replacing: Bool)
-        throws(FileError)
-    {
-        try self.init(path: path, reserving: size, replacing: replacing, permissionsOf: path)
-    }
-
-    /// The same, with the permissions of another file where that exists.
-    init(
-        path: String, reserving size: Int, replacing: Bool, permissionsOf model: String
-    ) throws(FileError) {
-        try Self.checkTarget(path, replacing: replacing)
-        (temporaryPath, descriptor) = try Self.createTemporary(for: path)
+    public init(path: String, reserving size: Int = 0, replacing: Bool) throws(FileError) {
+        try OutputTarget.prepareFile(path, replacing: replacing)
+        let parts = PathParts(path)
+        let (temporary, file) = try TemporaryPaths.makeFile(
+            for: parts.name, in: parts.folder, output: path)
         self.path = path
+        temporaryPath = temporary
+        descriptor = Atomic(file)
         isReplacing = replacing
         reserved = size
-        TemporaryPaths.add(temporaryPath)
-        if let status = Self.status(of: model), status.st_mode & S_IFMT == S_IFREG {
-            fchmod(descriptor, status.st_mode & 0o777)
-        }
+        isPart = false
+        takePermissions(of: path)
+        try reserve(size)
+    }
+
+    /// Creates a file of a set in the set's temporary folder, where it has its name from the beginning.
+    ///
+    /// - Parameter target: where the set's replacement will put it; its permissions are kept.
+    init(part path: String, of target: String, reserving size: Int) throws(FileError) {
+        let file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        guard file >= 0 else { throw .cannotCreate(path: target, reason: SystemReason.current) }
+        TemporaryPaths.add(path)
+        self.path = target
+        temporaryPath = path
+        descriptor = Atomic(file)
+        isReplacing = false
+        reserved = size
+        isPart = true
+        takePermissions(of: target)
         try reserve(size)
     }
 
     deinit {
         discard()
-        close(descriptor)
+        closeDescriptor()
+    }
+
+    private var file: Int32 { descriptor.load(ordering: .acquiring) }
+
+    private func closeDescriptor() {
+        let file = descriptor.exchange(-1, ordering: .acquiringAndReleasing)
+        if file >= 0 { close(file) }
     }
 
     // MARK: - Writing
@@ -74,11 +94,16 @@ public final class AtomicFile: Sendable {
         var done = 0
         while done < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-            let count = pwrite(descriptor, rest.baseAddress, rest.count, offset + done)
+            let count = pwrite(file, rest.baseAddress, rest.count, offset + done)
             if count > 0 {
                 done += count
             } else if count == 0 || errno != EINTR {
-                throw .cannotWrite(path: path, reason: SystemReason.current)
+                let reason = SystemReason.current
+                // The bytes were in a map whose file has been cut.
+                if reason.code == EFAULT, let source = MappedFiles.path(at: rest.baseAddress) {
+                    throw .changed(path: source)
+                }
+                throw .cannotWrite(path: path, reason: reason)
             }
         }
         written.add(done, ordering: .relaxed)
@@ -146,16 +171,18 @@ public final class AtomicFile: Sendable {
             guard count >= reserved else {
                 throw .incomplete(path: path, written: count, expected: reserved)
             }
-            guard fsync(descriptor) == 0 else {
+            guard fsync(file) == 0 else {
                 throw .cannotWrite(path: path, reason: SystemReason.current)
             }
             try putInPlace()
         } catch {
             TemporaryPaths.remove(temporaryPath)
+            closeDescriptor()
             throw error
         }
+        closeDescriptor()
         state.withLock { $0.phase = .committed }
-        try Self.flushFolder(of: path)
+        if !isPart { try Folder.flush(PathParts(path).folder) }
     }
 
     /// Removes the temporary file; does nothing after `commit`.
@@ -180,14 +207,21 @@ public final class AtomicFile: Sendable {
     }
 
     private func putInPlace() throws(FileError) {
-        if isReplacing { try Self.checkTarget(path, replacing: true) }
-        let code = TemporaryPaths.finish(temporaryPath) {
-            isReplacing ? systemCode(rename(temporaryPath, path)) : moveWithoutReplacing()
+        guard !isPart else {
+            return try TemporaryPaths.finish(temporaryPath, output: path) { () throws(FileError) in
+            }
         }
-        switch code {
-        case 0: return
-        case EEXIST where !isReplacing: throw .exists(path: path)
-        default: throw .cannotReplace(path: path, reason: SystemReason(code: code))
+        // Not while another run looks whether it may replace the file, nor while a set beside it is opened.
+        let lock = isReplacing ? try? FileLock.folder(PathParts(path).folder) : nil
+        defer { withExtendedLifetime(lock) {} }
+        try MappedFiles.check(beforeReplacing: isReplacing ? [path] : [])
+        if isReplacing { try OutputTarget.checkFile(path, replacing: true) }
+        try TemporaryPaths.finish(temporaryPath, output: path) { () throws(FileError) in
+            switch isReplacing ? systemCode(rename(temporaryPath, path)) : moveWithoutReplacing() {
+            case 0: return
+            case EEXIST where !isReplacing: throw .exists(path: path)
+            case let code: throw .cannotReplace(path: path, reason: SystemReason(code: code))
+            }
         }
     }
 
@@ -204,36 +238,23 @@ public final class AtomicFile: Sendable {
 
     // MARK: - File system
 
-    /// Checks before any work that an output may be written.
+    /// Checks before any work that an output may be written, and removes what killed runs have left of it.
     ///
-    /// - Throws: `FileError.exists`; `.notReplaceable` for a folder or a device.
+    /// - Throws: `FileError.exists`; `.notReplaceable` for a folder or a device; `.cannotCreate` where its folder is
+    ///   missing or may not be written.
     public static func checkTarget(_ path: String, replacing: Bool) throws(FileError) {
-        guard let status = status(of: path) else { return }
-        guard replacing else { throw .exists(path: path) }
-        let kind = status.st_mode & S_IFMT
-        guard kind == S_IFREG || kind == S_IFLNK else { throw .notReplaceable(path: path) }
+        try OutputTarget.prepareFile(path, replacing: replacing)
     }
 
-    private static func createTemporary(
-        for path: String
-    ) throws(FileError) -> (path: String, descriptor: Int32) {
-        let parts = PathParts(path)
-        guard !parts.name.isEmpty else {
-            throw .cannotCreate(path: path, reason: SystemReason(code: EISDIR))
-        }
-        while true {
-            let temporary = PathParts.join(parts.folder, TemporaryPaths.name(for: parts.name))
-            let descriptor = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-            if descriptor >= 0 { return (temporary, descriptor) }
-            if errno != EEXIST && errno != EINTR {
-                throw .cannotCreate(path: path, reason: SystemReason.current)
-            }
+    private func takePermissions(of model: String) {
+        if let status = Self.status(of: model), status.st_mode & S_IFMT == S_IFREG {
+            fchmod(file, status.st_mode & 0o777)
         }
     }
 
     private func reserve(_ size: Int) throws(FileError) {
         guard size > 0 else { return }
-        switch posix_fallocate(descriptor, 0, size) {
+        switch posix_fallocate(file, 0, size) {
         case 0: return
         // The file system cannot reserve; a full disk then shows while writing.
         case EINVAL, ENOTSUP, ENOSYS: return
@@ -246,17 +267,6 @@ public final class AtomicFile: Sendable {
     static func status(of path: String) -> stat? {
         var status = stat()
         return lstat(path, &status) == 0 ? status : nil
-    }
-
-    /// Makes a rename in the file's folder durable.
-    static func flushFolder(of path: String) throws(FileError) {
-        let descriptor = open(PathParts(path).folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        // Some file systems and permissions do not allow it; the file is in place all the same.
-        guard descriptor >= 0 else { return }
-        defer { close(descriptor) }
-        if fsync(descriptor) != 0 && errno == EIO {
-            throw .cannotWrite(path: path, reason: SystemReason.current)
-        }
     }
 }
 

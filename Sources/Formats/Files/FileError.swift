@@ -14,13 +14,34 @@ public enum FileError: Failure {
     case notReplaceable(path: String)
     /// Fewer bytes were written than were announced.
     case incomplete(path: String, written: Int, expected: Int)
+    /// An input was cut or written to while it was read.
+    case changed(path: String)
+    /// Another program has replaced a file that is to be replaced by what was made of it.
+    case overtaken(path: String)
+    /// Another run puts files in place in a folder, and does not come to an end.
+    case busy(path: String)
+    /// Files that were moved aside could not be put back.
+    case cannotPutBack(path: String, kept: String, reason: SystemReason)
+    /// What tells how to put files back is malformed.
+    case badJournal(path: String)
 
     public var kind: FailureKind {
         switch self {
-        case .cannotOpen, .cannotRead, .notAFile: .input
+        case .cannotOpen, .cannotRead, .notAFile, .changed, .overtaken: .input
         case .exists, .cannotCreate, .cannotReserve, .cannotWrite, .cannotReplace, .notReplaceable,
-            .incomplete:
+            .incomplete, .busy, .cannotPutBack, .badJournal:
             .output
+        }
+    }
+
+    /// Why the system refused, where it did.
+    var reason: SystemReason? {
+        switch self {
+        case .cannotOpen(_, let reason), .cannotRead(_, let reason), .cannotCreate(_, let reason),
+            .cannotReserve(_, _, let reason), .cannotWrite(_, let reason),
+            .cannotReplace(_, let reason), .cannotPutBack(_, _, let reason):
+            reason
+        default: nil
         }
     }
 
@@ -38,6 +59,14 @@ public enum FileError: Failure {
         case .notReplaceable(let path): "\(path): is not of a kind that can be replaced"
         case .incomplete(let path, let written, let expected):
             "\(path): \(written) bytes were written, but \(expected) were announced"
+        case .changed(let path): "\(path): was changed while it was read"
+        case .overtaken(let path):
+            "\(path): was replaced by another program while it was read; it is left as that made it"
+        case .busy(let path): "\(path): another run is putting its files in place there"
+        case .cannotPutBack(let path, let kept, let reason):
+            "\(path): cannot be put back: \(reason); the old files are in \(kept)"
+        case .badJournal(let path):
+            "\(path): does not say how to put back the files beside it, which a run had moved aside"
         }
     }
 }

@@ -8,15 +8,17 @@ public final class GrowingFile: Sendable {
 
     /// Opens a file, or creates it, and cuts it back to its first bytes; where it is shorter it is left as it is.
     ///
-    /// - Throws: `FileError.cannotCreate`, `.cannotRead`, `.cannotWrite`.
+    /// - Throws: `FileError.cannotCreate`, `.cannotRead`, `.cannotWrite`, `.notReplaceable` for what is no regular file.
     public init(path: String, keeping size: Int) throws(FileError) {
         self.path = path
-        descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
+        descriptor = open(
+            path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw .cannotCreate(path: path, reason: SystemReason.current) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
             throw .cannotRead(path: path, reason: SystemReason.current)
         }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .notReplaceable(path: path) }
         guard Int(status.st_size) <= size || ftruncate(descriptor, size) == 0 else {
             throw .cannotWrite(path: path, reason: SystemReason.current)
         }

@@ -8,12 +8,14 @@ public final class MappedFile: @unchecked Sendable {
     /// The file's size in bytes when it was opened.
     public let size: Int
     private let base: UnsafeRawPointer?
+    private let registration: MappedFiles.Registration?
 
     /// Maps the file.
     ///
     /// - Throws: `FileError.cannotOpen` or `.cannotRead` with the system's reason, `.notAFile` for a folder or device.
     public init(path: String) throws(FileError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // Opening a FIFO would wait for a writer.
+        let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else { throw .cannotOpen(path: path, reason: SystemReason.current) }
         defer { close(descriptor) }
         var status = stat()
@@ -24,18 +26,22 @@ public final class MappedFile: @unchecked Sendable {
         let size = Int(status.st_size)
         if size == 0 {
             base = nil
+            registration = nil
         } else {
             let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0)
             guard let address, address != MAP_FAILED else {
                 throw .cannotRead(path: path, reason: SystemReason.current)
             }
             base = UnsafeRawPointer(address)
+            registration = MappedFiles.Registration(
+                address, size: size, path: path, status: status)
         }
         self.path = path
         self.size = size
     }
 
     deinit {
+        registration?.end()
         if let base { munmap(UnsafeMutableRawPointer(mutating: base), size) }
     }
 
@@ -79,6 +85,16 @@ public struct MappedBytes: Sendable {
         return MappedBytes(
             file: file,
             range: range.lowerBound + part.lowerBound..<range.lowerBound + part.upperBound)
+    }
+
+    /// The offset of the first byte of this value, or nil where there is none.
+    public func firstIndex(of byte: UInt8) -> Int? {
+        withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress,
+                let found = memchr(start, Int32(byte), bytes.count)
+            else { return nil }
+            return UnsafeRawPointer(found) - start
+        }
     }
 
     /// Calls the body with the bytes; the pointer must not leave it.

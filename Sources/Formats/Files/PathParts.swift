@@ -1,5 +1,10 @@
 import Foundation
 
+extension String {
+    /// Whether a name taken from a file names a file in a folder and nothing else.
+    public var isPlainFileName: Bool { PathParts.isPlainFileName(self) }
+}
+
 /// A path as the folder that holds a file and the file's name in it.
 struct PathParts {
     let folder: String

@@ -4,37 +4,120 @@ import Synchronization
 /// The temporary files and folders of this process that are not in place yet.
 enum TemporaryPaths {
     private static let pending = Mutex<Set<ExactString>>([])
-    /// What a file name may be long, in bytes, less what a temporary's name adds to it.
-    private static let nameLimit = 255 - ".".utf8.count - ".rtedit-0123456789abcdef.tmp".utf8.count
+    private static let middle = ".rtedit-"
+    private static let end = ".tmp"
+    private static let digits = 16
+
+    // MARK: - Names
 
     /// A new name for the temporary sibling of a file or folder: `.NAME.rtedit-RANDOM.tmp`.
     static func name(for name: String) -> String {
-        var start = name
-        while start.utf8.count > nameLimit { start.removeLast() }
         let random = String(UInt64.random(in: .min ... .max), radix: 16)
-        return ".\(start).rtedit-\(String(repeating: "0", count: 16 - random.count))\(random).tmp"
+        return start(for: name) + String(repeating: "0", count: digits - random.count) + random
+            + end
     }
+
+    /// Whether a name is that of a temporary of a file or folder, of this process or another.
+    static func isName(_ candidate: String, for name: String) -> Bool {
+        let start = start(for: name)
+        guard candidate.utf8.count == start.utf8.count + digits + end.utf8.count else {
+            return false
+        }
+        return candidate.utf8.starts(with: start.utf8) && hasForm(candidate)
+    }
+
+    /// Whether a name is that of a temporary, of whatever output.
+    static func hasForm(_ candidate: String) -> Bool {
+        guard candidate.hasPrefix("."), candidate.hasSuffix(end) else { return false }
+        let rest = candidate.dropLast(end.utf8.count)
+        return rest.suffix(digits).allSatisfy { $0.isHexDigit }
+            && rest.dropLast(digits).hasSuffix(middle)
+    }
+
+    private static func start(for name: String) -> String {
+        // What a file name may be long, in bytes, less what is added to it.
+        let limit = 255 - ".".utf8.count - middle.utf8.count - digits - end.utf8.count
+        var start = name
+        while start.utf8.count > limit { start.removeLast() }
+        return "." + start + middle
+    }
+
+    // MARK: - Making
+
+    /// Makes a temporary file that is locked while it is open.
+    ///
+    /// - Throws: `FileError.cannotCreate` in the name of the output.
+    static func makeFile(
+        for name: String, in folder: String, output: String
+    ) throws(FileError) -> (path: String, descriptor: Int32) {
+        while true {
+            let path = PathParts.join(folder, self.name(for: name))
+            let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+            if descriptor >= 0 {
+                if FileLock.attempt(descriptor) != .taken, FileLock.isAt(path, descriptor) {
+                    add(path)
+                    return (path, descriptor)
+                }
+                // Another run took it for one that was left behind.
+                close(descriptor)
+            } else if errno != EEXIST && errno != EINTR {
+                throw .cannotCreate(path: output, reason: SystemReason.current)
+            }
+        }
+    }
+
+    /// Makes a temporary folder, locked until the lock goes.
+    ///
+    /// - Throws: `FileError.cannotCreate` in the name of the output.
+    static func makeFolder(
+        for name: String, in folder: String, output: String
+    ) throws(FileError) -> (path: String, lock: FileLock) {
+        while true {
+            let path = PathParts.join(folder, self.name(for: name))
+            if mkdir(path, 0o777) == 0 {
+                if let lock = FileLock.own(path) {
+                    add(path)
+                    return (path, lock)
+                }
+            } else if errno != EEXIST {
+                throw .cannotCreate(path: output, reason: SystemReason.current)
+            }
+        }
+    }
+
+    // MARK: - Pending
 
     static func add(_ path: String) {
         pending.withLock { _ = $0.insert(ExactString(path)) }
     }
 
-    /// Puts a temporary in place by the body, which returns 0 or an error number.
+    /// Puts a temporary in place by the body; `removeAll` waits meanwhile, and where it came first, the body does not
+    /// run. A temporary file is pending no more then, of a folder the caller removes what is left.
     ///
-    /// `removeAll` waits meanwhile; where it came first, the body does not run and the result is `ENOENT`.
-    static func finish(_ path: String, _ body: () -> Int32) -> Int32 {
-        pending.withLock { pending in
-            guard pending.contains(ExactString(path)) else { return ENOENT }
-            let code = body()
-            if code == 0 { pending.remove(ExactString(path)) }
-            return code
+    /// - Throws: what the body throws; `FileError.cannotReplace` where the temporary is gone.
+    static func finish(
+        _ path: String, isFolder: Bool = false, output: String,
+        _ body: () throws(FileError) -> Void
+    ) throws(FileError) {
+        try pending.withLock { (pending) throws(FileError) in
+            guard pending.contains(ExactString(path)) else {
+                throw .cannotReplace(path: output, reason: SystemReason(code: ENOENT))
+            }
+            do throws(FileError) {
+                try body()
+            } catch {
+                // What could not be put back must not be deleted, whoever comes.
+                if case .cannotPutBack = error { pending.remove(ExactString(path)) }
+                throw error
+            }
+            if !isFolder { pending.remove(ExactString(path)) }
         }
     }
 
     /// Removes a temporary file or folder.
     static func remove(_ path: String) {
         pending.withLock { pending in
-            if pending.remove(ExactString(path)) != nil { delete(path) }
+            if pending.remove(ExactString(path)) != nil { Folder.delete(path) }
         }
     }
 
@@ -42,23 +125,9 @@ enum TemporaryPaths {
         pending.withLock { pending in
             // Files first, then the folders that hold them.
             for path in pending.sorted(by: { $0.string.utf8.count > $1.string.utf8.count }) {
-                delete(path.string)
+                Folder.delete(path.string)
             }
             pending.removeAll()
         }
-    }
-
-    /// Deletes a file, or a folder with the files in it.
-    private static func delete(_ path: String) {
-        if unlink(path) == 0 { return }
-        guard let folder = opendir(path) else { return }
-        while let entry = readdir(folder) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != "." && name != ".." { unlink(PathParts.join(path, name)) }
-        }
-        closedir(folder)
-        rmdir(path)
     }
 }

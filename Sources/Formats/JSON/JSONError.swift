@@ -18,6 +18,7 @@ public struct JSONError: Failure, Equatable {
         case leadingZero
         case numberTooLarge
         case tooDeep(limit: Int)
+        case tooLarge(bytes: Int, limit: Int)
     }
 
     public var kind: FailureKind { .input }
@@ -38,6 +39,7 @@ extension JSONError.Problem: CustomStringConvertible {
         case .loneSurrogate(let unit): "surrogate \\u\(String(unit, radix: 16)) without its partner"
         case .leadingZero: "a number starts with a superfluous zero"
         case .numberTooLarge: "a number is too large for 64-bit floating point"
+        case .tooLarge(let bytes, let limit): "the text has \(bytes) bytes, more than \(limit)"
         case .tooDeep(let limit): "arrays and objects nest more than \(limit) deep"
         }
     }

@@ -4,6 +4,8 @@
 /// commas, comments, leading zeros, NaN and infinities, lone surrogates, text after the end, deep nesting.
 /// Integers are exact where they fit 64 bits; other numbers become the nearest `Double`.
 public enum JSONReader {
+    /// The most bytes a file may have; its values take several times as much memory.
+    public static let sizeLimit = 1 << 29
     /// How deep arrays and objects may nest.
     public static let depthLimit = 64
 
@@ -24,7 +26,12 @@ public enum JSONReader {
     public static func parse(_ bytes: MappedBytes, source: String? = nil) throws(JSONError)
         -> JSONValue
     {
-        try bytes.withUnsafeBytes { (buffer) throws(JSONError) in
+        guard bytes.count <= sizeLimit else {
+            throw JSONError(
+                source: source ?? bytes.file.path, offset: 0,
+                problem: .tooLarge(bytes: bytes.count, limit: sizeLimit))
+        }
+        return try bytes.withUnsafeBytes { (buffer) throws(JSONError) in
             try parse(buffer.bindMemory(to: UInt8.self).span, source: source ?? bytes.file.path)
         }
     }

@@ -54,16 +54,21 @@ public struct Trait: Sendable {
         }
         let object = try Self.object(path)
         func text(_ key: String) throws(ExperimentError) -> String {
-            guard let text = object[key]?.string, !text.isEmpty else {
-                throw .badTrait(file: path, key: key)
-            }
+            guard let text = object[key]?.string, !text.isEmpty,
+                text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+            else { throw .badTrait(file: path, key: key) }
             return text
         }
         fileHashes = try
             ([path]
             + object.members.compactMap(\.value.string).filter { $0.contains(".json") }
             .map(absolute)).map { try MappedFile(path: $0).sha256() }
-        name = try text("name")
+        let name = try text("name")
+        // Results are called after it.
+        guard name.isPlainFileName, !name.hasPrefix("."), name.utf8.count <= Self.nameLimit else {
+            throw ExperimentError.badName(file: path, name: name)
+        }
+        self.name = name
         positive = try text("positive")
         negative = try text("negative")
         pairs = try ContrastPair.read(absolute(text("pairs")))
@@ -89,6 +94,9 @@ public struct Trait: Sendable {
         lexicon = Lexicon(positive: try list(positive), negative: try list(negative))
     }
 
+    /// The most bytes a name may have, so that longer names can be made of it.
+    private static let nameLimit = 200
+
     private static func object(_ path: String) throws -> JSONObject {
         let bytes = try MappedFile(path: path).bytes.withUnsafeBytes { Array($0) }
         guard let object = try JSONReader.parse(bytes, source: path).object else {
@@ -101,6 +109,8 @@ public struct Trait: Sendable {
 /// An experiment that cannot be run.
 public enum ExperimentError: Failure, Equatable {
     case badTrait(file: String, key: String)
+    case badName(file: String, name: String)
+    case sameName(name: String)
     case badResults(file: String, line: Int)
     case otherExperiment(file: String)
     case shortText(file: String, tokens: Int, needed: Int)
@@ -114,6 +124,10 @@ public enum ExperimentError: Failure, Equatable {
         switch self {
         case .badTrait(let file, let key):
             "\(file): member '\(key)' is missing or not what it should be"
+        case .badName(let file, let name):
+            "\(file): member 'name' is '\(name)', which is no plain file name"
+        case .sameName(let name):
+            "two traits have the name '\(name)', after which their results are called"
         case .badResults(let file, let line): "\(file):\(line): is no result of an experiment"
         case .otherExperiment(let file):
             "\(file): belongs to an experiment with another model, data or options"

@@ -38,6 +38,8 @@ public enum PromptError: Failure, Equatable {
     case noTokens(place: String)
     case ownSystemText(place: String)
     case notText(file: String, offset: Int)
+    case tooLarge(file: String, bytes: Int, limit: Int)
+    case longLine(place: String, limit: Int)
     case noSuchToken(place: String, position: Position, promptCount: Int, count: Int)
 
     public var kind: FailureKind {
@@ -60,6 +62,10 @@ public enum PromptError: Failure, Equatable {
         case .ownSystemText(let place):
             "\(place): the prompt has a system text of its own, where the persona's belongs"
         case .notText(let file, let offset): "\(file): byte \(offset) is not UTF-8 text"
+        case .tooLarge(let file, let bytes, let limit):
+            "\(file): has \(bytes) bytes, more than the \(limit) of the largest text that is read"
+        case .longLine(let place, let limit):
+            "\(place): the line is longer than \(limit) bytes, the longest that is read"
         case .noSuchToken(let place, let position, let promptCount, let count):
             "\(place): token \(position.text) does not exist; the prompt has \(count) tokens, "
                 + "\(promptCount) of them before the assistant's own text"
@@ -71,21 +77,43 @@ public enum PromptError: Failure, Equatable {
 public enum JSONLines {
     /// Reads the objects of a file with their places ("file:line"); empty lines are passed over.
     ///
-    /// - Throws: `FileError`, `JSONError` with the line as its source, `PromptError.noLines` for an empty file.
+    /// - Throws: `FileError`, `JSONError` with the line as its source, `PromptError.noLines` for an empty file, `.longLine`.
     public static func read(_ path: String) throws -> [(place: String, object: JSONObject)] {
-        let text = try MappedFile(path: path).bytes.withUnsafeBytes { Array($0) }
+        let text = try MappedFile(path: path).bytes
         var objects: [(place: String, object: JSONObject)] = []
-        for (number, line) in text.split(separator: 0x0a, omittingEmptySubsequences: false)
-            .enumerated()
-        {
-            guard line.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0d }) else { continue }
-            let place = "\(path):\(number + 1)"
-            guard let object = try JSONReader.parse(Array(line), source: place).object else {
+        var start = 0
+        var number = 0
+        while start < text.count {
+            number += 1
+            let place = "\(path):\(number)"
+            let (line, isBlank) = try line(of: text, from: start, place: place)
+            defer { start += line.count + 1 }
+            guard !isBlank else { continue }
+            guard let object = try JSONReader.parse(line, source: place).object else {
                 throw PromptError.notAPrompt(place: place)
             }
             objects.append((place, object))
         }
         guard !objects.isEmpty else { throw PromptError.noLines(file: path) }
         return objects
+    }
+
+    /// The most bytes a line may have; parsed, it takes many times as much memory.
+    static let lineLimit = 16 << 20
+
+    /// The line that begins at an offset, without its end, and whether it has only spaces.
+    private static func line(
+        of text: MappedBytes, from start: Int, place: String
+    ) throws(PromptError) -> (bytes: MappedBytes, isBlank: Bool) {
+        let window = start..<min(text.count, start + lineLimit + 1)
+        guard let bytes = text.slice(window) else { return (text, true) }
+        let length = bytes.firstIndex(of: 0x0a) ?? bytes.count
+        guard length <= lineLimit, let line = bytes.slice(0..<length) else {
+            throw .longLine(place: place, limit: lineLimit)
+        }
+        let isBlank = line.withUnsafeBytes { line in
+            line.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0d }
+        }
+        return (line, isBlank)
     }
 }

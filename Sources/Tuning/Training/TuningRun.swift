@@ -113,7 +113,9 @@ public final class TuningRun {
             update.optimizer.resume(at: progress.step)
             if progress.outcome == nil { progress.use(kernel) }
         } else {
-            try AtomicFile.checkTarget(statePath, replacing: replacing)
+            for path in [statePath, recordPath] where Folder.exists(folder) {
+                try AtomicFile.checkTarget(path, replacing: replacing)
+            }
             try Folder.make(folder)
             progress = RunProgress(options.earlyStop)
             progress.use(kernel)

@@ -56,6 +56,11 @@ public enum VectorFile {
         var directions: [Int: [Float]] = [:]
         for tensor in file.tensors {
             let block = try block(of: tensor.description, in: path, convention: convention)
+            guard directions[block] == nil else {
+                throw VectorError.badTensor(
+                    file: path, name: tensor.description.name,
+                    reason: "names block \(block), which another tensor names too")
+            }
             directions[block] = try CheckpointTensor(
                 description: tensor.description, bytes: tensor.bytes
             ).values()

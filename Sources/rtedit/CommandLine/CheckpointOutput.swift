@@ -9,6 +9,21 @@ struct CheckpointOutput {
 
     let path: String
 
+    init(path: String) {
+        self.path = path
+    }
+
+    /// The output that a call names, checked before any work is done for it.
+    ///
+    /// - Throws: `UsageError` where it is empty; as `checkTarget`, unless nothing is to be written.
+    init(_ arguments: ParsedArguments, _ positional: Positional) throws {
+        path = try arguments.outputPath(positional)
+        guard !arguments.has(Self.dryRun) else { return }
+        // The files of a split model have names of their own, which the writer checks.
+        let isSplit = path.hasSuffix(".gguf") && arguments.isGiven(Self.shardSize)
+        try checkTarget(replacing: arguments.replacesOutputs || isSplit)
+    }
+
     /// Whether the output is a patch from the source rather than a checkpoint.
     var isPatch: Bool { path.hasSuffix(".rtdelta") }
 
@@ -85,6 +100,7 @@ struct CheckpointOutput {
             plan, to: path, shardLimit: arguments.byteCountIfGiven(Self.shardSize),
             replacing: arguments.replacesOutputs)
         progress.finish()
+        for note in summary.notes { console.note(note) }
         return (summary.byteCount, summary.rounding)
     }
 

@@ -9,7 +9,7 @@ enum ExitCode: Int32, Sendable, CaseIterable {
     case input = 3
     case unsupported = 4
     case output = 5
-    /// A signal stopped work that can be taken up again; other work ends with the code shells give to the signal.
+    /// A signal stopped the work: SIGINT, SIGTERM, SIGHUP or SIGXCPU.
     case interrupted = 130
 
     init(_ kind: FailureKind) {

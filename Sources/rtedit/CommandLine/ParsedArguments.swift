@@ -31,6 +31,35 @@ struct ParsedArguments: Sendable {
     }
 }
 
+// MARK: - Outputs
+
+extension ParsedArguments {
+    /// The path of an output. Throws `.missingArgument`, or `.invalidValue` where it is empty.
+    func outputPath(_ positional: Positional) throws(UsageError) -> String {
+        let path = try text(positional)
+        guard !path.isEmpty else {
+            throw .invalidValue(
+                place: positional.name, value: path, expected: "the path of an output")
+        }
+        return path
+    }
+
+    /// The path of an output, or nil. Throws `.invalidValue` where it is empty.
+    func outputPathIfGiven(_ option: Option) throws(UsageError) -> String? {
+        guard let path = textIfGiven(option) else { return nil }
+        guard !path.isEmpty else { throw invalid(option, path, "the path of an output") }
+        return path
+    }
+
+    /// The path of an output. Throws `.missingOption`, or `.invalidValue` where it is empty.
+    func outputPath(_ option: Option) throws(UsageError) -> String {
+        guard let path = try outputPathIfGiven(option) else {
+            throw .missingOption(option.flagText)
+        }
+        return path
+    }
+}
+
 // MARK: - Values of options
 
 extension ParsedArguments {

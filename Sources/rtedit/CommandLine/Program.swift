@@ -14,6 +14,8 @@ struct Program {
             let arguments = try ArgumentParser(command: command ?? HelpCommand()).parse(rest)
             console = Console(arguments)
             let code = try run(command, arguments, console)
+            // What was read of a file that changed meanwhile is neither what it was nor what it is.
+            if let change = MappedFiles.change { throw change }
             try console.finish()
             return code
         } catch {

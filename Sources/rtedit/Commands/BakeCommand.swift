@@ -33,8 +33,8 @@ struct BakeCommand: Command {
     ]
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
+        let output = try CheckpointOutput(arguments, Self.output)
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
-        let output = CheckpointOutput(path: try arguments.text(Self.output))
         let source = session.checkpoint
         let route = try arguments.text(Self.method)
         guard ["auto", "bias"].contains(route) else {

@@ -25,8 +25,8 @@ struct ConvertCommand: Command {
     ]
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
+        let output = try CheckpointOutput(arguments, Self.output)
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
-        let output = CheckpointOutput(path: try arguments.text(Self.output))
         var edits: [CheckpointEdit] = []
         let name = try arguments.text(Self.type)
         if name != "keep" {

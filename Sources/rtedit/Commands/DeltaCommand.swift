@@ -48,7 +48,7 @@ struct DeltaCommand: Command {
         let (basePath, targetPath) = (
             try arguments.text(Self.first), try arguments.text(Self.second)
         )
-        let path = try arguments.text(Self.third)
+        let path = try arguments.outputPath(Self.third)
         try AtomicFile.checkTarget(path, replacing: arguments.replacesOutputs)
         let target = try FileSet(path: targetPath)
         if !target.leftOut.isEmpty {
@@ -56,6 +56,7 @@ struct DeltaCommand: Command {
                 "\(targetPath): no regular files, left out: \(target.leftOut.joined(separator: ", "))"
             )
         }
+        for note in target.notes { console.note(note) }
         let progress = console.progress("comparing", total: target.byteCount, unit: .bytes)
         let writer = PatchWriter(crew: try WorkCrew(threads: arguments.threads)) {
             progress.advance(by: $0)
@@ -76,13 +77,18 @@ struct DeltaCommand: Command {
     }
 
     private func apply(_ arguments: ParsedArguments, _ console: Console) throws {
-        let patch: PatchFile
-        guard let path = arguments.textIfGiven(Self.second) else {
+        guard let patchPath = arguments.textIfGiven(Self.second) else {
             throw UsageError.missingArgument("PATCH")
         }
-        patch = try PatchFile(path: path)
-        guard let path = arguments.textIfGiven(Self.third) else {
+        let patch = try PatchFile(path: patchPath)
+        guard arguments.textIfGiven(Self.third) != nil else {
             throw UsageError.missingArgument("OUT")
+        }
+        let path = try arguments.outputPath(Self.third)
+        if patch.isFolder {
+            try OutputTarget.prepareFolder(path, replacing: arguments.replacesOutputs)
+        } else {
+            try OutputTarget.prepareFile(path, replacing: arguments.replacesOutputs)
         }
         let base = try FileSet(path: arguments.text(Self.first))
         let progress = console.progress("applying", total: patch.targetByteCount, unit: .bytes)
@@ -90,7 +96,8 @@ struct DeltaCommand: Command {
             progress.advance(by: $0)
         }
         let files = try applier.apply(
-            patch, to: base, path: path, replacing: arguments.replacesOutputs)
+            patch, to: base, path: path, replacing: arguments.replacesOutputs
+        ) { console.note($0) }
         progress.finish()
         for (file, output) in zip(patch.files, files) {
             console.print(

@@ -48,17 +48,19 @@ struct DiffCommand: Command {
     }
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
-        let first = try ModelSession(arguments.text(Self.first), arguments, console)
-        let second = try ModelSession(
-            arguments.text(Self.second), arguments, console, crew: first.crew)
         let rank = try arguments.integer(Self.rank, in: 1...4096)
-        let outputs = [Self.report, Self.vector].compactMap { arguments.textIfGiven($0) }
+        let outputs = try [Self.report, Self.vector].compactMap {
+            try arguments.outputPathIfGiven($0)
+        }
         for path in outputs {
             try AtomicFile.checkTarget(path, replacing: arguments.replacesOutputs)
         }
-        if let path = arguments.textIfGiven(Self.adapter) {
+        if let path = try arguments.outputPathIfGiven(Self.adapter) {
             try CheckpointOutput(path: path).checkTarget(replacing: arguments.replacesOutputs)
         }
+        let first = try ModelSession(arguments.text(Self.first), arguments, console)
+        let second = try ModelSession(
+            arguments.text(Self.second), arguments, console, crew: first.crew)
         let comparison = try compare(first, second, console)
         DifferenceView(comparison: comparison).show(
             on: console, allTensors: arguments.has(Self.tensors))

@@ -47,14 +47,15 @@ struct ExperimentCommand: Command {
     func multiplies(_ arguments: ParsedArguments) -> Bool { true }
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
-        let session = try ModelSession(arguments.text(Self.model), arguments, console)
-        let folder = try arguments.text(Self.output)
+        let folder = try arguments.outputPath(Self.output)
         var options = ExperimentOptions()
         options.seeds = try arguments.integer(Self.seeds, in: 1...100)
         options.textTokens = try arguments.integer(Self.textTokens, in: 1...100_000_000)
         options.epochs = try arguments.integer(Self.epochs, in: 1...1000)
         options.exampleLimit = try arguments.integer(Self.limit, in: 1...1_000_000)
         let traits = try arguments.values(Self.trait).map { try Trait($0) }
+        let continued = try Self.prepare(folder, for: traits, arguments)
+        let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let renderer = try session.renderer()
         func tokens(_ option: Option) throws -> (file: String, [Int]) {
             let file = try arguments.text(option)
@@ -65,12 +66,6 @@ struct ExperimentCommand: Command {
             )
         }
         let (text, ordinary) = (try tokens(Self.text), try tokens(Self.ordinary))
-        let continues = arguments.has(Self.resume)
-        for trait in traits where !continues {
-            try AtomicFile.checkTarget(
-                "\(folder)/\(trait.name).jsonl", replacing: arguments.replacesOutputs)
-        }
-        try Folder.make(folder)
         let clock = ContinuousClock.now
         var page = "# Experiment on \(session.checkpoint.name)\n\n"
         var verdicts: [JSONValue] = []
@@ -79,7 +74,7 @@ struct ExperimentCommand: Command {
             let experiment = try Experiment(
                 trait: trait, base: session.checkpoint, renderer: renderer, text: text,
                 ordinaryText: ordinary, options: options, resultsPath: path,
-                continues: continues && FileManager.default.fileExists(atPath: path),
+                continues: continued.contains(trait.name),
                 kernel: BLASLibrary.kernelAndVersion, crew: session.crew
             ) { doing in
                 let seconds = (ContinuousClock.now - clock) / .seconds(1)
@@ -108,6 +103,35 @@ struct ExperimentCommand: Command {
         console.report(
             JSONObject([.init("output", .string(folder)), .init("claims", .array(verdicts))]))
         return .done
+    }
+
+    /// Makes the folder, and checks that what will be written there may be.
+    ///
+    /// - Returns: the names of the traits whose results are there and shall be continued.
+    private static func prepare(
+        _ folder: String, for traits: [Trait], _ arguments: ParsedArguments
+    ) throws -> Set<String> {
+        try Folder.make(folder)
+        var continued: Set<String> = []
+        var seen: Set<String> = []
+        for trait in traits {
+            guard seen.insert(trait.name).inserted else {
+                throw ExperimentError.sameName(name: trait.name)
+            }
+            let results = "\(folder)/\(trait.name).jsonl"
+            let isContinued =
+                arguments.has(Self.resume) && FileManager.default.fileExists(atPath: results)
+            if isContinued { continued.insert(trait.name) }
+            for path in [results]
+                + ExperimentPage.drawingNames(of: trait).map({ "\(folder)/\($0)" })
+            {
+                try AtomicFile.checkTarget(
+                    path, replacing: isContinued || arguments.replacesOutputs)
+            }
+        }
+        try AtomicFile.checkTarget(
+            "\(folder)/report.md", replacing: !continued.isEmpty || arguments.replacesOutputs)
+        return continued
     }
 
     private static func write(_ text: String, to path: String) throws {

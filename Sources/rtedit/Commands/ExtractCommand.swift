@@ -102,12 +102,15 @@ struct ExtractCommand: Command {
     func multiplies(_ arguments: ParsedArguments) -> Bool { true }
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
-        let output = try arguments.text(Self.output)
+        let output = try arguments.outputPath(Self.output)
         try AtomicFile.checkTarget(output, replacing: arguments.replacesOutputs)
         if let path = arguments.textIfGiven(Self.fromOffsets) {
             return try take(from: path, output: output, arguments, console)
         }
         try check(arguments)
+        if let path = try arguments.outputPathIfGiven(Self.allOffsets) {
+            try AtomicFile.checkTarget(path, replacing: arguments.replacesOutputs)
+        }
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let call = ExtractCall(
             arguments: arguments, console: console, session: session,
@@ -170,9 +173,6 @@ private struct ExtractCall {
     func run(output: String) throws {
         let options = try options()
         let offsets = try arguments.integerIfGiven(ExtractCommand.offsets, in: 1...100_000)
-        if let path = arguments.textIfGiven(ExtractCommand.allOffsets) {
-            try AtomicFile.checkTarget(path, replacing: arguments.replacesOutputs)
-        }
         let decoder = try session.decoder()
         let found = try pairs()
         let identical = try tellIdentical(sequences(of: found), at: options.position)

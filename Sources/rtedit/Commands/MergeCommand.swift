@@ -33,8 +33,8 @@ struct MergeCommand: Command {
     ]
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
+        let output = try CheckpointOutput(arguments, Self.output)
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
-        let output = CheckpointOutput(path: try arguments.text(Self.output))
         let strength = Float(try arguments.number(Self.scale, in: -1e6...1e6))
         let type = arguments.textIfGiven(Self.type).flatMap(ElementType.init(rawValue:))
         let adapter = try Adapter.read(arguments.text(Self.adapter), for: session.checkpoint)

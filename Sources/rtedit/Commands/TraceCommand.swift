@@ -34,6 +34,8 @@ struct TraceCommand: Command {
     func multiplies(_ arguments: ParsedArguments) -> Bool { true }
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
+        let output = try arguments.outputPath(Self.output)
+        try AtomicFile.checkTarget(output, replacing: arguments.replacesOutputs)
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let numbers = try session.checkpoint.hyperparameters()
         let interventions = try SteeringOptions.interventions(arguments, on: session, console)
@@ -48,7 +50,6 @@ struct TraceCommand: Command {
                 place: "--prompt")
         }
         let trace = try Trace(of: tokens, in: session.decoder(), interventions: interventions)
-        let output = try arguments.text(Self.output)
         try TraceFile.write(trace, to: output, replacing: arguments.replacesOutputs)
         console.print("\(output): \(trace.entries.count + 1) tensors of \(tokens.count) tokens")
         console.report(

@@ -39,10 +39,7 @@ struct TuneCommand: Command {
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let request = try TuneRequest(arguments)
-        let output = CheckpointOutput(path: try arguments.text(Self.output))
-        if !arguments.has(TuneOptions.dryRun) {
-            try output.checkTarget(replacing: arguments.replacesOutputs)
-        }
+        let output = try CheckpointOutput(arguments, Self.output)
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let base = session.checkpoint
         let numbers = try base.hyperparameters()

@@ -27,18 +27,19 @@ struct ExperimentPage {
             BlockChart.Line(
                 name: $0.condition.name, values: $0.cosines, color: Self.color(of: $0.condition))
         }
+        let names = Self.drawingNames(of: trait)
         return [
-            ("\(trait.name)-held-out.svg", chart("\(trait.name): held-out", odds, \.heldOut)),
+            (names[0], chart("\(trait.name): held-out", odds, \.heldOut)),
             (
-                "\(trait.name)-unseen-form.svg",
+                names[1],
                 chart("\(trait.name): unseen form", odds, \.unseenForm)
             ),
             (
-                "\(trait.name)-perplexity.svg",
+                names[2],
                 chart("\(trait.name): perplexity of prose", "perplexity", \.perplexity)
             ),
             (
-                "\(trait.name)-cosines.svg",
+                names[3],
                 BlockChart(
                     title: "\(trait.name): cosine of stream and vector", unit: "cosine",
                     lines: lines
@@ -47,12 +48,19 @@ struct ExperimentPage {
         ]
     }
 
+    /// What the drawings of a trait are called.
+    static func drawingNames(of trait: Trait) -> [String] {
+        ["held-out", "unseen-form", "perplexity", "cosines"].map { "\(trait.name)-\($0).svg" }
+    }
+
     /// The page's part about this trait.
     var markdown: String {
         let trait = outcome.trait
         let choices = outcome.choices
-        var text = "## \(trait.name.prefix(1).uppercased() + trait.name.dropFirst())\n\n"
-        text += "Positive is \(trait.positive), negative \(trait.negative). "
+        let title = trait.name.prefix(1).uppercased() + trait.name.dropFirst()
+        var text = "## \(Self.escaped(title))\n\n"
+        text += "Positive is \(Self.escaped(trait.positive)), "
+        text += "negative \(Self.escaped(trait.negative)). "
         text += "Chosen on validation probes: blocks "
         text += "\(choices.blocks.lowerBound)–\(choices.blocks.upperBound); online strengths "
         text +=
@@ -68,13 +76,25 @@ struct ExperimentPage {
             }.joined(separator: ", ")
         text += ".\n\n"
         text += table + "\n" + claims + "\n"
-        for drawing in drawings { text += "![\(drawing.name)](\(drawing.name))\n" }
+        for drawing in drawings {
+            text += "![\(Self.escaped(drawing.name))](<\(drawing.name)>)\n"
+        }
         text += "\n### Free text\n\nGreedy answers to the first held-out prompt:\n\n"
         for summary in outcome.summaries {
             let sample = summary.sample.split(whereSeparator: \.isNewline).joined(separator: " ")
-            text += "- **\(summary.condition.name)**: \(sample)\n"
+            text += "- **\(summary.condition.name)**: \(Self.escaped(sample))\n"
         }
         return text + "\n"
+    }
+
+    /// Text out of files and models, so that Markdown shows it as it is.
+    private static func escaped(_ text: String) -> String {
+        var result = ""
+        for character in PrintableText.line(text) {
+            if "\\`*_[]<>&|#!".contains(character) { result.append("\\") }
+            result.append(character)
+        }
+        return result
     }
 
     private var table: String {

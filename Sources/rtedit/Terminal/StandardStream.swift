@@ -6,6 +6,19 @@ struct StandardStream: Sendable {
     static let output = StandardStream(descriptor: STDOUT_FILENO)
     static let error = StandardStream(descriptor: STDERR_FILENO)
 
+    /// Opens /dev/null where the caller has closed a standard stream: the next file or pipe that is opened would have
+    /// its number, and get what is meant for the stream.
+    static func openMissing() {
+        for descriptor in STDIN_FILENO...STDERR_FILENO
+        where fcntl(descriptor, F_GETFD) < 0 && errno == EBADF {
+            let null = open("/dev/null", O_RDWR)
+            if null >= 0, null != descriptor {
+                dup2(null, descriptor)
+                close(null)
+            }
+        }
+    }
+
     let descriptor: Int32
     let isTerminal: Bool
     /// Colour is for terminals that know it and whose user has not set NO_COLOR.

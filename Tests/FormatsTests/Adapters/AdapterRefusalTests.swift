@@ -14,6 +14,20 @@ import Testing
         base = try Checkpoint.open(Samples.tinyModel)
     }
 
+    @Test func anAlphaThatNoF32HoldsIsRefused() throws {
+        for (key, value) in [
+            ("lora_alpha", JSONValue.number(1e308)),
+            ("alpha_pattern", .object(JSONObject([.init("q_proj", .number(-1e300))]))),
+        ] {
+            let path = try peft([key: value])
+            let error = try #require(throws: AdapterError.self) {
+                try Adapter.read(path, for: base)
+            }
+            #expect(error.kind == .input)
+            expectOneLine(error, containing: ["alpha", "q_proj"])
+        }
+    }
+
     private typealias Tensor = (name: String, shape: [Int], values: [Float])
 
     private static let query = "base_model.model.model.layers.1.self_attn.q_proj"

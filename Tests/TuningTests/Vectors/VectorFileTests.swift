@@ -41,6 +41,32 @@ import Transformer
         return try folder.write(Array(bytes.prefix(header.fileSize)), as: "vector.gguf")
     }
 
+    @Test(arguments: [("direction.1", "direction.01"), ("direction.2", "direction.+2")])
+    func aBlockThatIsNamedTwiceIsRefused(names: (String, String)) throws {
+        let header = try GGUFHeader(
+            path: "x",
+            metadata: GGUFMetadata([
+                .init("general.architecture", .string(ByteString("controlvector")))
+            ]),
+            tensors: [names.0, names.1].map {
+                TensorDescription(name: $0, type: .f32, shape: [2])
+            })
+        let zeros = [UInt8](repeating: 0, count: header.fileSize - header.bytes.count)
+        let path = try folder.write(header.bytes + zeros, as: "vector.gguf")
+        let error = try #require(throws: VectorError.self) { try VectorFile.read(path) }
+        #expect(error.description.contains("'\(names.1)' names block"))
+    }
+
+    @Test func aDirectionThatItsScaleMakesInfiniteIsRefused() throws {
+        let path = try gguf(values: [1, 3e38])
+        let error = try #require(throws: VectorError.self) {
+            try VectorSpecification(path + ":10").interventions(
+                .add, hiddenSize: 2, blockCount: 4)
+        }
+        #expect(error == .tooLarge(file: path, block: 3, index: 1, scale: 10))
+        #expect(error.kind == .input)
+    }
+
     @Test(arguments: Site.allCases)
     func whatIsWrittenReadsBack(site: Site) throws {
         let vector = vector(site: site, blocks: site == .embed ? [0] : [0, 1, 5])
