@@ -53,7 +53,7 @@ extension Checkpoint {
 
 extension CheckpointTensor {
     /// Whether both tensors have one type, one shape and the same bytes.
-    func hasBytes(of other: CheckpointTensor) -> Bool {
+    public func hasBytes(of other: CheckpointTensor) -> Bool {
         guard type == other.type, shape == other.shape, bytes.count == other.bytes.count else {
             return false
         }

@@ -23,6 +23,8 @@ struct ForwardPass {
         let cache: KeyValueCache?
         /// The position of the first token.
         let start: Int
+        /// How long the whole text is that the slice is a part of.
+        let sequenceLength: Int
 
         /// How many positions the sequence has at the end of the pass.
         var end: Int { start + tokens.count }
@@ -50,7 +52,9 @@ struct ForwardPass {
             let ownCache = segments > 1 ? KeyValueCache(decoder.configuration) : nil
             return Slice(
                 tokens: slice.tokens, entry: slice.entry, cache: slice.cache ?? ownCache,
-                start: slice.cache?.length ?? 0)
+                start: slice.cache?.length ?? 0,
+                sequenceLength: max(
+                    slice.sequenceLength ?? 0, (slice.cache?.length ?? 0) + slice.tokens.count))
         }
     }
 
@@ -106,7 +110,8 @@ struct ForwardPass {
                 }
             }
             decoder.writeRotations(
-                segment.tokens.offset(by: slice.start), sequenceLength: slice.end, to: runner,
+                segment.tokens.offset(by: slice.start), sequenceLength: slice.sequenceLength,
+                to: runner,
                 firstRow: segment.firstRow)
         }
     }

@@ -5,11 +5,18 @@ public struct DecoderSlice {
     public var cache: KeyValueCache?
     /// (tokens, hidden size): the stream at the input of the first block that is run, where that is not block 0.
     public var entry: [Float]
+    /// How many positions the sequence will have, where more slices follow that belong to the same text: rotary scalings
+    /// that depend on the length then take the whole one from the start. Nil where this slice is the last so far.
+    public var sequenceLength: Int?
 
-    public init(_ tokens: [Int], cache: KeyValueCache? = nil, entry: [Float] = []) {
+    public init(
+        _ tokens: [Int], cache: KeyValueCache? = nil, entry: [Float] = [],
+        sequenceLength: Int? = nil
+    ) {
         self.tokens = tokens
         self.cache = cache
         self.entry = entry
+        self.sequenceLength = sequenceLength
     }
 }
 

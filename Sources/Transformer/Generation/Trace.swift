@@ -21,8 +21,14 @@ public struct Trace: Sendable {
     /// Runs the tokens through the decoder and keeps all that a pass shows.
     ///
     /// It holds (2 · blocks + 1) · tokens · hidden size and tokens · vocabulary size numbers.
+    /// - Parameters:
+    ///   - cache: the text so far, which the tokens continue and are added to; nil where they are all of it.
+    ///   - sequenceLength: see `DecoderSlice`.
     /// - Throws: what `Decoder.forward` throws.
-    public init(of tokens: [Int], in decoder: Decoder, interventions: [Intervention] = []) throws {
+    public init(
+        of tokens: [Int], in decoder: Decoder, interventions: [Intervention] = [],
+        continuing cache: KeyValueCache? = nil, sequenceLength: Int? = nil
+    ) throws {
         let sizes = decoder.configuration.sizes
         var recorder = Recorder()
         let observer = StreamObserver { place, rows in
@@ -32,8 +38,8 @@ public struct Trace: Sendable {
             recorder.record("logits", rows, columns: sizes.vocabularySize, tokens: tokens.count)
         }
         try decoder.forward(
-            [DecoderSlice(tokens)], interventions: interventions, observer: observer, logits: logits
-        )
+            [DecoderSlice(tokens, cache: cache, sequenceLength: sequenceLength)],
+            interventions: interventions, observer: observer, logits: logits)
         self.tokens = tokens
         entries = recorder.entries
     }

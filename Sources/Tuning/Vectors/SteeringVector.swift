@@ -83,7 +83,7 @@ public struct SteeringVector: Sendable, Hashable {
     /// The interventions that apply this vector.
     ///
     /// - Parameter blocks: the blocks to act on; nil for all the vector has.
-    /// - Throws: `VectorError.missingBlock` for a block without direction, `.tooLarge` where the scaled direction leaves f32.
+    /// - Throws: `VectorError.missingBlock` for a block without direction.
     public func interventions(
         _ operation: Intervention.Operation, scale: Float, blocks chosen: [Int]? = nil, name: String
     ) throws(VectorError) -> [Intervention] {
@@ -91,10 +91,6 @@ public struct SteeringVector: Sendable, Hashable {
         for block in chosen ?? blocks {
             guard let direction = directions[block] else {
                 throw .missingBlock(file: name, block: block, available: blocks)
-            }
-            // What is added must be a number in f32; NaN and infinities would go into biases.
-            if let index = direction.firstIndex(where: { !($0 * scale).isFinite }) {
-                throw .tooLarge(file: name, block: block, index: index, scale: scale)
             }
             interventions.append(
                 Intervention(

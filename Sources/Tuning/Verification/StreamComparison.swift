@@ -9,11 +9,16 @@ struct StreamComparison {
         var largestRelative = 0.0
         /// ‖Δ‖ of every token.
         var distances: [Double] = []
+        /// ‖reference‖ of every token.
+        var lengths: [Double] = []
 
         /// The median of ‖Δ‖ over the tokens: a few tokens, the first above all, have streams so large that their
         /// rounding alone would hide a small vector in a mean.
-        var medianDistance: Double {
-            let sorted = distances.sorted()
+        var medianDistance: Double { Self.median(distances) }
+        var medianLength: Double { Self.median(lengths) }
+
+        private static func median(_ values: [Double]) -> Double {
+            let sorted = values.sorted()
             return sorted.isEmpty ? 0 : sorted[sorted.count / 2]
         }
     }
@@ -41,6 +46,7 @@ struct StreamComparison {
                     difference += delta * delta
                     size += Double(left.values[place]) * Double(left.values[place])
                 }
+                blocks[index].lengths.append(size.squareRoot())
                 blocks[index].distances.append(
                     difference.isNaN ? .infinity : difference.squareRoot())
                 let relative = (difference / max(size, .leastNormalMagnitude)).squareRoot()

@@ -14,6 +14,9 @@ public struct Tolerance: Sendable, Hashable {
     public let relative: Double
     /// The largest error allowed as a share of what steering changes: an edit that is off by a hundredth must fail.
     public let effectShare: Double
+    /// What f32 leaves of a stream's length after all sub-layers, as a share of it: 4 · √(2 · blocks) · 2⁻²⁴. A difference
+    /// below it is no evidence, whatever share of a small effect it is.
+    public let rounding: Double
     /// How it was derived, in one line.
     public let derivation: String
 
@@ -30,6 +33,7 @@ public struct Tolerance: Sendable, Hashable {
         let longest = max(numbers.hiddenSize, numbers.feedForwardSize)
         let arithmetic = 0x1p-24 * Double(longest).squareRoot()
         let steps = Double(2 * numbers.blockCount).squareRoot()
+        rounding = 4 * steps * 0x1p-24
         effectShare = storage > 0 ? Self.coarseShare : Self.exactShare
         if let override {
             relative = override
@@ -40,6 +44,18 @@ public struct Tolerance: Sendable, Hashable {
             derivation =
                 "4 x sqrt(2 x \(numbers.blockCount) blocks) x (2^-24 x sqrt(\(longest))\(rounding))"
         }
+    }
+
+    /// The unit roundoff of the coarsest type in which the edited file keeps a bias that the base has not or has otherwise:
+    /// how well a vector can be stored there.
+    static func vectorStorage(base: Checkpoint, edited: Checkpoint) -> Double {
+        let changed = edited.tensors.filter { tensor in
+            guard let role = tensor.role, role.part == .bias, role.block != nil else {
+                return false
+            }
+            return base.tensor(role).map { !$0.hasBytes(of: tensor) } ?? true
+        }
+        return changed.map { unitRoundoff($0.type) }.max() ?? 0
     }
 
     /// The coarsest type that the edited file stores a weight in where the base has a finer one.

@@ -12,6 +12,8 @@ struct VerifyCommand: Command {
     static let tolerance = Option.value(
         "tolerance", "X",
         "Largest relative difference allowed; derived from the types if not given.")
+    static let positions = Option.value(
+        "positions", "N", "The most positions of a text that are compared; all if not given.")
     static let maxTokens = Option.value(
         "max-tokens", "N", short: "n", "Greedy tokens generated from each prompt.", standard: "24")
 
@@ -19,15 +21,19 @@ struct VerifyCommand: Command {
     let summary = "Prove from disk that an edited checkpoint equals online steering, or its base."
     let details = """
         Both files are opened anew. The base is steered online, the edited one runs as it is, on the same tokens; \
-        every block's residual stream and the logits are compared. Two controls show that the test can tell: \
-        strength 0 must equal the base bit for bit, and the vectors one block off must not pass. Exit code 1 where \
-        the two are not equal.
+        every block's residual stream and the logits are compared at every position of every prompt, and of one more \
+        text where a model has a window or a rotary scaling that only a longer one meets. The strength of what is \
+        added is measured block by block. Controls show that the test can tell: strength 0 must equal the base bit \
+        for bit, and other directions, or the vectors one block off, must not pass. Exit code 1 where the two are \
+        not equal, or cannot be told apart from what they must not be (UNDECIDABLE).
 
         Without --vector and --ablate the two must be the same model, as a checkpoint and its conversion are.
         """
     let positionals = [Self.base, Self.edited]
     let options =
-        SteeringOptions.all + [Self.prompts, Self.chat, Self.tolerance, Self.maxTokens]
+        SteeringOptions.all + [
+            Self.prompts, Self.chat, Self.positions, Self.tolerance, Self.maxTokens,
+        ]
     let examples = [
         Example(
             "A baked file against its base:",
@@ -53,15 +59,16 @@ struct VerifyCommand: Command {
         let renderer = try base.renderer()
         let prompts = try prompts(arguments, renderer)
         let tokenizers = try TokenizerAgreement(base: base, edited: edited, prompts: prompts)
-        let progress = console.progress("verifying", total: prompts.count, unit: .things("steps"))
+        let progress = console.progress("verifying", total: 100, unit: .things("%"))
         let verification = try Verification(
             base: base.checkpoint, edited: edited.checkpoint, interventions: interventions,
             prompts: prompts,
+            positionLimit: arguments.integerIfGiven(Self.positions, in: 1...10_000_000),
             tolerance: arguments.numberIfGiven(Self.tolerance, in: 0...1),
             textLength: arguments.integer(Self.maxTokens, in: 1...100_000), crew: base.crew,
             stopTokens: renderer.tokenizer.endOfGeneration,
             decode: { renderer.tokenizer.decode($0) }
-        ) { done, _ in progress.reach(done) }
+        ) { done, all in progress.reach(100 * done / max(all, 1)) }
         progress.finish()
         let passes = verification.passes && tokenizers.isSame != false
         VerificationView(verification, tokenizers: tokenizers, passes: passes).show(on: console)

@@ -16,6 +16,7 @@ struct VerificationView {
     func show(on console: Console) {
         showBlocks(on: console)
         showLogits(on: console)
+        showPositions(on: console)
         showTexts(on: console)
         showControls(on: console)
         let tolerance = Quantity.scientific(result.tolerance.relative, 1)
@@ -25,25 +26,41 @@ struct VerificationView {
         console.print(
             "tolerance \(tolerance) relative, from \(result.tolerance.derivation)\(effectBound)")
         let base = result.isSteered ? "the base steered online" : "the base"
+        let isUndecidable = result.verdict == .undecidable && tokenizers.isSame != false
         console.print(
             passes
                 ? "EQUAL: the edited checkpoint is \(base)"
-                : "NOT EQUAL: the edited checkpoint differs from \(base)",
+                : isUndecidable
+                    ? "UNDECIDABLE: the edit is too small to be told from rounding, by these types and positions"
+                    : "NOT EQUAL: the edited checkpoint differs from \(base)",
             style: passes ? .good : .bad)
         console.report(json)
+    }
+
+    private func showPositions(on console: Console) {
+        let positions = result.positions
+        console.print(
+            "compared: \(positions.total) positions of \(positions.texts) texts, the longest of "
+                + "\(positions.longest)")
+        for place in result.unreached { console.print("not compared: \(place)", style: .bad) }
+    }
+
+    private static func strength(_ found: StrengthMeasurement?) -> String {
+        guard let found else { return "-" }
+        return "\(Quantity.fixed(found.found, 4)) ± \(Quantity.scientific(found.resolution, 0))"
     }
 
     private func showBlocks(on console: Console) {
         var table = Table([
             .right("block"), .right("effect"), .right("error/stream"), .right("error/effect"),
-            .left(""),
+            .right("strength"), .left(""),
         ])
         for block in result.blocks {
             table.add(
                 "\(block.block)", Quantity.fixed(block.effect, 3),
                 Quantity.scientific(block.relativeError, 1),
                 block.effectShare.map { Quantity.scientific($0, 1) } ?? "-",
-                block.passes ? "ok" : "DIFFERS")
+                Self.strength(block.strength), block.passes ? "ok" : "DIFFERS")
         }
         console.print(table)
     }
@@ -85,6 +102,15 @@ struct VerificationView {
         }
     }
 
+    private static func json(_ found: StrengthMeasurement?) -> JSONValue {
+        guard let found else { return .null }
+        return .object(
+            JSONObject([
+                .init("found", .number(found.found)), .init("lowest", .number(found.lowest)),
+                .init("highest", .number(found.highest)),
+            ]))
+    }
+
     private static func oneLine(_ text: String) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n")
     }
@@ -93,6 +119,11 @@ struct VerificationView {
         let logits = result.logits
         return JSONObject([
             .init("equal", .bool(passes)),
+            .init("verdict", .string(result.verdict.rawValue)),
+            .init("compared_positions", .integer(result.positions.total)),
+            .init("compared_texts", .integer(result.positions.texts)),
+            .init("longest_text", .integer(result.positions.longest)),
+            .init("not_compared", .array(result.unreached.map { .string($0) })),
             .init("tolerance", .number(result.tolerance.relative)),
             .init("tolerance_effect_share", .number(result.tolerance.effectShare)),
             .init("tolerance_derivation", .string(result.tolerance.derivation)),
@@ -107,6 +138,7 @@ struct VerificationView {
                                 .init("relative_error", .number(block.relativeError)),
                                 .init(
                                     "effect_share", block.effectShare.map { .number($0) } ?? .null),
+                                .init("strength", Self.json(block.strength)),
                                 .init("passes", .bool(block.passes)),
                             ]))
                     })),

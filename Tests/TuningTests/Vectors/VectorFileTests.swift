@@ -57,16 +57,6 @@ import Transformer
         #expect(error.description.contains("'\(names.1)' names block"))
     }
 
-    @Test func aDirectionThatItsScaleMakesInfiniteIsRefused() throws {
-        let path = try gguf(values: [1, 3e38])
-        let error = try #require(throws: VectorError.self) {
-            try VectorSpecification(path + ":10").interventions(
-                .add, hiddenSize: 2, blockCount: 4)
-        }
-        #expect(error == .tooLarge(file: path, block: 3, index: 1, scale: 10))
-        #expect(error.kind == .input)
-    }
-
     @Test(arguments: Site.allCases)
     func whatIsWrittenReadsBack(site: Site) throws {
         let vector = vector(site: site, blocks: site == .embed ? [0] : [0, 1, 5])
