@@ -15,6 +15,8 @@ public enum AdapterError: Failure, Equatable {
     /// A weight of the base that the file holds too, but not as the base has it; `difference` says where.
     case otherBase(file: String, tensor: String, base: String, difference: String)
     case notFinite(file: String, tensor: String, index: Int)
+    /// Alpha over rank, which no f32 holds.
+    case scaleTooLarge(file: String, tensor: String)
     /// Updates that were made for another base than the one they are written for.
     case doesNotFit(update: WeightRole, base: String)
 
@@ -48,6 +50,8 @@ public enum AdapterError: Failure, Equatable {
             "\(file): tensor '\(tensor)' \(difference): the adapter belongs to another base than \(base)"
         case .notFinite(let file, let tensor, let index):
             "\(file): tensor '\(tensor)' has a value that is not finite at index \(index)"
+        case .scaleTooLarge(let file, let tensor):
+            "\(file): the alpha of tensor '\(tensor)' over its rank is too large for f32"
         case .doesNotFit(let update, let base):
             "the update of \(update) does not fit \(base)"
         }

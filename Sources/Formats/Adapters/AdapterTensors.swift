@@ -159,9 +159,14 @@ struct AdapterTensors {
         }
         let places = Dictionary(zip(roles, 0...)) { first, _ in first }
         return try pairs.flatMap { target, pair in
-            let parts = try UpdateParts(
-                self, target, halves(pair), experts: experts
-            ) { try scale($0, pair) }
+            let halves = try halves(pair)
+            let parts = try UpdateParts(self, target, halves, experts: experts) { rank in
+                let factor = try scale(rank, pair)
+                guard factor.isFinite else {
+                    throw AdapterError.scaleTooLarge(file: file, tensor: halves.a.name)
+                }
+                return factor
+            }
             return parts.updates.map { update in
                 let order = architecture.rowOrder(
                     of: update.role, from: format, to: base.format, numbers: numbers)
