@@ -230,6 +230,16 @@ public final class Checkpoint: Sendable {
                 file: path,
                 fact: "it has tensors of expert \(last), but its numbers say \(experts) experts")
         }
+        for rule in architecture.weights
+        where rule.presence == .unlessParallel && numbers.isParallel {
+            for role in rule.roles(blocks: numbers.blockCount, part: .weight) {
+                guard let extra = tensor(role) else { continue }
+                throw .contradiction(
+                    file: path,
+                    fact: "its sub-layers are parallel, and those of the family have no tensor "
+                        + "'\(extra.name)' then")
+            }
+        }
         for rule in architecture.weights where isRequired(rule, in: numbers) {
             let parts: [WeightRole.Part] = rule.bias == .always ? [.weight, .bias] : [.weight]
             for role in parts.flatMap({

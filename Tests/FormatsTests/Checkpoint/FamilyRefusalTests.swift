@@ -72,6 +72,11 @@ import Testing
         #expect(failure.description.contains("use_bias"))
     }
 
+    @Test func aNormThatAParallelStableLMDoesNotUseIsRefused() throws {
+        let failure = try refusal("stablelm", ["use_parallel_residual": .bool(true)])
+        #expect(failure.description.contains("post_attention_layernorm"))
+    }
+
     @Test func aFamilyThatIsNotKnownIsAnsweredWithAllThatAre() throws {
         let failure = try refusal("llama", ["model_type": .string("mamba")])
         for architecture in Architecture.all {
