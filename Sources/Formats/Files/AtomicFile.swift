@@ -218,7 +218,7 @@ public final class AtomicFile: Sendable {
         if isReplacing { try OutputTarget.checkFile(path, replacing: true) }
         try TemporaryPaths.finish(temporaryPath, output: path) { () throws(FileError) in
             switch isReplacing ? systemCode(rename(temporaryPath, path)) : moveWithoutReplacing() {
-            case 0: return
+            case 0: return MappedFiles.noteReplacement(of: [path])
             case EEXIST where !isReplacing: throw .exists(path: path)
             case let code: throw .cannotReplace(path: path, reason: SystemReason(code: code))
             }

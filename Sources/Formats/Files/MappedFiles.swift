@@ -12,6 +12,8 @@ public enum MappedFiles {
         /// What changed before its map went.
         var change: FileError?
         var sources: [UnsafeMutablePointer<Entry>: Source] = [:]
+        /// What this process has put in place, as it was then.
+        var own: [FilePlace: FileIdentity] = [:]
     }
 
     private struct Entry {
@@ -113,9 +115,18 @@ public enum MappedFiles {
         return .changed(path: source.path)
     }
 
+    /// Notes what this process has just put in place: a map of what was there before is of a file that nobody else has
+    /// replaced.
+    static func noteReplacement(of targets: [String]) {
+        state.withLock { state in
+            for target in targets { state.own[FilePlace(target)] = FileIdentity(path: target) }
+        }
+    }
+
     /// Checks before an output is put in place that its sources are as they were.
     ///
-    /// - Parameter targets: the files that are replaced; what was read of them must still be what is there.
+    /// - Parameter targets: the files that are replaced; what was read of them must still be what is there, or
+    ///   what this process has put there.
     /// - Throws: `FileError.changed`, `.overtaken`.
     static func check(beforeReplacing targets: [String]) throws(FileError) {
         if let change { throw change }
@@ -126,7 +137,7 @@ public enum MappedFiles {
                 guard places.contains(source.place),
                     let now = FileIdentity(path: source.path)
                 else { return false }
-                return !now.isSameFile(as: source.identity)
+                return !now.isSameFile(as: source.identity) && now != state.own[source.place]
             }
         }
         if let overtaken { throw .overtaken(path: overtaken.path) }

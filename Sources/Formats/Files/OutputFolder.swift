@@ -157,8 +157,8 @@ public final class OutputFolder: Sendable {
         defer { withExtendedLifetime(lock) {} }
         // A run may have been killed since this one began.
         try Leftovers.clearLocked(places)
-        try MappedFiles.check(
-            beforeReplacing: files.map(\.path) + stale.map { PathParts.join(folder, $0) })
+        let targets = files.map(\.path) + stale.map { PathParts.join(folder, $0) }
+        try MappedFiles.check(beforeReplacing: targets)
         let replacement = FileSetReplacement(
             folder: folder, output: path, temporary: temporaryPath, replacing: replacing)
         try TemporaryPaths.finish(temporaryPath, isFolder: true, output: path) {
@@ -166,6 +166,7 @@ public final class OutputFolder: Sendable {
             try replacement.perform(
                 files.map { PathParts($0.path).name }, removing: stale)
         }
+        MappedFiles.noteReplacement(of: targets)
         try Folder.flush(folder)
     }
 }

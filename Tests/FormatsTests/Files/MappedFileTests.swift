@@ -78,6 +78,20 @@ import Testing
         }
     }
 
+    /// What a run has replaced itself, it may replace again, however long it keeps the map of the first.
+    @Test func aFileThatThisProcessReplacesTwiceIsNotTakenForAnothersWork() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write([1, 2, 3], as: "in")
+        let file = try MappedFile(path: path)
+        for byte: UInt8 in [4, 5] {
+            let output = try AtomicFile(path: path, replacing: true)
+            try output.append([byte])
+            try output.commit()
+        }
+        #expect(try bytes(ofFile: path) == [5])
+        #expect(file.bytes.withUnsafeBytes { Array($0) } == [1, 2, 3])
+    }
+
     @Test func bytesOfAFileThatWasCutAreAnErrorOfTheInput() async {
         await #expect(processExitsWith: .success) {
             let folder = try TemporaryFolder()
