@@ -52,7 +52,7 @@ check-deep: build ## Stop, fail and double runs that write several files; needs 
 bench: build ## Measure the speed on the real model.
 	samples/bench.sh
 
-experiment: build ## Compare ways of tuning a trait into the real model; takes up to an hour.
+experiment: build ## Compare ways of tuning a trait into the real model; one to two hours.
 	samples/experiment.sh
 
 lint: ## Check the format of the source.

@@ -104,6 +104,16 @@ extension BlockSlot {
     /// Whether the weight is a projection's matrix.
     public var isProjection: Bool { !isNorm }
 
+    /// The projections that the matrix of this place holds, in the order of its rows: several where they are fused,
+    /// else the place itself.
+    public var parts: [BlockSlot] {
+        switch self {
+        case .attentionQueryKeyValue: [.attentionQuery, .attentionKey, .attentionValue]
+        case .feedForwardGateUp: [.feedForwardGate, .feedForwardUp]
+        default: [self]
+        }
+    }
+
     /// Whether the weight belongs to attention, the first half of a block.
     public var isAttention: Bool {
         switch self {

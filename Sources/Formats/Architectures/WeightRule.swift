@@ -147,7 +147,7 @@ public struct WeightRule: Sendable {
     }
 
     /// What is to be added to a file's values for the canonical ones.
-    func shift(of role: WeightRole, in format: Checkpoint.Format) -> Float {
+    public func shift(of role: WeightRole, in format: Checkpoint.Format) -> Float {
         transform == .plusOne && role.part == .weight && format == .safetensors ? 1 : 0
     }
 

@@ -39,18 +39,49 @@ extension BlockRunner {
                 inputGradient.row(0), outputGradient: outputGradient.row(0), tokens: rows,
                 accumulating: accumulating, crew: crew)
         }
+        guard let wanted = sink.rows[role] else {
+            return weightsBackward(
+                rows, projection, role, input: input, outputGradient: outputGradient.row(0),
+                into: inputGradient, sink)
+        }
         projection.adapter?.addBackward(
             inputGradient?.row(0), outputGradient: outputGradient.row(0), input: input.row(0),
+            tokens: rows, factors: nil, crew: crew)
+        // To the weights, the other outputs are as if nothing had come of them.
+        let width = projection.weight.rows
+        ScratchPool.shared.withFloats(rows * width) { masked in
+            masked.update(repeating: 0, count: rows * width)
+            for row in 0..<rows {
+                for range in wanted {
+                    (masked + row * width + range.lowerBound).update(
+                        from: outputGradient.row(row) + range.lowerBound, count: range.count)
+                }
+            }
+            weightsBackward(
+                rows, projection, role, input: input, outputGradient: masked, into: nil, sink)
+        }
+    }
+
+    /// Takes a projection's gradient to its weight, its bias and the adapter beside it, where they are wanted.
+    ///
+    /// - Parameter inputGradient: what the adapter alone adds to; nil where that is not wanted.
+    private func weightsBackward(
+        _ rows: Int, _ projection: Projection, _ role: WeightRole, input: ActivationMatrix,
+        outputGradient: UnsafePointer<Float>, into inputGradient: ActivationMatrix?,
+        _ sink: GradientSink
+    ) {
+        projection.adapter?.addBackward(
+            inputGradient?.row(0), outputGradient: outputGradient, input: input.row(0),
             tokens: rows, factors: sink.factors[role], crew: crew)
         if let gradient = sink.weights[role] {
             weightGradientBackward(
-                gradient.floats, outputGradient: outputGradient.row(0), input: input.row(0),
+                gradient.floats, outputGradient: outputGradient, input: input.row(0),
                 rows: projection.weight.rows, columns: projection.weight.columns, tokens: rows,
                 crew: crew)
         }
         if let gradient = sink.weights[WeightRole(role.slot, .bias)] {
             biasGradientBackward(
-                gradient.floats, outputGradient: outputGradient.row(0), rows: gradient.count,
+                gradient.floats, outputGradient: outputGradient, rows: gradient.count,
                 tokens: rows, crew: crew)
         }
     }

@@ -23,6 +23,15 @@ public struct DecoderConfiguration: Sendable, Hashable {
     /// Width of a dense feed-forward part; 1 where experts stand in its place, which bring their own.
     var innerWidth: Int { sizes.experts == nil ? sizes.feedForwardSize : 1 }
 
+    /// Which rows of a fused projection belong to one of its parts; nil where the place holds one projection.
+    public func rows(of part: BlockSlot, in slot: BlockSlot) -> [Range<Int>]? {
+        guard slot.parts.count > 1, let index = slot.parts.firstIndex(of: part) else { return nil }
+        return slot == .attentionQueryKeyValue
+            ? headLayout.rows(
+                ofPart: index, widths: [queryWidth, keyValueWidth, keyValueWidth])
+            : FusedLayout.stacked.rows(ofPart: index, widths: [innerWidth, innerWidth])
+    }
+
     /// How many positions a sequence may take.
     ///
     /// Dynamic rotary scaling is made to go past the context length, by its factor.

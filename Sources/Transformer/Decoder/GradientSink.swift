@@ -19,6 +19,9 @@ public struct GradientSink: Sendable {
     public var weights: [WeightRole: FloatBuffer]
     /// Gradients of the adapters beside weights.
     public var factors: [WeightRole: Factors]
+    /// Of projections whose gradients are wanted in some outputs only, such as the values' of a fused one: which, in
+    /// ascending order. They hold for the weight, its bias and an adapter beside it.
+    public var rows: [WeightRole: [Range<Int>]] = [:]
 
     public init(weights: [WeightRole: FloatBuffer] = [:], factors: [WeightRole: Factors] = [:]) {
         self.weights = weights

@@ -12,6 +12,26 @@ public enum FusedLayout: Sendable, Hashable {
         case .headwise(let heads): heads
         }
     }
+
+    /// Which outputs belong to a part.
+    ///
+    /// - Parameters:
+    ///   - part: its place among the parts
+    ///   - widths: how many outputs every part has, in the fused matrix's order
+    /// - Precondition: a headwise layout's heads are positive and divide every width.
+    public func rows(ofPart part: Int, widths: [Int]) -> [Range<Int>] {
+        var rows: [Range<Int>] = []
+        forEachPiece(widths: widths, self, tokens: 1) { piece in
+            guard piece.part == part else { return }
+            let range = piece.fusedOffset..<piece.fusedOffset + piece.width
+            if let last = rows.last, last.upperBound == range.lowerBound {
+                rows[rows.count - 1] = last.lowerBound..<range.upperBound
+            } else {
+                rows.append(range)
+            }
+        }
+        return rows
+    }
 }
 
 /// Copies a fused projection's output into its parts, such as query, key and value, or gate and up.

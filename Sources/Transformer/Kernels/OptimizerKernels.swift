@@ -2,6 +2,8 @@
 public struct AdamWFactors: Sendable, Hashable {
     /// What is left of a value after weight decay.
     public var keep: Float
+    /// What weight decay adds to it: 0 unless values decay to another number than 0.
+    public var pull: Float
     /// The share of the gradient in the new first moment: 1 − β₁.
     public var firstShare: Float
     /// The share of the old second moment in the new one: β₂.
@@ -15,10 +17,12 @@ public struct AdamWFactors: Sendable, Hashable {
     public var epsilon: Float
 
     public init(
-        keep: Float, firstShare: Float, secondKeep: Float, secondShare: Float, stepSize: Float,
+        keep: Float, pull: Float = 0, firstShare: Float, secondKeep: Float, secondShare: Float,
+        stepSize: Float,
         secondCorrection: Float, epsilon: Float
     ) {
         self.keep = keep
+        self.pull = pull
         self.firstShare = firstShare
         self.secondKeep = secondKeep
         self.secondShare = secondShare
@@ -43,7 +47,8 @@ public func adamWUpdate(
             factors.secondKeep * second.load8(index) + factors.secondShare * slope * slope
         let divisor = square.squareRoot() / factors.secondCorrection + factors.epsilon
         values.store8(
-            factors.keep * values.load8(index) - factors.stepSize * mean / divisor, index)
+            factors.keep * values.load8(index) + factors.pull
+                - factors.stepSize * mean / divisor, index)
         first.store8(mean, index)
         second.store8(square, index)
     }
@@ -52,7 +57,8 @@ public func adamWUpdate(
         let mean = first[index] + factors.firstShare * (slope - first[index])
         let square = factors.secondKeep * second[index] + factors.secondShare * slope * slope
         let divisor = square.squareRoot() / factors.secondCorrection + factors.epsilon
-        values[index] = factors.keep * values[index] - factors.stepSize * mean / divisor
+        values[index] =
+            factors.keep * values[index] + factors.pull - factors.stepSize * mean / divisor
         first[index] = mean
         second[index] = square
     }

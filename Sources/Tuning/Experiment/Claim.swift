@@ -1,4 +1,4 @@
-/// A claim of arXiv 2409.06927, judged by an experiment's figures.
+/// A claim that an experiment's figures are judged by: two of arXiv 2409.06927, and one of ours about later steering.
 public struct Claim: Sendable {
     public enum Verdict: String, Sendable {
         case holds = "holds"

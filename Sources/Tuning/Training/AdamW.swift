@@ -6,7 +6,8 @@ public import Transformer
 /// `torch.optim.AdamW`.
 ///
 /// As there, weight decay acts on every tuned parameter, norms and adapters included; it is scaled by the
-/// learning rate, so where that is 0 nothing changes but the moments.
+/// learning rate, so where that is 0 nothing changes but the moments. Of a norm that a Hugging Face folder stores as w
+/// and applies as 1 + w, as Gemma's, it is w that decays, in whichever format the base is.
 public final class AdamW {
     public struct Options: Sendable, Hashable {
         public var beta1: Double
@@ -59,12 +60,14 @@ public final class AdamW {
 
     /// Makes one update with the parameters' present gradients.
     ///
-    /// - Parameter learningRates: one for every parameter, in their order.
+    /// - Parameter learningRates: one for every section of every parameter, in their order.
     /// - Precondition: there are as many.
-    public func update(learningRates: [Double]) {
-        precondition(learningRates.count == parameters.count)
+    public func update(learningRates: [[Double]]) {
+        precondition(learningRates.map(\.count) == parameters.map(\.sections.count))
         step += 1
-        let factors = learningRates.map(factors)
+        let factors = zip(parameters, learningRates).map { parameter, rates in
+            rates.map { self.factors(learningRate: $0, origin: parameter.origin) }
+        }
         parts.run(crew) { part in
             let parameter = parameters[part.parameter]
             let moments = moments[part.parameter]
@@ -72,15 +75,17 @@ public final class AdamW {
             adamWUpdate(
                 values: parameter.values.floats + start, first: moments.first.floats + start,
                 second: moments.second.floats + start,
-                gradient: parameter.gradient.floats + start, factors: factors[part.parameter],
+                gradient: parameter.gradient.floats + start,
+                factors: factors[part.parameter][part.section],
                 count: part.range.count)
         }
     }
 
     /// The update's numbers, worked out in f64 and rounded once, as torch does.
-    private func factors(learningRate: Double) -> AdamWFactors {
+    private func factors(learningRate: Double, origin: Float) -> AdamWFactors {
         AdamWFactors(
             keep: Float(1 - learningRate * options.weightDecay),
+            pull: Float(learningRate * options.weightDecay * Double(origin)),
             firstShare: Float(1 - options.beta1), secondKeep: Float(options.beta2),
             secondShare: Float(1 - options.beta2),
             stepSize: Float(learningRate / (1 - pow(options.beta1, Double(step)))),

@@ -45,7 +45,8 @@ public struct ObjectiveTerm: Sendable, Hashable {
     public var site: Site
     /// At which tokens of the example; losses of several tokens are averaged.
     public var position: Position
-    /// The weights the term's gradient may reach; nil for all that are tuned.
+    /// The projections and other weights that the term's gradient may reach, a bias with its projection; of a matrix that
+    /// holds several projections, those of them that are named. Nil for all that are tuned.
     public var reach: Set<WeightRole>?
 
     public init(
@@ -64,7 +65,7 @@ public struct ObjectiveTerm: Sendable, Hashable {
         guard let directions = goal.directions else { return }
         let sizes = model.decoder.configuration.sizes
         guard !directions.isEmpty else { throw .noVector(block: 0, blocks: []) }
-        let roles = model.parameters.map(\.role).filter { reach?.contains($0) ?? true }
+        let roles = model.parameters.filter { $0.sections.contains(where: reaches) }.map(\.role)
         for (block, direction) in directions.sorted(by: { $0.key < $1.key }) {
             guard (0..<sizes.blockCount).contains(block) else {
                 throw .noVector(block: block, blocks: Array(0..<sizes.blockCount))
@@ -79,6 +80,11 @@ public struct ObjectiveTerm: Sendable, Hashable {
                 throw .unreachable(goal: goal.name, site: site.rawValue, block: block)
             }
         }
+    }
+
+    /// Whether the term's gradient may reach these rows.
+    func reaches(_ section: TunedParameter.Section) -> Bool {
+        reach.map { !$0.isDisjoint(with: section.roles) } ?? true
     }
 
     /// Whether a weight has an influence on the stream at the term's site of a block.

@@ -170,15 +170,10 @@ private struct TermGroup {
     let sink: GradientSink
 
     static func groups(of terms: [ObjectiveTerm], _ model: TuningModel) -> [TermGroup] {
-        var reaches: [Set<WeightRole>] = []
+        var reaches: [[[TunedParameter.Section]]] = []
         var members: [[Int]] = []
-        let all = Set(model.parameters.map(\.role))
         for (index, term) in terms.enumerated() {
-            // A bias goes where its projection goes.
-            let reach = all.filter { role in
-                guard let wanted = term.reach else { return true }
-                return wanted.contains(role) || wanted.contains(WeightRole(role.slot))
-            }
+            let reach = model.parameters.map { $0.sections.filter(term.reaches) }
             if let group = reaches.firstIndex(of: reach) {
                 members[group].append(index)
             } else {
@@ -191,17 +186,22 @@ private struct TermGroup {
 }
 
 extension TuningModel {
-    /// Where a backward pass adds the gradients of these weights.
-    fileprivate func sink(reaching roles: Set<WeightRole>) -> GradientSink {
+    /// Where a backward pass adds the gradients of these sections of every parameter.
+    fileprivate func sink(reaching sections: [[TunedParameter.Section]]) -> GradientSink {
         var sink = GradientSink()
-        for (index, parameter) in parameters.enumerated() where roles.contains(parameter.role) {
+        for (index, parameter) in parameters.enumerated() where !sections[index].isEmpty {
             switch parameter.factor {
             case .whole: sink.weights[parameter.role] = parameter.gradient
             case .down:
                 sink.factors[parameter.role] = GradientSink.Factors(
                     down: parameter.gradient, up: parameters[index + 1].gradient)
-            case .up: continue
+                continue
+            case .up: break
             }
+            let rows = sections[index].compactMap(\.rows)
+            guard rows.count == sections[index].count else { continue }
+            sink.rows[WeightRole(parameter.role.slot, expert: parameter.role.expert)] =
+                rows.flatMap { $0 }.sorted { $0.lowerBound < $1.lowerBound }
         }
         return sink
     }

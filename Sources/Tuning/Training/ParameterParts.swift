@@ -7,6 +7,8 @@ struct ParameterParts {
     struct Part {
         /// The parameter's index.
         let parameter: Int
+        /// The index of its section.
+        let section: Int
         let range: Range<Int>
     }
 
@@ -17,9 +19,14 @@ struct ParameterParts {
 
     init(_ parameters: [TunedParameter], partSize: Int = Self.partSize) {
         parts = parameters.enumerated().flatMap { index, parameter in
-            stride(from: 0, to: parameter.values.count, by: partSize).map { start in
-                Part(
-                    parameter: index, range: start..<min(start + partSize, parameter.values.count))
+            parameter.sections.enumerated().flatMap { place, section in
+                parameter.ranges(of: section).flatMap { range in
+                    stride(from: range.lowerBound, to: range.upperBound, by: partSize).map {
+                        Part(
+                            parameter: index, section: place,
+                            range: $0..<min($0 + partSize, range.upperBound))
+                    }
+                }
             }
         }
     }

@@ -33,9 +33,9 @@ struct ParameterUpdate {
     func make(step: Int, of steps: Int) -> Double {
         let norm = clipping.clip(parameters, crew: crew)
         guard norm.isFinite else { return norm }
-        var rates = [Double](repeating: 0, count: parameters.count)
+        var rates = parameters.map { [Double](repeating: 0, count: $0.sections.count) }
         for (group, rate) in zip(groups, learningRates(step: step, of: steps)) {
-            for index in group.parameters { rates[index] = rate }
+            for place in group.places { rates[place.parameter][place.section] = rate }
         }
         optimizer.update(learningRates: rates)
         return norm

@@ -13,19 +13,52 @@ public final class TunedParameter: Sendable {
         case up = "lora_b"
     }
 
+    /// Rows that are tuned alike: those of one projection.
+    public struct Section: Sendable, Hashable {
+        /// The projections that the rows belong to, and for a bias its own role too. There are several only for A of a
+        /// low-rank update beside a fused matrix.
+        public let roles: Set<WeightRole>
+        /// Which rows, ascending; nil for all.
+        public let rows: [Range<Int>]?
+
+        public init(roles: Set<WeightRole>, rows: [Range<Int>]? = nil) {
+            self.roles = roles
+            self.rows = rows
+        }
+    }
+
     public let role: WeightRole
     public let factor: Factor
     public let shape: [Int]
     public let values: FloatBuffer
     /// As long as the values; what a backward pass adds to.
     public let gradient: FloatBuffer
+    /// What is tuned of the tensor, each row at most once; other rows keep their values.
+    public let sections: [Section]
+    /// What weight decay draws the values to: 1 for a norm that its family stores as w and applies as 1 + w, else 0.
+    public let origin: Float
 
-    init(_ role: WeightRole, _ factor: Factor, shape: [Int], values: FloatBuffer) {
+    /// - Parameter sections: nil for the whole tensor.
+    init(
+        _ role: WeightRole, _ factor: Factor, shape: [Int], values: FloatBuffer,
+        sections: [Section]? = nil, origin: Float = 0
+    ) {
         self.role = role
         self.factor = factor
         self.shape = shape
         self.values = values
+        // A bias goes where its projection goes.
+        self.sections =
+            sections ?? [Section(roles: [role, WeightRole(role.slot, expert: role.expert)])]
+        self.origin = origin
         gradient = FloatBuffer(count: values.count)
+    }
+
+    /// Where a section's values lie.
+    func ranges(of section: Section) -> [Range<Int>] {
+        guard let rows = section.rows else { return [0..<values.count] }
+        let columns = shape.dropFirst().reduce(1, *)
+        return rows.map { $0.lowerBound * columns..<$0.upperBound * columns }
     }
 
     /// A name that stays the same from run to run: `block 10 attentionValue weight`, `… lora_a`.

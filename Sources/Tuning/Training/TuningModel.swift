@@ -37,7 +37,12 @@ public final class TuningModel {
             guard let tensor = base.tensor(role) else { continue }
             switch form {
             case .full:
-                parameters.append(try weights.replace(role, crew: crew))
+                parameters.append(
+                    try weights.replace(
+                        role,
+                        sections: Self.sections(of: role, selection, baseDecoder.configuration),
+                        origin: base.architecture?.rule(for: role.slot)?
+                            .shift(of: role, in: .safetensors) ?? 0, crew: crew))
                 tensor.releasePages()
             case .lowRank(let rank, let alpha):
                 // A bias goes with its projection in full tuning only.
@@ -51,12 +56,26 @@ public final class TuningModel {
                         limit: min(matrix.rows, matrix.columns) - 1)
                 }
                 parameters += weights.addAdapter(
-                    role, beside: matrix, rank: rank, alpha: alpha, random: &random)
+                    role, beside: matrix, rank: rank, alpha: alpha,
+                    sections: Self.sections(of: role, selection, baseDecoder.configuration),
+                    random: &random)
             }
         }
         guard !parameters.isEmpty else { throw TrainingError.nothingToTune(file: base.path) }
         self.parameters = parameters
         decoder = try Decoder(baseDecoder.configuration, weights: weights, crew: crew)
+    }
+
+    /// What is tuned of a tensor that holds several projections; nil for all of any other tensor.
+    private static func sections(
+        of role: WeightRole, _ selection: WeightSelection, _ configuration: DecoderConfiguration
+    ) -> [TunedParameter.Section]? {
+        guard case .block(_, let slot) = role.slot, slot.parts.count > 1 else { return nil }
+        return selection.parts(of: role).map { part in
+            guard case .block(_, let place) = part.slot else { return .init(roles: [part]) }
+            return .init(
+                roles: [part, WeightRole(part.slot)], rows: configuration.rows(of: place, in: slot))
+        }
     }
 
     /// Sets all gradients to zero.
@@ -97,15 +116,19 @@ private final class TunedWeights: WeightSource {
     func adapter(_ role: WeightRole) throws -> LowRankAdapter? { adapters[role] }
 
     /// Puts a copy of the weight, widened to f32, in its place.
-    func replace(_ role: WeightRole, crew: WorkCrew) throws -> TunedParameter {
+    func replace(
+        _ role: WeightRole, sections: [TunedParameter.Section]?, origin: Float, crew: WorkCrew
+    ) throws -> TunedParameter {
         let parameter: TunedParameter
         if base.isMatrix(role), let matrix = try base.matrix(role) {
             parameter = TunedParameter(
                 role, .whole, shape: [matrix.rows, matrix.columns],
-                values: matrix.widened(crew: crew))
+                values: matrix.widened(crew: crew), sections: sections)
         } else {
             let values = try base.vector(role) ?? FloatBuffer(count: 0)
-            parameter = TunedParameter(role, .whole, shape: [values.count], values: values)
+            parameter = TunedParameter(
+                role, .whole, shape: [values.count], values: values, sections: sections,
+                origin: origin)
         }
         replaced[role] = parameter
         return parameter
@@ -114,16 +137,21 @@ private final class TunedWeights: WeightSource {
     /// Puts a low-rank update of nothing beside the matrix.
     func addAdapter(
         _ role: WeightRole, beside matrix: WeightMatrix, rank: Int, alpha: Float,
-        random: inout Xoshiro256
+        sections: [TunedParameter.Section]?, random: inout Xoshiro256
     ) -> [TunedParameter] {
         let (rows, columns) = (matrix.rows, matrix.columns)
         let bound = 1 / Float(columns).squareRoot()
         let drawn = (0..<rank * columns).map { _ in Float.random(in: -bound...bound, using: &random)
         }
         let down = TunedParameter(
-            role, .down, shape: [rank, columns], values: FloatBuffer(drawn))
+            role, .down, shape: [rank, columns], values: FloatBuffer(drawn),
+            sections: sections.map { sections in
+                // All outputs share A.
+                [.init(roles: sections.reduce(into: []) { $0.formUnion($1.roles) })]
+            })
         let up = TunedParameter(
-            role, .up, shape: [rows, rank], values: FloatBuffer(count: rows * rank))
+            role, .up, shape: [rows, rank], values: FloatBuffer(count: rows * rank),
+            sections: sections)
         adapters[role] = LowRankAdapter(
             down: down.values, up: up.values, rank: rank, scale: alpha / Float(rank))
         return [down, up]

@@ -30,18 +30,28 @@ public struct TuningOptions: Sendable, Hashable {
     }
 }
 
-/// Parameters that share a learning rate.
+/// Sections of parameters that share a learning rate.
 public struct ParameterGroup: Sendable, Hashable {
+    /// A section of a parameter, by their indices.
+    public struct Place: Sendable, Hashable {
+        public let parameter: Int
+        public let section: Int
+
+        public init(parameter: Int, section: Int) {
+            self.parameter = parameter
+            self.section = section
+        }
+    }
+
     /// What the run record calls it.
     public let name: String
     public let learningRate: Double
-    /// The parameters' indices.
-    public let parameters: [Int]
+    public let places: [Place]
 
-    public init(name: String, learningRate: Double, parameters: [Int]) {
+    public init(name: String, learningRate: Double, places: [Place]) {
         self.name = name
         self.learningRate = learningRate
-        self.parameters = parameters
+        self.places = places
     }
 
     /// The groups of a run: the weights that representation terms reach, and all others; empty ones are left out.
@@ -49,19 +59,20 @@ public struct ParameterGroup: Sendable, Hashable {
         of parameters: [TunedParameter], terms: [ObjectiveTerm], learningRate: Double,
         representationLearningRate: Double
     ) -> [ParameterGroup] {
-        let isReached = { (parameter: TunedParameter) in
-            terms.contains { term in
-                term.goal.isRepresentation && term.reach?.contains(parameter.role) ?? true
+        let representation = terms.filter(\.goal.isRepresentation)
+        var (reached, others): ([Place], [Place]) = ([], [])
+        for (index, parameter) in parameters.enumerated() {
+            for (place, section) in parameter.sections.enumerated() {
+                let isReached = representation.contains { $0.reaches(section) }
+                let place = Place(parameter: index, section: place)
+                if isReached { reached.append(place) } else { others.append(place) }
             }
         }
-        let reached = parameters.indices.filter { isReached(parameters[$0]) }
-        let others = parameters.indices.filter { !isReached(parameters[$0]) }
         return [
             ParameterGroup(
-                name: "representation", learningRate: representationLearningRate,
-                parameters: reached),
-            ParameterGroup(name: "token", learningRate: learningRate, parameters: others),
-        ].filter { !$0.parameters.isEmpty }
+                name: "representation", learningRate: representationLearningRate, places: reached),
+            ParameterGroup(name: "token", learningRate: learningRate, places: others),
+        ].filter { !$0.places.isEmpty }
     }
 }
 

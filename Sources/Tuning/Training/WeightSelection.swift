@@ -2,8 +2,9 @@ public import Formats
 
 /// Which weights of a model are tuned.
 public struct WeightSelection: Sendable, Hashable {
-    /// In the order of the model: embedding, blocks, last norm, head.
+    /// The tensors, in the order of the model: embedding, blocks, last norm, head.
     public let roles: [WeightRole]
+    private let slots: Set<BlockSlot>
 
     /// The projections of a block, experts' too; the router of experts is not one.
     public static let blockProjections = BlockSlot.allCases.filter {
@@ -11,20 +12,20 @@ public struct WeightSelection: Sendable, Hashable {
     }
 
     /// The projections that representation terms reach (arXiv 2409.06927): of attention's values and of its output.
-    public static let valueAndOutput: [BlockSlot] = [
-        .attentionValue, .attentionQueryKeyValue, .attentionOutput,
-    ]
+    public static let valueAndOutput: [BlockSlot] = [.attentionValue, .attentionOutput]
 
     /// Chooses those weights that the checkpoint has, each projection with its bias.
     ///
     /// - Parameters:
     ///   - blocks: 0-based.
-    ///   - slots: the places in these blocks.
+    ///   - slots: the places in these blocks. Where one matrix holds several projections, only the rows of those that
+    ///     are named are tuned.
     ///   - model: further places outside the blocks.
     /// - Throws: `TrainingError.nothingToTune` where the checkpoint has none of them.
     public init(
         blocks: [Int], slots: [BlockSlot], model: [WeightRole.Slot] = [], of base: Checkpoint
     ) throws(TrainingError) {
+        self.slots = Set(slots.flatMap(\.parts))
         var roles: [WeightRole] = []
         func take(_ slot: WeightRole.Slot) {
             for part in [WeightRole.Part.weight, .bias] {
@@ -41,12 +42,22 @@ public struct WeightSelection: Sendable, Hashable {
         if model.contains(.tokenEmbedding) { take(.tokenEmbedding) }
         if model.contains(.positionEmbedding) { take(.positionEmbedding) }
         for block in Set(blocks).sorted() {
-            for slot in BlockSlot.allCases where slots.contains(slot) { take(.block(block, slot)) }
+            for slot in BlockSlot.allCases where !self.slots.isDisjoint(with: slot.parts) {
+                take(.block(block, slot))
+            }
         }
         if model.contains(.outputNorm) { take(.outputNorm) }
         if model.contains(.output) { take(.output) }
         guard !roles.isEmpty else { throw .nothingToTune(file: base.path) }
         self.roles = roles
+    }
+
+    /// The projections chosen of a tensor, each with the tensor's part; the tensor's own role where it holds one.
+    public func parts(of role: WeightRole) -> [WeightRole] {
+        guard case .block(let block, let slot) = role.slot, slot.parts.count > 1 else {
+            return [role]
+        }
+        return slot.parts.filter(slots.contains).map { WeightRole(.block(block, $0), role.part) }
     }
 }
 

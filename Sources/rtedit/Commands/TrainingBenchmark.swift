@@ -60,7 +60,7 @@ struct TrainingBenchmark {
 
     /// Seconds of every step but the first, which warms up.
     func run() throws -> [Double] {
-        let rates = engine.model.parameters.map { _ in 2e-5 }
+        let rates = engine.model.parameters.map { $0.sections.map { _ in 2e-5 } }
         var times: [Double] = []
         for batch in batches {
             let start = ContinuousClock.now

@@ -46,7 +46,7 @@ struct TuneCommand: Command {
         let vectors = try SteeringOptions.interventions(arguments, on: session, console)
         let selection = try request.selection(
             of: base, vectors: vectors, blockCount: numbers.blockCount)
-        let terms = request.terms(vectors, tuned: selection.roles)
+        let terms = request.terms(vectors, tuned: selection)
         let data = try data(request, arguments, session)
         try data.check(terms)
         if arguments.has(TuneOptions.dryRun) {

@@ -162,15 +162,15 @@ enum TunedWeight: String, CaseIterable {
     case outputNorm = "output-norm"
 
     /// The places in every tuned block; none for a weight outside the blocks. Where a family holds several of them in
-    /// one matrix, each names that matrix.
+    /// one matrix, each names its rows there.
     var slots: [BlockSlot] {
         switch self {
-        case .query: [.attentionQuery, .attentionQueryKeyValue]
-        case .key: [.attentionKey, .attentionQueryKeyValue]
-        case .value: [.attentionValue, .attentionQueryKeyValue]
+        case .query: [.attentionQuery]
+        case .key: [.attentionKey]
+        case .value: [.attentionValue]
         case .output: [.attentionOutput]
-        case .gate: [.feedForwardGate, .feedForwardGateUp, .expertGate]
-        case .up: [.feedForwardUp, .feedForwardGateUp, .expertUp]
+        case .gate: [.feedForwardGate, .expertGate]
+        case .up: [.feedForwardUp, .expertUp]
         case .down: [.feedForwardDown, .expertDown]
         case .router: [.expertRouter]
         case .norms: BlockSlot.allCases.filter(\.isNorm)

@@ -229,7 +229,7 @@ struct TuneRequest {
 
 extension TuneRequest {
     /// The terms of the objective. Representation terms are made for every site that the vectors have.
-    func terms(_ vectors: [Intervention], tuned roles: [WeightRole]) -> [ObjectiveTerm] {
+    func terms(_ vectors: [Intervention], tuned selection: WeightSelection) -> [ObjectiveTerm] {
         var sites: [Site: [Int: [Float]]] = [:]
         for vector in vectors {
             let scaled = vector.vector.map { $0 * vector.strength }
@@ -239,7 +239,10 @@ extension TuneRequest {
                 earlier.map { zip($0, scaled).map(+) } ?? scaled
         }
         let reach = representationWeights.map { weights in
-            Set(roles.filter { role in weights.contains { $0.contains(role) } })
+            Set(
+                selection.roles.flatMap(selection.parts).filter { role in
+                    weights.contains { $0.contains(role) }
+                })
         }
         return objectives.flatMap { objective -> [ObjectiveTerm] in
             let goal: ObjectiveTerm.Goal

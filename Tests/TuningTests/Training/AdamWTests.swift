@@ -24,7 +24,7 @@ import Transformer
             let expected = try OptimizerFixture.lists(fixture["values"])
             for (step, rate) in try OptimizerFixture.numbers(fixture["rates"]).enumerated() {
                 parameters[0].gradient.replace(with: gradients[step].map { Float($0) })
-                optimizer.update(learningRates: [rate])
+                optimizer.update(learningRates: [[rate]])
                 for (value, wanted) in zip(parameters[0].values.values, expected[step]) {
                     #expect(abs(Double(value) - wanted) <= 1e-6 * max(abs(wanted), 1e-3))
                 }
@@ -48,13 +48,13 @@ import Transformer
             let one = AdamW([single], options: AdamW.Options(), crew: WorkCrew(threads: 1))
             for _ in 0..<2 {
                 single.gradient.replace(with: [slope])
-                one.update(learningRates: [0.1])
+                one.update(learningRates: [[0.1]])
             }
             alone[[value, slope]] = single.values.values[0]
         }
         for _ in 0..<2 {
             parameter.gradient.replace(with: gradient)
-            optimizer.update(learningRates: [0.1])
+            optimizer.update(learningRates: [[0.1]])
         }
         let wrong = zip(parameter.values.values, zip(start, gradient)).count {
             $0 != alone[[$1.0, $1.1]]
@@ -67,7 +67,7 @@ import Transformer
         let optimizer = AdamW(
             parameters, options: AdamW.Options(), crew: WorkCrew(threads: 1))
         parameters[0].gradient.replace(with: [1, 1, 1])
-        optimizer.update(learningRates: [0])
+        optimizer.update(learningRates: [[0]])
         #expect(parameters[0].values.values == [1, -2, 3])
         #expect(optimizer.moments[0].first.values.allSatisfy { $0 > 0 })
     }

@@ -88,7 +88,11 @@ import Transformer
         let parameters = OptimizerFixture.parameters([[0.5, -1, 2], [3]])
         let pull = Pull(parameters)
         prepare(pull)
-        let groups = [ParameterGroup(name: "token", learningRate: 0.3, parameters: [0, 1])]
+        let groups = [
+            ParameterGroup(
+                name: "token", learningRate: 0.3,
+                places: [.init(parameter: 0, section: 0), .init(parameter: 1, section: 0)])
+        ]
         let run = try TuningRun(
             objective: pull, parameters: parameters, groups: groups,
             data: TuningData(
