@@ -46,8 +46,10 @@ families: setup ## Measure every model family against the references, as a table
 sanitize: setup ## Run the tests of the file formats under the address sanitizer.
 	swift test --sanitize=address --scratch-path .build-asan --disable-xctest --filter FormatsTests
 
-check-deep: build ## Stop, fail and double runs that write several files; needs strace.
+check-deep: build ## Stop, fail and double runs that write several files (needs strace), and change every kind of input.
 	RTEDIT=.build/release/rtedit Tests/deep/files.sh
+	swift build --build-tests
+	RTEDIT_MUTATIONS=$${RTEDIT_MUTATIONS:-10000} swift test --skip-build --disable-xctest --filter MutationTests
 
 bench: build ## Measure the speed on the real model.
 	samples/bench.sh

@@ -13,7 +13,8 @@ struct TuneCommand: Command {
     let details = """
         Representation tuning (arXiv 2409.06927): a loss on the residual stream pulls it toward a direction while a \
         token loss keeps the answers in shape. The paper's own learning rates are 1e-6, and 1e-5 for what the vector \
-        reaches; its epsilon is 1e-4; the other defaults are as it has them.
+        reaches; its epsilon is 1e-4, and its notebook ends a run early by a rule of its own; the other defaults are as it \
+        has them.
 
         The run's folder always has a whole state: after an interruption, or kill -9, the same call with --resume \
         DIR goes on to the identical result on a like processor. OUT appears only when the run has ended well; where it diverged, only if \
