@@ -5,44 +5,47 @@ import Testing
 @testable import Transformer
 
 @Suite struct ChatTemplateTests {
-    /// What a template does and rtedit refuses: the reason is in the error.
-    private static let refusals: Set<String> = [
-        // Leave a system message out without a word.
-        "phi3-mini/system", "phi3-medium/system",
-        // Cuts the reasoning out of answers.
-        "chatml-qwen3/assistant",
-    ]
+    private static let day = "2026-11-27"
+    private static let tokens = ["bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"]
 
-    @Test(arguments: try templateNames().filter { !$0.hasPrefix("other-") })
-    func renderingEqualsJinja(name: String) throws {
+    // MARK: - Published templates
+
+    @Test(arguments: try templateNames())
+    func renderingsEqualThoseOfTransformers(name: String) throws {
         let template = try Self.template(name)
+        let moment = try #require(TemplateMoment(day: Self.day))
         for (messages, prompt, expected) in try Self.cases(name) {
-            let rendered = try? template.render(messages, addGenerationPrompt: prompt)
-            let isRefused = messages.contains {
-                Self.refusals.contains("\(name)/\($0.role.rawValue)")
+            let rendering = Self.outcome {
+                try template.render(messages, addGenerationPrompt: prompt, at: moment)
             }
-            #expect(rendered == (isRefused ? nil : expected), "\(messages), prompt: \(prompt)")
+            #expect(rendering == expected, "\(messages), prompt: \(prompt)")
         }
     }
 
-    @Test(arguments: try templateNames().filter { $0.hasPrefix("other-") })
-    func templatesOfOtherFamiliesAreRefused(name: String) throws {
-        #expect(throws: ChatTemplateError.self) { try Self.template(name) }
+    @Test func systemMessagesAreRefusedInTheTemplatesOwnWords() throws {
+        let template = try Self.template("gemma-2")
+        #expect(throws: ChatTemplateError.refused(message: "System role not supported")) {
+            try template.render([ChatMessage(.system, "Be brief."), ChatMessage(.user, "Hello")])
+        }
+        let error = ChatTemplateError.refused(message: "System role\nnot supported")
+        #expect("\(error)".hasSuffix("refuses this conversation: System role not supported"))
+        #expect(error.kind == .unsupported)
     }
 
-    @Test(arguments: [
-        ("chatml-smollm2", ChatTemplate.Family.chatML), ("llama2-chat", .llama2),
-        ("llama3-instruct", .llama3), ("gemma-2", .gemma), ("mistral-v1", .mistral),
-        ("phi3-mini", .phi3), ("zephyr-7b", .zephyr),
-    ])
-    func familyIsRecognised(name: String, family: ChatTemplate.Family) throws {
-        #expect(try Self.template(name).family == family)
+    @Test func todaysDateIsWrittenWhereTheTemplateAsksForIt() throws {
+        let moment = try #require(TemplateMoment(day: "2024-02-09"))
+        let messages = [ChatMessage(.user, "Hello")]
+        let asking = try Self.template("llama3.2").rendering(of: messages, at: moment)
+        #expect(asking.asksForMoment)
+        #expect(asking.text.contains("Today Date: 09 Feb 2024\n"))
+        let fixed = try Self.template("llama3.1").rendering(of: messages, at: moment)
+        #expect(!fixed.asksForMoment)
+        #expect(fixed.text.contains("Today Date: 26 Jul 2024\n"))
     }
 
     @Test func defaultSystemMessageComesFromTheTemplate() throws {
         let source = try Self.source("chatml-smollm2").replacing("SmolLM", with: "Nobody")
-        let template = try ChatTemplate(source: source, beginningOfText: "", endOfText: "")
-        let text = try template.render([ChatMessage(.user, "Hi")])
+        let text = try ChatTemplate(source: source).render([ChatMessage(.user, "Hi")])
         #expect(
             text.contains("named Nobody, trained by Hugging Face<|im_end|>\n<|im_start|>user\nHi"))
     }
@@ -57,6 +60,57 @@ import Testing
         #expect(tokenizer.encode(text).prefix(3).filter { $0 == 1 }.count == 2, "no third")
     }
 
+    @Test func specialTokensThatTheModelLacksAreUndefined() throws {
+        var definition = try TokenizerFixtures.definition("gpt2")
+        definition.padding = nil
+        definition.chatTemplate =
+            "{{ pad_token is defined }}{{ eos_token is defined }}{{ pad_token }}"
+        let text = try ChatTemplate(definition).render([])
+        #expect(text == "False\(definition.endOfText == nil ? "False" : "True")")
+    }
+
+    // MARK: - What follows an assistant's message
+
+    @Test(arguments: [
+        ("chatml-qwen2.5", "<|im_end|>\n", "<|im_end|>\n<|im_start|>user\n"),
+        ("chatml-qwen3", "<|im_end|>\n", "<|im_end|>\n<|im_start|>user\n"),
+        ("mistral-v1", "</s>", "</s> [INST] "), ("glm-4.6", "", "<|user|>\n"),
+        ("gpt-oss", "<|return|>", "<|end|><|start|>user<|message|>"),
+        ("llama3.2", "<|eot_id|>", "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n"),
+    ])
+    func textAfterTheAssistantIsFoundByRendering(name: String, last: String, next: String) throws {
+        let template = try Self.template(name)
+        #expect(try template.textAfterAssistant() == last)
+        #expect(try template.textAfterAssistant(isLast: false) == next)
+    }
+
+    @Test(arguments: [
+        "{% for m in messages %}{{ m.content | upper }}{% endfor %}",
+        "{% for m in messages %}{{ m.content }}{{ m.content }}{% endfor %}",
+        "{% for m in messages %}{{ m.content }}{{ m.content | length }}{% endfor %}",
+        "{% for m in messages %}{{ m.content[:4] }}{% endfor %}",
+    ])
+    func messagesThatCannotBeFoundAgainHaveNoEnd(source: String) throws {
+        let template = try ChatTemplate(source: source)
+        let error = #expect(throws: ChatTemplateError.self) { try template.textAfterAssistant() }
+        guard case .noAssistantEnd? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
+    @Test func refusalsOfAssistantTurnsReachTheCaller() throws {
+        let template = try ChatTemplate(
+            source:
+                "{% for m in messages %}{% if m.role == 'assistant' %}{{ raise_exception('no') }}{% endif %}{% endfor %}"
+        )
+        #expect(throws: ChatTemplateError.refused(message: "no")) {
+            try template.textAfterAssistant()
+        }
+    }
+
+    // MARK: - What is no template
+
     @Test func missingTemplateIsAnErrorWithARemedy() throws {
         let definition = try TokenizerFixtures.definition("gpt2")
         #expect(throws: ChatTemplateError.none) { try ChatTemplate(definition) }
@@ -64,11 +118,21 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "{{", "{%", "{{ '", "<|im_start|>{{ 'a", "[INST]{{ x + }}", "<|im_start|>{{- -}}", "{#",
+        "{{", "{%", "{{ '", "{{ 'a", "[INST]{{ x + }}", "{{- -}}", "{# a", "{% if x %}", "{{ x }",
+        "{% for x in y %}{% endif %}", "{% nosuch %}", "{{ (1 }}", "{% set 1 = 2 %}", "{{ a b }}",
     ])
-    func brokenTemplatesAreErrors(source: String) {
-        #expect(throws: ChatTemplateError.self) {
-            try ChatTemplate(source: source, beginningOfText: "", endOfText: "")
+    func brokenTemplatesAreMalformed(source: String) throws {
+        let error = #expect(throws: ChatTemplateError.self) { try ChatTemplate(source: source) }
+        #expect(error?.kind == .input)
+    }
+
+    @Test func errorsNameTheLine() throws {
+        #expect(throws: ChatTemplateError.malformed(line: 3, reason: "unknown tag 'nosuch'")) {
+            try ChatTemplate(source: "a\nb\n{% nosuch %}\n")
+        }
+        let template = try ChatTemplate(source: "a\n{{ x }}\n{{ x.y }}\n")
+        #expect(throws: ChatTemplateError.failed(line: 3, reason: "'x' is undefined")) {
+            try template.render([])
         }
     }
 
@@ -89,22 +153,46 @@ import Testing
     }
 
     private static func template(_ name: String) throws -> ChatTemplate {
-        try ChatTemplate(source: source(name), beginningOfText: "<s>", endOfText: "</s>")
+        try ChatTemplate(source: source(name), specialTokens: tokens)
     }
 
-    private static func cases(_ name: String) throws -> [([ChatMessage], Bool, String?)] {
+    /// The text, `refused: ` with the template's words, or `failed`.
+    static func outcome(_ body: () throws -> String) -> [UInt8] {
+        do {
+            return Array(try body().utf8)
+        } catch ChatTemplateError.refused(let message) {
+            return Array("refused: \(message)".utf8)
+        } catch ChatTemplateError.failed, ChatTemplateError.malformed {
+            return Array("failed".utf8)
+        } catch {
+            return Array("\(error)".utf8)
+        }
+    }
+
+    static func expected(_ object: JSONObject) -> [UInt8] {
+        if let text = object["text"]?.string { return Array(text.utf8) }
+        return Array((object["refused"]?.string.map { "refused: \($0)" } ?? "failed").utf8)
+    }
+
+    static func messages(_ value: JSONValue?) throws -> [ChatMessage] {
+        try #require(value?.array).map { message in
+            let message = try #require(message.object)
+            let role = try #require(ChatMessage.Role(rawValue: message["role"]?.string ?? ""))
+            return ChatMessage(role, message["content"]?.string ?? "")
+        }
+    }
+
+    private static func cases(_ name: String) throws -> [([ChatMessage], Bool, [UInt8])] {
         let fixture = try #require(try TokenizerFixtures.json("chat-renderings.json").object)
         let conversations = try #require(fixture["conversations"]?.object)
         let cases = try #require(fixture["templates"]?.object?[name]?.array)
         return try cases.map { value in
             let entry = try #require(value.object)
             let conversation = try #require(entry["conversation"]?.string)
-            let messages = try #require(conversations[conversation]?.array).map { message in
-                let message = try #require(message.object)
-                let role = try #require(ChatMessage.Role(rawValue: message["role"]?.string ?? ""))
-                return ChatMessage(role, message["content"]?.string ?? "")
-            }
-            return (messages, entry["prompt"] == .bool(true), entry["text"]?.string)
+            return (
+                try messages(conversations[conversation]), entry["prompt"] == .bool(true),
+                expected(entry)
+            )
         }
     }
 }

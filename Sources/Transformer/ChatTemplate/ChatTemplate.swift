@@ -8,95 +8,141 @@ public import Formats
 /// let ids = tokenizer.encode(prompt)
 /// ```
 ///
-/// Templates are Jinja programs. They are not run: the family is recognised by its markers, and what stands before
-/// and after each message, whether it is trimmed, and the default system message are read from the template's own
-/// expressions. Where a template does more than its family (tools, dates, reasoning), the plain conversation is
-/// rendered as the template would; what cannot be told is an error. The text may begin with the model's beginning
-/// of text: `Tokenizer.encode` never adds a second one.
+/// Templates are Jinja programs, and are run as such, with the rules that transformers' `apply_chat_template` sets for
+/// jinja2: blocks trimmed, values immutable, `raise_exception`, `strftime_now` and `tojson` its own. The template is
+/// given `messages`, `add_generation_prompt`, the special tokens that the model has, and `tools` and `documents`
+/// as none. What of Jinja is not here is refused by its name, never rendered otherwise. The text may begin with
+/// the model's beginning of text: `Tokenizer.encode` never adds a second one.
 public struct ChatTemplate: Sendable {
-    public enum Family: String, Sendable, CaseIterable {
-        case chatML = "ChatML"
-        case llama2 = "Llama-2"
-        case llama3 = "Llama-3"
-        case gemma = "Gemma"
-        case mistral = "Mistral"
-        case phi3 = "Phi-3"
-        case zephyr = "Zephyr"
-    }
+    /// The most bytes a template may have.
+    public static let sizeLimit = 1 << 20
 
-    public let family: Family
-    private let format: TurnFormat
-    private let special: TurnFormat.SpecialTexts
+    private let statements: [JinjaStatement]
+    private let specialTokens: [String: String]
+    private let size: Int
 
     /// - Throws: `ChatTemplateError.none` where the tokenizer has no template; else see `init(source:…)`.
     public init(_ definition: TokenizerDefinition) throws(ChatTemplateError) {
         guard let source = definition.chatTemplate else { throw .none }
+        let tokens = [
+            "bos_token": definition.beginningOfText, "eos_token": definition.endOfText,
+            "unk_token": definition.unknown, "sep_token": definition.separator,
+            "pad_token": definition.padding, "mask_token": definition.mask,
+        ]
         try self.init(
             source: source,
-            beginningOfText: definition.beginningOfText.map { definition.tokens.text($0) } ?? "",
-            endOfText: definition.endOfText.map { definition.tokens.text($0) } ?? "")
+            specialTokens: tokens.compactMapValues { $0.map { definition.tokens.text($0) } })
     }
 
     /// - Parameters:
     ///   - source: the Jinja source
-    ///   - beginningOfText: what the template knows as `bos_token`
-    ///   - endOfText: what the template knows as `eos_token`
-    /// - Throws: `ChatTemplateError.unrecognised` for a template of no known family, `.unsupported` for one whose
-    ///   turns cannot be read.
-    public init(source: String, beginningOfText: String, endOfText: String)
-        throws(ChatTemplateError)
-    {
-        guard let family = Self.family(of: source) else {
-            throw .unrecognised(beginning: Self.beginning(of: source))
+    ///   - specialTokens: what the template knows as `bos_token`, `eos_token` and so on
+    /// - Throws: `ChatTemplateError.malformed` for a text that is no Jinja, `.unsupported` for tags and syntax that
+    ///   rtedit does not have, `.failed` for filters and tests that jinja2 does not have, `.tooLarge`.
+    public init(source: String, specialTokens: [String: String] = [:]) throws(ChatTemplateError) {
+        guard source.utf8.count <= Self.sizeLimit else {
+            throw .tooLarge(
+                line: 1,
+                reason: "has \(source.utf8.count) bytes, more than \(Self.sizeLimit)")
         }
-        let reader = TurnFormatReader(source: source, family: family)
-        self.family = family
-        format =
-            switch family {
-            case .chatML: try reader.chatML()
-            case .llama2: try reader.llama2()
-            case .llama3: try reader.llama3()
-            case .gemma: try reader.gemma()
-            case .mistral: try reader.mistral()
-            case .phi3: try reader.phi3()
-            case .zephyr: try reader.zephyr()
-            }
-        special = TurnFormat.SpecialTexts(beginningOfText: beginningOfText, endOfText: endOfText)
+        var lexer = JinjaLexer(source)
+        let tokens: [JinjaToken]
+        do throws(JinjaFault) {
+            tokens = try lexer.read()
+        } catch {
+            throw ChatTemplateError(error, line: lexer.line)
+        }
+        var parser = JinjaParser(tokens)
+        do throws(JinjaFault) {
+            statements = try parser.template()
+        } catch {
+            throw ChatTemplateError(error, line: parser.line)
+        }
+        self.specialTokens = specialTokens
+        size = source.unicodeScalars.count
     }
 
     /// The text of a conversation.
     ///
     /// - Parameters:
-    ///   - messages: the first may be the system message; where it is not, the template's own default is written
+    ///   - messages: as the template takes them; the first may be the system message
     ///   - addGenerationPrompt: end with what stands before the assistant's next message
-    /// - Returns: the prompt, ready for `Tokenizer.encode` with special tokens parsed.
-    /// - Throws: `ChatTemplateError.roleNotSupported` or `.rolesDoNotAlternate` where the template would refuse.
-    public func render(_ messages: [ChatMessage], addGenerationPrompt: Bool = true)
-        throws(ChatTemplateError) -> String
-    {
-        try format.render(
-            messages, addGenerationPrompt: addGenerationPrompt, family: family, special: special)
-    }
-
-    /// What the template writes after an assistant's message, or nil where it renders no such messages.
-    public var assistantEnd: String? { format.assistantEnd(special: special) }
-
-    /// The family whose markers the source has; the order matters, as some have those of others.
-    private static func family(of source: String) -> Family? {
-        func has(_ marker: String) -> Bool { source.contains(marker) }
-        if has("<|im_start|>") { return .chatML }
-        if has("[INST]") { return has("<<SYS>>") ? .llama2 : .mistral }
-        if has("<|start_header_id|>") { return .llama3 }
-        if has("<start_of_turn>") { return .gemma }
-        if has("<|assistant|>"), has("<|end|>") { return .phi3 }
-        if has("<|user|>"), has("<|assistant|>"), has("eos_token") || has("<|endoftext|>") {
-            return .zephyr
+    ///   - moment: what the template writes where it asks for the present
+    /// - Returns: the prompt, ready for `Tokenizer.encode` with special tokens parsed, and whether the moment was
+    ///   asked for.
+    /// - Throws: `ChatTemplateError.refused` where the template refuses the conversation, `.failed` where it fails
+    ///   at it, `.unsupported` where it comes to something that rtedit does not have, `.tooLarge`.
+    public func rendering(
+        of messages: [ChatMessage], addGenerationPrompt: Bool = true, at moment: TemplateMoment
+    ) throws(ChatTemplateError) -> (text: String, asksForMoment: Bool) {
+        let texts = messages.map { ($0.role, Scalars($0.content)) }
+        let conversation = texts.map { role, content in
+            JinjaValue.dictionary(
+                JinjaDictionary(texts: [
+                    ("role", Scalars(role.rawValue)), ("content", content),
+                ]))
         }
-        return nil
+        let budget = JinjaBudget(given: texts.reduce(size) { $0 + $1.1.count })
+        var line = 1
+        do throws(JinjaFault) {
+            var variables: [String: JinjaValue] = specialTokens.mapValues { .text($0) }
+            variables["messages"] = .list(try JinjaList(conversation))
+            variables["add_generation_prompt"] = .bool(addGenerationPrompt)
+            variables["tools"] = JinjaValue.none
+            variables["documents"] = JinjaValue.none
+            let evaluator = JinjaEvaluator(variables: variables, budget: budget, moment: moment)
+            defer { line = evaluator.line }
+            let text = try evaluator.render(statements).text
+            return (text, evaluator.asksForMoment)
+        } catch {
+            throw ChatTemplateError(error, line: line)
+        }
     }
 
-    /// The source's first characters on one line.
-    private static func beginning(of source: String) -> String {
-        String(source.prefix(40).map { $0.isNewline ? " " : $0 })
+    /// The text of a conversation, at the present moment where the template asks for it.
+    ///
+    /// - Throws: as `rendering(of:addGenerationPrompt:at:)`.
+    public func render(
+        _ messages: [ChatMessage], addGenerationPrompt: Bool = true,
+        at moment: TemplateMoment = .now()
+    ) throws(ChatTemplateError) -> String {
+        try rendering(of: messages, addGenerationPrompt: addGenerationPrompt, at: moment).text
+    }
+
+    /// What the template writes after an assistant's message.
+    ///
+    /// Found by rendering one: what stands behind the message's text, whatever that is.
+    /// - Parameter isLast: whether the message ends the conversation; else a user's follows, and the result ends
+    ///   before its text.
+    /// - Throws: `ChatTemplateError.noAssistantEnd` where the text cannot be found again or the rest depends on it;
+    ///   else as `rendering(of:addGenerationPrompt:at:)`.
+    public func textAfterAssistant(isLast: Bool = true) throws(ChatTemplateError) -> String {
+        let moment = TemplateMoment.now()
+        let (question, next) = ("Questionforrtedit", "Nextquestionforrtedit")
+        var ends: [Substring] = []
+        for answer in ["Rteditanswer", "Anotheranswerofrtedit"] {
+            var messages = [ChatMessage(.user, question), ChatMessage(.assistant, answer)]
+            if !isLast { messages.append(ChatMessage(.user, next)) }
+            let text = try render(messages, addGenerationPrompt: false, at: moment)
+            let places = text.ranges(of: answer)
+            guard let place = places.first, places.count == 1 else {
+                throw .noAssistantEnd(
+                    reason: places.isEmpty
+                        ? "does not write an assistant's message as it is"
+                        : "writes an assistant's message \(places.count) times")
+            }
+            var rest = text[place.upperBound...]
+            if !isLast {
+                guard let end = rest.firstRange(of: next) else {
+                    throw .noAssistantEnd(reason: "does not write a user's message as it is")
+                }
+                rest = rest[..<end.lowerBound]
+            }
+            ends.append(rest)
+        }
+        guard ends[0] == ends[1] else {
+            throw .noAssistantEnd(reason: "writes what depends on the message after it")
+        }
+        return String(ends[0])
     }
 }

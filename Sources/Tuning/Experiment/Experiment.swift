@@ -60,14 +60,15 @@ public final class Experiment {
         textWindows = try Self.windows(text, options.textTokens, options.windowTokens)
         validationWindows = try Self.windows(
             ordinaryText, options.validationTextTokens, options.windowTokens)
+        var identity = JSONObject([
+            .init("model", .string(try base.weightsHash())),
+            .init("trait", .array(trait.fileHashes.map { .string($0) })),
+            .init("text", .string(Self.hash(textWindows + validationWindows))),
+            .init("options", .string("\(options)")),
+        ])
+        identity["date"] = renderer.dayOfTurns.map { .string($0) }
         results = try ResultsFile(
-            path: resultsPath,
-            identity: JSONObject([
-                .init("model", .string(try base.weightsHash())),
-                .init("trait", .array(trait.fileHashes.map { .string($0) })),
-                .init("text", .string(Self.hash(textWindows + validationWindows))),
-                .init("options", .string("\(options)")),
-            ]), kernel: kernel, isNew: !continues)
+            path: resultsPath, identity: identity, kernel: kernel, isNew: !continues)
     }
 
     /// The kernels that the results were and will be made with, each once, in the order of their first use. Where they are

@@ -1,16 +1,36 @@
 import Formats
+import Synchronization
 public import Transformer
 
 /// Turns prompts into the tokens of one model.
 public struct PromptRenderer: Sendable {
     public let tokenizer: Tokenizer
     private let template: Result<ChatTemplate, ChatTemplateError>
+    private let moment: TemplateMoment
+    private let witness: MomentWitness
 
-    public init(tokenizer: Tokenizer) {
+    /// - Parameters:
+    ///   - moment: what a chat template writes where it asks for the present, the same for every prompt
+    ///   - tellMoment: called with it when a template first asks
+    public init(
+        tokenizer: Tokenizer, moment: TemplateMoment = .now(),
+        tellMoment: (@Sendable (TemplateMoment) -> Void)? = nil
+    ) {
         self.tokenizer = tokenizer
+        self.moment = moment
+        witness = MomentWitness(tell: tellMoment)
         // A template that is missing or not understood matters only to prompts that need one.
         template = Result { () throws(ChatTemplateError) in try ChatTemplate(tokenizer.definition) }
     }
+
+    /// The day that the chat template writes into plain turns, nil where it writes none.
+    public var dayOfTurns: String? {
+        let rendering = try? template.get().rendering(of: [ChatMessage(.user, "Hello")], at: moment)
+        return rendering?.asksForMoment ?? false ? moment.description : nil
+    }
+
+    /// The day that is part of prompts, as far as any was rendered with it.
+    public var writtenDay: String? { witness.wasAsked ? moment.description : nil }
 
     /// The tokens of a prompt.
     ///
@@ -65,25 +85,56 @@ public struct PromptRenderer: Sendable {
     }
 
     /// The tokens that end an assistant's turn: what the chat template writes after the message, up to the first
-    /// token that ends generation. Where the template's assistant turns are not rendered, the file's own end of
-    /// turn or else of text; none without a template.
-    public var endOfTurn: [Int] {
-        guard let template = try? template.get() else { return [] }
-        guard let text = template.assistantEnd else {
-            let definition = tokenizer.definition
-            return [definition.endOfTurn ?? definition.endOfText].compactMap { $0 }
+    /// token that ends generation; none without a template.
+    ///
+    /// A template may leave the end to what follows, as where `<|user|>` ends generation: then what it writes before a
+    /// user's next message is taken. Where neither has a token that ends generation, all that it writes after a last
+    /// message is the end.
+    /// - Throws: `ChatTemplateError` where the template renders no such turns, or writes nothing after them.
+    public func endOfTurn() throws(ChatTemplateError) -> [Int] {
+        if case .failure(.none) = template { return [] }
+        let template = try template.get()
+        let last = tokenizer.encode(try template.textAfterAssistant(), addSpecial: false)
+        if let end = upToEnd(last) { return end }
+        if let text = try? template.textAfterAssistant(isLast: false),
+            let end = upToEnd(tokenizer.encode(text, addSpecial: false))
+        {
+            return end
         }
-        let tokens = tokenizer.encode(text, addSpecial: false)
-        guard let end = tokens.firstIndex(where: tokenizer.endOfGeneration.contains) else {
-            return []
+        guard !last.isEmpty else {
+            throw .noAssistantEnd(reason: "writes nothing after an assistant's message")
         }
-        return Array(tokens[...end])
+        return last
+    }
+
+    private func upToEnd(_ tokens: [Int]) -> [Int]? {
+        tokens.firstIndex(where: tokenizer.endOfGeneration.contains).map { Array(tokens[...$0]) }
     }
 
     private func render(system: String?, user: String?, assistant: String?) throws -> String {
         var messages: [ChatMessage] = []
         if let system { messages.append(ChatMessage(.system, system)) }
         if let user { messages.append(ChatMessage(.user, user)) }
-        return try template.get().render(messages, addGenerationPrompt: true) + (assistant ?? "")
+        let rendering = try template.get().rendering(of: messages, at: moment)
+        if rendering.asksForMoment { witness.note(moment) }
+        return rendering.text + (assistant ?? "")
+    }
+}
+
+/// Whether a chat template asked for the present moment.
+private final class MomentWitness: Sendable {
+    private let asked = Mutex(false)
+    private let tell: (@Sendable (TemplateMoment) -> Void)?
+
+    init(tell: (@Sendable (TemplateMoment) -> Void)?) { self.tell = tell }
+
+    var wasAsked: Bool { asked.withLock { $0 } }
+
+    func note(_ moment: TemplateMoment) {
+        let isFirst = asked.withLock { asked in
+            defer { asked = true }
+            return !asked
+        }
+        if isFirst { tell?(moment) }
     }
 }

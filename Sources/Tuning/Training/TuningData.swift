@@ -89,11 +89,11 @@ public struct TuningDataReader {
     /// `"targets": [0.5, 0.5]`, the probabilities its choices shall have; without, all the same.
     ///
     /// Completions and choices are taken as they stand, without special tokens. A chat prompt's completion ends the
-    /// assistant's turn; choices do not, so that they compare as `eval` compares them.
+    /// assistant's turn; a probe's does not, so that they compare as `eval` compares them.
     ///
     /// - Throws: file and JSON errors; `PromptError` and `TuningDataError` naming file and line.
     public func examples(_ path: String) throws -> [TuningExample] {
-        let ending = options.endsTurns ? renderer.endOfTurn : []
+        var ending: [Int]?
         return try JSONLines.read(path).map { line in
             let source = try TuningLine(line.object, place: line.place, options: options)
             let prompt = try renderer.tokens(
@@ -101,9 +101,12 @@ public struct TuningDataReader {
             let choices = try source.choices.map { text, probability in
                 (tokens: try tokens(of: text, place: line.place), probability: probability)
             }
+            var completion = try tokens(of: source.completion, place: line.place)
             let isChat = if case .chat = source.prompt { true } else { options.asChat }
-            let completion =
-                try tokens(of: source.completion, place: line.place) + (isChat ? ending : [])
+            if isChat, options.endsTurns, source.choices.isEmpty {
+                ending = try ending ?? renderer.endOfTurn()
+                completion += ending ?? []
+            }
             let longest = max(completion.count, choices.map(\.tokens.count).max() ?? 0)
             guard prompt.count + longest <= positionLimit else {
                 throw TuningDataError.tooLong(

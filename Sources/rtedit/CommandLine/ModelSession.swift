@@ -7,12 +7,15 @@ struct ModelSession {
     let checkpoint: Checkpoint
     let crew: WorkCrew
     private let console: Console
+    /// The day that chat templates write, where the call fixes it.
+    private let day: TemplateMoment?
 
     /// Opens a model and passes on what is odd about it.
     init(_ path: String, _ arguments: ParsedArguments, _ console: Console, crew: WorkCrew? = nil)
         throws
     {
         self.console = console
+        day = try ChatOptions.day(arguments)
         checkpoint = try Checkpoint.open(path)
         for warning in checkpoint.warnings { console.warning(warning) }
         self.crew = try crew ?? WorkCrew(threads: arguments.threads)
@@ -53,7 +56,29 @@ struct ModelSession {
     func renderer() throws -> PromptRenderer {
         let definition = try checkpoint.tokenizer()
         for note in definition.notes { console.note(note) }
-        return PromptRenderer(tokenizer: try Tokenizer(definition))
+        let tokenizer = try Tokenizer(definition)
+        if let day { return PromptRenderer(tokenizer: tokenizer, moment: day) }
+        return PromptRenderer(tokenizer: tokenizer) { [console] moment in
+            console.note(
+                "the chat template writes today's date; \(ChatOptions.date.flagText) \(moment) gives "
+                    + "the same prompts on another day")
+        }
+    }
+}
+
+/// The options of commands that render chat templates.
+enum ChatOptions {
+    static let date = Option.value(
+        "date", "YYYY-MM-DD",
+        "The day that a chat template is to take for today's, where it writes the date.")
+
+    /// Midnight of the day that a call asks for.
+    static func day(_ arguments: ParsedArguments) throws(UsageError) -> TemplateMoment? {
+        guard let text = arguments.textIfGiven(date) else { return nil }
+        guard let moment = TemplateMoment(day: text) else {
+            throw arguments.invalid(date, text, "a day such as 2026-11-27")
+        }
+        return moment
     }
 }
 

@@ -38,9 +38,10 @@ struct EvalCommand: Command {
         """
     let positionals = [Self.model]
     let options =
-        [Self.probe, Self.text, Self.against, Self.chat, Self.window, Self.stride]
-        + SteeringOptions
-        .all + [Self.resamples, Self.seed]
+        [
+            Self.probe, Self.text, Self.against, Self.chat, ChatOptions.date, Self.window,
+            Self.stride,
+        ] + SteeringOptions.all + [Self.resamples, Self.seed]
     let groups = [OptionGroup(.exactlyOne, [Self.probe, Self.text])]
     let examples = [
         Example(

@@ -35,7 +35,7 @@ struct ExperimentCommand: Command {
     let positionals = [Self.model]
     let options = [
         Self.trait, Self.text, Self.ordinary, Self.output, Self.seeds, Self.textTokens,
-        Self.epochs, Self.limit, Self.resume,
+        Self.epochs, Self.limit, ChatOptions.date, Self.resume,
     ]
     let groups = [OptionGroup(.atLeastOne, [Self.trait])]
     let examples = [

@@ -73,8 +73,8 @@ struct ExtractCommand: Command {
         [
             Self.pairs, Self.personas, Self.statements, Self.everyPersona, Self.inCharacter,
             Self.output, Self.method, Self.token, Self.offsets, Self.allOffsets, Self.fromOffsets,
-            Self.site, Self.blocks, Self.chat, Self.projectOut, SteeringOptions.convention,
-            Self.normalize, Self.limit,
+            Self.site, Self.blocks, Self.chat, ChatOptions.date, Self.projectOut,
+            SteeringOptions.convention, Self.normalize, Self.limit,
         ]
     let groups = [OptionGroup(.exactlyOne, [Self.pairs, Self.personas, Self.fromOffsets])]
     let examples = [

@@ -26,9 +26,8 @@ struct GenerateCommand: Command {
     let positionals = [Self.model]
     let options =
         [
-            Self.prompt, Self.chat, Self.system, Self.maxTokens, Self.temperature, Self.topK,
-            Self.topP,
-            Self.seed,
+            Self.prompt, Self.chat, Self.system, ChatOptions.date, Self.maxTokens, Self.temperature,
+            Self.topK, Self.topP, Self.seed,
         ] + SteeringOptions.all
     let examples = [
         Example("Continue a text:", "rtedit generate model.gguf --prompt \"Once upon a time\""),

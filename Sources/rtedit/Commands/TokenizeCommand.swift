@@ -16,7 +16,7 @@ struct TokenizeCommand: Command {
     let name = "tokenize"
     let summary = "Turn text into token ids, or ids into text."
     let positionals = [Self.model, Self.text]
-    let options = [Self.chat, Self.noSpecial, Self.decode]
+    let options = [Self.chat, ChatOptions.date, Self.noSpecial, Self.decode]
     let examples = [
         Example("The ids of a text:", "rtedit tokenize model.gguf \"Hello world\""),
         Example("With their pieces:", "rtedit tokenize model.gguf \"Hello world\" --json"),

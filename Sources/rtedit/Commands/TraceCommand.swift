@@ -20,7 +20,8 @@ struct TraceCommand: Command {
         and logits F32 [T,V].
         """
     let positionals = [Self.model]
-    let options = [Self.tokens, Self.prompt, Self.chat, Self.output] + SteeringOptions.all
+    let options =
+        [Self.tokens, Self.prompt, Self.chat, ChatOptions.date, Self.output] + SteeringOptions.all
     let groups = [OptionGroup(.exactlyOne, [Self.tokens, Self.prompt])]
     let examples = [
         Example(

@@ -48,7 +48,8 @@ struct TuneCommand: Command {
         let selection = try request.selection(
             of: base, vectors: vectors, blockCount: numbers.blockCount)
         let terms = request.terms(vectors, tuned: selection)
-        let data = try data(request, arguments, session)
+        let renderer = try session.renderer()
+        let data = try data(request, arguments, session, renderer)
         try data.check(terms)
         if arguments.has(TuneOptions.dryRun) {
             TuningPlanView(
@@ -59,7 +60,8 @@ struct TuneCommand: Command {
         let model = try TuningModel(
             base: base, selection: selection, form: request.form, seed: request.options.seed,
             crew: session.crew)
-        let run = try self.run(request, arguments, session, model, terms, data)
+        let run = try self.run(
+            request, arguments, session, model, terms, data, day: renderer.writtenDay)
         if let mixture = KernelMixture(run.kernels) {
             console.note("\(run.folder): \(mixture.description)")
         }
@@ -84,11 +86,12 @@ struct TuneCommand: Command {
     // MARK: - Before
 
     private func data(
-        _ request: TuneRequest, _ arguments: ParsedArguments, _ session: ModelSession
+        _ request: TuneRequest, _ arguments: ParsedArguments, _ session: ModelSession,
+        _ renderer: PromptRenderer
     ) throws -> TuningData {
         let limit = try DecoderConfiguration(session.checkpoint).positionLimit
         let reader = TuningDataReader(
-            renderer: try session.renderer(), options: request.dataOptions, positionLimit: limit)
+            renderer: renderer, options: request.dataOptions, positionLimit: limit)
         let examples = try reader.examples(arguments.text(TuneOptions.data))
         let texts = try arguments.textIfGiven(TuneOptions.text).map {
             try reader.windows($0, length: request.textWindow)
@@ -103,14 +106,18 @@ struct TuneCommand: Command {
     }
 
     /// Begins the run, or takes it up.
+    ///
+    /// - Parameter day: what the chat template wrote for today in the data; a resumed run must have it too.
     private func run(
         _ request: TuneRequest, _ arguments: ParsedArguments, _ session: ModelSession,
-        _ model: TuningModel, _ terms: [ObjectiveTerm], _ data: TuningData
+        _ model: TuningModel, _ terms: [ObjectiveTerm], _ data: TuningData, day: String?
     ) throws -> TuningRun {
         let resumed = arguments.textIfGiven(TuneOptions.resume)
         let folder =
             try resumed ?? arguments.textIfGiven(TuneOptions.run)
             ?? Self.runFolder(for: arguments.text(Self.output))
+        var options = try decidingOptions(arguments)
+        options[ChatOptions.date.name] = day.map { .string($0) }
         return try TuningRun(
             objective: ObjectiveEngine(model: model, terms: terms), parameters: model.parameters,
             groups: ParameterGroup.groups(
@@ -119,7 +126,7 @@ struct TuneCommand: Command {
             data: data, options: request.options,
             description: RunDescription(
                 version: Version.current, inputs: try inputs(arguments, session),
-                options: try decidingOptions(arguments), objectives: Self.names(of: terms),
+                options: options, objectives: Self.names(of: terms),
                 parameters: model.parameters.map { ($0.name, $0.shape) },
                 steps: request.options.steps(examples: data.training.count)),
             folder: folder, resumes: resumed != nil, replacing: arguments.replacesOutputs,

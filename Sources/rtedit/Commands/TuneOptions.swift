@@ -125,7 +125,8 @@ enum TuneOptions {
         OptionSection(
             "Data",
             [
-                data, opposite, chat, noEndTurn, validation, validationShare, text, textWindow,
+                data, opposite, chat, ChatOptions.date, noEndTurn, validation, validationShare,
+                text, textWindow,
                 textsPerStep,
             ]),
         OptionSection(

@@ -32,7 +32,8 @@ struct VerifyCommand: Command {
     let positionals = [Self.base, Self.edited]
     let options =
         SteeringOptions.all + [
-            Self.prompts, Self.chat, Self.positions, Self.tolerance, Self.maxTokens,
+            Self.prompts, Self.chat, ChatOptions.date, Self.positions, Self.tolerance,
+            Self.maxTokens,
         ]
     let examples = [
         Example(

@@ -126,11 +126,7 @@ struct ModelFacts {
     private mutating func addTokenizer(_ checkpoint: Checkpoint) {
         do {
             let tokenizer = try checkpoint.tokenizer()
-            let template =
-                tokenizer.chatTemplate == nil
-                ? "no chat template"
-                : (try? ChatTemplate(tokenizer)).map { "chat template \($0.family.rawValue)" }
-                    ?? "chat template not recognised"
+            let template = Self.words(forTemplateOf: tokenizer)
             add(
                 "tokenizer",
                 "\(tokenizer.kindName), \(tokenizer.tokens.count) tokens, \(template)")
@@ -141,6 +137,25 @@ struct ModelFacts {
         } catch {
             add("tokenizer", "none that rtedit can use: \(error)")
             json["tokenizer"] = .null
+        }
+    }
+
+    /// What the chat template takes, found by rendering with it.
+    private static func words(forTemplateOf tokenizer: TokenizerDefinition) -> String {
+        let turn = ChatMessage(.user, "Hello")
+        do throws(ChatTemplateError) {
+            let template = try ChatTemplate(tokenizer)
+            let plain = try template.rendering(of: [turn], at: .now())
+            let system = Result { () throws(ChatTemplateError) in
+                try template.render([ChatMessage(.system, "Hello"), turn])
+            }
+            return "chat template"
+                + ((try? system.get()) == nil ? " without system messages" : "")
+                + (plain.asksForMoment ? " that writes today's date" : "")
+        } catch .none {
+            return "no chat template"
+        } catch {
+            return "chat template that cannot be rendered: \(error)"
         }
     }
 

@@ -50,7 +50,7 @@ import Transformer
     }
 
     @Test func chatCompletionsEndTheTurn() throws {
-        let end = renderer.endOfTurn
+        let end = try renderer.endOfTurn()
         #expect(end.count == 1)
         #expect(end.allSatisfy(renderer.tokenizer.endOfGeneration.contains))
         let example = try #require(try read(Self.turn).first)
@@ -75,6 +75,35 @@ import Transformer
         let opposite = try #require(try read(Self.probe, options: options).first)
         #expect(text(opposite.completion) == " is sad.")
         #expect(opposite.choices.map(\.tokens) == example.choices.map(\.tokens))
+    }
+
+    @Test func aProbesChoiceDoesNotEndTheTurn() throws {
+        let probe =
+            #"{"prompt": {"user": "How is the dog?"}, "choices": [" sad.", " happy."], "correct": 1}"#
+        for takesOpposite in [false, true] {
+            let example = try #require(
+                try read(probe, options: TuningDataReader.Options(takesOpposite: takesOpposite))
+                    .first)
+            #expect(example.completion == example.choices[takesOpposite ? 0 : 1].tokens)
+            #expect(
+                !example.completion.contains(where: renderer.tokenizer.endOfGeneration.contains))
+        }
+    }
+
+    @Test func aTemplateThatEndsNoTurnIsRefusedOnlyWhereTurnsEnd() throws {
+        var definition = renderer.tokenizer.definition
+        definition.chatTemplate =
+            "{% for m in messages %}{{ m.content | upper }}{% endfor %}"
+        let other = PromptRenderer(tokenizer: try Tokenizer(definition))
+        func read(_ line: String, endsTurns: Bool = true) throws -> [TuningExample] {
+            try TuningDataReader(
+                renderer: other, options: TuningDataReader.Options(endsTurns: endsTurns),
+                positionLimit: 256
+            ).examples(folder.write(Array(line.utf8), as: "other.jsonl"))
+        }
+        #expect(throws: ChatTemplateError.self) { try read(Self.turn) }
+        #expect(try read(Self.turn, endsTurns: false).count == 1)
+        #expect(try read(Self.probe).count == 1)
     }
 
     @Test func targetsAreTheChoicesProbabilities() throws {

@@ -1,62 +1,59 @@
-"""Renders the chat templates of `templates/` with jinja2, as transformers does, into chat-renderings.json.
+"""Renders the chat templates of `templates/` and the snippets of `jinja-snippets.txt` as transformers does.
 
     python make_chat_fixtures.py
 
-Made with Python 3.11, jinja2 3.1.6. The templates are those published with the models they are named after.
-A null text means that the template raises an error. Dates: `strftime_now` is left undefined, so that a template
-with a fixed date of its own writes that one.
+writes chat-renderings.json and jinja-snippets.json. Made with Python 3.11, transformers 5.23, jinja2 3.1.6. The
+templates are those published with the models they are named after. A case has the text, or in `refused` what the
+template raised, or neither where jinja2 fails. `strftime_now` writes 2026-11-27. Snippets are separated by lines of
+`----` and rendered for one conversation.
 """
 
 import json
 import pathlib
+import sys
 
-import jinja2
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+FOLDER = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(FOLDER.parents[3] / "samples" / "peers"))
+import chat_templates  # noqa: E402
 
-CONVERSATIONS = {
-    "user": [("user", "Hello")],
-    "system": [("system", "Be brief."), ("user", "Hello")],
-    "answered": [("user", "Hello"), ("assistant", "Hi there")],
-    "answered with system": [("system", "Be brief."), ("user", "Hello"), ("assistant", "Hi there")],
-    "long": [("user", "Hello"), ("assistant", "Hi there"), ("user", "Who are you?"), ("assistant", "Me."), ("user", "Why?")],
-    "long with system": [("system", "Be brief."), ("user", "Hello"), ("assistant", "Hi there"), ("user", "Who are you?")],
-    "spaces": [("system", "  Be\nbrief. \n"), ("user", "  Hello\n\n"), ("assistant", " Hi  \n"), ("user", "\tWhy?  ")],
-    "unicode": [("system", "Sei höflich."), ("user", "Привет 🙂 'quoted' \"double\" {{ x }}")],
-    "assistant first": [("assistant", "Hi there"), ("user", "Hello")],
-}
+SNIPPET_CONVERSATION = [("system", "Be brief."), ("user", "Hello é"), ("assistant", "Hi")]
 
 
-def raise_exception(message):
-    raise jinja2.exceptions.TemplateError(message)
+def rendered(source, messages, prompt):
+    made = chat_templates.render(source, messages, prompt)
+    return {key: made[key] for key in ("text", "refused") if key in made}
+
+
+def write(name, value):
+    with open(FOLDER / name, "w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, separators=(",", ":"))
+        file.write("\n")
+
+
+def messages(conversation):
+    return [{"role": role, "content": content} for role, content in conversation]
 
 
 def main():
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
-    environment.globals["raise_exception"] = raise_exception
-    made = {
-        "conversations": {
-            name: [{"role": role, "content": content} for role, content in conversation]
-            for name, conversation in CONVERSATIONS.items()
-        },
-        "templates": {},
-    }
-    for path in sorted(pathlib.Path("templates").glob("*.jinja")):
+    conversations = chat_templates.CONVERSATIONS
+    templates = {}
+    for path in sorted((FOLDER / "templates").glob("*.jinja")):
         source = path.read_text(encoding="utf-8")
-        template = environment.from_string(source)
-        cases = []
-        for name, messages in made["conversations"].items():
-            for prompt in (True, False):
-                try:
-                    text = template.render(
-                        messages=messages, add_generation_prompt=prompt, bos_token="<s>", eos_token="</s>", tools=None)
-                except jinja2.exceptions.TemplateError:
-                    text = None
-                cases.append({"conversation": name, "prompt": prompt, "text": text})
-        made["templates"][path.stem] = cases
-    with open("chat-renderings.json", "w", encoding="utf-8") as file:
-        json.dump(made, file, ensure_ascii=False, separators=(",", ":"))
-        file.write("\n")
+        templates[path.stem] = [
+            {"conversation": name, "prompt": prompt, **rendered(source, conversation, prompt)}
+            for name, conversation in conversations.items() for prompt in (True, False)
+        ]
+    write("chat-renderings.json", {
+        "conversations": {name: messages(value) for name, value in conversations.items()},
+        "templates": templates,
+    })
+    sources = (FOLDER / "jinja-snippets.txt").read_text(encoding="utf-8").split("\n----\n")
+    write("jinja-snippets.json", {
+        "messages": messages(SNIPPET_CONVERSATION),
+        "snippets": [
+            {"source": source, **rendered(source, SNIPPET_CONVERSATION, True)} for source in sources
+        ],
+    })
 
 
 main()
