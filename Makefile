@@ -8,10 +8,10 @@ root := $(shell [[ $$(id -u) == 0 ]] || echo sudo)
 install_packages := $(root) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q $(packages) </dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages build demo test families sanitize bench experiment check-deep lint install clean
+.PHONY: help setup packages build demo test families verification sanitize bench experiment check-deep lint install clean
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install the system packages that are missing (Debian and Ubuntu).
 	@command -v swift >/dev/null || { \
@@ -42,6 +42,10 @@ test: setup lint ## Lint, build and run all tests, those on the real model if it
 families: setup ## Measure every model family against the references, as a table.
 	swift build --build-tests >&2
 	@samples/families.sh
+
+verification: setup ## Show what `verify` tells from what, as a table.
+	swift build --build-tests >&2
+	@samples/verification.sh
 
 sanitize: setup ## Run the tests of the file formats under the address sanitizer.
 	swift test --sanitize=address --scratch-path .build-asan --disable-xctest --filter FormatsTests

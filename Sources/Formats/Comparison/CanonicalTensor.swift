@@ -60,6 +60,17 @@ public struct CanonicalTensor: Sendable {
         return tensor.bytes.slice(start..<end)
     }
 
+    /// The file's bytes of a canonical row; nil where they lie in strides.
+    func storedBytes(ofRow row: Int, columns: Int) -> MappedBytes? {
+        guard !isTransposed, let tensor, let size = tensor.type.byteCount(elements: columns)
+        else { return nil }
+        let source = content.order.source(of: row)
+        return tensor.bytes.slice((source * size)..<((source + 1) * size))
+    }
+
+    /// What is added to the file's values.
+    var shift: Float { content.shift }
+
     /// Reads values in canonical order.
     ///
     /// - Parameters:

@@ -29,6 +29,9 @@ public struct TensorPair: Sendable {
     /// Whether the two have the same shape.
     public var hasOneShape: Bool { a.shape == b.shape }
 
+    /// Whether the two files have the rows in different orders.
+    public var isReordered: Bool { a.isReordered || b.isReordered }
+
     /// Whether the weight is a matrix that tokens pass through: not a norm, a bias, or a list of numbers.
     public var isMatrix: Bool { a.shape.count == 2 && b.shape.count == 2 }
 

@@ -43,6 +43,15 @@ public struct DecoderConfiguration: Sendable, Hashable {
         return max(sizes.contextLength, Int(stretched))
     }
 
+    /// Whether a text that is continued to so many positions must be run anew from its start, because what was cached of it
+    /// was turned otherwise: a long rope takes its other factors for all positions of a text beyond the original context.
+    ///
+    /// transformers does so too when it generates. Keys under dynamic scaling keep the rotation they had, here and there.
+    public func outgrowsCache(of cached: Int, at positions: Int) -> Bool {
+        guard case .longrope(_, _, let context, _) = sizes.rope.scaling else { return false }
+        return cached > 0 && cached <= context && positions > context
+    }
+
     /// - Parameters:
     ///   - sizes: numbers as `Checkpoint.hyperparameters()` checks them.
     ///   - architecture: the family, which says what a block is made of.

@@ -177,12 +177,25 @@ struct ForwardPass {
 
     // MARK: - Sites
 
-    /// Changes the stream by the interventions of a site, then shows it to the observer.
+    /// Changes the stream by the interventions of a site, and shows it to the observer.
     private func visit(
         _ site: Site, block: Int, _ stream: ActivationMatrix, _ chunk: PackedChunk
     ) throws {
+        if let receive = observer?.receiveUnchanged, plan.hasSteps(at: site, block: block) {
+            try show(site, block: block, stream, chunk, to: receive)
+        }
         plan.apply(
             at: site, block: block, to: stream, rows: chunk.rowCount, runner: runner)
+        if let receive = observer?.receive {
+            try show(site, block: block, stream, chunk, to: receive)
+        }
+    }
+
+    /// Shows the observer the stream at one of its sites.
+    private func show(
+        _ site: Site, block: Int, _ stream: ActivationMatrix, _ chunk: PackedChunk,
+        to receive: (StreamPlace, Span<Float>) throws -> Void
+    ) throws {
         guard let observer, observer.sites.contains(site) else { return }
         for segment in chunk.segments {
             let tokens = segment.tokens(in: observer.scope)
@@ -190,7 +203,7 @@ struct ForwardPass {
             let place = StreamPlace(site: site, block: block, slice: segment.slice, tokens: tokens)
             let first = segment.row(of: tokens.lowerBound)
             try stream.withRows(first..<first + tokens.count) { rows in
-                try observer.receive(place, rows)
+                try receive(place, rows)
             }
         }
     }

@@ -47,14 +47,18 @@ public struct StreamPlace: Sendable, Hashable {
 public struct StreamObserver {
     public var sites: Set<Site>
     public var scope: TokenScope
+    /// Sees the stream before the interventions too, where there are any; nil where it need not.
+    public var receiveUnchanged: ((StreamPlace, Span<Float>) throws -> Void)?
     public var receive: (StreamPlace, Span<Float>) throws -> Void
 
     public init(
         sites: Set<Site> = Set(Site.allCases), scope: TokenScope = .all,
+        receiveUnchanged: ((StreamPlace, Span<Float>) throws -> Void)? = nil,
         receive: @escaping (StreamPlace, Span<Float>) throws -> Void
     ) {
         self.sites = sites
         self.scope = scope
+        self.receiveUnchanged = receiveUnchanged
         self.receive = receive
     }
 }

@@ -52,6 +52,11 @@ struct InterventionPlan {
         }
     }
 
+    /// Whether anything is changed at a site of a block.
+    func hasSteps(at site: Site, block: Int) -> Bool {
+        steps[Place(site: site, block: block)] != nil
+    }
+
     /// Changes the first rows of the stream at one site.
     func apply(
         at site: Site, block: Int, to stream: ActivationMatrix, rows: Int, runner: BlockRunner

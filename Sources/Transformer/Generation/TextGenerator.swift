@@ -55,7 +55,8 @@ public struct TextGenerator {
         sampler = try Sampler(options.sampling)
     }
 
-    /// Generates until something stops it.
+    /// Generates until something stops it. Every token is chosen by what a pass over the whole text before it gives: where a
+    /// long rope's factors change with the text's length, the text is run anew at that length.
     ///
     /// - Parameters:
     ///   - prompt: the tokens to continue; at least one.
@@ -73,6 +74,12 @@ public struct TextGenerator {
                 cache.length + fresh.count <= decoder.configuration.positionLimit || tokens.isEmpty
             else {
                 return Result(tokens: tokens, stopReason: .contextLimit)
+            }
+            if decoder.configuration.outgrowsCache(
+                of: cache.length, at: cache.length + fresh.count)
+            {
+                cache.truncate(to: 0)
+                fresh = prompt + tokens
             }
             let token = try next(after: fresh, cache)
             guard !options.stopTokens.contains(token) else {

@@ -17,6 +17,9 @@ public struct Trace: Sendable {
     public let tokens: [Int]
     /// In the order of computation.
     public let entries: [Entry]
+    /// The stream as it was before the interventions, at the sites of blocks that have some, under the same names;
+    /// empty where it was not asked for.
+    public let unchanged: [String: Entry]
 
     /// Runs the tokens through the decoder and keeps all that a pass shows.
     ///
@@ -24,14 +27,23 @@ public struct Trace: Sendable {
     /// - Parameters:
     ///   - cache: the text so far, which the tokens continue and are added to; nil where they are all of it.
     ///   - sequenceLength: see `DecoderSlice`.
+    ///   - keepsUnchanged: whether to keep the stream before interventions too.
     /// - Throws: what `Decoder.forward` throws.
     public init(
         of tokens: [Int], in decoder: Decoder, interventions: [Intervention] = [],
-        continuing cache: KeyValueCache? = nil, sequenceLength: Int? = nil
+        continuing cache: KeyValueCache? = nil, sequenceLength: Int? = nil,
+        keepsUnchanged: Bool = false
     ) throws {
         let sizes = decoder.configuration.sizes
         var recorder = Recorder()
-        let observer = StreamObserver { place, rows in
+        var earlier = Recorder()
+        let observer = StreamObserver(
+            receiveUnchanged: keepsUnchanged
+                ? { place, rows in
+                    earlier.record(
+                        Self.name(place), rows, columns: sizes.hiddenSize, tokens: tokens.count)
+                } : nil
+        ) { place, rows in
             recorder.record(Self.name(place), rows, columns: sizes.hiddenSize, tokens: tokens.count)
         }
         let logits = LogitsReceiver(scope: .all) { _, _, rows in
@@ -42,6 +54,7 @@ public struct Trace: Sendable {
             interventions: interventions, observer: observer, logits: logits)
         self.tokens = tokens
         entries = recorder.entries
+        unchanged = Dictionary(earlier.entries.map { ($0.name, $0) }) { first, _ in first }
     }
 
     public subscript(name: String) -> Entry? {

@@ -62,7 +62,7 @@ struct CompletionScorer {
             let sequence = group[member]
             let lastOfPrompt = max(sequence.promptCount - 1, 0)
             guard sequence.tokens.count > lastOfPrompt + 1 else { continue }
-            let start = min(caches[owner]?.length ?? 0, lastOfPrompt)
+            let start = isStretched(group) ? 0 : min(caches[owner]?.length ?? 0, lastOfPrompt)
             caches[owner]?.truncate(to: start)
             slices.append(
                 try slice(sequence.tokens, start..<sequence.tokens.count - 1, caches[owner]))
@@ -84,6 +84,14 @@ struct CompletionScorer {
         try decoder.forward(
             slices, interventions: interventions,
             blocks: firstBlock..<decoder.configuration.sizes.blockCount, logits: logits)
+    }
+
+    /// Whether rotations depend on how long the members are, so that they cannot share what was computed of their prompt.
+    private func isStretched(_ group: [TokenSequence]) -> Bool {
+        guard let limit = decoder.configuration.sizes.rope.scaling.stretchesAbove else {
+            return false
+        }
+        return group.contains { $0.tokens.count - 1 > limit }
     }
 
     /// A part of a sequence, as the first block that is run takes it.

@@ -110,8 +110,12 @@ public struct Divergence: Sendable {
                     )
                 }
                 let tokens = Array(run.tokens[piece.tokens])
-                slices.reference.append(DecoderSlice(tokens, cache: caches[piece.run]?.reference))
-                slices.model.append(DecoderSlice(tokens, cache: caches[piece.run]?.model))
+                let length = run.tokens.count
+                slices.reference.append(
+                    DecoderSlice(
+                        tokens, cache: caches[piece.run]?.reference, sequenceLength: length))
+                slices.model.append(
+                    DecoderSlice(tokens, cache: caches[piece.run]?.model, sequenceLength: length))
                 firsts.append(min(max(run.first - piece.tokens.lowerBound, 0), tokens.count))
                 if piece.tokens.upperBound == run.tokens.count { caches[piece.run] = nil }
             }

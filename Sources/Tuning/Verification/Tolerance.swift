@@ -4,11 +4,13 @@ import Transformer
 /// How far two computations of the same model may be apart, derived from the number formats alone.
 ///
 /// Adding a vector as a bias, (Wx + v) + r, and to the stream, (Wx + r) + v, rounds in a different order; other file
-/// formats order the sums differently; another element type rounds each weight. What may remain is
+/// formats order the sums differently. What may remain is
 ///
-///     4 · √(2 · blocks) · (2⁻²⁴ · √(longest sum) + unit roundoff of the storage)
+///     4 · √(2 · blocks) · 2⁻²⁴ · √(longest sum)
 ///
-/// relative to the stream: rounding errors of independent sub-layers, two a block, add up like a random walk.
+/// relative to the stream: rounding errors of independent sub-layers, two a block, add up like a random walk. The types
+/// that weights are stored in have no part in it: both sides run on the same rounded weights. Only where a matrix holds
+/// the edit in another type than the base's is that rounding unknown; what rounding the base's own does is measured then.
 public struct Tolerance: Sendable, Hashable {
     /// Relative to the norm of a token's stream, and to the largest logit.
     public let relative: Double
@@ -17,32 +19,36 @@ public struct Tolerance: Sendable, Hashable {
     /// What f32 leaves of a stream's length after all sub-layers, as a share of it: 4 · √(2 · blocks) · 2⁻²⁴. A difference
     /// below it is no evidence, whatever share of a small effect it is.
     public let rounding: Double
+    /// Whether the user gave it.
+    public let isGiven: Bool
     /// How it was derived, in one line.
     public let derivation: String
 
-    /// The share of the effect that is allowed where both files store their weights alike.
+    /// The share of the effect that is allowed where rounding does no more.
     private static let exactShare = 0.005
-    /// The same where the edited file stores them more coarsely.
-    private static let coarseShare = 0.25
 
-    /// - Parameter override: a relative tolerance the user asked for.
-    init(base: Checkpoint, edited: Checkpoint, override: Double?) throws {
+    /// - Parameters:
+    ///   - noise: what the rounding of the matrices that hold the edit was measured to do; nil where none is rounded.
+    ///   - override: a relative tolerance the user asked for.
+    init(base: Checkpoint, noise: StorageNoiseMeasurement?, override: Double?) throws {
         let numbers = try base.hyperparameters()
-        let coarsest = Self.coarsestStorage(base: base, edited: edited)
-        let storage = coarsest.map(Self.unitRoundoff) ?? 0
         let longest = max(numbers.hiddenSize, numbers.feedForwardSize)
-        let arithmetic = 0x1p-24 * Double(longest).squareRoot()
         let steps = Double(2 * numbers.blockCount).squareRoot()
+        let arithmetic = 4 * steps * 0x1p-24 * Double(longest).squareRoot()
+        let measured = 4 * (noise?.relative ?? 0)
         rounding = 4 * steps * 0x1p-24
-        effectShare = storage > 0 ? Self.coarseShare : Self.exactShare
+        effectShare = max(Self.exactShare, 4 * (noise?.effectShare ?? 0))
+        isGiven = override != nil
         if let override {
             relative = override
             derivation = "given by --tolerance"
-        } else {
-            relative = 4 * steps * (arithmetic + storage)
-            let rounding = coarsest.map { " + \($0.name)'s rounding" } ?? ""
+        } else if measured > arithmetic {
+            relative = measured
             derivation =
-                "4 x sqrt(2 x \(numbers.blockCount) blocks) x (2^-24 x sqrt(\(longest))\(rounding))"
+                "4 x what rounding the base's matrices in place of those that hold the edit does"
+        } else {
+            relative = arithmetic
+            derivation = "4 x sqrt(2 x \(numbers.blockCount) blocks) x 2^-24 x sqrt(\(longest))"
         }
     }
 
@@ -56,22 +62,6 @@ public struct Tolerance: Sendable, Hashable {
             return base.tensor(role).map { !$0.hasBytes(of: tensor) } ?? true
         }
         return changed.map { unitRoundoff($0.type) }.max() ?? 0
-    }
-
-    /// The coarsest type that the edited file stores a weight in where the base has a finer one.
-    private static func coarsestStorage(base: Checkpoint, edited: Checkpoint) -> ElementType? {
-        var coarsest: ElementType?
-        for tensor in edited.tensors {
-            guard let role = tensor.role, let original = base.tensor(role),
-                original.type != tensor.type,
-                unitRoundoff(tensor.type) > 0,
-                original.type.isQuantized || unitRoundoff(tensor.type) > unitRoundoff(original.type)
-            else { continue }
-            if unitRoundoff(tensor.type) > coarsest.map(unitRoundoff) ?? 0 {
-                coarsest = tensor.type
-            }
-        }
-        return coarsest
     }
 
     /// Half the distance between neighbouring numbers near 1, beyond f32's own.

@@ -3,10 +3,14 @@ public import Transformer
 
 /// Proof from disk that an edited checkpoint equals its base steered online.
 ///
-/// Both files are opened anew and run on the same tokens. The edited model's residual stream after every block and
-/// its logits must equal those of the base with the interventions, within a tolerance derived from the number
-/// formats, and to a small share of what steering changes at all. Two controls show that the test can tell: with
-/// strength 0 the base must equal itself bit for bit, and vectors that are not those must not pass (see `WrongModel`).
+/// Both files are opened anew. Every tensor of the edited file is held against the base's: it must have the same values,
+/// be their rounding, or hold the edit. Where some are rounded, the base is taken with its weights rounded as the file has
+/// them, so that rounding hides nothing of the edit, and what it costs is measured by itself.
+///
+/// Both are run on the same tokens. The edited model's residual stream after every block and its logits must equal those
+/// of the base with the interventions, within a tolerance derived from the number formats, and to a small share of what
+/// steering changes at all. Two controls show that the test can tell: with strength 0 the base must equal itself bit for
+/// bit, and vectors that are not those must not pass (see `WrongModel`).
 ///
 /// Without interventions it shows that two files hold the same model, such as a checkpoint and its conversion. The
 /// control is then a base whose stream is a little longer after its middle block: it must not pass.
@@ -22,8 +26,8 @@ public struct Verification: Sendable {
         /// vectors added in this very block, so that an error in one of many vectors shows; nil where steering
         /// changes nothing yet.
         public let effectShare: Double?
-        /// The strength found of what is added in this block; nil where nothing is.
-        public let strength: StrengthMeasurement?
+        /// The strengths found of what is done in this block.
+        public let strengths: [StrengthRow]
         /// Whether the effect is so small that the difference cannot be told from the rounding of the stream.
         public let isBelowRounding: Bool
         public let passes: Bool
@@ -58,12 +62,33 @@ public struct Verification: Sendable {
     public let logitEffect: Double
     public let texts: [TextRow]
     public let controls: [Control]
+    /// What every tensor of the edited file is of the base's.
+    public let weights: WeightComparison
+    /// How far the edited model is from the steered base as it is, where weights are rounded: what that costs.
+    public let cost: RoundingCost?
+    /// The strengths found of what is done at the embedding.
+    public let embeddingStrengths: [StrengthRow]
     /// How many positions were compared, of how many texts, and how many the longest has.
     public let positions: (total: Int, texts: Int, longest: Int)
     /// What no text reached, in words: positions from which on a number of a model holds.
     public let unreached: [String]
 
-    public var streamsPass: Bool { blocks.allSatisfy(\.passes) }
+    /// Where the two were compared, in words.
+    public let sites = "every block's output and all logits"
+    /// What hides a strength, in words.
+    public var roundingName: String {
+        "the rounding of " + (weights.changes.compactMap(\.type).map(\.name).max() ?? "f32")
+    }
+    /// All strengths found.
+    public var strengths: [StrengthRow] { embeddingStrengths + blocks.flatMap(\.strengths) }
+    public var streamsPass: Bool {
+        blocks.allSatisfy(\.passes) && embeddingStrengths.allSatisfy(\.measurement.holds)
+    }
+    /// Whether every tensor is the base's, its rounding, or where the edit may be. With a tolerance that was given, the
+    /// streams alone decide.
+    public var weightsPass: Bool {
+        tolerance.isGiven || (isSteered ? weights.unexplained : weights.changes).isEmpty
+    }
     public var logitsPass: Bool {
         logits.relative <= tolerance.relative
             && ((logitEffectShare ?? 0) <= tolerance.effectShare
@@ -78,7 +103,9 @@ public struct Verification: Sendable {
     }
 
     public var verdict: Verdict {
-        guard streamsPass, logitsPass, controls.allSatisfy({ $0.passes || !$0.tellsApart }) else {
+        guard weightsPass, streamsPass, logitsPass,
+            controls.allSatisfy({ $0.passes || !$0.tellsApart })
+        else {
             return .notEqual
         }
         let isTold = controls.allSatisfy(\.passes) && !blocks.contains(where: \.isBelowRounding)
@@ -104,49 +131,56 @@ public struct Verification: Sendable {
         decode: ([Int]) -> String,
         progress: (Int, Int) -> Void
     ) throws {
-        let models = ComparedModels(
-            base: try Decoder(checkpoint: base, crew: crew),
-            edited: try Decoder(checkpoint: edited, crew: crew), interventions: interventions)
-        let sizes = models.base.configuration.sizes
         try Self.check(
-            sizes, models.edited.configuration.sizes, paths: (base.path, edited.path))
+            base.hyperparameters(), edited.hyperparameters(), paths: (base.path, edited.path))
+        // A fifth of the progress is the weights, a twentieth the texts.
+        func advance(_ from: Double, _ to: Double, _ done: Int, _ all: Int) {
+            progress(Int(1000 * (from + (to - from) * Double(done) / Double(max(all, 1)))), 1000)
+        }
+        let weights = try WeightComparison(
+            base: base, edited: edited, interventions: interventions, crew: crew
+        ) { done, all in advance(0, 0.2, done, all) }
+        self.weights = weights
+        let models = try ComparedModels(
+            base: base, edited: edited, weights: weights, interventions: interventions,
+            crew: crew)
+        let sizes = models.base.configuration.sizes
         guard !prompts.isEmpty else { throw VerificationError.noPrompts }
         isSteered = !interventions.isEmpty
-        let tolerance = try Tolerance(base: base, edited: edited, override: override)
-        self.tolerance = tolerance
-        let wrongs = WrongModel.all(
-            interventions, sizes: sizes, tolerance: tolerance.relative)
         let (compared, unreached) = ComparedText.all(
             prompts.map(\.tokens), limit: positionLimit,
             models: [models.base.configuration, models.edited.configuration])
         self.unreached = unreached
-        positions = (
-            compared.reduce(0) { $0 + $1.tokens.count }, compared.count,
-            compared.map(\.tokens.count).max() ?? 0
-        )
-        let texted = min(prompts.count, 4)
-        let steps = positions.total + texted
+        let tolerance = try Tolerance(
+            base: base, noise: models.noise(on: compared), override: override)
+        self.tolerance = tolerance
+        let wrongs = WrongModel.all(
+            interventions, sizes: sizes, tolerance: tolerance.relative)
+        let total = compared.reduce(0) { $0 + $1.tokens.count }
+        positions = (total, compared.count, compared.map(\.tokens.count).max() ?? 0)
         let added = Self.added(interventions)
         var sums = ComparisonSums(
-            blockCount: sizes.blockCount, added: added, wrongCount: wrongs.count)
+            blockCount: sizes.blockCount, interventions: interventions, added: added,
+            wrongCount: wrongs.count)
         var done = 0
         for text in compared {
             try models.compare(text, wrongs: wrongs.map(\.interventions), into: &sums) { count in
                 done += count
-                progress(done, steps)
+                advance(0.2, 0.95, done, total)
             }
         }
-        let strengths = sums.strengths.measurements(
-            storage: Tolerance.vectorStorage(base: base, edited: edited))
+        let strengths = sums.strengths(
+            storage: Tolerance.vectorStorage(base: base, edited: edited),
+            rounding: tolerance.rounding)
         let lengths = added.mapValues { SampleMatrix.norm($0[...]) }.filter { $0.value > 0 }
-        func rows(
-            _ errors: StreamComparison, _ strengths: [Int: StrengthMeasurement] = [:]
-        ) -> [BlockRow] {
+        func rows(_ errors: StreamComparison, _ strengths: [StrengthRow] = []) -> [BlockRow] {
             Self.rows(
                 errors: errors, effects: sums.effects, lengths: lengths, strengths: strengths,
                 tolerance: tolerance)
         }
         blocks = rows(sums.errors, strengths)
+        embeddingStrengths = strengths.filter { $0.block == nil }
+        cost = models.rounded == nil ? nil : RoundingCost(sums.costs)
         logits = sums.errors.logits
         logitEffect = sums.effects.logits.largestDifference
         logitEffectShare = Self.share(
@@ -165,7 +199,9 @@ public struct Verification: Sendable {
                 Self.control(wrong.name, rows(errors))
             }
         }
+        if weights.rowsToldApart.all > 0 { controls.append(Self.control(weights)) }
         self.controls = controls
+        let texted = min(prompts.count, 4)
         var texts: [TextRow] = []
         for (index, prompt) in prompts.prefix(texted).enumerated() {
             func text(_ decoder: Decoder, _ interventions: [Intervention]) throws -> String {
@@ -180,7 +216,7 @@ public struct Verification: Sendable {
                 TextRow(
                     prompt: prompt.text, steered: try text(models.base, interventions),
                     edited: try text(models.edited, []), unsteered: try text(models.base, [])))
-            progress(positions.total + index + 1, steps)
+            advance(0.95, 1, index + 1, texted)
         }
         self.texts = texts
     }
@@ -203,13 +239,13 @@ public struct Verification: Sendable {
         squaredEffect > 0 ? (squaredError / squaredEffect).squareRoot() : nil
     }
 
-    /// What is added in each block that has additions, at all its sites together.
+    /// What is added in each block that has additions, at all its sites together; under −1 at the embedding.
     private static func added(_ interventions: [Intervention]) -> [Int: [Float]] {
         var sums: [Int: [Float]] = [:]
-        for intervention in interventions
-        where intervention.operation == .add && intervention.site != .embed {
+        for intervention in interventions where intervention.operation == .add {
+            let place = intervention.site == .embed ? -1 : intervention.block
             let zeros = [Float](repeating: 0, count: intervention.vector.count)
-            sums[intervention.block] = zip(sums[intervention.block] ?? zeros, intervention.vector)
+            sums[place] = zip(sums[place] ?? zeros, intervention.vector)
                 .map { $0 + intervention.strength * $1 }
         }
         return sums
@@ -217,7 +253,7 @@ public struct Verification: Sendable {
 
     private static func rows(
         errors: StreamComparison, effects: StreamComparison, lengths: [Int: Double],
-        strengths: [Int: StrengthMeasurement], tolerance: Tolerance
+        strengths: [StrengthRow], tolerance: Tolerance
     ) -> [BlockRow] {
         zip(errors.blocks, effects.blocks).enumerated().map { index, pair in
             let (error, effect) = (pair.0, pair.1.medianDistance)
@@ -225,14 +261,22 @@ public struct Verification: Sendable {
             let share = effect > 0 ? error.medianDistance / size : nil
             let rounding = effect > 0 ? tolerance.rounding * error.medianLength / size : 0
             let isBelowRounding = rounding > tolerance.effectShare
-            let strength = strengths[index]
+            let strengths = strengths.filter { $0.block == index }
             return BlockRow(
                 block: index, relativeError: error.largestRelative, effect: effect,
-                effectShare: share, strength: strength, isBelowRounding: isBelowRounding,
+                effectShare: share, strengths: strengths, isBelowRounding: isBelowRounding,
                 passes: error.largestRelative <= tolerance.relative
                     && (share ?? 0) <= max(tolerance.effectShare, rounding)
-                    && strength?.holds ?? true)
+                    && strengths.allSatisfy(\.measurement.holds))
         }
+    }
+
+    /// The control of the weights: other rows of the base must not pass as roundings.
+    private static func control(_ weights: WeightComparison) -> Control {
+        let (told, all) = weights.rowsToldApart
+        return Control(
+            name: "the base's rows one off must fail", passes: 2 * told > all,
+            detail: "told apart in \(told) of \(all) rounded tensors", tellsApart: false)
     }
 
     /// A control of something wrong, which passes where the comparison fails.
@@ -243,26 +287,5 @@ public struct Verification: Sendable {
             detail: failures.isEmpty
                 ? "it passes: the test cannot tell the two apart"
                 : "\(failures.count) of \(rows.count) blocks differ", tellsApart: false)
-    }
-}
-
-/// Two checkpoints that cannot be compared.
-public enum VerificationError: Failure, Equatable {
-    case differentModels(base: String, edited: String, what: String, numbers: [Int])
-    case noPrompts
-
-    public var kind: FailureKind {
-        switch self {
-        case .differentModels: .input
-        case .noPrompts: .usage
-        }
-    }
-
-    public var description: String {
-        switch self {
-        case .differentModels(let base, let edited, let what, let numbers):
-            "\(edited): has \(what) \(numbers[1]), but \(base) has \(numbers[0])"
-        case .noPrompts: "there are no prompts to verify on"
-        }
     }
 }

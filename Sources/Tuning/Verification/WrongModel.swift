@@ -59,7 +59,7 @@ struct WrongModel {
         let square = intervention.vector.reduce(0.0) { $0 + Double($1) * Double($1) }
         guard square > 0, square.isFinite else { return copy }
         var random = Xoshiro256(seed: UInt64(truncatingIfNeeded: intervention.block) &+ 7)
-        copy.vector = StrengthSamples.direction(
+        copy.vector = AdditionSamples.direction(
             as: intervention.vector, squaredLength: square, &random)
         return copy
     }

@@ -20,14 +20,16 @@ struct VerifyCommand: Command {
     let name = "verify"
     let summary = "Prove from disk that an edited checkpoint equals online steering, or its base."
     let details = """
-        Both files are opened anew. The base is steered online, the edited one runs as it is, on the same tokens; \
-        every block's residual stream and the logits are compared at every position of every prompt, and of one more \
-        text where a model has a window or a rotary scaling that only a longer one meets. The strength of what is \
-        added is measured block by block. Controls show that the test can tell: strength 0 must equal the base bit \
+        Both files are opened anew. Every row of every tensor must be the base's, its rounding to the type it is \
+        stored in, or hold the edit. The base is steered online, its weights rounded as the edited file has them, and \
+        the edited one runs as it is, on the same tokens; every block's residual stream and the logits are compared at \
+        every position of every prompt, and of one more text where a model has a window or a rotary scaling that only \
+        a longer one meets. The strength of what is added, ablated or scaled is measured place by place. Controls show that the test can tell: strength 0 must equal the base bit \
         for bit, and other directions, or the vectors one block off, must not pass. Exit code 1 where the two are \
         not equal, or cannot be told apart from what they must not be (UNDECIDABLE).
 
-        Without --vector and --ablate the two must be the same model, as a checkpoint and its conversion are.
+        Without --vector and --ablate the two must be the same model, as a checkpoint and its conversion are, or the \
+        other one rounded to other types: what that costs is printed.
         """
     let positionals = [Self.base, Self.edited]
     let options =

@@ -13,6 +13,7 @@ struct DifferenceJSON {
             .init("same", .bool(comparison.isSame)),
             .init("a", .object(Self.json(comparison.a))),
             .init("b", .object(Self.json(comparison.b))),
+            .init("compared", .string(DifferenceView.extent(comparison))),
             .init("counts", .object(JSONObject(statuses))),
             .init("kinds", Self.json(DifferenceGroup.byKind(comparison.tensors))),
             .init("blocks", Self.json(DifferenceGroup.byBlock(comparison.tensors))),

@@ -39,10 +39,26 @@ struct DifferenceView {
         return "\(comparison.tensors.count) tensors: \(parts.joined(separator: ", "))"
     }
 
+    /// What the comparison saw: "every one of 54321 values, the models' numbers, the tokenizers".
+    static func extent(_ comparison: CheckpointComparison) -> String {
+        let values = comparison.tensors.reduce(0) { $0 + ($1.sums?.count ?? 0) }
+        var parts = [
+            "\(values) values of \(comparison.tensors.count(where: { $0.sums != nil })) tensors, all of them"
+        ]
+        let hasNumbers = [comparison.a, comparison.b].allSatisfy { $0.architecture != nil }
+        parts.append(
+            hasNumbers ? "the numbers that shape the models" : "no numbers: a family is not known")
+        parts.append(
+            comparison.tokenizer.isComplete
+                ? "the tokenizers with their chat templates" : "no tokenizers: not both have one")
+        return parts.joined(separator: "; ")
+    }
+
     private func showCounts(on console: Console) {
         console.print("A: \(Self.name(comparison.a))")
         console.print("B: \(Self.name(comparison.b))")
         console.print(Self.counts(comparison))
+        console.print("compared: \(Self.extent(comparison))")
         let zeros = comparison.tensors.count(where: \.isAbsentZero)
         if zeros > 0 {
             console.print("  \(zeros) of them are biases of zeros, which are as good as none")

@@ -1,4 +1,5 @@
 import Formats
+import Transformer
 import Tuning
 
 /// A verification as people and scripts read it.
@@ -17,6 +18,7 @@ struct VerificationView {
         showBlocks(on: console)
         showLogits(on: console)
         showPositions(on: console)
+        showWeights(on: console)
         showTexts(on: console)
         showControls(on: console)
         let tolerance = Quantity.scientific(result.tolerance.relative, 1)
@@ -25,24 +27,76 @@ struct VerificationView {
             ? "; and \(Quantity.percent(result.tolerance.effectShare)) of the effect" : ""
         console.print(
             "tolerance \(tolerance) relative, from \(result.tolerance.derivation)\(effectBound)")
-        let base = result.isSteered ? "the base steered online" : "the base"
-        let isUndecidable = result.verdict == .undecidable && tokenizers.isSame != false
-        console.print(
-            passes
-                ? "EQUAL: the edited checkpoint is \(base)"
-                : isUndecidable
-                    ? "UNDECIDABLE: the edit is too small to be told from rounding, by these types and positions"
-                    : "NOT EQUAL: the edited checkpoint differs from \(base)",
-            style: passes ? .good : .bad)
+        for line in resolutions { console.print(line) }
+        console.print(verdict, style: passes ? .good : .bad)
         console.report(json)
+    }
+
+    private var verdict: String {
+        let base = result.isSteered ? "the base steered online" : "the base"
+        if passes {
+            let types = result.weights.roundings.map(\.type.name).joined(separator: ", ")
+            return result.cost == nil
+                ? "EQUAL: the edited checkpoint is \(base)"
+                : "EQUAL up to rounding: the edited checkpoint is \(base), its weights rounded to \(types)"
+        }
+        if result.verdict == .undecidable, tokenizers.isSame != false {
+            return
+                "UNDECIDABLE: the edit is too small to be told from rounding, by these types and "
+                + "positions"
+        }
+        let names = (result.isSteered ? result.weights.unexplained : result.weights.changes)
+            .map(\.name)
+        guard !result.weightsPass, let first = names.first else {
+            return "NOT EQUAL: the edited checkpoint differs from \(base)"
+        }
+        let others = names.count > 1 ? " and \(names.count - 1) other tensors" : ""
+        return "NOT EQUAL: \(first)\(others): not the base's, nor its rounding"
     }
 
     private func showPositions(on console: Console) {
         let positions = result.positions
         console.print(
             "compared: \(positions.total) positions of \(positions.texts) texts, the longest of "
-                + "\(positions.longest)")
+                + "\(positions.longest), at \(result.sites)")
         for place in result.unreached { console.print("not compared: \(place)", style: .bad) }
+    }
+
+    private func showWeights(on console: Console) {
+        let weights = result.weights
+        var parts = ["\(weights.equal) tensors with the base's values"]
+        parts += weights.roundings.map { rounding in
+            let exact =
+                rounding.exact == rounding.tensors
+                ? "every row as the reference quantiser makes it"
+                : "\(rounding.exact) of them as the reference quantiser makes them"
+            return "\(rounding.tensors) rounded to \(rounding.type.name) (\(exact))"
+        }
+        if !weights.changes.isEmpty { parts.append("\(weights.changes.count) with other values") }
+        console.print("weights: \(parts.joined(separator: ", "))")
+        for change in weights.changes {
+            let isBad = change.isUnexplained || !result.isSteered
+            console.print("  " + Self.line(change), style: isBad ? .bad : .plain)
+        }
+        if let cost = result.cost {
+            console.print(
+                "what rounding costs: streams up to \(Quantity.scientific(cost.stream, 1)) of their "
+                    + "length, KL(base || rounded) mean \(Quantity.scientific(cost.logits.meanDivergence, 1)), "
+                    + "p95 \(Quantity.scientific(cost.logits.percentile95, 1)), max "
+                    + "\(Quantity.scientific(cost.logits.largestDivergence, 1)) nats, top-1 agreement "
+                    + "\(Quantity.percent(cost.logits.topAgreement))")
+        }
+    }
+
+    private static func line(_ change: WeightComparison.Change) -> String {
+        let type = change.type.map { " (\($0.name))" } ?? ""
+        guard !change.rows.isEmpty else {
+            return "\(change.name)\(type): " + (change.type == nil ? "missing" : change.note)
+        }
+        let rows = change.rows.map(String.init).joined(separator: ", ")
+        let more = change.rowCount.changed > change.rows.count ? " ..." : ""
+        return "\(change.name)\(type): \(change.rowCount.changed) of \(change.rowCount.all) rows "
+            + "differ beyond rounding: \(rows)\(more)"
     }
 
     private static func strength(_ found: StrengthMeasurement?) -> String {
@@ -50,17 +104,38 @@ struct VerificationView {
         return "\(Quantity.fixed(found.found, 4)) ± \(Quantity.scientific(found.resolution, 0))"
     }
 
+    /// The strength of a place that is furthest from the one asked for.
+    private static func strength(_ rows: [StrengthRow]) -> String {
+        strength(rows.map(\.measurement).max { abs($0.found - 1) < abs($1.found - 1) })
+    }
+
+    /// Where 1 % cannot be told, why not.
+    private var resolutions: [String] {
+        result.strengths.filter { !$0.measurement.tellsPercent }.map { row in
+            let place = row.block.map { "block \($0)" } ?? "the embedding"
+            return
+                "\(place): 1 % of the strength cannot be told from \(result.roundingName): resolution "
+                + Quantity.percent(row.measurement.resolution)
+        }
+    }
+
     private func showBlocks(on console: Console) {
         var table = Table([
             .right("block"), .right("effect"), .right("error/stream"), .right("error/effect"),
             .right("strength"), .left(""),
         ])
+        if !result.embeddingStrengths.isEmpty {
+            let holds = result.embeddingStrengths.allSatisfy(\.measurement.holds)
+            table.add(
+                "embed", "-", "-", "-", Self.strength(result.embeddingStrengths),
+                holds ? "ok" : "DIFFERS")
+        }
         for block in result.blocks {
             table.add(
                 "\(block.block)", Quantity.fixed(block.effect, 3),
                 Quantity.scientific(block.relativeError, 1),
                 block.effectShare.map { Quantity.scientific($0, 1) } ?? "-",
-                Self.strength(block.strength), block.passes ? "ok" : "DIFFERS")
+                Self.strength(block.strengths), block.passes ? "ok" : "DIFFERS")
         }
         console.print(table)
     }
@@ -111,6 +186,61 @@ struct VerificationView {
             ]))
     }
 
+    private static func json(_ row: StrengthRow) -> JSONValue {
+        var object = JSONObject([
+            .init("operation", .string(row.operation.rawValue)),
+            .init("block", row.block.map { .integer($0) } ?? .null),
+        ])
+        for member in Self.json(row.measurement).object?.members ?? [] {
+            object[member.key] = member.value
+        }
+        return .object(object)
+    }
+
+    private var weightsJSON: JSONObject {
+        var object = JSONObject([
+            .init("passes", .bool(result.weightsPass)),
+            .init("equal", .integer(result.weights.equal)),
+            .init(
+                "rounded",
+                .array(
+                    result.weights.roundings.map { rounding in
+                        .object(
+                            JSONObject([
+                                .init("type", .string(rounding.type.name)),
+                                .init("tensors", .integer(rounding.tensors)),
+                                .init("exact", .integer(rounding.exact)),
+                            ]))
+                    })),
+            .init(
+                "changed",
+                .array(
+                    result.weights.changes.map { change in
+                        .object(
+                            JSONObject([
+                                .init("name", .string(change.name)),
+                                .init("type", change.type.map { .string($0.name) } ?? .null),
+                                .init("explained", .bool(!change.isUnexplained)),
+                                .init("changed_rows", .integer(change.rowCount.changed)),
+                                .init("rows", .integer(change.rowCount.all)),
+                                .init(
+                                    "first_rows", .array(change.rows.map { .integer($0) })),
+                            ]))
+                    })),
+        ])
+        if let cost = result.cost {
+            object["cost"] = .object(
+                JSONObject([
+                    .init("stream", .number(cost.stream)),
+                    .init("kl_mean", .number(cost.logits.meanDivergence)),
+                    .init("kl_p95", .number(cost.logits.percentile95)),
+                    .init("kl_max", .number(cost.logits.largestDivergence)),
+                    .init("top1_agreement", .number(cost.logits.topAgreement)),
+                ]))
+        }
+        return object
+    }
+
     private static func oneLine(_ text: String) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n")
     }
@@ -123,6 +253,9 @@ struct VerificationView {
             .init("compared_positions", .integer(result.positions.total)),
             .init("compared_texts", .integer(result.positions.texts)),
             .init("longest_text", .integer(result.positions.longest)),
+            .init("compared_sites", .string(result.sites)),
+            .init("strengths", .array(result.strengths.map(Self.json))),
+            .init("weights", .object(weightsJSON)),
             .init("not_compared", .array(result.unreached.map { .string($0) })),
             .init("tolerance", .number(result.tolerance.relative)),
             .init("tolerance_effect_share", .number(result.tolerance.effectShare)),
@@ -138,7 +271,11 @@ struct VerificationView {
                                 .init("relative_error", .number(block.relativeError)),
                                 .init(
                                     "effect_share", block.effectShare.map { .number($0) } ?? .null),
-                                .init("strength", Self.json(block.strength)),
+                                .init(
+                                    "strength",
+                                    Self.json(
+                                        block.strengths.first { $0.operation == .add }?.measurement)
+                                ),
                                 .init("passes", .bool(block.passes)),
                             ]))
                     })),

@@ -157,12 +157,12 @@ import Transformer
             given[0].strength *= share
             let baked = try bake(given, into: base, as: "baked")
             let result = try verify(base, baked, asked)
-            let strength = try #require(result.blocks[1].strength)
+            let strength = try #require(result.blocks[1].strengths.first?.measurement)
             #expect(abs(strength.found - Double(share)) < 1e-3)
             #expect(strength.holds == (share == 1))
             #expect(strength.resolution < 0.01)
             #expect((result.verdict == .equal) == (share == 1))
-            #expect(result.blocks[0].strength == nil)
+            #expect(result.blocks[0].strengths.isEmpty)
         }
     }
 }

@@ -1,0 +1,54 @@
+import Formats
+import Transformer
+
+/// A base's weights as an edited file stores them: the file's own tensors, each of which was found to be a rounding of
+/// the base's, but for those that hold the edit, which are the base's.
+///
+/// What runs on them differs from the base by that rounding alone, and from the edited model by the edit alone.
+final class RoundedWeights: WeightSource {
+    private let base: CheckpointWeights
+    private let edited: CheckpointWeights
+    private let changed: Set<WeightRole>
+    private let rounded: [WeightRole: ElementType]
+
+    /// - Parameters:
+    ///   - changed: the roles to be taken from the base, absent ones included
+    ///   - rounded: those of them whose matrices are rounded to a type first, in memory
+    init(
+        base: Checkpoint, edited: Checkpoint, changed: Set<WeightRole>,
+        rounded: [WeightRole: ElementType] = [:]
+    ) {
+        self.base = CheckpointWeights(base)
+        self.edited = CheckpointWeights(edited)
+        self.changed = changed
+        self.rounded = rounded
+    }
+
+    var path: String { edited.path }
+
+    private func source(of role: WeightRole) -> CheckpointWeights {
+        changed.contains(role) ? base : edited
+    }
+
+    func name(of role: WeightRole) -> String { source(of: role).name(of: role) }
+
+    func matrix(_ role: WeightRole) throws -> WeightMatrix? {
+        guard let matrix = try source(of: role).matrix(role) else { return nil }
+        guard let type = rounded[role], matrix.columns % type.elementsPerBlock == 0 else {
+            return matrix
+        }
+        var values: [Float] = []
+        values.reserveCapacity(matrix.rows * matrix.columns)
+        var row = [Float](repeating: 0, count: matrix.columns)
+        for index in 0..<matrix.rows {
+            row.withUnsafeMutableBufferPointer { buffer in
+                if let start = buffer.baseAddress { matrix.widenRow(index, into: start) }
+            }
+            values += ExpectedRows.rounded(row, as: type)
+        }
+        return WeightMatrix(
+            rows: matrix.rows, columns: matrix.columns, buffer: FloatBuffer(values))
+    }
+
+    func vector(_ role: WeightRole) throws -> FloatBuffer? { try source(of: role).vector(role) }
+}

@@ -1,0 +1,22 @@
+public import Formats
+
+/// Two checkpoints that cannot be compared.
+public enum VerificationError: Failure, Equatable {
+    case differentModels(base: String, edited: String, what: String, numbers: [Int])
+    case noPrompts
+
+    public var kind: FailureKind {
+        switch self {
+        case .differentModels: .input
+        case .noPrompts: .usage
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .differentModels(let base, let edited, let what, let numbers):
+            "\(edited): has \(what) \(numbers[1]), but \(base) has \(numbers[0])"
+        case .noPrompts: "there are no prompts to verify on"
+        }
+    }
+}
