@@ -45,10 +45,18 @@ public struct Adapter: Sendable, Hashable {
         _ = try checkpoint.hyperparameters()
         var isFolder: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-        if exists, isFolder.boolValue || path.hasSuffix(".safetensors") {
+        if exists, isFolder.boolValue {
             return try PEFTFolder(path: path).read(for: checkpoint)
         }
-        return try GGUFAdapterFile(path: path).read(for: checkpoint)
+        switch FileContent(try MappedFile(path: path).bytes) {
+        case .gguf: return try GGUFAdapterFile(path: path).read(for: checkpoint)
+        case .safetensors: return try PEFTFolder(weights: path).read(for: checkpoint)
+        case let content:
+            throw AdapterError.notAnAdapter(
+                path: path,
+                reason: content.map { "it is \($0.rawValue)" }
+                    ?? "it begins neither like a GGUF nor like a safetensors file")
+        }
     }
 
     /// Writes a llama.cpp LoRA file where the name ends in `.gguf`, else a PEFT folder. It appears when it is complete.

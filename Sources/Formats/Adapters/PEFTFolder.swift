@@ -6,6 +6,18 @@ import Foundation
 struct PEFTFolder {
     /// The folder, or the weights file in it.
     let path: String
+    private let isFile: Bool
+
+    init(path: String) {
+        self.path = path
+        isFile = false
+    }
+
+    /// - Parameter file: the weights, beside which the configuration is
+    init(weights file: String) {
+        path = file
+        isFile = true
+    }
 
     private static let weightsName = "adapter_model.safetensors"
     private static let configurationName = "adapter_config.json"
@@ -14,13 +26,11 @@ struct PEFTFolder {
 
     /// - Throws: as `Adapter.read`.
     func read(for base: Checkpoint) throws -> Adapter {
-        let isFile = path.hasSuffix(".safetensors")
-        let folder = isFile ? PathParts(path).folder : path
-        let weights = isFile ? path : PathParts.join(folder, Self.weightsName)
-        let configurationPath = PathParts.join(folder, Self.configurationName)
-        let configuration = try configuration(
-            at: configurationPath, weights: weights,
-            isTransposed: try base.requireArchitecture().isTransposedInHuggingFace)
+        let (configurationPath, object) = try configurationObject()
+        let configuration = try PEFTConfiguration(
+            object, isTransposed: try base.requireArchitecture().isTransposedInHuggingFace,
+            file: configurationPath)
+        let weights = weights
         var tensors = AdapterTensors(
             file: weights, base: base, format: .safetensors, suffixes: PEFTTensorName.suffixes)
         for tensor in try SafetensorsFile(path: weights).tensors {
@@ -48,16 +58,22 @@ struct PEFTFolder {
             notes: configuration.notes)
     }
 
-    private func configuration(
-        at file: String, weights: String, isTransposed: Bool
-    ) throws -> PEFTConfiguration {
+    /// The file of the weights.
+    var weights: String { isFile ? path : PathParts.join(path, Self.weightsName) }
+
+    /// The configuration beside the weights, and its path.
+    ///
+    /// - Throws: `AdapterError` where it or the weights are missing, or it is no object; `FileError`, `JSONError`.
+    func configurationObject() throws -> (file: String, object: JSONObject) {
+        let folder = isFile ? PathParts(path).folder : path
+        let file = PathParts.join(folder, Self.configurationName)
         for needed in [file, weights] where !FileManager.default.fileExists(atPath: needed) {
             throw AdapterError.notAnAdapter(path: path, reason: "\(needed) is missing")
         }
         guard let object = try JSONReader.parse(MappedFile(path: file).bytes).object else {
             throw AdapterError.wrongValue(file: file, key: "", expected: "an object")
         }
-        return try PEFTConfiguration(object, isTransposed: isTransposed, file: file)
+        return (file, object)
     }
 
     /// Sorts a tensor in, or compares it with the base's where it is a weight of the base.

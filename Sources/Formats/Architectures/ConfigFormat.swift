@@ -67,6 +67,11 @@ struct ConfigKeys {
         return value
     }
 
+    /// Whether the key has a value, be it the standard one.
+    func isGiven(_ key: String) -> Bool {
+        (config[key] ?? standard[key]).map { $0 != .null } ?? false
+    }
+
     func integer(_ key: String) throws(CheckpointError) -> Int? {
         try value(key, "an integer") { $0.integer }
     }

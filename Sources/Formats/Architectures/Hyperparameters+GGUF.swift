@@ -78,6 +78,7 @@ extension Hyperparameters {
             headSize: keys.full("attention.key_length"), vocabularySize: keys.full("vocab_size"),
             contextLength: keys.full("context_length"),
             normEpsilon: keys.full(architecture.norm.epsilonKey),
-            ropeBase: keys.full("rope.freq_base"))
+            ropeBase: keys.full("rope.freq_base"),
+            derivesHeadSize: keys.metadata[keys.full("attention.key_length")] == nil)
     }
 }

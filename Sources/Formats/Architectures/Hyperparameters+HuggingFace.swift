@@ -25,7 +25,7 @@ extension Hyperparameters {
             rope = try RopeParameters(keys, format: format, headSize: headSize, context: context)
         }
         try validate(
-            file: file, names: Self.configNames(format), positions: architecture.positions)
+            file: file, names: Self.configNames(keys, format), positions: architecture.positions)
         for trait in architecture.traits { try trait.readConfig(keys, &self) }
         try ForeignMembers.check(keys, architecture, self)
         try validateTraits(file: file)
@@ -104,13 +104,13 @@ extension Hyperparameters {
         }
     }
 
-    private static func configNames(_ format: ConfigFormat) -> Names {
+    private static func configNames(_ keys: ConfigKeys, _ format: ConfigFormat) -> Names {
         Names(
             blockCount: format.blockCount, hiddenSize: format.hiddenSize,
             feedForwardSize: format.feedForwardSize, headCount: format.headCount,
             keyValueHeadCount: format.keyValueHeadCount ?? format.headCount,
             headSize: ConfigFormat.headSize, vocabularySize: "vocab_size",
             contextLength: format.contextLength, normEpsilon: format.normEpsilon,
-            ropeBase: format.ropeBase)
+            ropeBase: format.ropeBase, derivesHeadSize: !keys.isGiven(ConfigFormat.headSize))
     }
 }

@@ -66,6 +66,8 @@ public struct Hyperparameters: Sendable, Hashable {
     struct Names {
         let blockCount, hiddenSize, feedForwardSize, headCount, keyValueHeadCount, headSize: String
         let vocabularySize, contextLength, normEpsilon, ropeBase: String
+        /// Whether the width of a head is that of the stream over their number, because the file does not say.
+        let derivesHeadSize: Bool
     }
 
     /// Checks that the numbers are in range and fit together.
@@ -92,6 +94,12 @@ public struct Hyperparameters: Sendable, Hashable {
                 file: file,
                 fact: "\(names.headCount) \(headCount) is no multiple of "
                     + "\(names.keyValueHeadCount) \(keyValueHeadCount)")
+        }
+        guard headSize * headCount == hiddenSize || !names.derivesHeadSize else {
+            throw .contradiction(
+                file: file,
+                fact: "\(names.hiddenSize) \(hiddenSize) is no multiple of \(names.headCount) "
+                    + "\(headCount), and '\(names.headSize)' is missing")
         }
         guard normEpsilon.isFinite, normEpsilon >= 0 else {
             throw .outOfRange(

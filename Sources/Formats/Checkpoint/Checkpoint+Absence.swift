@@ -2,8 +2,10 @@
 extension Checkpoint {
     /// What to say of a weight that the files lack.
     ///
-    /// - Parameter name: what the format calls the weight.
-    func absence(of role: WeightRole, named name: String?) -> CheckpointError {
+    /// - Parameters:
+    ///   - name: what the format calls the weight.
+    ///   - blocks: how many blocks the numbers say.
+    func absence(of role: WeightRole, named name: String?, blocks: Int) -> CheckpointError {
         let name = name ?? role.description
         if let quantization { return .quantized(file: path, quantization) }
         if let stack = expertStack(for: role) {
@@ -15,6 +17,21 @@ extension Checkpoint {
         }
         if let tensor = tensors.first(where: { $0.role == nil && misnamedRole($0.name) == role }) {
             return .unsupportedFeature(file: path, fact: Self.renaming(name, tensor.name))
+        }
+        if case .huggingFace(let files) = source, files.indexName == nil, files.shards.count == 1,
+            let part = SafetensorsPart(files.shards[0].name)
+        {
+            let present = (try? Folder.names(files.folder)) ?? []
+            return .contradiction(
+                file: path,
+                fact: "tensor '\(name)' is missing: the file is \(part.fact(beside: present))")
+        }
+        let last = tensors.compactMap(\.role?.block).max() ?? -1
+        if let block = role.block, block > last {
+            return .contradiction(
+                file: path,
+                fact: "tensor '\(name)' is missing: its numbers say \(blocks) blocks, but it has "
+                    + "tensors of \(last + 1)")
         }
         return .missingTensor(file: path, name: name)
     }

@@ -37,8 +37,8 @@ public final class Checkpoint: Sendable {
 
     public var format: Format { if case .gguf = source { .gguf } else { .safetensors } }
 
-    /// Opens a `.gguf` file (the first of a split one), a `.safetensors` file, a `.safetensors.index.json`, or a
-    /// Hugging Face folder.
+    /// Opens a GGUF file (the first of a split one), a safetensors file, a `.safetensors.index.json`, or a Hugging Face
+    /// folder. A file is opened as what it is, whatever its name ends in.
     ///
     /// - Throws: `FileError`, `GGUFError`, `SafetensorsError` or `JSONError` for a file that cannot be read or is
     ///   malformed, `CheckpointError.notAModel` for anything else.
@@ -55,16 +55,28 @@ public final class Checkpoint: Sendable {
         if path.hasSuffix(".index.json") {
             return try Checkpoint(path: path, files: HuggingFaceFiles(index: path))
         }
-        let magic = try MappedFile(path: path).bytes.slice(0..<4)?.withUnsafeBytes { Array($0) }
-        if magic == Array("GGUF".utf8) || path.hasSuffix(".gguf") {
-            return try Checkpoint(path: path, gguf: GGUFFile.open(path))
+        let content = FileContent(try MappedFile(path: path).bytes)
+        switch content {
+        case .gguf: return try Checkpoint(path: path, model: GGUFFile.open(path))
+        case .safetensors: return try Checkpoint(path: path, files: HuggingFaceFiles(weights: path))
+        case let other?:
+            throw CheckpointError.notAModel(path: path, reason: "it is \(other.rawValue)")
+        case nil: break
         }
+        // What begins like nothing known: the reader of the named format says what is wrong with it.
+        if path.hasSuffix(".gguf") { return try Checkpoint(path: path, model: GGUFFile.open(path)) }
         guard path.hasSuffix(".safetensors") else {
             throw CheckpointError.notAModel(
-                path: path,
-                reason: "it does not begin with 'GGUF', and its name does not end in .safetensors")
+                path: path, reason: "it begins neither like a GGUF nor like a safetensors file")
         }
         return try Checkpoint(path: path, files: HuggingFaceFiles(weights: path))
+    }
+
+    private convenience init(path: String, model gguf: GGUFFile) throws {
+        if let reason = GGUFContent(gguf.metadata).refusal {
+            throw CheckpointError.notAModel(path: path, reason: reason)
+        }
+        try self.init(path: path, gguf: gguf)
     }
 
     private convenience init(path: String, gguf: GGUFFile) throws {
@@ -245,7 +257,8 @@ public final class Checkpoint: Sendable {
             for role in parts.flatMap({
                 rule.roles(blocks: numbers.blockCount, experts: experts, part: $0, in: format)
             }) where tensor(role) == nil {
-                throw absence(of: role, named: rule.name(of: role, in: format))
+                throw absence(
+                    of: role, named: rule.name(of: role, in: format), blocks: numbers.blockCount)
             }
         }
         for tensor in tensors {

@@ -29,6 +29,13 @@ public struct HuggingFaceFiles: Sendable {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         let weights = files.filter { $0.hasSuffix(".safetensors") }.sorted()
         let hasIndex = files.contains(SafetensorsIndex.fileName)
+        if Self.isAdapter(files) {
+            throw CheckpointError.notAModel(
+                path: path,
+                reason:
+                    "the folder is a low-rank adapter (adapter_config.json, and no model beside it): "
+                    + "merge it into its base")
+        }
         if weights.contains(SafetensorsShards.singleName) {
             try self.init(weights: path + "/" + SafetensorsShards.singleName)
             guard hasIndex else { return }
@@ -37,6 +44,11 @@ public struct HuggingFaceFiles: Sendable {
                     + "weights: \(SafetensorsShards.singleName) is taken, as transformers does")
         } else if hasIndex {
             try self.init(index: path + "/" + SafetensorsIndex.fileName)
+        } else if let part = weights.lazy.compactMap(SafetensorsPart.init).first {
+            throw CheckpointError.notAModel(
+                path: path,
+                reason: "the folder has no \(SafetensorsIndex.fileName), only "
+                    + part.fact(beside: files))
         } else if weights.count == 1 {
             try self.init(weights: path + "/" + weights[0])
         } else if weights.isEmpty {
@@ -52,7 +64,19 @@ public struct HuggingFaceFiles: Sendable {
         }
     }
 
-    /// Opens one `.safetensors` file and the `config.json` beside it.
+    /// Whether a folder with these files is PEFT's.
+    static func isAdapter(_ files: [String]) -> Bool {
+        files.contains("adapter_config.json") && !files.contains("config.json")
+            && !files.contains(SafetensorsIndex.fileName)
+            && !files.contains(SafetensorsShards.singleName)
+    }
+
+    /// Whether these tensors are PEFT's, updates and nothing else.
+    static func isAdapter(_ tensors: [SafetensorsTensor]) -> Bool {
+        !tensors.isEmpty && tensors.allSatisfy { $0.description.name.contains(".lora_") }
+    }
+
+    /// Opens one safetensors file and the `config.json` beside it.
     init(weights path: String) throws {
         let url = URL(fileURLWithPath: path)
         folder = Self.folder(of: path)
@@ -60,6 +84,13 @@ public struct HuggingFaceFiles: Sendable {
         indexName = nil
         config = try Self.config(in: folder)
         quantizationFiles = try Self.quantizationFiles(in: folder)
+        if Self.isAdapter(shards[0].file.tensors) {
+            throw CheckpointError.notAModel(
+                path: path,
+                reason:
+                    "all its tensors are updates (lora_A, lora_B): it is a low-rank adapter; merge it "
+                    + "into its base")
+        }
     }
 
     /// Opens every shard an index names.

@@ -97,8 +97,9 @@ public struct OutputPlan: Sendable {
 
     /// Plans an output in the given format.
     ///
-    /// - Throws: `CheckpointError` where the output cannot hold what is asked for.
+    /// - Throws: `CheckpointError` where the output cannot hold what is asked for; as `Checkpoint.validate`.
     public init(source: Checkpoint, edits: [CheckpointEdit], format: Checkpoint.Format) throws {
+        try source.validate()
         let changes = EditList(edits)
         if let type = changes.type, !type.isPlainFloat || type == .f64 {
             throw CheckpointError.cannotExpress(

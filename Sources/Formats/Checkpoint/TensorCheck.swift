@@ -20,14 +20,13 @@ public struct TensorCheck: Sendable {
     /// Whether no tensor has a value that is not finite.
     public var isFinite: Bool { findings.allSatisfy { $0.nanCount == 0 && $0.infinityCount == 0 } }
 
-    /// Reads all data of a checkpoint, the crew's threads a tensor each.
+    /// Reads all data of some tensors, the crew's threads a tensor each.
     ///
     /// - Parameter advance: called from any thread with the number of bytes looked at since.
     public init(
-        _ checkpoint: Checkpoint, crew: WorkCrew,
+        _ tensors: [CheckpointTensor], crew: WorkCrew,
         advance: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
-        let tensors = checkpoint.tensors
         let results = Mutex([Int: Finding]())
         crew.run(tensors.count) { index in
             guard Dequantizer.isSupported(tensors[index].type) else { return }
@@ -38,6 +37,14 @@ public struct TensorCheck: Sendable {
         }
         findings = results.withLock { found in tensors.indices.compactMap { found[$0] } }
         skipped = tensors.filter { !Dequantizer.isSupported($0.type) }.map(\.name)
+    }
+
+    /// Reads all data of a checkpoint.
+    public init(
+        _ checkpoint: Checkpoint, crew: WorkCrew,
+        advance: @escaping @Sendable (Int) -> Void = { _ in }
+    ) {
+        self.init(checkpoint.tensors, crew: crew, advance: advance)
     }
 
     private static func look(at tensor: CheckpointTensor) -> Finding? {

@@ -21,12 +21,13 @@ public struct CheckpointComparison: Sendable {
     /// Compares two checkpoints; all data of both is read once.
     ///
     /// - Parameter advance: called from any thread with the number of values compared since.
-    /// - Throws: `CheckpointError` where the formats differ and the numbers that tell how rows are ordered are unusable;
+    /// - Throws: as `Checkpoint.validate`; `CheckpointError` where the formats differ and the numbers that tell how rows are ordered are unusable;
     ///   `JSONError` for a malformed `generation_config.json`.
     public init(
         _ a: Checkpoint, _ b: Checkpoint, crew: WorkCrew,
         advance: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws {
+        for checkpoint in [a, b] { try checkpoint.validate() }
         self.a = a
         self.b = b
         let compared = try TensorComparison(a, b, crew: crew, advance: advance)

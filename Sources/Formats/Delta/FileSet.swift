@@ -90,6 +90,14 @@ public struct FileSet: Sendable {
         return (files, others.sorted())
     }
 
+    /// Refuses a model whose numbers contradict its tensors; a part of one is only bytes.
+    ///
+    /// - Throws: as `Checkpoint.validate`.
+    func validate() throws {
+        guard isFolder || SafetensorsPart(PathParts(path).name) == nil else { return }
+        try checkpoint?.validate()
+    }
+
     /// The bytes of all files.
     public var byteCount: Int { members.reduce(0) { $0 + $1.file.size } }
 
@@ -121,17 +129,26 @@ extension FileSet.Member {
         let path = PathParts.join(folder, name)
         self.name = name
         file = try MappedFile(path: path)
-        let magic = file.bytes.slice(0..<4)?.withUnsafeBytes { Array($0) }
-        if magic == GGUFFormat.magic {
-            tensors = try GGUFShard(path: path).tensors.map {
-                CheckpointTensor(description: $0.description, bytes: $0.bytes)
-            }
-        } else if name.hasSuffix(".safetensors") {
-            tensors = try SafetensorsFile(path: path).tensors.map {
-                CheckpointTensor(description: $0.description, bytes: $0.bytes)
-            }
-        } else {
-            tensors = []
+        switch FileContent(file.bytes) {
+        case .gguf: tensors = try Self.tensors(ofGGUF: path)
+        case .safetensors: tensors = try Self.tensors(ofSafetensors: path)
+        // The reader of the named format says what the file is instead.
+        case _ where name.hasSuffix(".safetensors"):
+            tensors = try Self.tensors(ofSafetensors: path)
+        case _ where name.hasSuffix(".gguf"): tensors = try Self.tensors(ofGGUF: path)
+        default: tensors = []
+        }
+    }
+
+    private static func tensors(ofGGUF path: String) throws -> [CheckpointTensor] {
+        try GGUFShard(path: path).tensors.map {
+            CheckpointTensor(description: $0.description, bytes: $0.bytes)
+        }
+    }
+
+    private static func tensors(ofSafetensors path: String) throws -> [CheckpointTensor] {
+        try SafetensorsFile(path: path).tensors.map {
+            CheckpointTensor(description: $0.description, bytes: $0.bytes)
         }
     }
 

@@ -1,6 +1,7 @@
 /// A patch that cannot be read or applied.
 public enum PatchError: Failure, Equatable {
-    case notAPatch(path: String)
+    /// `content` is what the file is instead, where that is known.
+    case notAPatch(path: String, content: FileContent? = nil)
     case wrongVersion(path: String, found: Int, supported: Int)
     /// The file does not have the size its head announces: it was cut, or something was added.
     case wrongSize(path: String, found: Int, expected: Int)
@@ -30,7 +31,9 @@ public enum PatchError: Failure, Equatable {
 
     public var description: String {
         switch self {
-        case .notAPatch(let path): "\(path): does not begin with '\(PatchHead.magicText)'"
+        case .notAPatch(let path, let content):
+            "\(path): does not begin with '\(PatchHead.magicText)'"
+                + (content.map { "; it is \($0.rawValue)" } ?? "")
         case .wrongVersion(let path, let found, let supported):
             "\(path): is of format version \(found), but only \(supported) is supported"
         case .wrongSize(let path, let found, let expected):

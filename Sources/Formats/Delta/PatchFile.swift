@@ -46,7 +46,7 @@ public struct PatchFile: Sendable {
         var reader = ByteReader(file.bytes)
         guard let magic = reader.read(UInt8.self, count: PatchHead.magic.count),
             magic == PatchHead.magic
-        else { throw PatchError.notAPatch(path: path) }
+        else { throw PatchError.notAPatch(path: path, content: FileContent(file.bytes)) }
         guard let version = reader.read(UInt32.self), let reserved = reader.read(UInt32.self),
             let sizes = reader.read(UInt64.self, count: 3),
             let directoryHash = reader.read(UInt64.self), let headHash = reader.read(UInt64.self),

@@ -30,10 +30,11 @@ public struct PatchWriter: Sendable {
     /// Writes the patch that turns one set of files into another.
     ///
     /// - Throws: `FileError` where the patch exists or cannot be written, `PatchError.tooLarge` for rows that no frame
-    ///   holds. No output is left then.
+    ///   holds; as `Checkpoint.validate` for either set. No output is left then.
     public func write(
         from base: FileSet, to target: FileSet, path: String, replacing: Bool
     ) throws -> Summary {
+        for set in [base, target] { try set.validate() }
         let matcher = TensorMatcher(base: base, target: target.checkpoint)
         return try Self.namingMemory(path) {
             try write(target.layout, from: base, matcher, path: path, replacing: replacing)

@@ -43,6 +43,11 @@ extension String {
         return text + "'"
     }
 
+    /// Whether a control character is in it: names with one are not what they look like, and a zero ends them in C.
+    var hasControlCharacter: Bool {
+        unicodeScalars.contains { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) }
+    }
+
     /// The string of these bytes, or the offset of the first byte that is not UTF-8.
     ///
     /// Overlong forms, surrogates and values past U+10FFFF are not UTF-8.

@@ -5,6 +5,8 @@ public struct GGUFError: Failure, Equatable {
 
     public enum Problem: Error, Equatable {
         case notGGUF(magic: [UInt8])
+        /// The file is of another format, whatever its name says.
+        case otherFormat(FileContent)
         case bigEndian
         case obsoleteVersion(UInt32)
         case unknownVersion(UInt32)
@@ -25,6 +27,8 @@ public struct GGUFError: Failure, Equatable {
         // Tensor descriptions.
         case tensorNameLength(index: Int, length: UInt64, limit: Int)
         case nullInTensorName(String)
+        /// A control character in a metadata key or a tensor's name.
+        case controlCharacter(Place, name: String)
         case duplicateTensor(String)
         case dimensionCount(tensor: String, count: Int)
         case dimensionTooLarge(tensor: String, index: Int, size: UInt64)
@@ -40,6 +44,7 @@ public struct GGUFError: Failure, Equatable {
         // Split files.
         case laterShard(number: Int, first: String)
         case shardName(String, count: Int)
+        case missingShard(String, number: Int, count: Int)
         case shardKey(String, expected: Int, found: Int?)
         case shardTensorCount(expected: Int, found: Int)
         // Writing.
@@ -81,6 +86,7 @@ extension GGUFError.Problem: CustomStringConvertible {
         switch self {
         case .notGGUF(let magic):
             "not a GGUF file: it starts with the bytes \(magic), not with 'GGUF'"
+        case .otherFormat(let content): "is \(content.rawValue), and no GGUF file"
         case .bigEndian: "a big-endian GGUF file; only little-endian ones are supported"
         case .obsoleteVersion(let version):
             "GGUF version \(version) is no longer supported; versions 2 and 3 are"
@@ -108,6 +114,8 @@ extension GGUFError.Problem: CustomStringConvertible {
         case .tensorNameLength(let index, let length, let limit):
             "the name of tensor number \(index) is \(length) bytes long, but 1 to \(limit) are allowed"
         case .nullInTensorName(let name): "the name of tensor \(name.quoted) holds a zero byte"
+        case .controlCharacter(let place, let name):
+            "\(place) has a name with a control character, \(name.quoted)"
         case .duplicateTensor(let name): "two tensors are named \(name.quoted)"
         case .dimensionCount(let tensor, let count):
             "tensor \(tensor.quoted) has \(count) dimensions, but 1 to 4 are allowed"
@@ -135,6 +143,8 @@ extension GGUFError.Problem: CustomStringConvertible {
         case .shardName(let name, let count):
             "is the first of \(count) shards, but \(name.quoted) does not end with "
                 + "\(GGUFShardName(prefix: "", number: 0, count: count).fileName.quoted)"
+        case .missingShard(let name, let number, let count):
+            "part \(number + 1) of \(count) of the model is missing: \(name.quoted)"
         case .shardKey(let key, let expected, let found):
             "metadata key \(key.quoted) must be \(expected), "
                 + (found.map { "but is \($0)" } ?? "but is missing or no integer")

@@ -1,3 +1,5 @@
+import Glibc
+
 /// One tensor of a GGUF file; the bytes are mapped, not read.
 public struct GGUFTensor: Sendable {
     public let description: TensorDescription
@@ -164,7 +166,7 @@ public struct GGUFFile: Sendable {
             throw GGUFError.Problem.shardName(fileName, count: count)
         }
         return try (1..<count).map { number in
-            let shard = try GGUFShard(path: name.sibling(number).fileName)
+            let shard = try part(number, of: name)
             for (key, expected) in [(SplitKey.number, number), (SplitKey.count, count)] {
                 let found = shard.metadata[key]?.integer
                 guard found == expected else {
@@ -173,6 +175,16 @@ public struct GGUFFile: Sendable {
                 }
             }
             return shard
+        }
+    }
+
+    private static func part(_ number: Int, of name: GGUFShardName) throws -> GGUFShard {
+        let path = name.sibling(number).fileName
+        do {
+            return try GGUFShard(path: path)
+        } catch FileError.cannotOpen(_, SystemReason(code: ENOENT)) {
+            throw GGUFError.Problem.missingShard(
+                PathParts(path).name, number: number, count: name.count)
         }
     }
 

@@ -26,7 +26,10 @@ struct GGUFParser {
     /// The version and the numbers of tensors and of metadata keys.
     mutating func header() throws(GGUFError.Problem) -> (version: UInt32, tensors: Int, keys: Int) {
         let start = reader.bytes.withUnsafeBytes { Array($0.prefix(GGUFFormat.magic.count)) }
-        guard start == GGUFFormat.magic else { throw .notGGUF(magic: start) }
+        guard start == GGUFFormat.magic else {
+            if let other = FileContent(reader.bytes) { throw .otherFormat(other) }
+            throw .notGGUF(magic: start)
+        }
         _ = reader.take(start.count)
         let version = try read(UInt32.self, of: .header)
         switch version {
@@ -63,7 +66,11 @@ struct GGUFParser {
     private mutating func key(_ index: Int) throws(GGUFError.Problem) -> String {
         let length = try read(UInt64.self, of: .key(index: index))
         try GGUFFormat.checkKey(length: length, index: index)
-        return try text(length, of: .key(index: index))
+        let key = try text(length, of: .key(index: index))
+        guard !key.hasControlCharacter else {
+            throw .controlCharacter(.key(index: index), name: key)
+        }
+        return key
     }
 
     private mutating func value(of key: String) throws(GGUFError.Problem) -> GGUFValue {
@@ -168,6 +175,7 @@ struct GGUFParser {
         let name = try text(length, of: place)
         let dimensions = Int(try read(UInt32.self, of: place))
         try GGUFFormat.checkTensor(name, dimensions: dimensions)
+        guard !name.hasControlCharacter else { throw .controlCharacter(place, name: name) }
         var shape: [Int] = []
         for dimension in 0..<dimensions {
             let size = try read(UInt64.self, of: place)

@@ -6,6 +6,8 @@ public struct SafetensorsError: Failure, Equatable {
     public enum Problem: Error, Equatable {
         /// The file is shorter than the 8 bytes that hold the header's length.
         case noHeaderLength(fileSize: Int)
+        /// The file is of another format, whatever its name says.
+        case otherFormat(FileContent)
         case headerTooLarge(length: UInt64, limit: Int)
         case headerBeyondFile(length: Int, remaining: Int)
         case headerStart(byte: UInt8?)
@@ -13,6 +15,8 @@ public struct SafetensorsError: Failure, Equatable {
         case notAnObject(String)
         case metadataNotText(key: String)
         case emptyName
+        /// A control character in a tensor's name or a metadata key.
+        case controlCharacter(String)
         case malformedEntry(tensor: String, expected: String)
         case unknownType(tensor: String, name: String)
         case offsetsReversed(tensor: String, begin: Int, end: Int)
@@ -49,6 +53,7 @@ extension SafetensorsError.Problem: CustomStringConvertible {
         switch self {
         case .noHeaderLength(let fileSize):
             "a safetensors file starts with an 8-byte header length, but the file holds \(fileSize) bytes"
+        case .otherFormat(let content): "is \(content.rawValue), and no safetensors file"
         case .headerTooLarge(let length, let limit):
             "the header is \(length) bytes long, but at most \(limit) are allowed"
         case .headerBeyondFile(let length, let remaining):
@@ -58,6 +63,7 @@ extension SafetensorsError.Problem: CustomStringConvertible {
             "the header must end with '}' and spaces only, not with \(Self.name(byte))"
         case .notAnObject(let what): "\(what) is not a JSON object"
         case .metadataNotText(let key): "the value of metadata key \(key.quoted) is not a string"
+        case .controlCharacter(let name): "the name \(name.quoted) has a control character"
         case .emptyName: "a tensor has an empty name"
         case .malformedEntry(let tensor, let expected): "tensor \(tensor.quoted): \(expected)"
         case .unknownType(let tensor, let name):
@@ -80,7 +86,7 @@ extension SafetensorsError.Problem: CustomStringConvertible {
             "data_offsets end at \(end), but the file holds \(available) bytes of data: trailing data"
         case .malformedIndex(let expected): "not an index of safetensors shards: \(expected)"
         case .shardName(let name): "shard \(name.quoted) is not a plain file name"
-        case .missingShard(let name): "shard \(name.quoted) is missing"
+        case .missingShard(let name): "part \(name.quoted) of the model is missing"
         case .tensorNotInShard(let tensor, let shard):
             "tensor \(tensor.quoted) is not in shard \(shard.quoted), where the index places it"
         case .tensorNotInIndex(let tensor, let shard):

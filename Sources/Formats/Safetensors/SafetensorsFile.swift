@@ -56,6 +56,9 @@ public struct SafetensorsFile: Sendable {
     private static func parts(
         of file: MappedFile
     ) throws(SafetensorsError.Problem) -> (text: MappedBytes, data: MappedBytes) {
+        if let other = FileContent(file.bytes), other != .safetensors, other != .json {
+            throw .otherFormat(other)
+        }
         var reader = ByteReader(file.bytes)
         guard let length = reader.read(UInt64.self) else {
             throw .noHeaderLength(fileSize: file.size)
@@ -91,6 +94,7 @@ public struct SafetensorsFile: Sendable {
         var metadata: [SafetensorsMetadata] = []
         for string in strings.members {
             guard let value = string.value.string else { throw .metadataNotText(key: string.key) }
+            guard !string.key.hasControlCharacter else { throw .controlCharacter(string.key) }
             metadata.append(SafetensorsMetadata(string.key, value))
         }
         return metadata
@@ -133,6 +137,7 @@ private struct SafetensorsEntry {
     init(_ member: JSONObject.Member) throws(SafetensorsError.Problem) {
         let name = member.key
         guard !name.isEmpty else { throw .emptyName }
+        guard !name.hasControlCharacter else { throw .controlCharacter(name) }
         guard let fields = member.value.object else {
             throw .malformedEntry(tensor: name, expected: "its description is not a JSON object")
         }

@@ -7,6 +7,11 @@ struct CheckpointOutput {
         "shard-size", "SIZE",
         "Split the output into files of at most this size, such as 5GB.")
 
+    /// The names of the types in which changed values can be stored.
+    static let storedTypes = ElementType.allCases.filter {
+        RowEncoder.isSupported($0) && $0 != .f64
+    }.map(\.name)
+
     let path: String
 
     init(path: String) {

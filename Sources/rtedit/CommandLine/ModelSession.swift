@@ -11,12 +11,16 @@ struct ModelSession {
     private let day: TemplateMoment?
 
     /// Opens a model and passes on what is odd about it.
-    init(_ path: String, _ arguments: ParsedArguments, _ console: Console, crew: WorkCrew? = nil)
-        throws
-    {
+    ///
+    /// - Parameter refusesContradictions: false for a look at a model that is of no use as it is.
+    init(
+        _ path: String, _ arguments: ParsedArguments, _ console: Console, crew: WorkCrew? = nil,
+        refusesContradictions: Bool = true
+    ) throws {
         self.console = console
         day = try ChatOptions.day(arguments)
         checkpoint = try Checkpoint.open(path)
+        if refusesContradictions { try checkpoint.validate() }
         for warning in checkpoint.warnings { console.warning(warning) }
         self.crew = try crew ?? WorkCrew(threads: arguments.threads)
     }

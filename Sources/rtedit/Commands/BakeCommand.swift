@@ -9,10 +9,10 @@ struct BakeCommand: Command {
         "OUT", "A .gguf file, a folder, or a patch (.rtdelta); may be MODEL itself with --force.")
     static let method = Option.value(
         "method", "NAME", "The route; auto takes the exact one there is.", standard: "auto",
-        allowed: ["auto", "bias", "relabel", "widen", "fit"])
+        allowed: ["auto", "bias"])
 
     let name = "bake"
-    let summary = "Make steering permanent in the weights, exactly."
+    let summary = "Make an added vector permanent in the weights, exactly."
     let details = """
         A vector added after a block's feed-forward part (site resid_post) is the bias of its last projection; one \
         added after attention (resid_mid) is the bias of attention's. The output gains those biases in f32, and \
@@ -20,9 +20,11 @@ struct BakeCommand: Command {
         refuse or ignore the bias, or a value is beyond f16, bake refuses and says why.
         """
     let positionals = [Self.model, Self.output]
-    let options =
-        SteeringOptions.all + [Self.method, CheckpointOutput.shardSize, CheckpointOutput.dryRun]
-    let groups = [OptionGroup(.atLeastOne, [SteeringOptions.vector, SteeringOptions.ablate])]
+    let options = [
+        SteeringOptions.vector, SteeringOptions.convention, Self.method, CheckpointOutput.shardSize,
+        CheckpointOutput.dryRun,
+    ]
+    let groups = [OptionGroup(.atLeastOne, [SteeringOptions.vector])]
     let examples = [
         Example(
             "Into a quantised GGUF:",
@@ -36,11 +38,6 @@ struct BakeCommand: Command {
         let output = try CheckpointOutput(arguments, Self.output)
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let source = session.checkpoint
-        let route = try arguments.text(Self.method)
-        guard ["auto", "bias"].contains(route) else {
-            throw CheckpointError.cannotExpress(
-                fact: "the route '\(route)' is not supported; supported: auto, bias")
-        }
         if source.architecture == nil || source.quantization != nil {
             // What keeps every vector out is worth more to the user than a complaint about the files.
             let sites = [Site.residPost, .residMid]

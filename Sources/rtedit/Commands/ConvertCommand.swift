@@ -5,8 +5,9 @@ struct ConvertCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
     static let output = Positional(
         "OUT", "A .gguf file, a .safetensors file, a folder, or a patch (.rtdelta).")
+    private static let types = "keep, f32, f16, bf16"
     static let type = Option.value(
-        "type", "T", "The type of the weights: keep, f32, f16 or bf16.", standard: "keep")
+        "type", "T", "The type of the weights: \(Self.types).", standard: "keep")
 
     let name = "convert"
     let summary = "Convert between GGUF and Hugging Face, and between types."
@@ -32,10 +33,10 @@ struct ConvertCommand: Command {
         if name != "keep" {
             guard let type = ElementType(rawValue: name) else {
                 guard Self.mixes.contains(name) else {
-                    throw arguments.invalid(Self.type, name, "one of keep, f32, f16, bf16")
+                    throw arguments.invalid(Self.type, name, "one of \(Self.types)")
                 }
                 throw CheckpointError.cannotExpress(
-                    fact: "writing \(name) is not supported yet; supported: keep, f32, f16, bf16")
+                    fact: "writing \(name) is not supported yet; supported: \(Self.types)")
             }
             edits.append(.retype(type))
         }

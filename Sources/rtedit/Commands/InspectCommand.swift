@@ -5,7 +5,9 @@ import Tuning
 /// `rtedit inspect`
 struct InspectCommand: Command {
     static let model = Positional(
-        "MODEL", "A GGUF file, a safetensors file or a Hugging Face folder.")
+        "MODEL",
+        "A GGUF file, a safetensors file or a Hugging Face folder; also a steering vector, a patch "
+            + "or a low-rank adapter.")
     static let tensors = Option.flag("tensors", "List every tensor.")
     static let digests = Option.flag(
         "digests", "With --tensors: the SHA-256 of every tensor's bytes.")
@@ -16,32 +18,84 @@ struct InspectCommand: Command {
     )
 
     let name = "inspect"
-    let summary = "Show what a checkpoint is and how it can be edited."
+    let summary =
+        "Show what a checkpoint, a vector, a patch or an adapter is, and what can be done with it."
+    let details = """
+        A file is what its content says, whatever its name ends in. A bake is promised where the output was planned: into a \
+        format of which nothing would be refused. Exit code 3 where the model's numbers are impossible or contradict its \
+        tensors, after all that can be said of it; the other commands refuse it.
+        """
     let positionals = [Self.model]
     let options = [Self.tensors, Self.digests, Self.metadata, Self.check]
     let examples = [
         Example("An overview:", "rtedit inspect model.gguf"),
         Example("Everything, as JSON:", "rtedit inspect model.gguf --tensors --metadata --json"),
+        Example("What a vector was made from:", "rtedit inspect mood.gguf"),
     ]
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
-        let session = try ModelSession(arguments.text(Self.model), arguments, console)
+        let path = try arguments.text(Self.model)
+        switch try CheckpointContent.of(path) {
+        case .model: return try inspectModel(path, arguments, console)
+        case .steeringVector:
+            let view = try VectorView(path)
+            view.show(on: console)
+            return try finish(
+                view.json, view.tensors, .metadata(view.metadata), arguments, console)
+        case .adapter:
+            let summary = try AdapterSummary(path: path)
+            let view = AdapterView(summary)
+            view.show(on: console)
+            return try finish(view.json, summary.tensors, summary.settings, arguments, console)
+        case .patch:
+            for option in options where arguments.has(option) {
+                console.note(
+                    "\(option.flagText) says nothing about a patch, whose parts are all listed")
+            }
+            let view = PatchView(try PatchFile(path: path))
+            view.show(on: console)
+            console.report(view.json)
+            return .done
+        }
+    }
+
+    private func inspectModel(
+        _ path: String, _ arguments: ParsedArguments, _ console: Console
+    ) throws -> ExitCode {
+        let session = try ModelSession(
+            path, arguments, console, refusesContradictions: false)
         let checkpoint = session.checkpoint
         let facts = ModelFacts(checkpoint)
         for (name, value) in facts.lines { console.print("\(name.padded(to: 14))\(value)") }
-        var report = facts.json
+        let settings: AdapterSummary.Settings =
+            switch checkpoint.source {
+            case .gguf(let gguf): .metadata(gguf.metadata)
+            case .huggingFace(let files): .config(files.config ?? JSONObject())
+            }
+        let code = try finish(facts.json, checkpoint.tensors, settings, arguments, console)
+        if let contradiction = facts.contradiction { throw contradiction }
+        return code
+    }
+
+    /// Shows what the options ask for beside the overview, and reports both.
+    private func finish(
+        _ overview: JSONObject, _ tensors: [CheckpointTensor],
+        _ settings: AdapterSummary.Settings, _ arguments: ParsedArguments, _ console: Console
+    ) throws -> ExitCode {
+        var report = overview
+        let crew = try WorkCrew(threads: arguments.threads)
         if arguments.has(Self.metadata) {
-            report["metadata"] = .object(showMetadata(checkpoint, console))
+            report["metadata"] = .object(showMetadata(settings, console))
         }
         if arguments.has(Self.tensors) {
-            let digests = arguments.has(Self.digests) ? session.digests() : []
-            report["tensors"] = .array(showTensors(checkpoint, digests: digests, console))
+            let digests = arguments.has(Self.digests) ? crew.digests(of: tensors) : []
+            report["tensors"] = .array(showTensors(tensors, digests: digests, console))
         }
         var isFinite = true
         if arguments.has(Self.check) {
-            let total = checkpoint.tensors.reduce(0) { $0 + $1.bytes.count }
+            let total = tensors.reduce(0) { $0 + $1.bytes.count }
             let progress = console.progress("checking", total: total, unit: .bytes)
-            let check = TensorCheck(checkpoint, crew: session.crew) { progress.advance(by: $0) }
+            let check = TensorCheck(tensors, crew: crew) { progress.advance(by: $0) }
             progress.finish()
             isFinite = check.isFinite
             report["check"] = .object(show(check, console))
@@ -52,13 +106,13 @@ struct InspectCommand: Command {
 
     /// - Parameter digests: of the tensors' bytes in their order, or none.
     private func showTensors(
-        _ checkpoint: Checkpoint, digests: [String], _ console: Console
+        _ tensors: [CheckpointTensor], digests: [String], _ console: Console
     ) -> [JSONValue] {
         var table = Table(
             [.left("tensor"), .left("type"), .left("shape"), .right("bytes"), .left("role")]
                 + (digests.isEmpty ? [] : [.left("sha256")]))
         var objects: [JSONValue] = []
-        for (index, tensor) in checkpoint.tensors.enumerated() {
+        for (index, tensor) in tensors.enumerated() {
             let digest = digests.isEmpty ? nil : digests[index]
             table.add(
                 [
@@ -83,15 +137,16 @@ struct InspectCommand: Command {
         return objects
     }
 
-    private func showMetadata(_ checkpoint: Checkpoint, _ console: Console) -> JSONObject {
+    private func showMetadata(
+        _ settings: AdapterSummary.Settings, _ console: Console
+    ) -> JSONObject {
         let members: [(member: JSONObject.Member, text: String)] =
-            switch checkpoint.source {
-            case .gguf(let gguf):
-                gguf.metadata.entries.map {
+            switch settings {
+            case .metadata(let metadata):
+                metadata.entries.map {
                     (.init($0.key, $0.value.json), MetadataView.text($0.value))
                 }
-            case .huggingFace(let files):
-                (files.config?.members ?? []).map { ($0, MetadataView.text($0.value)) }
+            case .config(let config): config.members.map { ($0, MetadataView.text($0.value)) }
             }
         console.print()
         for (member, text) in members {
@@ -138,11 +193,10 @@ struct InspectCommand: Command {
     }
 }
 
-extension ModelSession {
-    /// The SHA-256 of every tensor's bytes, the crew's threads a tensor each.
-    fileprivate func digests() -> [String] {
-        let tensors = checkpoint.tensors
-        return crew.map(tensors.count) { index in
+extension WorkCrew {
+    /// The SHA-256 of every tensor's bytes, the threads a tensor each.
+    fileprivate func digests(of tensors: [CheckpointTensor]) -> [String] {
+        map(tensors.count) { index in
             var hash = SHA256()
             tensors[index].bytes.withUnsafeBytes { hash.update($0) }
             tensors[index].releasePages()

@@ -10,8 +10,7 @@ struct MergeCommand: Command {
         "scale", "X", "Multiplies the adapter's own scale.", standard: "1")
     static let type = Option.value(
         "type", "T", "The type of the merged tensors; each keeps its own if not given.",
-        allowed: ElementType.allCases.filter { RowEncoder.isSupported($0) && $0 != .f64 }
-            .map(\.name))
+        allowed: CheckpointOutput.storedTypes)
 
     let name = "merge"
     let summary = "Merge a low-rank adapter into the weights."

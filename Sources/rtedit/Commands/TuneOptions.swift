@@ -106,9 +106,9 @@ enum TuneOptions {
 
     static let type = Option.value(
         "type", "T",
-        "The type of tuned matrices: auto (the base's where that is a plain float type, else f16), keep (the base's, "
-            + "quantised anew), or f32, f16, bf16, q8_0 …",
-        standard: "auto")
+        "The type of tuned matrices: auto is the base's where that is a plain float type, else f16; keep the base's, "
+            + "quantised anew.",
+        standard: "auto", allowed: ["auto", "keep"] + CheckpointOutput.storedTypes)
     static let adapter = Option.flag(
         "adapter", "Write the low-rank updates alone: OUT is a .gguf file or a PEFT folder.")
     static let run = Option.value(

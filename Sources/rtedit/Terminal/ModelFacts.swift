@@ -7,9 +7,12 @@ import Tuning
 /// What cannot be found out is said so in its line; a file that is only partly understood can still be inspected.
 struct ModelFacts {
     private(set) var lines: [(name: String, value: String)] = []
-    private(set) var json = JSONObject()
+    private(set) var json = JSONObject([.init("kind", .string("model"))])
+    /// What makes the model one that every other command refuses: impossible or contradicting numbers.
+    private(set) var contradiction: (any Failure)?
 
     init(_ checkpoint: Checkpoint) {
+        findContradiction(checkpoint)
         addFiles(checkpoint)
         addQuantization(checkpoint)
         addNumbers(checkpoint)
@@ -19,6 +22,15 @@ struct ModelFacts {
     }
 
     private mutating func add(_ name: String, _ value: String) { lines.append((name, value)) }
+
+    private mutating func findContradiction(_ checkpoint: Checkpoint) {
+        do {
+            try checkpoint.validate()
+        } catch {
+            contradiction = error as? any Failure
+            json["problem"] = .string("\(error)")
+        }
+    }
 
     private mutating func addFiles(_ checkpoint: Checkpoint) {
         let format =
@@ -77,6 +89,7 @@ struct ModelFacts {
             let unread = checkpoint.unreadKeys
             if !unread.isEmpty { add("not read", unread.joined(separator: ", ")) }
             json["not_read"] = .array(unread.map { .string($0) })
+            if let contradiction { add("numbers", "unusable: \(contradiction)") }
         } catch {
             // Of a family that is not known, the line above says all there is to say; a wrapper's names the cause.
             if checkpoint.architecture == nil {
@@ -161,6 +174,11 @@ struct ModelFacts {
 
     private mutating func addRoutes(_ checkpoint: Checkpoint) {
         var routes = JSONObject()
+        if let contradiction {
+            add("bake", "no route: \(contradiction)")
+            json["bake_routes"] = .object(routes)
+            return
+        }
         var answers: [(place: String, text: String)] = []
         for (format, runtime) in [(Checkpoint.Format.gguf, "GGUF"), (.safetensors, "folder")] {
             // Another format is reached by conversion, which needs the architecture.

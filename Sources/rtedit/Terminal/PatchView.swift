@@ -44,7 +44,8 @@ struct PatchView {
 
     var json: JSONObject {
         JSONObject([
-            .init("patch", .string(patch.path)), .init("bytes", .integer(patch.size)),
+            .init("patch", .string(patch.path)), .init("kind", .string("patch")),
+            .init("bytes", .integer(patch.size)),
             .init("target_bytes", .integer(patch.targetByteCount)),
             .init(
                 "sources",

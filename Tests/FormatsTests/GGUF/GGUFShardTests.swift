@@ -53,8 +53,10 @@ import Testing
         let partial = try TemporaryFolder()
         let name = "split-00001-of-00003.gguf"
         let path = try partial.write(try bytes(ofFile: try fixture(name)), as: name)
-        let error = try #require(throws: FileError.self) { try GGUFFile.open(path) }
-        expectOneLine(error, containing: ["split-00002-of-00003.gguf"])
+        let error = try #require(throws: GGUFError.self) { try GGUFFile.open(path) }
+        #expect(
+            error.problem == .missingShard("split-00002-of-00003.gguf", number: 1, count: 3))
+        expectOneLine(error, containing: ["part 2 of 3", "split-00002-of-00003.gguf"])
     }
 
     @Test func aFirstShardOfAnotherNameIsRefused() throws {

@@ -1,0 +1,134 @@
+import Foundation
+
+/// What an adapter says of itself, read without its base: where it comes from, what it updates and how strongly.
+public struct AdapterSummary: Sendable {
+    public enum Format: String, Sendable { case peft, gguf }
+
+    /// One weight that is updated.
+    public struct Update: Sendable, Hashable {
+        public let name: String
+        public let rank: Int
+    }
+
+    public let path: String
+    public let format: Format
+    /// `LORA` or another method of PEFT, `lora` in a GGUF file; nil where the files do not say.
+    public let method: String?
+    /// The base as the files name it.
+    public let base: String?
+    /// The architecture that a GGUF file is for.
+    public let architecture: String?
+    /// The rank that a PEFT configuration names.
+    public let rank: Int?
+    public let alpha: Double?
+    /// Whether the scale is alpha / √rank.
+    public let isRankStabilized: Bool
+    /// In the order of the file.
+    public let updates: [Update]
+    public let tensors: [CheckpointTensor]
+    /// Why it cannot be merged into any base; nil where only the base can tell.
+    public let obstacle: (any Error)?
+    /// The configuration of a PEFT folder, or the metadata of a GGUF file.
+    public let settings: Settings
+
+    public enum Settings: Sendable {
+        case config(JSONObject)
+        case metadata(GGUFMetadata)
+    }
+
+    /// - Parameter path: a PEFT folder, the weights in it, or a GGUF file
+    /// - Throws: `FileError`, `JSONError`, `SafetensorsError` and `GGUFError` where a file cannot be read, `AdapterError`
+    ///   where one is missing.
+    public init(path: String) throws {
+        var isFolder: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        if exists, isFolder.boolValue {
+            try self.init(path: path, folder: PEFTFolder(path: path))
+        } else if FileContent.of(path) == .gguf {
+            try self.init(gguf: GGUFFile.open(path), path: path)
+        } else {
+            try self.init(path: path, folder: PEFTFolder(weights: path))
+        }
+    }
+
+    private init(path: String, folder: PEFTFolder) throws {
+        let (file, object) = try folder.configurationObject()
+        let weights = folder.weights
+        var ranks: [(name: String, rank: Int)] = []
+        var obstacle: (any Error)?
+        // What a base makes of `fan_in_fan_out` is not known here.
+        do { _ = try PEFTConfiguration(object, isTransposed: true, file: file) } catch {
+            obstacle = error
+        }
+        tensors = try SafetensorsFile(path: weights).tensors.map {
+            CheckpointTensor(description: $0.description, bytes: $0.bytes)
+        }
+        for tensor in tensors {
+            do {
+                switch try PEFTTensorName(tensor.name, in: weights) {
+                case .matrix(let module, _, .b), .embedding(let module, .b):
+                    ranks.append((module, tensor.shape.last ?? 0))
+                default: break
+                }
+            } catch {
+                obstacle = obstacle ?? error
+            }
+        }
+        self.path = path
+        format = .peft
+        method = object["peft_type"]?.string
+        base = object["base_model_name_or_path"]?.string
+        architecture = nil
+        rank = object["r"]?.integer
+        alpha = object["lora_alpha"]?.number
+        isRankStabilized = object["use_rslora"]?.bool ?? false
+        updates = ranks.map { Update(name: $0.name, rank: $0.rank) }
+        if updates.isEmpty, obstacle == nil {
+            obstacle = AdapterError.notAnAdapter(path: path, reason: "it has no updates")
+        }
+        self.obstacle = obstacle
+        settings = .config(object)
+    }
+
+    private init(gguf: GGUFFile, path: String) throws {
+        let metadata = gguf.metadata
+        tensors = gguf.tensors.map {
+            CheckpointTensor(description: $0.description, bytes: $0.bytes)
+        }
+        updates = tensors.filter { $0.name.hasSuffix(".lora_b") }.map {
+            Update(name: String($0.name.dropLast(".lora_b".count)), rank: $0.shape.last ?? 0)
+        }
+        self.path = path
+        format = .gguf
+        method = metadata["adapter.type"]?.text
+        base = metadata["general.base_model.0.name"]?.text
+        architecture = metadata["general.architecture"]?.text
+        rank = nil
+        alpha = metadata["adapter.lora.alpha"]?.number
+        isRankStabilized = false
+        obstacle = GGUFAdapterFile.obstacle(gguf, path: path)
+        settings = .metadata(metadata)
+    }
+
+    /// The ranks of the updates, each once, ascending.
+    public var ranks: [Int] { Set(updates.map(\.rank)).sorted() }
+}
+
+extension GGUFAdapterFile {
+    /// Why a file cannot be merged into any base; nil where only the base can tell.
+    fileprivate static func obstacle(_ file: GGUFFile, path: String) -> AdapterError? {
+        if let kind = file.metadata["adapter.type"]?.text, kind != "lora" {
+            return .notAnAdapter(path: path, reason: "adapter.type is '\(kind)', not 'lora'")
+        }
+        if let other = file.tensors.first(where: { tensor in
+            let name = tensor.description.name
+            return !name.hasSuffix(".lora_a") && !name.hasSuffix(".lora_b")
+        }) {
+            return .unsupportedTensor(
+                file: path, tensor: other.description.name,
+                reason: "ends neither in .lora_a nor in .lora_b")
+        }
+        return file.tensors.isEmpty
+            ? .notAnAdapter(path: path, reason: "it has no updates") : nil
+    }
+}

@@ -1,0 +1,34 @@
+import Foundation
+
+/// What lies at a path that may be a model, or something made for one.
+public enum CheckpointContent: Sendable, Equatable {
+    /// A model, as far as the first bytes tell.
+    case model
+    case steeringVector
+    case adapter
+    case patch
+
+    /// Judged by the files' content, whatever their names end in.
+    ///
+    /// - Throws: `FileError` and `GGUFError` where a file cannot be read.
+    public static func of(_ path: String) throws -> CheckpointContent {
+        var isFolder: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        if exists, isFolder.boolValue {
+            return HuggingFaceFiles.isAdapter(try Folder.names(path)) ? .adapter : .model
+        }
+        switch FileContent(try MappedFile(path: path).bytes) {
+        case .patch: return .patch
+        case .gguf:
+            switch GGUFContent(try GGUFFile.open(path).metadata) {
+            case .steeringVector: return .steeringVector
+            case .adapter: return .adapter
+            case .model, .importanceMatrix: return .model
+            }
+        case .safetensors:
+            let tensors = try SafetensorsFile(path: path).tensors
+            return HuggingFaceFiles.isAdapter(tensors) ? .adapter : .model
+        default: return .model
+        }
+    }
+}

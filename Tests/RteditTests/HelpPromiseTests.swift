@@ -1,0 +1,127 @@
+import Foundation
+import TestSupport
+import Testing
+import Transformer
+import Tuning
+
+@testable import rtedit
+
+/// Help offers what exists: every option that a text names, every example, and every name in a list.
+struct HelpPromiseTests {
+    private static let commands = CommandRegistry.commands
+
+    /// The words of a text that are written as options.
+    private func options(in text: String) -> [String] {
+        text.split { !($0.isLetter || $0.isNumber || $0 == "-") }
+            .filter { $0.hasPrefix("--") && $0.count > 2 }.map { String($0.dropFirst(2)) }
+    }
+
+    @Test func everyOptionThatHelpNamesIsOneOfTheCommand() {
+        for command in Self.commands {
+            let own = Set(command.allOptions.map(\.name))
+            let texts =
+                [command.summary, command.details] + command.allOptions.map(\.help)
+                + command.positionals.map(\.help)
+            for name in texts.flatMap(options) {
+                #expect(
+                    own.contains(name), "\(command.name) names --\(name), which it does not take")
+            }
+        }
+    }
+
+    @Test func everyExampleParses() throws {
+        for command in Self.commands {
+            for example in command.examples {
+                let words = example.call.split(separator: " ").map(String.init)
+                guard let start = words.firstIndex(of: command.name) else { continue }
+                let call = words[(start + 1)...].prefix { !["|", ">", "&&"].contains($0) }
+                    .map { $0.trimmingCharacters(in: CharacterSet(charactersIn: "\"')")) }
+                #expect(throws: Never.self, "\(example.call)") {
+                    // A quoted text of several words is one argument.
+                    let isQuoted = example.call.contains("\"")
+                    if !isQuoted { _ = try ArgumentParser(command: command).parse(call) }
+                }
+            }
+        }
+    }
+
+    @Test func everyStandardIsOneOfTheAllowedValues() {
+        for command in Self.commands {
+            for value in command.allOptions.compactMap(\.value) where !value.allowed.isEmpty {
+                #expect(Set(value.allowed).count == value.allowed.count)
+                if let standard = value.standard { #expect(value.allowed.contains(standard)) }
+            }
+        }
+    }
+
+    /// Options whose values a command reads itself, and what reads them.
+    @Test func everyNameThatHelpListsIsRead() throws {
+        for name in ["toward", "away", "token", "soft", "keep"] {
+            #expect(TuneOptions.objective.help.contains(name))
+            #expect(TuneRequest.ObjectiveName(rawValue: name) != nil)
+        }
+        #expect(TuneRequest.ObjectiveName.allCases.count == 5)
+        for weight in TunedWeight.allCases {
+            #expect(TuneOptions.weights.help.contains(weight.rawValue))
+        }
+        for name in ["before-completion:1", "-3", "last", "prompt", "completion", "all", "mean"] {
+            #expect(Position(name) != nil)
+        }
+    }
+
+    @Test(arguments: BakeCommand.method.value?.allowed ?? [])
+    func everyMethodOfBakeBakes(method: String) throws {
+        let folder = try TemporaryFolder()
+        let vector = try Self.vector(in: folder)
+        let run = try ProgramRun.rtedit([
+            "bake", Samples.tinyModel, folder.path("out.gguf"), "--vector", vector, "--method",
+            method, "--dry-run",
+        ])
+        #expect(run.exitCode == 0, "\(run.errors)")
+    }
+
+    @Test(arguments: [
+        ["--ablate", "v.gguf"], ["--method", "relabel"], ["--method", "widen"],
+        ["--method", "fit"], ["--imatrix", "x.gguf"], ["--max-error", "0.1"],
+        ["--type", "q8_0"],
+    ])
+    func whatBakeDoesNotDoIsNotAnOption(words: [String]) throws {
+        let folder = try TemporaryFolder()
+        let run = try ProgramRun.rtedit(
+            ["bake", Samples.tinyModel, folder.path("out.gguf"), "--vector", "v.gguf"] + words)
+        #expect(run.exitCode == 2)
+        #expect(run.errorLine.contains(words[0]))
+    }
+
+    @Test(arguments: ["keep", "f32", "f16", "bf16"])
+    func everyTypeOfConvertConverts(type: String) throws {
+        #expect(ConvertCommand.type.help.contains(type))
+        let folder = try TemporaryFolder()
+        let run = try ProgramRun.rtedit([
+            "convert", Samples.tinyModel, folder.path("out.gguf"), "--type", type, "--dry-run",
+        ])
+        #expect(run.exitCode == 0, "\(run.errors)")
+    }
+
+    @Test(arguments: CheckpointOutput.storedTypes)
+    func everyStoredTypeTakesAMerge(type: String) throws {
+        let folder = try TemporaryFolder()
+        let run = try ProgramRun.rtedit([
+            "merge", Samples.tinyModel,
+            Samples.path("../Tests/FormatsTests/Fixtures/Adapters/plain"),
+            folder.path("out.gguf"), "--type", type, "--dry-run",
+        ])
+        // The adapter belongs to another shape of model; the type is not what is refused.
+        #expect(!run.errors.contains("--type"))
+    }
+
+    private static func vector(in folder: TemporaryFolder) throws -> String {
+        let path = folder.path("v.gguf")
+        try VectorFile.write(
+            SteeringVector(
+                site: .residPost, directions: [2: [Float](repeating: 0.1, count: 128)],
+                provenance: .init(modelHint: "llama")),
+            to: path, replacing: false)
+        return path
+    }
+}
