@@ -1,15 +1,15 @@
 import Foundation
 
-/// A small Llama with random weights whose rows are as long as a super-block, so that every type can store them.
+/// A small Llama with random weights whose rows are as long as a super-block, so that every type can store them; its
+/// tokenizer is that of the small Llama among the families.
 public enum WideModel {
     public static let width = 256
     public static let blockCount = 3
-    public static let vocabularySize = 64
+    public static let vocabularySize = 78
 
     /// Writes the folder: `config.json` and `model.safetensors`, in f32.
     public static func write(to path: String) throws {
-        try FileManager.default.createDirectory(
-            atPath: path, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(atPath: Families.folder("llama"), toPath: path)
         let config = """
             {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": \(width), \
             "intermediate_size": \(width), "num_hidden_layers": \(blockCount), \

@@ -40,7 +40,8 @@ public enum ChatTemplateError: Failure, Equatable {
         case .tooLarge(let line, let reason):
             "the chat template \(reason) (line \(line))"
         case .noAssistantEnd(let reason):
-            "the chat template \(reason), so where an assistant's turn ends cannot be told"
+            "the chat template \(reason), so where an assistant's turn ends cannot be told; "
+                + "tune --no-end-turn does without"
         }
     }
 

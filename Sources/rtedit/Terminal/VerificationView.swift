@@ -48,7 +48,12 @@ struct VerificationView {
         let names = (result.isSteered ? result.weights.unexplained : result.weights.changes)
             .map(\.name)
         guard !result.weightsPass, let first = names.first else {
-            return "NOT EQUAL: the edited checkpoint differs from \(base)"
+            let strength = result.strengths.first { !$0.measurement.holds }
+            let detail = strength.map { row in
+                ": the strength is \(Self.strength(row.measurement)) of that asked for at "
+                    + (row.block.map { "block \($0)" } ?? "the embedding")
+            }
+            return "NOT EQUAL: the edited checkpoint differs from \(base)" + (detail ?? "")
         }
         let others = names.count > 1 ? " and \(names.count - 1) other tensors" : ""
         return "NOT EQUAL: \(first)\(others): not the base's, nor its rounding"

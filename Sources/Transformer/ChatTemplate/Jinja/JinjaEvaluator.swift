@@ -5,6 +5,7 @@ final class JinjaEvaluator {
     let moment: TemplateMoment
     /// The variables of the template itself.
     let root: JinjaScope
+    private let given: [String]
     private var output: Scalars = []
     private var depth = 0
     /// Where the template is being run.
@@ -22,6 +23,7 @@ final class JinjaEvaluator {
     init(variables: [String: JinjaValue], budget: JinjaBudget, moment: TemplateMoment) {
         self.budget = budget
         self.moment = moment
+        given = variables.keys.sorted()
         let context = JinjaScope(nil)
         context.variables = variables
         root = JinjaScope(context)
@@ -31,6 +33,10 @@ final class JinjaEvaluator {
     func render(_ template: [JinjaStatement]) throws(JinjaFault) -> Scalars {
         // Macros hold the scopes they stand in.
         defer { root.variables = [:] }
+        for name in given {
+            guard case .assigned = JinjaFirstUse(of: name, in: template) else { continue }
+            root.variables[name] = .undefined("'\(name)' is undefined")
+        }
         _ = try run(template, root)
         return output
     }

@@ -15,9 +15,9 @@ enum JinjaFault: Error, Equatable {
 /// Counts what a rendering takes, so that a hostile template ends in an error.
 final class JinjaBudget {
     /// The most values a rendering may compute.
-    static let stepLimit = 4_000_000
+    static let stepLimit = 1_000_000
     /// The most code points all texts of a rendering may have together, beside those given to it.
-    static let textLimit = 1 << 26
+    static let textLimit = 1 << 24
     /// How deep expressions, blocks and macro calls may nest while they run.
     static let depthLimit = 240
     /// How deep lists and dictionaries may nest.

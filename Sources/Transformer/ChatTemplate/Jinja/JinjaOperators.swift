@@ -430,8 +430,8 @@ extension JinjaEvaluator {
             try budget.spend(list.items.count)
             return .tuple(try JinjaList(indices(list.items.count).map { list.items[$0] }))
         case .undefined(let reason): throw .failed(reason)
-        case .range, .markup: throw .unsupported("a slice of a \(value.typeName)")
-        default: throw .failed("'\(value.typeName)' object is not subscriptable")
+        // Of a number or none jinja2 fails, or makes nothing where the whole output is constant.
+        default: throw .unsupported("a slice of a \(value.typeName)")
         }
     }
 }

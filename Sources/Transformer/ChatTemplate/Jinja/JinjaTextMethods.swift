@@ -57,6 +57,7 @@ extension JinjaEvaluator {
     }
 
     private func plain(_ method: String, of text: Scalars) throws(JinjaFault) -> JinjaValue {
+        try budget.hold(3 * text.count)
         switch method {
         case "upper": return .string(PythonCase.upper(text))
         case "lower": return .string(PythonCase.lower(text))

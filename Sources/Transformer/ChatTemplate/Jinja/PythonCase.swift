@@ -1,14 +1,27 @@
 /// Upper and lower case as Python's strings have them.
 enum PythonCase {
     static func upper(_ text: Scalars) -> Scalars {
-        text.flatMap { Scalars($0.properties.uppercaseMapping) }
+        var result: Scalars = []
+        result.reserveCapacity(text.count)
+        for scalar in text {
+            if scalar.isASCII {
+                let isLower = ("a"..."z").contains(scalar)
+                result.append(isLower ? Unicode.Scalar(UInt8(scalar.value) - 0x20) : scalar)
+            } else {
+                result += Scalars(scalar.properties.uppercaseMapping)
+            }
+        }
+        return result
     }
 
     static func lower(_ text: Scalars) -> Scalars {
         var result: Scalars = []
         result.reserveCapacity(text.count)
         for (place, scalar) in text.enumerated() {
-            if scalar == "\u{3a3}" {
+            if scalar.isASCII {
+                let isUpper = ("A"..."Z").contains(scalar)
+                result.append(isUpper ? Unicode.Scalar(UInt8(scalar.value) + 0x20) : scalar)
+            } else if scalar == "\u{3a3}" {
                 result.append(isFinal(place, in: text) ? "\u{3c2}" : "\u{3c3}")
             } else {
                 result += Scalars(scalar.properties.lowercaseMapping)
