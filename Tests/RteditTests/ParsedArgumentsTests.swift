@@ -25,6 +25,19 @@ struct ParsedArgumentsTests {
         ) { try given(SampleCommand.scale, text).number(SampleCommand.scale, in: -1...1) }
     }
 
+    @Test func valuesOfSeveralListsComeInTheOrderOfTheCall() {
+        let options = [SteeringOptions.vector, SteeringOptions.ablate]
+        let arguments = ParsedArguments(
+            values: ["vector": ["a", "d"], "ablate": ["b", "c"]],
+            order: ["vector", "ablate", "threads", "ablate", "vector"])
+        #expect(arguments.valuesInOrder(options).map(\.text) == ["a", "b", "c", "d"])
+        #expect(
+            arguments.valuesInOrder(options).map(\.option.name) == [
+                "vector", "ablate", "ablate", "vector",
+            ])
+        #expect(given(SteeringOptions.ablate, "x").valuesInOrder(options).map(\.text) == ["x"])
+    }
+
     @Test func numbersMayBeNegative() throws {
         #expect(try given(SampleCommand.scale, "-2.5e-1").number(SampleCommand.scale) == -0.25)
     }

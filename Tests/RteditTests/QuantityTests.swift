@@ -39,6 +39,10 @@ struct QuantityTests {
                 label: "reading", done: 3, total: 3, unit: .things("blocks"), elapsed: .seconds(2))
                 == "reading: 100 %, 3 of 3 blocks, 1.5 blocks/s")
         #expect(
+            Progress.line(
+                label: "x", done: 7, total: 5, unit: .things("y"), elapsed: .seconds(1)
+            ).hasPrefix("x: 100 %, 5 of 5 y"))
+        #expect(
             Progress.line(label: "x", done: 0, total: 0, unit: .things("y"), elapsed: .zero)
                 == "x: 0 of 0 y, 0 y/s")
     }

@@ -50,6 +50,55 @@ import Testing
         }
     }
 
+    @Test func neighbouringAblationsRemoveTheSpanInAnyOrder() throws {
+        let model = try SmallModel()
+        // Far from orthogonal, so that one after the other would leave something of the first.
+        let first = Self.vector(2)
+        let second = zip(first, Self.vector(7)).map { $0 + 0.5 * $1 }
+        let ablations = [first, second, first.map { -3 * $0 }].map {
+            Intervention(block: 2, operation: .ablate, vector: $0, strength: 0.7)
+        }
+        let base = try #require(try Trace(of: Self.tokens, in: try model.decoder())["resid_post.2"])
+        // The twin: λ V (VᵀV)⁻¹ Vᵀ h, with the inverse of two by two written out.
+        func dot(_ a: [Double], _ b: [Double]) -> Double {
+            zip(a, b).reduce(0) { $0 + $1.0 * $1.1 }
+        }
+        let (v, w) = (first.map(Double.init), second.map(Double.init))
+        let (vv, vw, ww) = (dot(v, v), dot(v, w), dot(w, w))
+        var expected: [Float] = []
+        for row in 0..<base.rows {
+            let h = base.values[(row * 20)..<((row + 1) * 20)].map(Double.init)
+            let (vh, wh) = (dot(v, h), dot(w, h))
+            let x = (ww * vh - vw * wh) / (vv * ww - vw * vw)
+            let y = (vv * wh - vw * vh) / (vv * ww - vw * vw)
+            expected += h.indices.map { Float(h[$0] - 0.7 * (x * v[$0] + y * w[$0])) }
+        }
+        let found = try [ablations, ablations.reversed()].map { order in
+            try #require(
+                try Trace(of: Self.tokens, in: try model.decoder(), interventions: order)[
+                    "resid_post.2"]
+            ).values
+        }
+        #expect(relativeDifference(found[0], expected) < DecoderForwardTests.bound)
+        #expect(found[0].map(\.bitPattern) == found[1].map(\.bitPattern))
+    }
+
+    @Test func ablationsWithAnAdditionBetweenActOneAfterTheOther() throws {
+        let model = try SmallModel()
+        let interventions = [
+            Intervention(block: 1, operation: .ablate, vector: Self.vector(2)),
+            Intervention(block: 1, vector: Self.vector(8), strength: 3),
+            Intervention(block: 1, operation: .ablate, vector: Self.vector(7)),
+        ]
+        let twin = DecoderTwin(model, tokens: Self.tokens, interventions: interventions)
+        let trace = try Trace(
+            of: Self.tokens, in: try model.decoder(), interventions: interventions)
+        let expected = try #require(twin.arrays["resid_post.1"])
+        #expect(
+            relativeDifference(trace["resid_post.1"]?.values ?? [], expected)
+                < DecoderForwardTests.bound)
+    }
+
     @Test func anAdditionIsTheStrengthTimesTheVectorToTheBit() throws {
         let model = try SmallModel()
         let vector = Self.vector(3)

@@ -40,6 +40,13 @@ public struct CheckpointComparison: Sendable {
         notes = settings.notes + tokenizer.notes
     }
 
+    /// How many values a comparison looks at: those of every pair, an embedding that stands for a head twice.
+    ///
+    /// - Throws: as the comparison does.
+    public static func valueCount(_ a: Checkpoint, _ b: Checkpoint) throws -> Int {
+        try TensorMatching(a, b).matches.reduce(0) { $0 + ($1.pair?.elementCount ?? 0) }
+    }
+
     /// Whether both are the same model: equal values, numbers, tokenizer and chat template. Other keys do not count.
     public var isSame: Bool {
         changed.isEmpty && !settings.contains(where: \.isDifference) && !tokenizer.isDifference

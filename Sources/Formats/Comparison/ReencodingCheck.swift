@@ -45,6 +45,8 @@ public struct ReencodingCheck: Sendable {
         public let step: Float
     }
 
+    /// The types whose values both sides hold.
+    public let grids: StoredGrids
     /// Which side was encoded.
     public let source: Source
     /// The type it was encoded in: that of the other side, or the narrower one whose values are all that one holds.
@@ -64,6 +66,8 @@ public struct ReencodingCheck: Sendable {
     /// How many values those are.
     public private(set) var outsideValues = 0
     public private(set) var worst: Worst?
+    /// ‖B − A‖² of the rows outside, as far as it is finite.
+    public private(set) var outsideEnergy = 0.0
 
     /// Whether every value is what the encoder gives.
     public var isExact: Bool { exactCount == count }
@@ -78,6 +82,7 @@ public struct ReencodingCheck: Sendable {
     /// - Throws: `CheckpointError` where values cannot be read.
     public init?(_ pair: TensorPair, from wanted: Source? = nil) throws(CheckpointError) {
         guard let rule = try ReencodingRule(pair, from: wanted) else { return nil }
+        grids = rule.grids
         source = rule.isFromA ? .a : .b
         type = rule.type
         isVector = rule.unit == 1
@@ -112,6 +117,10 @@ public struct ReencodingCheck: Sendable {
             let place = row.number * (columns / rule.unit) + unit
             if places.contains(place) {
                 outside.add(place)
+                for index in (unit * rule.unit)..<((unit + 1) * rule.unit) {
+                    let change = Double(row.encoded[index]) - Double(row.source[index])
+                    if change.isFinite { outsideEnergy += change * change }
+                }
             } else if row.isExact
                 || row.isExact(in: (unit * rule.unit)..<((unit + 1) * rule.unit))
             {

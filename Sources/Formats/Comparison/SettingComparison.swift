@@ -84,32 +84,21 @@ struct SettingComparison {
     }
 
     /// Keys but those of the tokenizer and of splits, and their values.
-    private static func keys(_ metadata: GGUFMetadata) -> [(name: String, text: String)] {
+    private static func keys(_ metadata: GGUFMetadata) -> [(name: String, value: SettingValue)] {
         metadata.entries.filter {
             !$0.key.hasPrefix("tokenizer.") && !$0.key.hasPrefix("split.")
-        }.map { ($0.key, text($0.value)) }
-    }
-
-    private static func text(_ value: GGUFValue) -> String {
-        switch value {
-        case .string(let string): string.text
-        case .bool(let flag): "\(flag)"
-        case .f32(let number): "\(number)"
-        case .array(let array): "\(array)"
-        default:
-            value.integer.map(String.init) ?? value.number.map { "\($0)" } ?? "\(value)"
-        }
+        }.map { ($0.key, SettingValue($0.value)) }
     }
 
     /// The members of an object, those of objects inside it under names with points.
     private static func fields(
         _ object: JSONObject, prefix: String = ""
-    ) -> [(name: String, text: String)] {
-        object.members.flatMap { member -> [(name: String, text: String)] in
+    ) -> [(name: String, value: SettingValue)] {
+        object.members.flatMap { member -> [(name: String, value: SettingValue)] in
             if let inner = member.value.object, !inner.members.isEmpty {
                 return fields(inner, prefix: "\(prefix)\(member.key).")
             }
-            return [(prefix + member.key, JSONWriter().text(member.value))]
+            return [(prefix + member.key, SettingValue(member.value))]
         }
     }
 
@@ -136,14 +125,14 @@ struct SettingComparison {
         }
     }
 
-    private static func sampling(_ gguf: GGUFFile) -> [(name: String, text: String)] {
+    private static func sampling(_ gguf: GGUFFile) -> [(name: String, value: SettingValue)] {
         fields(JSONObject(SamplingSettings.members(from: gguf.metadata)))
     }
 
     /// What a GGUF file keeps of a `generation_config.json`.
     private static func sampling(
         _ files: HuggingFaceFiles
-    ) throws -> [(name: String, text: String)] {
+    ) throws -> [(name: String, value: SettingValue)] {
         let entries = SamplingSettings.entries(from: try files.generationConfig() ?? JSONObject())
         return fields(JSONObject(SamplingSettings.members(from: GGUFMetadata(entries))))
     }

@@ -35,14 +35,26 @@ public struct SettingDifference: Sendable, Hashable {
         _ a: [(name: String, text: String)], _ b: [(name: String, text: String)], _ group: Group,
         isDifference: (String) -> Bool
     ) -> [SettingDifference] {
+        between(
+            a.map { ($0.name, SettingValue.one($0.text)) },
+            b.map { ($0.name, SettingValue.one($0.text)) }, group, isDifference: isDifference)
+    }
+
+    /// The same for values that may be lists.
+    static func between(
+        _ a: [(name: String, value: SettingValue)], _ b: [(name: String, value: SettingValue)],
+        _ group: Group, isDifference: (String) -> Bool
+    ) -> [SettingDifference] {
         // Keys of files, compared byte by byte; of equal ones the first counts, as for every reader.
-        let first = Dictionary(a.map { (ExactString($0.name), $0.text) }) { kept, _ in kept }
-        let second = Dictionary(b.map { (ExactString($0.name), $0.text) }) { kept, _ in kept }
+        let first = Dictionary(a.map { (ExactString($0.name), $0.value) }) { kept, _ in kept }
+        let second = Dictionary(b.map { (ExactString($0.name), $0.value) }) { kept, _ in kept }
         let names = a.map(\.name) + b.map(\.name).filter { first[ExactString($0)] == nil }
         return names.compactMap { name in
             let (left, right) = (first[ExactString(name)], second[ExactString(name)])
-            guard left.map(ExactString.init) != right.map(ExactString.init) else { return nil }
-            return SettingDifference(group, name, left, right, isDifference: isDifference(name))
+            guard left != right else { return nil }
+            return SettingDifference(
+                group, name, left?.text(beside: right), right?.text(beside: left),
+                isDifference: isDifference(name))
         }
     }
 }

@@ -1,13 +1,14 @@
 import Formats
 
-/// A pass's interventions, checked and prepared, in the order they were given.
+/// A pass's interventions, checked and prepared, in the order they were given. Neighbouring ablations of one strength at
+/// one place remove the span of their directions, so that their order among themselves does not matter.
 struct InterventionPlan {
     /// One change, with its arithmetic done once.
     enum Step {
         /// h + v, with v the strength times the vector: what a bias with these numbers adds.
         case add([Float])
-        /// h − strength · v̂ (v̂ · h)
-        case ablate(direction: [Float], strength: Float)
+        /// h − strength · Σ v̂ (v̂ · h) over orthonormal directions
+        case ablate(RemovedSpan, strength: Float)
         /// strength · h
         case scale(Float)
 
@@ -16,9 +17,12 @@ struct InterventionPlan {
             switch self {
             case .add(let vector):
                 addForward(row, vector, count: width)
-            case .ablate(let direction, let strength):
-                let projection = dotForward(row, direction, count: width)
-                addScaledForward(row, -strength * projection, direction, count: width)
+            case .ablate(let span, let strength):
+                // Of orthonormal directions none changes another's share.
+                for direction in span.directions {
+                    let projection = dotForward(row, direction, count: width)
+                    addScaledForward(row, -strength * projection, direction, count: width)
+                }
             case .scale(let factor):
                 scaleForward(row, by: factor, count: width)
             }
@@ -47,8 +51,15 @@ struct InterventionPlan {
         for intervention in interventions {
             try Self.check(intervention, configuration)
             guard let step = try Self.step(intervention) else { continue }
-            steps[Place(site: intervention.site, block: intervention.block), default: []].append(
-                step)
+            let place = Place(site: intervention.site, block: intervention.block)
+            if case .ablate(let next, let strength) = step,
+                case .ablate(let span, strength)? = steps[place]?.last
+            {
+                steps[place]?.removeLast()
+                steps[place]?.append(.ablate(span.union(next), strength: strength))
+            } else {
+                steps[place, default: []].append(step)
+            }
         }
     }
 
@@ -109,14 +120,11 @@ struct InterventionPlan {
             return strength == 0 ? nil : .add(intervention.vector.map { strength * $0 })
         case .ablate:
             guard strength != 0 else { return nil }
-            let squares = intervention.vector.reduce(0.0) { $0 + Double($1) * Double($1) }
-            guard squares > 0 else {
+            guard let span = RemovedSpan(of: intervention.vector) else {
                 throw .interventionWithoutDirection(
                     block: intervention.block, site: intervention.site)
             }
-            let norm = squares.squareRoot()
-            return .ablate(
-                direction: intervention.vector.map { Float(Double($0) / norm) }, strength: strength)
+            return .ablate(span, strength: strength)
         case .scale:
             return .scale(strength)
         }

@@ -60,7 +60,7 @@ public struct Bootstrap: Sendable, Hashable {
     }
 }
 
-/// Quantiles of sorted numbers.
+/// Quantiles of sorted numbers: the one rule for every median and percentile that is printed.
 enum Quantile {
     /// The number below which a share of the others lies, interpolated between neighbours (type 7 of Hyndman and Fan
     /// 1996, NumPy's default); 0 for no numbers.

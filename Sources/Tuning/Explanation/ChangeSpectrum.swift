@@ -10,8 +10,9 @@ public struct ChangeSpectrum: Sendable {
     /// What lies outside the singular vectors found; a true squared singular value is at most this much above its value
     /// here (see `RandomizedSVD.residualEnergy`).
     public let residualEnergy: Double
-    /// How many rows hold the change.
+    /// How many rows hold the change, and the numbers of the first.
     public let changedRows: Int
+    let firstChangedRows: [Int]
     /// The largest singular value that the types' rounding has, coarsest way last; empty where it is not known.
     public let noiseLimits: [Double]
     /// The shape (rows, columns) of the matrix.
@@ -19,6 +20,9 @@ public struct ChangeSpectrum: Sendable {
     /// The first pair of singular vectors: (rows), (columns).
     let first: (left: [Float], right: [Float])?
     private let noise: [StorageNoise.Level]
+    /// For each singular value, whether its direction is constant over the blocks of a quantised type: what scales and
+    /// minimums stored anew change, whatever was done to the values.
+    private let isOfBlocks: [Bool]
 
     /// The most singular values that are looked for: updates of a higher rank are not called low.
     static let rankLimit = 64
@@ -38,16 +42,26 @@ public struct ChangeSpectrum: Sendable {
 
     /// How many singular values stand above what rounding of this level gives.
     func prominentCount(over level: StorageNoise.Level) -> Int {
-        values.count { $0 > Self.prominence * level.largestSingularValue }
+        zip(values, isOfBlocks).count {
+            $0 > Self.prominence * level.largestSingularValue && !$1
+        }
     }
 
     /// The rank of the update: the number of singular values that hold the change, or all of it that is not rounding. Nil
     /// where the change is spread over more than a quarter of all directions or over more than were looked for.
     public var updateRank: Int? {
         let limit = min(Self.rankLimit, max(1, min(shape.rows, shape.columns) / 4))
-        if let rank = rankOf99Percent, rank <= limit { return rank }
+        // What the blocks' own numbers change has as many directions as a row has blocks: no update's rank.
+        if let rank = rankOf99Percent, rank <= limit,
+            2 * isOfBlocks.prefix(rank).count(where: { $0 }) <= rank
+        {
+            return rank
+        }
         for level in noise {
-            let rank = prominentCount(over: level)
+            let rank =
+                (values.indices.last {
+                    values[$0] > Self.prominence * level.largestSingularValue && !isOfBlocks[$0]
+                } ?? -1) + 1
             if rank > 0, rank <= limit,
                 rest(beside: rank) <= StorageNoise.margin * level.rootMeanSquare
             {
@@ -76,6 +90,17 @@ public struct ChangeSpectrum: Sendable {
         return edge > 0 ? (values.first ?? 0) / edge : 0
     }
 
+    /// Whether most of a unit vector is the means of its groups.
+    private static func isConstant(_ direction: [Float], over size: Int) -> Bool {
+        var energy = 0.0
+        for first in stride(from: 0, to: direction.count, by: size) {
+            let group = direction[first..<min(first + size, direction.count)]
+            let sum = group.reduce(0) { $0 + Double($1) }
+            energy += sum * sum / Double(group.count)
+        }
+        return energy > 0.5
+    }
+
     /// Reads the matrix pair several times over.
     ///
     /// - Throws: `CheckpointError` where values cannot be read.
@@ -86,9 +111,14 @@ public struct ChangeSpectrum: Sendable {
         energy = decomposition.energy
         residualEnergy = decomposition.residualEnergy
         changedRows = change.changedRows.count
+        firstChangedRows = Array(change.changedRows.sorted().prefix(ReencodingCheck.Places.listed))
         self.noise = noise?.levelsBesideEdit ?? []
         noiseLimits = self.noise.map(\.largestSingularValue)
         shape = (pair.rows, pair.columns)
+        let group = noise?.grids.b.elementsPerBlock ?? 1
+        isOfBlocks = values.indices.map {
+            group > 1 && Self.isConstant(decomposition.right.column($0), over: min(group, 32))
+        }
         first =
             values.isEmpty ? nil : (decomposition.left.column(0), decomposition.right.column(0))
     }

@@ -6,6 +6,8 @@ struct Deduction {
 
     private let comparison: CheckpointComparison
     private let changes: [TensorChange]
+    /// The names of tensors that were tuned with others, whatever their own change looks like.
+    private var absorbed: Set<String> = []
 
     /// Matrices with less in common than this are not versions of each other; two unrelated ones have a cosine near 0,
     /// a fine-tune one above 0.9.
@@ -29,11 +31,14 @@ struct Deduction {
             findings = [.differentModel(different)]
             return
         }
+        deduceTampering()
+        absorbed = Set(tunedBesideOthers.map(\.tensor.name))
         deduceForms()
         deduceTraining()
         try deduceBiases()
         deduceStructure()
         deduceRounding()
+        deduceLastPlaces()
         deduceSettings()
     }
 
@@ -76,12 +81,25 @@ struct Deduction {
 
     // MARK: - Forms of single tensors
 
+    private mutating func deduceTampering() {
+        let parts = changes.compactMap { change -> BeyondReencoding.Part? in
+            guard case .beyondRounding(let check) = change.form else { return nil }
+            return BeyondReencoding.Part(tensor: change.tensor, check: check)
+        }
+        guard !parts.isEmpty else { return }
+        let order = parts.enumerated().sorted { left, right in
+            let (x, y) = (left.element.check.outsideValues, right.element.check.outsideValues)
+            return x != y ? x > y : left.offset < right.offset
+        }
+        findings.append(.beyondReencoding(BeyondReencoding(parts: order.map(\.element))))
+    }
+
     private mutating func deduceForms() {
         deduceAblation()
         let parts = changes.compactMap { change -> LowRankChange.Part? in
-            guard case .lowRank(let rank) = change.form, let spectrum = change.spectrum else {
-                return nil
-            }
+            guard case .lowRank(let rank) = change.form, let spectrum = change.spectrum,
+                !absorbed.contains(change.tensor.name)
+            else { return nil }
             return LowRankChange.Part(
                 tensor: change.tensor, rank: rank, share: spectrum.share(of: rank),
                 isAboveRounding: spectrum.rankOf99Percent != rank)
@@ -97,7 +115,8 @@ struct Deduction {
                 return nil
             }
             return EditedRows(
-                tensor: change.tensor, changedRows: count, rows: spectrum.shape.rows)
+                tensor: change.tensor, changedRows: count, first: spectrum.firstChangedRows,
+                rows: spectrum.shape.rows)
         }
         if !rows.isEmpty { findings.append(.editedRows(rows)) }
     }
@@ -116,13 +135,39 @@ struct Deduction {
 
     // MARK: - Training
 
+    /// Tensors between others that were trained: storing them anew in a quantised type hides all but the largest
+    /// directions of a small change, or all of it, and in one kind of weight some blocks' changes have few directions.
+    private var tunedBesideOthers: [TensorChange] {
+        let full = changes.filter { change in
+            guard case .fullRank = change.form else { return false }
+            return (change.tensor.sums?.cosine ?? 1) >= Self.unrelatedCosine
+        }
+        guard full.count >= Self.fewestTuned else { return [] }
+        let blocks = Set(full.compactMap(\.tensor.role?.block))
+        let kinds = Set(full.map(\.tensor.kind))
+        return changes.filter { change in
+            guard let block = change.tensor.role?.block, blocks.contains(block) else {
+                return false
+            }
+            let isStoredAnew =
+                change.tensor.b?.type.isQuantized ?? false && !change.tensor.isRetyped
+            switch change.form {
+            case .lowRank: return isStoredAnew || kinds.contains(change.tensor.kind)
+            case .rounding: return isStoredAnew
+            default: return false
+            }
+        }
+    }
+
     private mutating func deduceTraining() {
         let full = changes.filter { if case .fullRank = $0.form { true } else { false } }
         let unrelated = full.filter { ($0.tensor.sums?.cosine ?? 1) < Self.unrelatedCosine }
         if !unrelated.isEmpty { findings.append(.replaced(unrelated.map(\.tensor))) }
         let trained = full.filter { ($0.tensor.sums?.cosine ?? 1) >= Self.unrelatedCosine }
         let vectors = changes.filter { if case .vector = $0.form { true } else { false } }
-        let (matrices, rounded) = Self.nearRounding(trained)
+        let (own, rounded) = Self.nearRounding(trained)
+        let matrices =
+            own.isEmpty ? [] : own + changes.filter { absorbed.contains($0.tensor.name) }
         if isTraining(matrices), matrices.count >= Self.fewestTuned {
             findings.append(.fineTuned(fineTuning(matrices + vectors)))
         } else {
@@ -158,7 +203,7 @@ struct Deduction {
 
     private mutating func addUnclear(_ reason: Uncertainty.Reason, _ changes: [TensorChange]) {
         findings.append(
-            .unclear(Uncertainty(reason: reason, tensors: changes.map(\.tensor.name))))
+            .unclear(Uncertainty(reason: reason, tensors: changes.map(\.tensor))))
     }
 
     /// Whether nearly all tensors of the touched kinds in the touched blocks changed.
@@ -182,10 +227,15 @@ struct Deduction {
         let prominences = changes.compactMap { $0.spectrum?.prominence }.sorted()
         let ratios = changes.compactMap { $0.noise?.ratio }.filter(\.isFinite).sorted()
         let bounds = (sizes.first ?? 0)...(sizes.last ?? 0)
+        let inBlocks = matrices.count { $0.role?.block.map(blocks.contains) ?? false }
+        let types = Set(tensors.filter(\.isMatrix).compactMap(\.b?.type).filter(\.isQuantized))
         return FineTuning(
             tensors: tensors, matrixCount: matrices.count,
             isFull: Double(changed) >= Self.tunedShare * Double(matrices.count) && changed > 0
                 && blocks.count == Set(comparison.tensors.compactMap(\.role?.block)).count,
+            coversBlocks: inBlocks > 0
+                && tensors.count { $0.isMatrix && $0.role?.block != nil } == inBlocks,
+            quantizedTypes: types.sorted { $0.name < $1.name },
             blocks: blocks.sorted(), kinds: Set(tensors.map(\.kind)).sorted(),
             medianChange: sizes.isEmpty ? 0 : sizes[sizes.count / 2], changes: bounds,
             prominence: prominences.isEmpty ? nil : prominences[prominences.count / 2],
@@ -227,7 +277,7 @@ struct Deduction {
         }
         if !shapes.isEmpty {
             findings.append(
-                .unclear(Uncertainty(reason: .shapes, tensors: shapes.map(\.name))))
+                .unclear(Uncertainty(reason: .shapes, tensors: shapes)))
         }
         func missing(_ status: TensorDifference.Status) -> [String] {
             comparison.tensors.filter {
@@ -244,7 +294,7 @@ struct Deduction {
                 .filter { !Dequantizer.isSupported($0) }.sorted { $0.name < $1.name }
             findings.append(
                 .unclear(
-                    Uncertainty(reason: .unreadable(types), tensors: unreadable.map(\.name))))
+                    Uncertainty(reason: .unreadable(types), tensors: unreadable)))
         }
     }
 
@@ -252,7 +302,8 @@ struct Deduction {
     private mutating func deduceRounding() {
         let rounded = changes.filter { change in
             switch change.form {
-            case .rounding: true
+            case .rounding: !absorbed.contains(change.tensor.name)
+            case .beyondRounding: true
             case .lowRank, .ablation: change.tensor.isRetyped
             default: false
             }
@@ -265,6 +316,16 @@ struct Deduction {
             (right.tensorCount, left.from.type.name + left.to.type.name)
                 < (left.tensorCount, right.from.type.name + right.to.type.name)
         }.map { .reencoded($0) }
+    }
+
+    private mutating func deduceLastPlaces() {
+        let parts = changes.compactMap { change -> LastPlaceChange.Part? in
+            guard case .lastPlace(let units) = change.form, let type = change.tensor.a?.type else {
+                return nil
+            }
+            return LastPlaceChange.Part(tensor: change.tensor, type: type, units: units)
+        }
+        if !parts.isEmpty { findings.append(.lastPlace(LastPlaceChange(parts: parts))) }
     }
 
     private mutating func deduceSettings() {
@@ -282,8 +343,8 @@ extension TensorChange {
     fileprivate var storage: [Reencoding.Storage] {
         guard let a = tensor.a?.type, let b = tensor.b?.type else { return [] }
         return [
-            Reencoding.Storage(type: a, grid: noise?.grids.a ?? a),
-            Reencoding.Storage(type: b, grid: noise?.grids.b ?? b),
+            Reencoding.Storage(type: a, grid: check?.grids.a ?? noise?.grids.a ?? a),
+            Reencoding.Storage(type: b, grid: check?.grids.b ?? noise?.grids.b ?? b),
         ]
     }
 }
@@ -302,6 +363,8 @@ extension Reencoding {
             switch change.form {
             case .lowRank(let rank): rest = change.spectrum?.rest(beside: rank) ?? rest
             case .ablation: rest = change.spectrum?.rest(beside: 1) ?? rest
+            case .beyondRounding(let check):
+                rest = (max(0, sums.squaresOfChange - check.outsideEnergy) / count).squareRoot()
             default: break
             }
             // The way of rounding whose level is nearest.
@@ -315,6 +378,15 @@ extension Reencoding {
         tensorCount = changes.count
         self.observed = (observed / max(values, .leastNormalMagnitude)).squareRoot()
         self.expected = (expected / max(values, .leastNormalMagnitude)).squareRoot()
-        exactShare = changes.compactMap { $0.noise?.exactShare }.min() ?? 0
+        exactShare =
+            changes.compactMap { change in
+                change.check.map { Double($0.exactCount) / Double(max($0.count, 1)) }
+            }.min() ?? 0
+        otherwiseRounded = changes.compactMap { change in
+            guard let check = change.check, check.isReference, !check.rounded.isEmpty else {
+                return nil
+            }
+            return (change.tensor, check.rounded)
+        }
     }
 }

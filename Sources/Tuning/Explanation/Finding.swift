@@ -5,8 +5,12 @@ public import Formats
 public enum Finding: Sendable {
     /// The same values, numbers, tokenizer and template; perhaps in another format or a wider type.
     case sameModel(SameModel)
+    /// Re-encoded tensors with rows or values that no storing in their type explains.
+    case beyondReencoding(BeyondReencoding)
     /// Tensors stored in another type, their error at the level which that type gives.
     case reencoded(Reencoding)
+    /// Numbers that differ by what adding and taking away again leaves.
+    case lastPlace(LastPlaceChange)
     case biases(BiasChange)
     case lowRank(LowRankChange)
     case ablation(Ablation)
@@ -52,8 +56,40 @@ public struct Reencoding: Sendable {
     public let observed: Double
     /// The same for what the types round off, measured by encoding the values anew.
     public let expected: Double
-    /// The least share of a tensor's values that are exactly what encoding the other side's gives.
+    /// The least share of a tensor's rows, or of a vector's values, that are exactly what encoding the other side's
+    /// gives.
     public let exactShare: Double
+    /// Tensors most of whose rows are exactly that, with the rows that are not and yet are as good a rounding.
+    public let otherwiseRounded: [(tensor: TensorDifference, places: ReencodingCheck.Places)]
+}
+
+/// Values of re-encoded tensors that are something else than the other side's in another type.
+public struct BeyondReencoding: Sendable {
+    public struct Part: Sendable {
+        public let tensor: TensorDifference
+        public let check: ReencodingCheck
+    }
+
+    /// That with most values outside first.
+    public let parts: [Part]
+
+    /// How many values are outside of what their types round off.
+    public var valueCount: Int { parts.reduce(0) { $0 + $1.check.outsideValues } }
+}
+
+/// Vectors that differ by a few units in the last place of their largest value, as those do to which something was
+/// added and taken away again.
+public struct LastPlaceChange: Sendable {
+    public struct Part: Sendable {
+        public let tensor: TensorDifference
+        public let type: ElementType
+        /// The largest change, in steps of the type at the tensor's largest value.
+        public let units: Double
+    }
+
+    public let parts: [Part]
+
+    public var largest: Double { parts.map(\.units).max() ?? 0 }
 }
 
 /// Biases that are new or other ones.
@@ -123,6 +159,8 @@ public struct ResizedEmbedding: Sendable {
 public struct EditedRows: Sendable {
     public let tensor: TensorDifference
     public let changedRows: Int
+    /// The numbers of the first of them.
+    public let first: [Int]
     public let rows: Int
 }
 
@@ -133,6 +171,10 @@ public struct FineTuning: Sendable {
     public let matrixCount: Int
     /// Whether nearly all matrices of all blocks changed.
     public let isFull: Bool
+    /// Whether all matrices of the blocks changed.
+    public let coversBlocks: Bool
+    /// The quantised types that changed matrices are stored in.
+    public let quantizedTypes: [ElementType]
     public let blocks: [Int]
     public let kinds: [String]
     /// The middle of the tensors' normalised changes, and their range.
@@ -174,5 +216,5 @@ public struct Uncertainty: Sendable {
     }
 
     public let reason: Reason
-    public let tensors: [String]
+    public let tensors: [TensorDifference]
 }

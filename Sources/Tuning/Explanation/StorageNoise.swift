@@ -21,15 +21,13 @@ struct StorageNoise {
     }
 
     /// The types of both sides; a wide type that holds nothing but values of a narrower one counts as that.
-    let grids: (a: ElementType, b: ElementType)
+    let grids: StoredGrids
     /// One of the ways: that with the least rounding first.
     let levels: [Level]
     /// What storing an edited A in B's type rounds off.
     let editLevel: Level
     /// Whether the files themselves have two types, so that both may come from a third.
     let isRetyped: Bool
-    /// The share of values that are exactly what encoding the other side's gives.
-    let exactShare: Double
 
     /// The level that explains the change with nothing beside it, or nil. Other quantisers than ours weigh errors by
     /// importance, which makes their root mean square larger.
@@ -64,13 +62,7 @@ struct StorageNoise {
         let rows = (0..<sampled).map { $0 * pair.rows / sampled }
         var a = [Float](repeating: 0, count: pair.columns)
         var b = a
-        var grids = (a: Grid(typeA), b: Grid(typeB))
-        for row in rows {
-            try pair.read(rows: row..<(row + 1), a: &a, b: &b)
-            grids.a.look(at: a)
-            grids.b.look(at: b)
-        }
-        let types = (a: grids.a.type, b: grids.b.type)
+        let types = try StoredGrids(pair)
         guard [types.a, types.b].allSatisfy({ pair.columns % $0.elementsPerBlock == 0 }) else {
             return nil
         }
@@ -103,8 +95,7 @@ struct StorageNoise {
                 ? [editLevel]
                 : zip(sums.ways, extremes.ways).map(level)
                     .sorted { $0.rootMeanSquare < $1.rootMeanSquare },
-            editLevel: editLevel, isRetyped: typeA != typeB,
-            exactShare: Double(max(sums.exactInA, sums.exactInB)) / Double(sums.count))
+            editLevel: editLevel, isRetyped: typeA != typeB)
     }
 
     /// The rows of A with the largest sums of squares.
@@ -128,29 +119,6 @@ struct StorageNoise {
         return Array(order.prefix(extremeRows))
     }
 
-    /// The narrowest type that holds a tensor's values.
-    private struct Grid {
-        private let stored: ElementType
-        private var candidates: [ElementType]
-
-        init(_ type: ElementType) {
-            stored = type
-            candidates =
-                switch type {
-                case .f64: [.bf16, .f16, .f32]
-                case .f32: [.bf16, .f16]
-                case .f16: [.bf16]
-                default: []
-                }
-        }
-
-        var type: ElementType { candidates.first ?? stored }
-
-        mutating func look(at row: [Float]) {
-            candidates.removeAll { StorageNoise.rounded(row, as: $0) != row }
-        }
-    }
-
     /// Sums of squares over sampled rows.
     private struct NoiseSums {
         struct Way {
@@ -170,17 +138,15 @@ struct StorageNoise {
             }
         }
 
-        let types: (a: ElementType, b: ElementType)
+        let types: StoredGrids
         /// From A to B, from B to A, from a third to both.
         var ways: [Way]
         /// From an edited A to B.
         var edit: Way
         var change = 0.0
         var count = 0
-        var exactInA = 0
-        var exactInB = 0
 
-        init(columns: Int, types: (a: ElementType, b: ElementType)) {
+        init(columns: Int, types: StoredGrids) {
             self.types = types
             let way = Way(columns: [Double](repeating: 0, count: columns))
             ways = Array(repeating: way, count: types.a == types.b ? 0 : 3)
@@ -195,8 +161,6 @@ struct StorageNoise {
                 guard let roundedA = StorageNoise.rounded(a, as: types.b),
                     let roundedB = StorageNoise.rounded(b, as: types.a)
                 else { return }
-                exactInB += zip(roundedA, b).count { $0 == $1 }
-                exactInA += zip(roundedB, a).count { $0 == $1 }
                 let (first, second) = (
                     zip(a, roundedA).map { $0 - $1 }, zip(b, roundedB).map { $0 - $1 }
                 )

@@ -80,12 +80,8 @@ public struct LogitComparison: Sendable {
     /// KL(reference ‖ other) in nats, from f64 log-softmax, over positions.
     public var meanDivergence: Double { divergences.reduce(0, +) / Double(max(positions, 1)) }
     public var largestDivergence: Double { divergences.max() ?? 0 }
-    /// The 95th percentile (nearest rank).
-    public var percentile95: Double {
-        let sorted = divergences.sorted()
-        guard !sorted.isEmpty else { return 0 }
-        return sorted[min(sorted.count - 1, Int((0.95 * Double(sorted.count)).rounded(.up)) - 1)]
-    }
+    /// The 95th percentile, by the same rule as everywhere (`Quantile`).
+    public var percentile95: Double { Quantile.of(sorted: divergences.sorted(), 0.95) }
 
     /// Adds one position.
     mutating func add(reference: ArraySlice<Float>, other: ArraySlice<Float>) {

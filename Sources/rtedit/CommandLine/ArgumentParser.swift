@@ -61,6 +61,7 @@ struct ArgumentParser {
         }
         try check(text, isIn: value.allowed, place: option.flagText)
         arguments.values[option.name, default: []].append(text)
+        arguments.order.append(option.name)
     }
 
     /// The option a word names, and the value written in the same word: `--seed=7`, `-oout.gguf`.

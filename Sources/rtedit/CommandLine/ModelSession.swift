@@ -93,7 +93,9 @@ enum SteeringOptions {
         "Add a steering vector: FILE[:SCALE][@BLOCKS], such as mood.gguf:-2@10-15.")
     static let ablate = Option.list(
         "ablate", "SPEC",
-        "Remove a vector's direction from the stream; the scale is how much of it.")
+        "Remove a vector's direction from the stream; the scale is how much of it. Acts in the order of the "
+            + "call, also with --vector; directions next to each other in a block are removed as one span."
+    )
     static let convention = Option.value(
         "vector-convention", "NAME",
         "How files number blocks: 'generator' for files of llama.cpp's own vector generator.",
@@ -111,13 +113,10 @@ enum SteeringOptions {
         try session.tellOtherBases(
             arguments.values(vector) + arguments.values(ablate), console)
         let convention = try arguments.choice(convention, as: VectorFile.Convention.self)
-        let operations: [(Option, Intervention.Operation)] = [(vector, .add), (ablate, .ablate)]
-        return try operations.flatMap { option, operation in
-            try arguments.values(option).flatMap { text in
-                try VectorSpecification(text).interventions(
-                    operation, convention: convention, hiddenSize: numbers.hiddenSize,
-                    blockCount: numbers.blockCount)
-            }
+        return try arguments.valuesInOrder([vector, ablate]).flatMap { option, text in
+            try VectorSpecification(text).interventions(
+                option.name == ablate.name ? .ablate : .add, convention: convention,
+                hiddenSize: numbers.hiddenSize, blockCount: numbers.blockCount)
         }
     }
 }

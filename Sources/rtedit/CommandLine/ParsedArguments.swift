@@ -7,6 +7,8 @@ struct ParsedArguments: Sendable {
     var positionals: [String: String] = [:]
     /// By the option's name, in the order of the call.
     var values: [String: [String]] = [:]
+    /// The names of the options with values, as often as they were given, in the order of the call.
+    var order: [String] = []
     /// The names of the flags that were given.
     var flags: Set<String> = []
 
@@ -20,6 +22,18 @@ struct ParsedArguments: Sendable {
 
     /// Every value given to a list, in the order of the call.
     func values(_ option: Option) -> [String] { values[option.name] ?? [] }
+
+    /// Every value given to some lists, in the order of the call.
+    func valuesInOrder(_ options: [Option]) -> [(option: Option, text: String)] {
+        var rest = options.map { (option: $0, values: values($0)[...]) }
+        let inOrder = order.compactMap { name -> (option: Option, text: String)? in
+            guard let index = rest.firstIndex(where: { $0.option.name == name }),
+                let text = rest[index].values.popFirst()
+            else { return nil }
+            return (rest[index].option, text)
+        }
+        return inOrder + rest.flatMap { option, values in values.map { (option, $0) } }
+    }
 
     /// The positional argument, or nil if the call stops before it.
     func textIfGiven(_ positional: Positional) -> String? { positionals[positional.name] }

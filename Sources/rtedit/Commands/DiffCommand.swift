@@ -82,7 +82,7 @@ struct DiffCommand: Command {
     private func compare(
         _ first: ModelSession, _ second: ModelSession, _ console: Console
     ) throws -> CheckpointComparison {
-        let total = first.checkpoint.tensors.reduce(0) { $0 + ($1.description.elementCount ?? 0) }
+        let total = try CheckpointComparison.valueCount(first.checkpoint, second.checkpoint)
         let progress = console.progress("comparing", total: total, unit: .things("values"))
         defer { progress.finish() }
         return try CheckpointComparison(

@@ -74,6 +74,7 @@ struct DifferenceExplanation {
                                 .init("kind", .string(finding.key)),
                                 .init("summary", .string(finding.sentence)),
                                 .init("evidence", .array(finding.evidence.map { .string($0) })),
+                                .init("tensors", .array(finding.tensors)),
                             ]))
                     })),
             .init(

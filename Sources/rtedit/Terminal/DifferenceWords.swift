@@ -8,11 +8,15 @@ struct DifferenceWords {
     let key: String
     let sentence: String
     let evidence: [String]
+    /// The tensors meant, where scripts want more than their names.
+    let tensors: [JSONValue]
 
     init(_ finding: Finding) {
         switch finding {
         case .sameModel(let same): self = Self.same(same)
+        case .beyondReencoding(let beyond): self = Self.beyond(beyond)
         case .reencoded(let reencoding): self = Self.reencoded(reencoding)
+        case .lastPlace(let change): self = Self.lastPlace(change)
         case .biases(let change): self = Self.biases(change)
         case .lowRank(let change): self = Self.lowRank(change)
         case .ablation(let ablation): self = Self.ablation(ablation)
@@ -32,10 +36,13 @@ struct DifferenceWords {
         }
     }
 
-    private init(_ key: String, _ sentence: String, _ evidence: [String]) {
+    private init(
+        _ key: String, _ sentence: String, _ evidence: [String], json: [JSONValue] = []
+    ) {
         self.key = key
         self.sentence = sentence
         self.evidence = evidence
+        tensors = json
     }
 
     // MARK: - Whole models
@@ -78,10 +85,21 @@ struct DifferenceWords {
                 + "values anew gives \(Quantity.scientific(reencoding.expected, 2)): "
                 + "\(Quantity.fixed(ratio, 2)) times that level"
         ]
-        if reencoding.exactShare > 0 {
+        if reencoding.exactShare == 1 {
+            evidence.append("every value is exactly what rtedit's encoder gives")
+        } else if reencoding.exactShare > 0.5 {
             evidence.append(
-                "at least \(Quantity.percent(reencoding.exactShare)) of every tensor's values are exactly "
-                    + "what rtedit's encoder gives")
+                "at least \(Quantity.percentRoundedDown(reencoding.exactShare)) of every tensor's rows are "
+                    + "exactly what rtedit's encoder gives")
+        }
+        for (tensor, places) in reencoding.otherwiseRounded.prefix(listedTensors) {
+            evidence.append(
+                "\(label(tensor)): \(places.count) \(places.count == 1 ? "row is" : "rows are") not what the "
+                    + "encoder gives, but as good a rounding: \(list(places))")
+        }
+        if reencoding.otherwiseRounded.count > listedTensors {
+            evidence.append(
+                "the same in \(tensors(reencoding.otherwiseRounded.count - listedTensors)) more")
         }
         if reencoding.from == reencoding.to {
             evidence.append("the type is the same: another quantiser, or importance weights")
@@ -90,6 +108,80 @@ struct DifferenceWords {
             "re-encoded",
             "Re-encoded: \(tensors(reencoding.tensorCount)) from \(text(reencoding.from)) to "
                 + "\(text(reencoding.to)).", evidence)
+    }
+
+    private static func lastPlace(_ change: LastPlaceChange) -> DifferenceWords {
+        DifferenceWords(
+            "last place",
+            "Equal but for the last place: \(tensors(change.parts.count)) moved by "
+                + "\(Quantity.fixed(change.largest, 1)) units in the last place of the largest value at most, "
+                + "as after adding a vector and taking it away again.",
+            change.parts.prefix(listedTensors).map { part in
+                let sums = part.tensor.sums ?? DifferenceSums()
+                return
+                    "\(label(part.tensor)), in \(part.type.name): \(sums.changed) of \(sums.count) values, by "
+                    + "up to \(sums.largest), \(Quantity.fixed(part.units, 1)) units"
+            } + more(change.parts.count))
+    }
+
+    /// "and 3 tensors more" where a list is cut.
+    private static func more(_ count: Int) -> [String] {
+        count > listedTensors ? ["and \(tensors(count - listedTensors)) more"] : []
+    }
+
+    /// How many tensors a list names.
+    private static let listedTensors = 8
+
+    private static func beyond(_ beyond: BeyondReencoding) -> DifferenceWords {
+        var evidence: [String] = []
+        for part in beyond.parts.prefix(listedTensors) {
+            let check = part.check
+            let unit = check.isVector ? "values" : "rows"
+            evidence.append(
+                "\(label(part.tensor)), in \(check.type.name): \(check.outsideValues) values in "
+                    + "\(check.outside.count) of \(check.count) \(unit): \(list(check.outside))")
+            guard let worst = check.worst else { continue }
+            evidence.append(
+                "  furthest at row \(worst.row), column \(worst.column): \(worst.a) in A, \(worst.b) in B, "
+                    + "where values are \(worst.step) apart")
+        }
+        if beyond.parts.count > listedTensors {
+            evidence.append("and \(tensors(beyond.parts.count - listedTensors)) more")
+        }
+        let places = beyond.parts.reduce(0) { $0 + $1.check.outside.count }
+        return DifferenceWords(
+            "changed beyond re-encoding",
+            "Changed beyond re-encoding: \(beyond.valueCount) values in \(places) rows of "
+                + "\(tensors(beyond.parts.count)) are outside of what their type rounds off.",
+            evidence, json: beyond.parts.map(json))
+    }
+
+    private static func json(_ part: BeyondReencoding.Part) -> JSONValue {
+        let check = part.check
+        return .object(
+            JSONObject([
+                .init("name", .string(label(part.tensor))), .init("type", .string(check.type.name)),
+                .init("values", .integer(check.outsideValues)),
+                .init("row_count", .integer(check.outside.count)),
+                .init("rows", .array(check.outside.first.map { .integer($0) })),
+                .init("is_vector", .bool(check.isVector)),
+            ]))
+    }
+
+    /// The name, and which expert of a stack.
+    private static func label(_ tensor: TensorDifference) -> String {
+        tensor.name + (tensor.role?.expert.map { " (expert \($0))" } ?? "")
+    }
+
+    /// "3, 17, 40 and 12 more".
+    private static func list(_ places: ReencodingCheck.Places) -> String {
+        list(places.first, of: places.count)
+    }
+
+    private static func list(_ first: [Int], of count: Int) -> String {
+        let shown = first.prefix(listedTensors)
+        return shown.map(String.init).joined(separator: ", ")
+            + (count > shown.count ? " and \(count - shown.count) more" : "")
     }
 
     private static func text(_ storage: Reencoding.Storage) -> String {
@@ -184,8 +276,10 @@ struct DifferenceWords {
             "edited rows",
             "Single rows were edited (tokens of an embedding, outputs of a projection).",
             edits.prefix(8).map {
-                "\($0.tensor.name): \($0.changedRows) of \($0.rows) rows changed"
-            })
+                "\(label($0.tensor)): \($0.changedRows) of \($0.rows) rows changed: "
+                    + list($0.first, of: $0.changedRows)
+            }
+                + more(edits.count))
     }
 
     private static func replaced(_ replaced: [TensorDifference]) -> DifferenceWords {
@@ -239,13 +333,15 @@ struct DifferenceWords {
             evidence.append(
                 "no direction stands out: noise added to the weights would look the same")
         }
+        let types = tuning.quantizedTypes.map(\.name).joined(separator: ", ")
+        let stored = types.isEmpty ? "" : ", and were requantised to \(types)"
+        let whole =
+            tuning.coversBlocks && !blocks.isEmpty
+            ? "Tuned in full\(blocks): all their weights" : "Fine-tune of a part: weights\(blocks)"
         return DifferenceWords(
             tuning.isFull ? "full fine-tune" : "fine-tune",
-            tuning.isFull
-                ? "Full fine-tune: all weights moved a little, in all directions."
-                : "Fine-tune of a part: weights\(blocks) moved a little, in all directions.",
-            evidence
-        )
+            (tuning.isFull ? "Full fine-tune: all weights" : whole)
+                + " moved a little, in all directions\(stored).", evidence)
     }
 
     private static func numbers(_ numbers: [SettingDifference]) -> DifferenceWords {
@@ -272,7 +368,21 @@ struct DifferenceWords {
             }
         return DifferenceWords(
             "unclear", "Unclear what was done to \(tensors(uncertainty.tensors.count)).",
-            [reason, list(uncertainty.tensors)])
+            [reason] + tensorLines(uncertainty))
+    }
+
+    /// The tensors, and how far vectors moved.
+    private static func tensorLines(_ uncertainty: Uncertainty) -> [String] {
+        guard case .vectors = uncertainty.reason else {
+            return [list(uncertainty.tensors.map(label))]
+        }
+        let lines = uncertainty.tensors.prefix(listedTensors).map { tensor in
+            let sums = tensor.sums ?? DifferenceSums()
+            return
+                "\(label(tensor)): \(sums.changed) of \(sums.count) values, by up to \(sums.largest)"
+        }
+        let more = uncertainty.tensors.count - lines.count
+        return lines + (more > 0 ? ["and \(tensors(more)) more"] : [])
     }
 
     // MARK: - Pieces

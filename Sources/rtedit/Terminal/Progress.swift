@@ -68,6 +68,7 @@ final class Progress: Sendable {
     /// The line's text: "baking: 42 %, 12.3 of 29.1 GB, 1.2 GB/s, 14.0 s left".
     static func line(label: String, done: Int, total: Int, unit: Unit, elapsed: Duration) -> String
     {
+        let done = total > 0 ? min(done, total) : done
         let seconds = elapsed / .seconds(1)
         let rate = seconds > 0 ? Double(done) / seconds : 0
         let noun: String

@@ -15,6 +15,11 @@ enum Quantity {
     /// A share as a percentage: `percent(0.4217)` is "42.2 %".
     static func percent(_ share: Double) -> String { "\(fixed(share * 100, 1)) %" }
 
+    /// The same for a lower bound: what is not all is never "100.0 %".
+    static func percentRoundedDown(_ share: Double) -> String {
+        "\(fixed((share * 1000).rounded(.down) / 10, 1)) %"
+    }
+
     /// A number of bytes, in thousands: "812 B", "4.7 MB".
     static func bytes(_ count: Int) -> String { "\(scaled(Double(count)))B" }
 

@@ -47,6 +47,32 @@ import Testing
         #expect(comparison.settings.map(\.name) == ["general.name"])
     }
 
+    @Test func longListsAreToldByTheirLengthAndTheFirstEntryThatDiffers() throws {
+        func list(_ words: [String]) -> GGUFValue { .array(.strings(ByteStringList(words))) }
+        let words = (0..<9).map { "tag\($0)" }
+        var others = words
+        others[4] = "other"
+        let first = try edited([("general.tags", list(words)), ("general.few", list(["a"]))])
+        let copy = folder.path("first.gguf")
+        try FileManager.default.moveItem(atPath: first.path, toPath: copy)
+        let second = try edited([
+            ("general.tags", list(others)), ("general.few", list(["a", "b"])),
+        ])
+        let settings = try compare(try Checkpoint.open(copy), second).settings
+        let texts = settings.map { "\($0.name): \($0.a ?? "") / \($0.b ?? "")" }
+        #expect(
+            texts == [
+                "general.tags: 9 entries, [4]: tag4 / 9 entries, [4]: other",
+                "general.few: [a] / [a, b]",
+            ])
+        #expect(
+            SettingValue.list(words).text(beside: .list(Array(words.prefix(7))))
+                == "9 entries, [7]: tag7")
+        #expect(
+            SettingValue.list(Array(words.prefix(7))).text(beside: .list(words))
+                == "7 entries, no [7]")
+    }
+
     @Test func generationSettingsAreListed() throws {
         let copy = try FamilyFixture("llama", in: folder, config: [:])
         try Data("{\"temperature\":0.3}".utf8).write(

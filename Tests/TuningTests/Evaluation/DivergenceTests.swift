@@ -58,6 +58,19 @@ import Transformer
         #expect(result.largest == result.values.max())
     }
 
+    @Test func verificationTakesThePercentileByTheSameRule() {
+        func comparison(_ steps: [Float]) -> LogitComparison {
+            var comparison = LogitComparison()
+            for step in steps { comparison.add(reference: [0, step], other: [0, 0]) }
+            return comparison
+        }
+        let (middle, last) = (
+            comparison([1]).largestDivergence, comparison([2]).largestDivergence
+        )
+        // Interpolated between neighbours: 0.95 of the way through three values lies at 1.9.
+        #expect(abs(comparison([0, 2, 1]).percentile95 - (middle + 0.9 * (last - middle))) < 1e-12)
+    }
+
     @Test func promptsAreComparedAfterEveryToken() throws {
         let prompts = [fixture.text(12), Array(fixture.text(30)[5...]), [7]]
         let result = try Divergence(
