@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-suites='Kernel|Decoder|Reference|Cache|Probe|Perplexity|Divergence|Extraction|OffsetScan|Verification|MainJob|TuneProgram|ExperimentProgram'
+suites='Kernel|Decoder|Reference|Cache|Probe|Perplexity|Divergence|Extraction|OffsetScan|VerificationTests|MainJob|TuneProgram|ExperimentProgram'
 program=$(swift build --show-bin-path)/rtedit
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -32,7 +32,7 @@ real() {
     "$rtedit" verify "$@" --max-tokens 1 --json >"$work/json" 2>>"$log" || found=$(
         grep -o '"verdict":"[a-z ]*"' "$work/json" | cut -d '"' -f 4 | tr a-z A-Z)
     local strength
-    strength=$(grep -o '"found":[0-9.e-]*' "$work/json" | cut -d : -f 2 |
+    strength=$({ grep -o '"found":[0-9.e-]*' "$work/json" || true; } | cut -d : -f 2 |
         awk '{ d = $1 > 1 ? $1 - 1 : 1 - $1; if (d >= most) { most = d; worst = $1 } }
             END { if (NR) printf "%.4f", worst; else printf "–" }')
     local error

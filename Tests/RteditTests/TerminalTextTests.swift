@@ -23,6 +23,15 @@ struct TerminalTextTests {
         #expect("".wrapped(to: 5) == [])
     }
 
+    @Test func longMessagesAreCutInTheMiddle() {
+        let message = PrintableText.message(
+            "file: 'A" + String(repeating: "é", count: 100_000) + "Z'")
+        #expect(message.hasPrefix("file: 'Aéé") && message.hasSuffix("éZ'"))
+        #expect(message.unicodeScalars.count < 7100)
+        #expect(message.contains("93010 characters left out"))
+        #expect(PrintableText.message("a\nb") == "a\\nb")
+    }
+
     @Test func controlCharactersAreEscaped() {
         #expect(
             PrintableText.line("a\r\nb\t\u{7F}\u{9B}\u{2028}")

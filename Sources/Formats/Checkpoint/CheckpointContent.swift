@@ -14,7 +14,14 @@ public enum CheckpointContent: Sendable, Equatable {
     public static func of(_ path: String) throws -> CheckpointContent {
         var isFolder: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-        if exists, isFolder.boolValue {
+        // A set that a killed run has left half replaced is put back first, as where it is opened.
+        return try FileSetReading.whole(path, isFolder: exists && isFolder.boolValue) {
+            try of(path, isFolder: exists && isFolder.boolValue)
+        }
+    }
+
+    private static func of(_ path: String, isFolder: Bool) throws -> CheckpointContent {
+        if isFolder {
             return HuggingFaceFiles.isAdapter(try Folder.names(path)) ? .adapter : .model
         }
         switch FileContent(try MappedFile(path: path).bytes) {

@@ -104,8 +104,11 @@ struct ReencodedRow {
                     return !(source[index].isNaN && encoded[index].isNaN)
                 }
                 let nearest = own.nearest(to: source[index], at: index)
+                let step = own.steps[index]
                 let allowed =
-                    abs(nearest - source[index]) + tolerance.slack * own.steps[index]
+                    max(
+                        abs(nearest - source[index]) + tolerance.slack * step,
+                        tolerance.isCut ? step : 0)
                     + 0.5 * sourceSteps[index]
                 return isTooLarge || !(abs(encoded[index] - source[index]) <= allowed)
             }

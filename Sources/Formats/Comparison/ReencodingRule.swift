@@ -8,12 +8,15 @@ struct ReencodingRule {
         let factor: Double
         /// Whether the source is itself a rounding of something else.
         let countsSource: Bool
+        /// Whether a value may have been cut, which leaves up to a whole step.
+        var isCut = false
 
         /// Where most rows are exactly the encoder's, another row can only come from another processor's last place: a tie
         /// that falls to the other side, a scale that fits as well.
         static let reference = Tolerance(slack: 0.1, factor: 1.25, countsSource: false)
         /// Rounded towards zero, or twice.
-        static let plain = Tolerance(slack: 0.5, factor: .infinity, countsSource: true)
+        static let plain = Tolerance(
+            slack: 0.5, factor: .infinity, countsSource: true, isCut: true)
 
         /// Quantisers that weigh errors by importance, which take other scales. Those of super-blocks choose the integers
         /// for the scales as they are stored; the others leave integers that fitted the former ones. Measured on

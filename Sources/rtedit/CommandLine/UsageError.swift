@@ -34,7 +34,10 @@ enum UsageError: Failure, Equatable {
         case .missingArgument(let name): "argument \(name) is missing"
         case .extraArgument(let value): "one argument too many: '\(value)'"
         case .missingOption(let option): "\(option) is missing"
-        case .missingOneOf(let options): "one of \(options.joined(separator: ", ")) is missing"
+        case .missingOneOf(let options):
+            options.count == 1
+                ? "\(options[0]) is missing"
+                : "one of \(options.joined(separator: ", ")) is missing"
         case .conflict(let options):
             "only one of \(options.joined(separator: ", ")) can be given"
         case .needs(let option, let other): "\(option): needs \(other)"

@@ -65,7 +65,7 @@ struct VerifyCommand: Command {
         let progress = console.progress("verifying", total: 100, unit: .things("%"))
         let verification = try Verification(
             base: base.checkpoint, edited: edited.checkpoint, interventions: interventions,
-            prompts: prompts,
+            prompts: fitting(prompts, arguments, [base, edited]),
             positionLimit: arguments.integerIfGiven(Self.positions, in: 1...10_000_000),
             tolerance: arguments.numberIfGiven(Self.tolerance, in: 0...1),
             textLength: arguments.integer(Self.maxTokens, in: 1...100_000), crew: base.crew,
@@ -76,6 +76,16 @@ struct VerifyCommand: Command {
         let passes = verification.passes && tokenizers.isSame != false
         VerificationView(verification, tokenizers: tokenizers, passes: passes).show(on: console)
         return passes ? .done : .checkFailed
+    }
+
+    /// The built-in prompts cut to what models of a tiny context can take; a user's own are never cut.
+    private func fitting(
+        _ prompts: [(tokens: [Int], text: String)], _ arguments: ParsedArguments,
+        _ sessions: [ModelSession]
+    ) throws -> [(tokens: [Int], text: String)] {
+        guard !arguments.isGiven(Self.prompts) else { return prompts }
+        let limit = try sessions.map { try DecoderConfiguration($0.checkpoint).positionLimit }.min()
+        return prompts.map { (Array($0.tokens.prefix(limit ?? $0.tokens.count)), $0.text) }
     }
 
     private func prompts(

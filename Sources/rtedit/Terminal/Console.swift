@@ -91,18 +91,18 @@ final class Console: Sendable {
 
     /// A warning on standard error, in one line. Nothing with `--quiet`.
     func warning(_ line: String) {
-        if !settings.isQuiet { putNote("rtedit: warning: \(PrintableText.line(line))") }
+        if !settings.isQuiet { putNote("rtedit: warning: \(PrintableText.message(line))") }
     }
 
     /// A warning on standard error that --quiet does not hide: the output is of no use as it is.
     func alarm(_ line: String) {
-        putNote("rtedit: warning: \(PrintableText.line(line))")
+        putNote("rtedit: warning: \(PrintableText.message(line))")
     }
 
     /// An error on standard error, in one line.
     func error(_ line: String) {
         let name = Self.styled("rtedit:", .bad, on: .error)
-        putNote("\(name) \(PrintableText.line(line))")
+        putNote("\(name) \(PrintableText.message(line))")
     }
 
     private func putNote(_ line: String) {

@@ -138,7 +138,7 @@ struct DifferenceWords {
             let check = part.check
             let unit = check.isVector ? "values" : "rows"
             evidence.append(
-                "\(label(part.tensor)), in \(check.type.name): \(check.outsideValues) values in "
+                "\(label(part.tensor)), in \(check.type.name): \(counted(check.outsideValues, "value")) in "
                     + "\(check.outside.count) of \(check.count) \(unit): \(list(check.outside))")
             guard let worst = check.worst else { continue }
             evidence.append(
@@ -151,8 +151,8 @@ struct DifferenceWords {
         let places = beyond.parts.reduce(0) { $0 + $1.check.outside.count }
         return DifferenceWords(
             "changed beyond re-encoding",
-            "Changed beyond re-encoding: \(beyond.valueCount) values in \(places) rows of "
-                + "\(tensors(beyond.parts.count)) are outside of what their type rounds off.",
+            "Changed beyond re-encoding: \(counted(beyond.valueCount, "value")) in \(counted(places, "row")) of "
+                + "\(tensors(beyond.parts.count)) \(beyond.valueCount == 1 ? "is" : "are") outside of what their type rounds off.",
             evidence, json: beyond.parts.map(json))
     }
 
@@ -387,8 +387,10 @@ struct DifferenceWords {
 
     // MARK: - Pieces
 
-    private static func tensors(_ count: Int) -> String {
-        "\(count) \(count == 1 ? "tensor" : "tensors")"
+    private static func tensors(_ count: Int) -> String { counted(count, "tensor") }
+
+    private static func counted(_ count: Int, _ thing: String) -> String {
+        "\(count) \(thing)\(count == 1 ? "" : "s")"
     }
 
     /// "4", "2 to 8".

@@ -3,6 +3,19 @@ enum PrintableText {
     /// The text on one line: line ends and all other control characters are escaped.
     static func line(_ text: String) -> String { escaped(text, keeping: []) }
 
+    /// The text on one line of readable length: what a file holds may be as long as the file, and a message that quotes
+    /// it leaves out the middle.
+    static func message(_ text: String) -> String {
+        let line = line(text)
+        let (first, last) = (6000, 1000)
+        guard line.unicodeScalars.count > first + last else { return line }
+        let left = line.unicodeScalars.count - first - last
+        let scalars = line.unicodeScalars
+        return String(String.UnicodeScalarView(scalars.prefix(first)))
+            + " … (\(left) characters left out) … "
+            + String(String.UnicodeScalarView(scalars.suffix(last)))
+    }
+
     /// The text with its line ends and tabs, all other control characters escaped.
     static func lines(_ text: String) -> String { escaped(text, keeping: ["\n", "\t"]) }
 

@@ -95,6 +95,20 @@ import Testing
             })
     }
 
+    /// Whoever looks first at a file of the set, be it to open it or to learn what it is.
+    @Test(arguments: ["model-1", "config.json", ""], [true, false])
+    func readingPutsASetBack(file: String, opens: Bool) throws {
+        _ = try? replace { $0 >= 4 }
+        #expect(try contents() != oldContents)
+        let target = file.isEmpty ? path : path + "/" + file
+        if opens {
+            _ = try? Checkpoint.open(target)
+        } else {
+            _ = try? CheckpointContent.of(target)
+        }
+        #expect(try contents() == oldContents)
+    }
+
     @Test(arguments: 1...10)
     func puttingBackMayBeCutShortItself(call: Int) throws {
         _ = try? replace { $0 >= call }

@@ -69,7 +69,13 @@ struct Mutator {
 
     /// Puts something else in the place of a number or of a quoted text.
     private mutating func changeToken(_ bytes: inout [UInt8]) {
-        let tokens = Self.tokens(in: bytes)
+        var tokens = Self.tokens(in: bytes)
+        // Mostly values, and keys now and then.
+        if Int.random(in: 0..<5, using: &generator) > 0 {
+            tokens.removeAll {
+                $0.upperBound < bytes.count && bytes[$0.upperBound] == UInt8(ascii: ":")
+            }
+        }
         guard let token = tokens.randomElement(using: &generator) else {
             return changeBytes(&bytes)
         }
