@@ -34,30 +34,11 @@ struct ReencodedRow {
             (expected, expectedBytes) = (
                 source, sourceBytes.map { $0.withUnsafeBytes(Array.init) } ?? []
             )
-        } else if let (values, bytes) = Self.encode(source, as: type) {
+        } else if let (values, bytes) = RowEncoder.roundTrip(source, as: type) {
             (expected, expectedBytes) = (values, bytes)
         } else {
             (expected, expectedBytes) = (source.map { _ in .nan }, [])
         }
-    }
-
-    /// The values as they are read back from a quantised type; nil where it cannot hold them.
-    private static func encode(
-        _ row: [Float], as type: ElementType
-    ) -> (values: [Float], bytes: [UInt8])? {
-        guard let size = type.byteCount(elements: row.count) else { return nil }
-        var bytes = [UInt8](repeating: 0, count: size)
-        var values = row
-        let isDone = bytes.withUnsafeMutableBytes { bytes in
-            row.withUnsafeBufferPointer { row in
-                values.withUnsafeMutableBufferPointer { values in
-                    (try? RowEncoder.encode(row, as: type, into: bytes)) != nil
-                        && (try? Dequantizer.widen(
-                            UnsafeRawBufferPointer(bytes), type: type, into: values)) != nil
-                }
-            }
-        }
-        return isDone ? (values, bytes) : nil
     }
 
     /// Whether every value is the encoder's.

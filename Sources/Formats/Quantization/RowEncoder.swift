@@ -35,6 +35,27 @@ public enum RowEncoder {
         return 0
     }
 
+    /// A row as a type stores it, and as its values are read back.
+    ///
+    /// - Returns: nil where the type cannot be written, or cannot hold the row.
+    public static func roundTrip(
+        _ row: [Float], as type: ElementType
+    ) -> (values: [Float], bytes: [UInt8])? {
+        guard let size = type.byteCount(elements: row.count) else { return nil }
+        var bytes = [UInt8](repeating: 0, count: size)
+        var values = row
+        let isDone = bytes.withUnsafeMutableBytes { bytes in
+            row.withUnsafeBufferPointer { row in
+                values.withUnsafeMutableBufferPointer { values in
+                    (try? encode(row, as: type, into: bytes)) != nil
+                        && (try? Dequantizer.widen(
+                            UnsafeRawBufferPointer(bytes), type: type, into: values)) != nil
+                }
+            }
+        }
+        return isDone ? (values, bytes) : nil
+    }
+
     /// Encodes so many blocks; returns the first that does not fit the type.
     private typealias BlockLoop = (UnsafeRawPointer, Int, UnsafeMutableRawPointer) -> Int?
 

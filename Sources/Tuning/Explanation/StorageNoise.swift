@@ -187,18 +187,7 @@ struct StorageNoise {
     /// The values as they are read back from a type; nil where it cannot hold them.
     private static func rounded(_ row: [Float], as type: ElementType) -> [Float]? {
         guard row.allSatisfy(\.isFinite) else { return nil }
-        guard let size = type.byteCount(elements: row.count) else { return nil }
-        var bytes = [UInt8](repeating: 0, count: size)
-        var values = row
-        let isDone = bytes.withUnsafeMutableBytes { bytes in
-            row.withUnsafeBufferPointer { row in
-                values.withUnsafeMutableBufferPointer { values in
-                    (try? RowEncoder.encode(row, as: type, into: bytes)) != nil
-                        && (try? Dequantizer.widen(
-                            UnsafeRawBufferPointer(bytes), type: type, into: values)) != nil
-                }
-            }
-        }
-        return isDone && values.allSatisfy(\.isFinite) ? values : nil
+        guard let values = RowEncoder.roundTrip(row, as: type)?.values else { return nil }
+        return values.allSatisfy(\.isFinite) ? values : nil
     }
 }

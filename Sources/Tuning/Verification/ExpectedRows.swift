@@ -88,18 +88,6 @@ struct ExpectedRows {
 
     /// The values as they are read back from a type; themselves where it cannot be written.
     static func rounded(_ row: [Float], as type: ElementType) -> [Float] {
-        guard let size = type.byteCount(elements: row.count) else { return row }
-        var bytes = [UInt8](repeating: 0, count: size)
-        var values = row
-        let isDone = bytes.withUnsafeMutableBytes { bytes in
-            row.withUnsafeBufferPointer { row in
-                values.withUnsafeMutableBufferPointer { values in
-                    (try? RowEncoder.encode(row, as: type, into: bytes)) != nil
-                        && (try? Dequantizer.widen(
-                            UnsafeRawBufferPointer(bytes), type: type, into: values)) != nil
-                }
-            }
-        }
-        return isDone ? values : row
+        RowEncoder.roundTrip(row, as: type)?.values ?? row
     }
 }
