@@ -2,9 +2,9 @@ import Formats
 
 /// A pass's interventions, checked and prepared, in the order they were given. Neighbouring ablations of one strength at
 /// one place remove the span of their directions, so that their order among themselves does not matter.
-struct InterventionPlan {
+public struct InterventionPlan: Sendable {
     /// One change, with its arithmetic done once.
-    enum Step {
+    public enum Step: Sendable {
         /// h + v, with v the strength times the vector: what a bias with these numbers adds.
         case add([Float])
         /// h − strength · Σ v̂ (v̂ · h) over orthonormal directions
@@ -13,7 +13,7 @@ struct InterventionPlan {
         case scale(Float)
 
         /// Changes one row of the stream.
-        func apply(to row: UnsafeMutablePointer<Float>, width: Int) {
+        public func apply(to row: UnsafeMutablePointer<Float>, width: Int) {
             switch self {
             case .add(let vector):
                 addForward(row, vector, count: width)
@@ -43,9 +43,12 @@ struct InterventionPlan {
 
     private var steps: [Place: [Step]] = [:]
 
+    /// - Parameters:
+    ///   - interventions: in the order in which they act
+    ///   - configuration: of the model that they act on
     /// - Throws: `ForwardError.interventionBlock`, `.interventionWidth`, `.interventionNotFinite`,
     ///   `.interventionWithoutDirection`.
-    init(
+    public init(
         _ interventions: [Intervention], _ configuration: DecoderConfiguration
     ) throws(ForwardError) {
         for intervention in interventions {
@@ -61,6 +64,11 @@ struct InterventionPlan {
                 steps[place, default: []].append(step)
             }
         }
+    }
+
+    /// What is done at a site of a block, in order.
+    public func steps(at site: Site, block: Int) -> [Step] {
+        steps[Place(site: site, block: block)] ?? []
     }
 
     /// Whether anything is changed at a site of a block.

@@ -156,16 +156,19 @@ struct ComparisonSums {
     /// Whether the base with strength 0 had the plain base's bits.
     var nullIsEqual = true
 
+    /// - Throws: `ForwardError` for interventions that do not fit the model.
     init(
-        blockCount: Int, interventions: [Intervention], added: [Int: [Float]], wrongCount: Int
-    ) {
-        errors = StreamComparison(blockCount: blockCount)
+        _ configuration: DecoderConfiguration, interventions: [Intervention],
+        added: [Int: [Float]], wrongCount: Int
+    ) throws(ForwardError) {
+        errors = StreamComparison(blockCount: configuration.sizes.blockCount)
         effects = errors
         costs = errors
         wrongs = Array(repeating: errors, count: wrongCount)
         additions = AdditionSamples(added: added)
-        linear = LinearSamples(interventions)
+        linear = try LinearSamples(interventions, configuration)
     }
+
     /// The strengths found.
     ///
     /// - Parameters:

@@ -5,9 +5,10 @@ import Transformer
 struct ExpectedRows {
     /// One way of changing a row.
     struct Candidate {
-        var added: [Float]?
-        /// An orthonormal basis of what is taken out, and how much of it.
-        var ablated: (basis: [[Float]], strength: Float)?
+        /// In the order in which they act on the stream.
+        let steps: [InterventionPlan.Step]
+        /// What the model multiplies the rows by before they are the stream.
+        let scale: Float
 
         /// What is left of values of this size where they are computed in another order.
         private static let rounding = 0x1p-20
@@ -30,51 +31,35 @@ struct ExpectedRows {
         }
 
         private func apply(to row: inout [Float]) {
-            if let added, added.count == row.count {
-                for index in row.indices { row[index] += added[index] }
-            }
-            guard let ablated else { return }
-            for direction in ablated.basis where direction.count == row.count {
-                let overlap = zip(row, direction).reduce(0.0) {
-                    $0 + Double($1.0) * Double($1.1)
+            for index in row.indices { row[index] *= scale }
+            row.withUnsafeMutableBufferPointer { row in
+                guard let start = row.baseAddress else { return }
+                for step in steps where step.fits(row.count) {
+                    step.apply(to: start, width: row.count)
                 }
-                let factor = ablated.strength * Float(overlap)
-                for index in row.indices { row[index] -= factor * direction[index] }
             }
+            for index in row.indices { row[index] /= scale }
         }
     }
 
     private let all: [Candidate]
 
-    /// - Parameter embeddingScale: what the model multiplies the rows by before they are the stream
-    init(_ interventions: [Intervention], embeddingScale: Double) {
-        var found: [Candidate] = []
-        let atEmbedding = interventions.filter { $0.site == .embed && $0.operation == .add }
-        if let width = atEmbedding.first?.vector.count {
-            var sum = [Float](repeating: 0, count: width)
-            for intervention in atEmbedding {
-                for (index, value) in intervention.vector.enumerated() {
-                    sum[index] += Float(Double(intervention.strength * value) / embeddingScale)
-                }
-            }
-            found.append(Candidate(added: sum))
+    /// - Throws: `ForwardError` for interventions that do not fit the model.
+    init(
+        _ interventions: [Intervention], _ configuration: DecoderConfiguration
+    ) throws(ForwardError) {
+        let scale = Float(configuration.sizes.embeddingScale)
+        let own = try InterventionPlan(interventions, configuration).steps(at: .embed, block: 0)
+        // An ablation that acts in the blocks is held by everything that writes to the stream.
+        let ablations = interventions.filter { $0.operation == .ablate && $0.strength != 0 }
+        let span = RemovedSpan(of: Array(Set(ablations.map(\.vector))))
+        let everywhere = Set(ablations.map(\.strength)).sorted().map { strength in
+            InterventionPlan.Step.ablate(span, strength: strength)
         }
-        let ablations = interventions.filter { $0.operation == .ablate }
-        let basis = LinearSamples.basis(
-            of: Array(Set(ablations.map(\.vector))).sorted(by: Self.isBefore))
-        if !basis.isEmpty {
-            for strength in Set(ablations.map(\.strength)).sorted() {
-                found.append(Candidate(ablated: (basis, strength)))
-                if let added = found.first?.added {
-                    found.append(Candidate(added: added, ablated: (basis, strength)))
-                }
-            }
-        }
-        all = found
-    }
-
-    private static func isBefore(_ a: [Float], _ b: [Float]) -> Bool {
-        a.lexicographicallyPrecedes(b)
+        let additions = own.filter { if case .add = $0 { true } else { false } }
+        all = ([own, additions] + everywhere.flatMap { [[$0], additions + [$0]] })
+            .filter { !$0.isEmpty }
+            .map { Candidate(steps: $0, scale: scale) }
     }
 
     /// What may have been done to the rows of a weight.
@@ -89,5 +74,16 @@ struct ExpectedRows {
     /// The values as they are read back from a type; themselves where it cannot be written.
     static func rounded(_ row: [Float], as type: ElementType) -> [Float] {
         RowEncoder.roundTrip(row, as: type)?.values ?? row
+    }
+}
+
+extension InterventionPlan.Step {
+    /// Whether it can act on a row of this width.
+    fileprivate func fits(_ width: Int) -> Bool {
+        switch self {
+        case .add(let vector): vector.count == width
+        case .ablate(let span, _): span.directions.allSatisfy { $0.count == width }
+        case .scale: true
+        }
     }
 }

@@ -1,23 +1,15 @@
+import Formats
 import Transformer
 
 /// Gathers, place by place, what the edited stream has left along directions that are ablated, and how much of the stream
 /// where it is scaled.
 ///
-/// Ablations of one strength that stand next to each other are taken as a span: the order of its directions does not
-/// matter, and neither do their angles.
+/// Spans and order are those of the plan by which the steered stream was changed.
 struct LinearSamples {
     /// Random directions beside each span.
     private static let directionCount = 8
-    /// A direction with less than this share of its length outside a span lies in it.
-    private static let smallestRest = 1e-4
-
-    /// What is done at one place, in order.
-    private enum Step {
-        case add([Float])
-        /// An orthonormal basis, the strength, and where its sums are.
-        case ablate(basis: [[Float]], strength: Float, sums: Int)
-        case scale(Float, sums: Int)
-    }
+    /// A change, and where its sums are.
+    private typealias Step = (change: InterventionPlan.Step, sums: Int?)
 
     private struct Sums {
         let operation: Intervention.Operation
@@ -37,81 +29,47 @@ struct LinearSamples {
     private var steps: [String: [Step]] = [:]
     private var sums: [Sums] = []
 
-    init(_ interventions: [Intervention]) {
+    /// - Throws: `ForwardError` for interventions that do not fit the model.
+    init(
+        _ interventions: [Intervention], _ configuration: DecoderConfiguration
+    ) throws(ForwardError) {
+        let plan = try InterventionPlan(interventions, configuration)
         var random = Xoshiro256(seed: 21)
-        var group: [Intervention] = []
-        for intervention in interventions {
-            if let last = group.last, !Self.isOneSpan(last, intervention) {
-                append(group, &random)
-                group = []
+        for site in Site.allCases {
+            for block in 0..<(site == .embed ? 1 : configuration.sizes.blockCount) {
+                let name = site == .embed ? "embed" : "\(site.rawValue).\(block)"
+                for change in plan.steps(at: site, block: block) {
+                    steps[name, default: []].append(
+                        (change, add(change, block: site == .embed ? nil : block, &random)))
+                }
             }
-            group.append(intervention)
         }
-        append(group, &random)
     }
 
     /// Whether anything is ablated or scaled.
     var isEmpty: Bool { sums.isEmpty }
 
-    private static func isOneSpan(_ a: Intervention, _ b: Intervention) -> Bool {
-        a.operation == .ablate && b.operation == .ablate && a.strength == b.strength
-    }
-
-    /// Adds interventions of one span, wherever they act, or a single one of another kind.
-    private mutating func append(_ group: [Intervention], _ random: inout Xoshiro256) {
-        for (name, members) in Dictionary(grouping: group, by: Self.name)
-            .sorted(by: { $0.key < $1.key })
-        {
-            guard let first = members.first, first.strength.isFinite else { continue }
-            switch first.operation {
-            case .add:
-                steps[name, default: []].append(.add(first.vector.map { first.strength * $0 }))
-            case .ablate where first.strength != 0:
-                let basis = Self.basis(of: members.map(\.vector))
-                guard let width = basis.first?.count else { continue }
-                let aside = (0..<Self.directionCount).map { _ in
-                    Self.unit((0..<width).map { _ in Float(2 * random.nextUnit() - 1) })
-                }
-                steps[name, default: []].append(
-                    .ablate(basis: basis, strength: first.strength, sums: sums.count))
-                append(first, aside: aside)
-            case .scale where first.strength != 0:
-                steps[name, default: []].append(.scale(first.strength, sums: sums.count))
-                append(first, aside: [])
-            default: continue
+    /// Makes room for the sums of a change; nil where it has none.
+    private mutating func add(
+        _ change: InterventionPlan.Step, block: Int?, _ random: inout Xoshiro256
+    ) -> Int? {
+        let (operation, strength): (Intervention.Operation, Float)
+        var aside: [[Float]] = []
+        switch change {
+        case .ablate(let span, let ablated):
+            guard let width = span.directions.first?.count else { return nil }
+            (operation, strength) = (.ablate, ablated)
+            aside = (0..<Self.directionCount).map { _ in
+                Self.unit((0..<width).map { _ in Float(2 * random.nextUnit() - 1) })
             }
+        case .scale(let factor) where factor != 0: (operation, strength) = (.scale, factor)
+        case .add, .scale: return nil
         }
-    }
-
-    private mutating func append(_ first: Intervention, aside: [[Float]]) {
         sums.append(
             Sums(
-                operation: first.operation, block: first.site == .embed ? nil : first.block,
-                strength: first.strength, aside: aside,
+                operation: operation, block: block, strength: strength, aside: aside,
                 products: [Double](repeating: 0, count: aside.count)))
-    }
-
-    private static func name(_ intervention: Intervention) -> String {
-        intervention.site == .embed
-            ? "embed" : "\(intervention.site.rawValue).\(intervention.block)"
-    }
-
-    /// An orthonormal basis of the span of some vectors (modified Gram–Schmidt).
-    static func basis(of vectors: [[Float]]) -> [[Float]] {
-        var basis: [[Float]] = []
-        for vector in vectors {
-            let length = SampleMatrix.norm(vector[...])
-            guard length > 0, length.isFinite else { continue }
-            var rest = unit(vector)
-            for _ in 0..<2 {
-                for direction in basis {
-                    let overlap = Float(dot(rest[...], direction))
-                    for index in rest.indices { rest[index] -= overlap * direction[index] }
-                }
-            }
-            if SampleMatrix.norm(rest[...]) > smallestRest { basis.append(unit(rest)) }
-        }
-        return basis
+        return sums.count - 1
     }
 
     private static func unit(_ vector: [Float]) -> [Float] {
@@ -142,30 +100,35 @@ struct LinearSamples {
     /// Adds one token: the stream before the steps, and how far the edited one is from the steered one after them.
     private mutating func add(_ before: [Float], delta: [Float], _ steps: [Step]) {
         var stream = before
-        for step in steps {
-            switch step {
-            case .add(let vector):
-                for index in stream.indices { stream[index] += vector[index] }
-            case .ablate(let basis, let strength, let place):
-                sums[place].lengths.append(SampleMatrix.norm(stream[...]))
-                let projections = basis.map { Self.dot(stream[...], $0) }
-                for (direction, p) in zip(basis, projections) {
-                    sums[place].pairs.append((Self.dot(delta[...], direction), p))
-                    let factor = strength * Float(p)
-                    for index in stream.indices { stream[index] -= factor * direction[index] }
-                }
-                guard let p = projections.first else { continue }
-                sums[place].squares += p * p
-                for (index, direction) in sums[place].aside.enumerated() {
-                    sums[place].products[index] += Self.dot(delta[...], direction) * p
-                }
-            case .scale(let factor, let place):
-                let length = SampleMatrix.norm(stream[...])
-                guard length > 0 else { continue }
-                sums[place].lengths.append(length)
-                sums[place].pairs.append((Self.dot(delta[...], stream) / length, length))
-                for index in stream.indices { stream[index] *= factor }
+        for (change, place) in steps {
+            if let place { add(stream, delta: delta, change, into: &sums[place]) }
+            stream.withUnsafeMutableBufferPointer { row in
+                if let start = row.baseAddress { change.apply(to: start, width: row.count) }
             }
+        }
+    }
+
+    /// Adds what one change meets: the stream before it.
+    private func add(
+        _ stream: [Float], delta: [Float], _ change: InterventionPlan.Step, into sums: inout Sums
+    ) {
+        let length = SampleMatrix.norm(stream[...])
+        guard length > 0 else { return }
+        sums.lengths.append(length)
+        switch change {
+        case .add: return
+        case .ablate(let span, _):
+            let projections = span.directions.map { Self.dot(stream[...], $0) }
+            for (direction, p) in zip(span.directions, projections) {
+                sums.pairs.append((Self.dot(delta[...], direction), p))
+            }
+            guard let p = projections.first else { return }
+            sums.squares += p * p
+            for (index, direction) in sums.aside.enumerated() {
+                sums.products[index] += Self.dot(delta[...], direction) * p
+            }
+        case .scale:
+            sums.pairs.append((Self.dot(delta[...], stream) / length, length))
         }
     }
 

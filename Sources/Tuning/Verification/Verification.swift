@@ -159,8 +159,8 @@ public struct Verification: Sendable {
         let total = compared.reduce(0) { $0 + $1.tokens.count }
         positions = (total, compared.count, compared.map(\.tokens.count).max() ?? 0)
         let added = Self.added(interventions)
-        var sums = ComparisonSums(
-            blockCount: sizes.blockCount, interventions: interventions, added: added,
+        var sums = try ComparisonSums(
+            models.base.configuration, interventions: interventions, added: added,
             wrongCount: wrongs.count)
         var done = 0
         for text in compared {

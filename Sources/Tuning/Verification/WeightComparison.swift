@@ -88,8 +88,7 @@ public struct WeightComparison: Sendable {
         progress: (Int, Int) -> Void
     ) throws {
         let compared = try TensorComparison(base, edited, crew: crew)
-        let expected = ExpectedRows(
-            interventions, embeddingScale: try base.hyperparameters().embeddingScale)
+        let expected = try ExpectedRows(interventions, DecoderConfiguration(base))
         let differing = compared.tensors.filter(\.isDifference)
         equal = compared.tensors.count - differing.count
         var byType: [ElementType: Rounding] = [:]

@@ -105,8 +105,9 @@ import Transformer
     @Test(arguments: [ElementType.f32, .q8_0])
     func anAblationOfTwoDirections(type: ElementType) throws {
         let base = try models.wide()
-        let directions = LinearSamples.basis(
-            of: [models.vector(base), models.vector(base, seed: 3)])
+        let directions = RemovedSpan(
+            of: [models.vector(base), models.vector(base, seed: 3)]
+        ).directions
         let steering = directions.flatMap { models.ablations(of: $0) }
         let number = type == .f32 ? 35 : 37
         let ablated = try models.ablate(directions, strength: 1, in: base, type: type)
