@@ -1,17 +1,17 @@
 import Foundation
 
 /// A low-rank adapter (LoRA, arXiv 2106.09685): updates of some weights of a base checkpoint, in memory.
-public struct Adapter: Sendable, Hashable {
+package struct Adapter: Sendable, Hashable {
     /// In the order of the base's tensors; rows of B in the base's order.
-    public var updates: [LowRankUpdate]
+    package var updates: [LowRankUpdate]
     /// The rank that files name; single updates may have another.
-    public var rank: Int
+    package var rank: Int
     /// What files call alpha: an update's scale is alpha / rank unless the update says otherwise.
-    public var alpha: Float
+    package var alpha: Float
     /// What the user should know about the files it was read from.
-    public var notes: [String]
+    package var notes: [String]
 
-    public init(updates: [LowRankUpdate], rank: Int, alpha: Float, notes: [String] = []) {
+    package init(updates: [LowRankUpdate], rank: Int, alpha: Float, notes: [String] = []) {
         self.updates = updates
         self.rank = rank
         self.alpha = alpha
@@ -23,7 +23,7 @@ public struct Adapter: Sendable, Hashable {
     /// - Parameters:
     ///   - strength: multiplies every update's scale
     ///   - type: the type of the merged tensors; nil keeps each tensor's own
-    public func edits(strength: Float = 1, type: ElementType? = nil) -> [CheckpointEdit] {
+    package func edits(strength: Float = 1, type: ElementType? = nil) -> [CheckpointEdit] {
         updates.map { update in
             .add(
                 LowRankUpdate(
@@ -40,7 +40,7 @@ public struct Adapter: Sendable, Hashable {
     /// - Throws: `AdapterError` where the adapter does not belong to the base or asks for what is not supported;
     ///   `FileError`, `JSONError`, `SafetensorsError` and `GGUFError` where its files cannot be read;
     ///   `CheckpointError` where the base is not understood.
-    public static func read(_ path: String, for checkpoint: Checkpoint) throws -> Adapter {
+    package static func read(_ path: String, for checkpoint: Checkpoint) throws -> Adapter {
         // A base that cannot be used is the cause of what would not fit it.
         _ = try checkpoint.hyperparameters()
         var isFolder: ObjCBool = false
@@ -67,7 +67,7 @@ public struct Adapter: Sendable, Hashable {
     ///   - replacing: whether an existing output is replaced
     /// - Throws: `AdapterError.doesNotFit` where an update is not one of the base's, `FileError` where the output
     ///   exists or cannot be written, `CheckpointError` where the base is not understood.
-    public func write(
+    package func write(
         to path: String, for checkpoint: Checkpoint, baseName: String?, replacing: Bool
     ) throws {
         if path.hasSuffix(".gguf") {

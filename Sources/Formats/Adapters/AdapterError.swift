@@ -1,5 +1,5 @@
 /// A low-rank adapter that cannot be read, does not belong to its base, or asks for something that is not supported.
-public enum AdapterError: Failure, Equatable {
+package enum AdapterError: Failure, Equatable {
     case notAnAdapter(path: String, reason: String)
     /// A key that is missing or has a value no adapter can have; `expected` completes "is not …".
     case wrongValue(file: String, key: String, expected: String)
@@ -20,14 +20,14 @@ public enum AdapterError: Failure, Equatable {
     /// Updates that were made for another base than the one they are written for.
     case doesNotFit(update: WeightRole, base: String)
 
-    public var kind: FailureKind {
+    package var kind: FailureKind {
         switch self {
         case .unsupportedValue, .unsupportedTensor: .unsupported
         default: .input
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .notAnAdapter(let path, let reason): "\(path): is not a low-rank adapter: \(reason)"
         case .wrongValue(let file, let key, let expected):

@@ -1,37 +1,37 @@
 import Foundation
 
 /// What an adapter says of itself, read without its base: where it comes from, what it updates and how strongly.
-public struct AdapterSummary: Sendable {
-    public enum Format: String, Sendable { case peft, gguf }
+package struct AdapterSummary: Sendable {
+    package enum Format: String, Sendable { case peft, gguf }
 
     /// One weight that is updated.
-    public struct Update: Sendable, Hashable {
-        public let name: String
-        public let rank: Int
+    package struct Update: Sendable, Hashable {
+        package let name: String
+        package let rank: Int
     }
 
-    public let path: String
-    public let format: Format
+    package let path: String
+    package let format: Format
     /// `LORA` or another method of PEFT, `lora` in a GGUF file; nil where the files do not say.
-    public let method: String?
+    package let method: String?
     /// The base as the files name it.
-    public let base: String?
+    package let base: String?
     /// The architecture that a GGUF file is for.
-    public let architecture: String?
+    package let architecture: String?
     /// The rank that a PEFT configuration names.
-    public let rank: Int?
-    public let alpha: Double?
+    package let rank: Int?
+    package let alpha: Double?
     /// Whether the scale is alpha / √rank.
-    public let isRankStabilized: Bool
+    package let isRankStabilized: Bool
     /// In the order of the file.
-    public let updates: [Update]
-    public let tensors: [CheckpointTensor]
+    package let updates: [Update]
+    package let tensors: [CheckpointTensor]
     /// Why it cannot be merged into any base; nil where only the base can tell.
-    public let obstacle: (any Error)?
+    package let obstacle: (any Error)?
     /// The configuration of a PEFT folder, or the metadata of a GGUF file.
-    public let settings: Settings
+    package let settings: Settings
 
-    public enum Settings: Sendable {
+    package enum Settings: Sendable {
         case config(JSONObject)
         case metadata(GGUFMetadata)
     }
@@ -39,7 +39,7 @@ public struct AdapterSummary: Sendable {
     /// - Parameter path: a PEFT folder, the weights in it, or a GGUF file
     /// - Throws: `FileError`, `JSONError`, `SafetensorsError` and `GGUFError` where a file cannot be read, `AdapterError`
     ///   where one is missing.
-    public init(path: String) throws {
+    package init(path: String) throws {
         var isFolder: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
         if exists, isFolder.boolValue {
@@ -111,7 +111,7 @@ public struct AdapterSummary: Sendable {
     }
 
     /// The ranks of the updates, each once, ascending.
-    public var ranks: [Int] { Set(updates.map(\.rank)).sorted() }
+    package var ranks: [Int] { Set(updates.map(\.rank)).sorted() }
 }
 
 extension GGUFAdapterFile {

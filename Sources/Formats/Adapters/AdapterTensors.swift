@@ -33,13 +33,13 @@ struct AdapterTensors {
 
     let file: String
     let base: Checkpoint
-    private let format: Checkpoint.Format
+    private let format: FileFormat
     /// What follows a weight's name in the names of the halves.
     private let suffixes: (a: String, b: String)
     private(set) var pairs: [Target: Pair] = [:]
 
     init(
-        file: String, base: Checkpoint, format: Checkpoint.Format, suffixes: (a: String, b: String)
+        file: String, base: Checkpoint, format: FileFormat, suffixes: (a: String, b: String)
     ) {
         self.file = file
         self.base = base
@@ -231,7 +231,7 @@ extension Adapter {
     ///
     /// - Throws: `AdapterError.doesNotFit` where an update is not one of the base's.
     func updates(
-        for base: Checkpoint, in format: Checkpoint.Format
+        for base: Checkpoint, in format: FileFormat
     ) throws -> [(module: String, update: LowRankUpdate)] {
         let architecture = try base.requireArchitecture()
         let numbers = try base.hyperparameters()

@@ -1,5 +1,5 @@
 /// The function between the projections of a feed-forward part.
-public enum Activation: String, Sendable, Hashable, CaseIterable {
+package enum Activation: String, Sendable, Hashable, CaseIterable {
     /// x · sigmoid(x)
     case silu
     /// x · Φ(x), with the error function.

@@ -1,19 +1,19 @@
 /// A model family as data: which weights it has, what files call them, how the files differ, and where outside
 /// runtimes load a bias. Adding a family is adding one such value (see `Llama.swift`) to `Architecture.all`.
-public struct Architecture: Sendable {
+package struct Architecture: Sendable {
     /// The name in a GGUF file's `general.architecture`.
-    public let name: String
+    package let name: String
     /// The `model_type` in a Hugging Face `config.json`.
-    public let huggingFaceModelType: String
+    package let huggingFaceModelType: String
     /// The class in `architectures` of a Hugging Face `config.json`.
-    public let huggingFaceClass: String
+    package let huggingFaceClass: String
     /// Every weight the family has, in the order GGUF files are written.
-    public let weights: [WeightRule]
+    package let weights: [WeightRule]
     /// How the output of attention and of the feed-forward part reaches the residual stream.
-    public let residualPath: ResidualPath
+    package let residualPath: ResidualPath
     /// The kind of all norms but those of queries and keys, which are RMS norms.
-    public let norm: Norm
-    public let positions: Positions
+    package let norm: Norm
+    package let positions: Positions
     /// What llama.cpp computes between the projections of a feed-forward part.
     let activation: Activation
     /// What a `config.json` calls the numbers.
@@ -32,14 +32,14 @@ public struct Architecture: Sendable {
     /// Whether a GGUF file has no more rows of embeddings than the tokenizer has tokens.
     let cutsEmbedding: Bool
 
-    public enum Norm: Sendable, Hashable {
+    package enum Norm: Sendable, Hashable {
         /// x / √(mean x² + ε) · w (arXiv 1910.07467)
         case rms
         /// (x − mean) / √(variance + ε) · w + b (arXiv 1607.06450)
         case layer
     }
 
-    public enum Positions: Sendable, Hashable {
+    package enum Positions: Sendable, Hashable {
         /// Queries and keys are rotated (arXiv 2104.09864).
         case rotary
         /// A learned vector is added to each embedding.
@@ -74,7 +74,7 @@ public struct Architecture: Sendable {
 
     /// The way from a sub-layer's last projection to the residual stream; it decides whether a bias there is the
     /// same as an addition to the stream.
-    public enum ResidualPath: Sendable, Hashable {
+    package enum ResidualPath: Sendable, Hashable {
         /// Added as it is: a bias equals an addition to the stream.
         case direct
         /// Multiplied by the model's residual scale first: a bias equals its multiple.
@@ -84,14 +84,14 @@ public struct Architecture: Sendable {
     }
 
     /// Every family rtedit knows.
-    public static let all: [Architecture] = [
+    package static let all: [Architecture] = [
         .llama, .mistral, .mixtral, .qwen2, .qwen3, .qwen3Mixture, .gemma, .gemma2, .gemma3, .phi3,
         .gpt2, .gptNeoX, .olmo2, .granite, .starCoder2, .stableLM,
     ]
 
     /// The family a GGUF file names, or nil. Where several share a name, the metadata tells them apart: experts make
     /// a `llama` a Mixtral.
-    public static func named(
+    package static func named(
         _ name: String, metadata: GGUFMetadata = GGUFMetadata()
     ) -> Architecture? {
         let candidates = all.filter { $0.name == name }
@@ -103,14 +103,14 @@ public struct Architecture: Sendable {
     }
 
     /// The family a `config.json` names, or nil.
-    public static func huggingFace(modelType: String) -> Architecture? {
+    package static func huggingFace(modelType: String) -> Architecture? {
         all.first { $0.huggingFaceModelType == modelType }
     }
 
     /// How rotary embedding pairs the dimensions of a head in a file of this format.
     ///
     /// llama.cpp stores the query and key rows of some families permuted, so that pairs lie side by side.
-    public func ropePairing(in format: Checkpoint.Format) -> RopePairing {
+    package func ropePairing(in format: FileFormat) -> RopePairing {
         let permutes = weights.contains {
             if case .rotaryRows = $0.transform { true } else { false }
         }
@@ -118,18 +118,18 @@ public struct Architecture: Sendable {
     }
 
     /// How the rows of a matrix for queries, keys and values are ordered in a file of this format.
-    public func headLayout(in format: Checkpoint.Format) -> HeadLayout {
+    package func headLayout(in format: FileFormat) -> HeadLayout {
         let transform = rule(for: .block(0, .attentionQueryKeyValue))?.transform
         return transform == .headwiseRows && format == .safetensors ? .headwise : .stacked
     }
 
     /// The rule for a slot, or nil where the family has no such weight.
-    public func rule(for slot: WeightRole.Slot) -> WeightRule? {
+    package func rule(for slot: WeightRole.Slot) -> WeightRule? {
         weights.first { $0.place.matches(slot) }
     }
 
     /// The role of the tensor a file of this format calls `name`, or nil.
-    public func role(of name: String, in format: Checkpoint.Format) -> WeightRole? {
+    package func role(of name: String, in format: FileFormat) -> WeightRole? {
         for rule in weights {
             if let role = rule.role(of: name, in: format) { return role }
         }
@@ -141,7 +141,7 @@ public struct Architecture: Sendable {
 
     /// Whether a tensor without a role is one that old checkpoints keep and every runtime computes anew: rotary
     /// frequencies, the mask of attention.
-    public static func isRecomputed(_ name: String) -> Bool {
+    package static func isRecomputed(_ name: String) -> Bool {
         let suffixes = [
             ".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias", ".attention.bias",
             ".attention.masked_bias",
@@ -150,14 +150,14 @@ public struct Architecture: Sendable {
     }
 
     /// Whether the feed-forward parts are mixtures of experts.
-    public var hasExperts: Bool { weights.contains(where: \.hasExperts) }
+    package var hasExperts: Bool { weights.contains(where: \.hasExperts) }
 
     /// Whether Hugging Face files hold the projections' matrices as their transposes.
     var isTransposedInHuggingFace: Bool { weights.contains { $0.transform == .transposed } }
 
     /// The order in which a file of one format takes the rows that a file of another holds.
     func rowOrder(
-        of role: WeightRole, from source: Checkpoint.Format, to output: Checkpoint.Format,
+        of role: WeightRole, from source: FileFormat, to output: FileFormat,
         numbers: Hyperparameters
     ) -> TensorContent.RowOrder {
         guard source != output else { return .same }
@@ -176,21 +176,21 @@ public struct Architecture: Sendable {
     }
 
     /// What a file of this format calls a weight, or nil where that format has no such weight.
-    public func name(of role: WeightRole, in format: Checkpoint.Format) -> String? {
+    package func name(of role: WeightRole, in format: FileFormat) -> String? {
         rule(for: role.slot)?.name(of: role, in: format)
     }
 }
 
 extension Architecture: CustomStringConvertible {
     /// The family's name in `config.json`, and the one in GGUF files where it is another.
-    public var description: String {
+    package var description: String {
         name == huggingFaceModelType
             ? name : "\(huggingFaceModelType) (in GGUF files: \(name))"
     }
 }
 
 /// How the rows of a matrix for queries, keys and values are ordered.
-public enum HeadLayout: Sendable, Hashable {
+package enum HeadLayout: Sendable, Hashable {
     /// All queries, all keys, all values.
     case stacked
     /// Head by head: its query, its key, its value.
@@ -198,7 +198,7 @@ public enum HeadLayout: Sendable, Hashable {
 }
 
 /// How rotary position embedding pairs the dimensions of a head of width D.
-public enum RopePairing: Sendable, Hashable {
+package enum RopePairing: Sendable, Hashable {
     /// (0, 1), (2, 3) …
     case interleaved
     /// (0, D/2), (1, D/2 + 1) …

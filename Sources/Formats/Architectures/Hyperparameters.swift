@@ -1,45 +1,45 @@
 /// The numbers that shape a model, read from GGUF metadata or `config.json`.
-public struct Hyperparameters: Sendable, Hashable {
-    public var blockCount: Int
+package struct Hyperparameters: Sendable, Hashable {
+    package var blockCount: Int
     /// Width of the residual stream.
-    public var hiddenSize: Int
-    public var feedForwardSize: Int
-    public var headCount: Int
-    public var keyValueHeadCount: Int
+    package var hiddenSize: Int
+    package var feedForwardSize: Int
+    package var headCount: Int
+    package var keyValueHeadCount: Int
     /// Width of one attention head.
-    public var headSize: Int
-    public var vocabularySize: Int
-    public var contextLength: Int
-    public var normEpsilon: Float
-    public var rope: RopeParameters
+    package var headSize: Int
+    package var vocabularySize: Int
+    package var contextLength: Int
+    package var normEpsilon: Float
+    package var rope: RopeParameters
     /// Whether the output head is the token embedding.
-    public var tiesEmbeddings: Bool
+    package var tiesEmbeddings: Bool
     /// The context length before a long rope, where the files name it.
-    public var originalContextLength: Int?
+    package var originalContextLength: Int?
     /// The function between the feed-forward part's projections.
-    public var activation = Activation.silu
+    package var activation = Activation.silu
     /// Whether attention and the feed-forward part both read the block's input, as in GPT-NeoX.
-    public var isParallel = false
+    package var isParallel = false
     /// What attention's scores are multiplied by; nil for 1/√headSize.
-    public var attentionScale: Double?
+    package var attentionScale: Double?
     /// Attention's scores s become cap · tanh(s / cap); nil leaves them as they are.
-    public var scoreCap: Double?
+    package var scoreCap: Double?
     /// The same for the logits.
-    public var logitCap: Double?
+    package var logitCap: Double?
     /// Blocks that see only the last positions; nil where all see every position.
-    public var window: SlidingWindow?
+    package var window: SlidingWindow?
     /// A window that the file names and its runtime does not compute; a Hugging Face folder gets it back.
-    public var unusedWindow: Int?
+    package var unusedWindow: Int?
     /// What embeddings are multiplied by.
-    public var embeddingScale = 1.0
+    package var embeddingScale = 1.0
     /// What a sub-layer's output is multiplied by before it joins the residual stream.
-    public var residualScale = 1.0
+    package var residualScale = 1.0
     /// What the head's outputs are multiplied by.
-    public var logitScale = 1.0
+    package var logitScale = 1.0
     /// A mixture of experts in place of every block's feed-forward part; nil where the model is dense.
-    public var experts: Experts?
+    package var experts: Experts?
 
-    public init(
+    package init(
         blockCount: Int, hiddenSize: Int, feedForwardSize: Int, headCount: Int,
         keyValueHeadCount: Int,
         headSize: Int, vocabularySize: Int, contextLength: Int, normEpsilon: Float,

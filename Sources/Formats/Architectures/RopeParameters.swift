@@ -1,20 +1,20 @@
 import Glibc
 
 /// Rotary position embedding: base, width and scaling.
-public struct RopeParameters: Sendable, Hashable {
-    public var base: Double
+package struct RopeParameters: Sendable, Hashable {
+    package var base: Double
     /// How many dimensions of a head are rotated.
-    public var dimensions: Int
-    public var scaling: Scaling
+    package var dimensions: Int
+    package var scaling: Scaling
 
-    public init(base: Double, dimensions: Int, scaling: Scaling = .none) {
+    package init(base: Double, dimensions: Int, scaling: Scaling = .none) {
         self.base = base
         self.dimensions = dimensions
         self.scaling = scaling
     }
 
     /// How frequencies are changed for contexts longer than the model was trained on.
-    public enum Scaling: Sendable, Hashable {
+    package enum Scaling: Sendable, Hashable {
         case none
         /// All frequencies divided by the factor.
         case linear(factor: Double)
@@ -31,7 +31,7 @@ public struct RopeParameters: Sendable, Hashable {
         case divisors([Float])
 
         /// The length of sequences beyond which frequencies depend on it; nil where they never do.
-        public var stretchesAbove: Int? {
+        package var stretchesAbove: Int? {
             switch self {
             case .dynamic(_, let context), .longrope(_, _, let context, _): context
             case .none, .linear, .llama3, .yarn, .divisors: nil
@@ -71,7 +71,7 @@ public struct RopeParameters: Sendable, Hashable {
     }
 
     /// The frequencies 1 / (divisor · base^(2i/dimensions)) in f32, computed as transformers does.
-    public static func frequencies(
+    package static func frequencies(
         base: Double, dimensions: Int, divisors: [Double]
     ) -> [Float] {
         zip(0..<dimensions / 2, divisors).map { pair, divisor in
@@ -80,7 +80,7 @@ public struct RopeParameters: Sendable, Hashable {
     }
 
     /// The frequencies 1 / base^(2i/dimensions) in f32, computed as transformers does.
-    public static func frequencies(base: Double, dimensions: Int) -> [Float] {
+    package static func frequencies(base: Double, dimensions: Int) -> [Float] {
         (0..<dimensions / 2).map { pair in
             1 / Float(pow(base, Double(Float(2 * pair) / Float(dimensions))))
         }
@@ -88,13 +88,13 @@ public struct RopeParameters: Sendable, Hashable {
 }
 
 /// Llama 3.1's frequency ramp.
-public struct Llama3: Sendable, Hashable {
-    public var factor: Double
-    public var lowFrequencyFactor: Double
-    public var highFrequencyFactor: Double
-    public var originalContext: Int
+package struct Llama3: Sendable, Hashable {
+    package var factor: Double
+    package var lowFrequencyFactor: Double
+    package var highFrequencyFactor: Double
+    package var originalContext: Int
 
-    public init(
+    package init(
         factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double,
         originalContext: Int
     ) {
@@ -107,7 +107,7 @@ public struct Llama3: Sendable, Hashable {
     /// What each frequency is divided by, as llama.cpp's converter writes it to `rope_freqs.weight`.
     ///
     /// - Returns: (dimensions / 2)
-    public func divisors(base: Double, dimensions: Int) -> [Float] {
+    package func divisors(base: Double, dimensions: Int) -> [Float] {
         // The converter's arithmetic, which is f32 throughout.
         let context = Float(originalContext)
         let (low, high) = (Float(lowFrequencyFactor), Float(highFrequencyFactor))
@@ -124,7 +124,7 @@ public struct Llama3: Sendable, Hashable {
     /// a GGUF file stores the divisors only.
     ///
     /// - Returns: nil where no ramp gives them.
-    public init?(divisors: [Float], base: Double, dimensions: Int) {
+    package init?(divisors: [Float], base: Double, dimensions: Int) {
         guard let largest = divisors.max(), largest > 1 else { return nil }
         let factor = Double(largest)
         let frequencies = RopeParameters.frequencies(base: base, dimensions: dimensions)

@@ -1,9 +1,9 @@
 /// What the runtimes outside do with a bias on the attention output and on the feed-forward output, for every
 /// architecture they load: facts about other programs, read off llama.cpp's model sources (commit 0c1e570) and
 /// transformers 5.23's configurations. They decide whether a vector can be baked as a bias that survives loading.
-public enum RuntimeBiasSlots {
+package enum RuntimeBiasSlots {
     /// What llama.cpp does with a bias tensor.
-    public enum Loading: Sendable, Hashable {
+    package enum Loading: Sendable, Hashable {
         /// Loads and uses it.
         case used
         /// Loads it, but the model's graph never reads it.
@@ -27,7 +27,7 @@ public enum RuntimeBiasSlots {
     /// What llama.cpp does with `blk.N.attn_output.bias` or `blk.N.ffn_down.bias` in a GGUF of this architecture.
     ///
     /// - Parameter isMixture: whether the feed-forward part is a mixture of experts; llama's has no bias there.
-    public static func llamaCpp(architecture: String, slot: BlockSlot, isMixture: Bool = false)
+    package static func llamaCpp(architecture: String, slot: BlockSlot, isMixture: Bool = false)
         -> Loading
     {
         if slot == .feedForwardDown, isMixture { return .refused }
@@ -56,7 +56,7 @@ public enum RuntimeBiasSlots {
 
     /// Whether transformers can create a bias on this projection in a model of this `model_type`; where it cannot,
     /// it drops the tensor in silence.
-    public static func transformers(modelType: String, slot: BlockSlot) -> Bool {
+    package static func transformers(modelType: String, slot: BlockSlot) -> Bool {
         let flagged = slot == .attentionOutput ? attentionFlag : feedForwardFlag
         return flagged.contains(modelType) || always.contains(modelType)
     }

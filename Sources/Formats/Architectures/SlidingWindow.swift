@@ -1,21 +1,21 @@
 /// Attention that sees only the last positions, in some blocks or in all.
-public struct SlidingWindow: Sendable, Hashable {
+package struct SlidingWindow: Sendable, Hashable {
     /// How many positions a token sees, itself included.
-    public var size: Int
+    package var size: Int
     /// Every block of this number sees all positions, counted from 1; 0 where none does.
-    public var globalEvery: Int
+    package var globalEvery: Int
     /// The rotary base of the blocks with a window, whose frequencies are not scaled then; nil where both are the
     /// model's.
-    public var ropeBase: Double?
+    package var ropeBase: Double?
 
-    public init(size: Int, globalEvery: Int = 0, ropeBase: Double? = nil) {
+    package init(size: Int, globalEvery: Int = 0, ropeBase: Double? = nil) {
         self.size = size
         self.globalEvery = globalEvery
         self.ropeBase = ropeBase
     }
 
     /// Whether the block with this 0-based index has the window.
-    public func covers(block: Int) -> Bool {
+    package func covers(block: Int) -> Bool {
         globalEvery == 0 || (block + 1) % globalEvery != 0
     }
 }

@@ -1,7 +1,7 @@
 /// What a weight is for, whatever a file calls it. The one vocabulary of weights.
-public struct WeightRole: Hashable, Sendable, CustomStringConvertible {
+package struct WeightRole: Hashable, Sendable, CustomStringConvertible {
     /// Where in the model the weight stands.
-    public enum Slot: Hashable, Sendable {
+    package enum Slot: Hashable, Sendable {
         case tokenEmbedding
         /// Learned positions, added to the token embeddings.
         case positionEmbedding
@@ -17,33 +17,33 @@ public struct WeightRole: Hashable, Sendable, CustomStringConvertible {
         case block(Int, BlockSlot)
     }
 
-    public enum Part: String, Hashable, Sendable {
+    package enum Part: String, Hashable, Sendable {
         case weight, bias
     }
 
-    public let slot: Slot
-    public let part: Part
+    package let slot: Slot
+    package let part: Part
     /// Which expert's matrix, where it is one of those of an expert slot; nil for all of them together.
-    public let expert: Int?
+    package let expert: Int?
 
-    public init(_ slot: Slot, _ part: Part = .weight, expert: Int? = nil) {
+    package init(_ slot: Slot, _ part: Part = .weight, expert: Int? = nil) {
         self.slot = slot
         self.part = part
         self.expert = expert
     }
 
     /// A weight of a block.
-    public static func block(_ index: Int, _ slot: BlockSlot, _ part: Part = .weight) -> WeightRole
+    package static func block(_ index: Int, _ slot: BlockSlot, _ part: Part = .weight) -> WeightRole
     {
         WeightRole(.block(index, slot), part)
     }
 
     /// The block the weight belongs to, or nil.
-    public var block: Int? { if case .block(let index, _) = slot { index } else { nil } }
+    package var block: Int? { if case .block(let index, _) = slot { index } else { nil } }
 
     /// The block whose input is the first stream that the weight changes the way to: −1 for what makes the embeddings,
     /// its own block's number inside a block, nil for what stands above the blocks.
-    public var depth: Int? {
+    package var depth: Int? {
         switch slot {
         case .tokenEmbedding, .positionEmbedding: -1
         case .block(let index, _): index
@@ -51,7 +51,7 @@ public struct WeightRole: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    public var description: String {
+    package var description: String {
         let place =
             switch slot {
             case .block(let index, let slot): "block \(index) \(slot.rawValue)"
@@ -63,7 +63,7 @@ public struct WeightRole: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// A place for a weight inside a block.
-public enum BlockSlot: String, Hashable, Sendable, CaseIterable {
+package enum BlockSlot: String, Hashable, Sendable, CaseIterable {
     case attentionNorm, attentionQuery, attentionKey, attentionValue, attentionOutput
     /// Query, key and value in one matrix.
     case attentionQueryKeyValue
@@ -82,7 +82,7 @@ public enum BlockSlot: String, Hashable, Sendable, CaseIterable {
 
 extension WeightRole.Slot {
     /// Whether there is one such weight for each expert.
-    public var isOfExperts: Bool {
+    package var isOfExperts: Bool {
         switch self {
         case .block(_, .expertGate), .block(_, .expertUp), .block(_, .expertDown): true
         default: false
@@ -92,7 +92,7 @@ extension WeightRole.Slot {
 
 extension BlockSlot {
     /// Whether the weight is a norm's.
-    public var isNorm: Bool {
+    package var isNorm: Bool {
         switch self {
         case .attentionNorm, .attentionQueryNorm, .attentionKeyNorm, .attentionPostNorm,
             .feedForwardNorm, .feedForwardPostNorm:
@@ -102,11 +102,11 @@ extension BlockSlot {
     }
 
     /// Whether the weight is a projection's matrix.
-    public var isProjection: Bool { !isNorm }
+    package var isProjection: Bool { !isNorm }
 
     /// The projections that the matrix of this place holds, in the order of its rows: several where they are fused,
     /// else the place itself.
-    public var parts: [BlockSlot] {
+    package var parts: [BlockSlot] {
         switch self {
         case .attentionQueryKeyValue: [.attentionQuery, .attentionKey, .attentionValue]
         case .feedForwardGateUp: [.feedForwardGate, .feedForwardUp]
@@ -115,7 +115,7 @@ extension BlockSlot {
     }
 
     /// Whether the weight belongs to attention, the first half of a block.
-    public var isAttention: Bool {
+    package var isAttention: Bool {
         switch self {
         case .attentionNorm, .attentionQuery, .attentionKey, .attentionValue, .attentionOutput,
             .attentionQueryKeyValue, .attentionQueryNorm, .attentionKeyNorm, .attentionPostNorm:

@@ -1,7 +1,7 @@
 /// One weight of a family: its place, its name and shape, and what differs between file formats.
-public struct WeightRule: Sendable {
+package struct WeightRule: Sendable {
     /// Where the weight stands: once in the model, or once in every block.
-    public enum Place: Sendable, Hashable {
+    package enum Place: Sendable, Hashable {
         case model(WeightRole.Slot)
         case everyBlock(BlockSlot)
 
@@ -15,7 +15,7 @@ public struct WeightRule: Sendable {
     }
 
     /// Whether a checkpoint must have the weight.
-    public enum Presence: Sendable, Hashable {
+    package enum Presence: Sendable, Hashable {
         case required
         case optional
         /// Required unless the embeddings are tied.
@@ -27,7 +27,7 @@ public struct WeightRule: Sendable {
     }
 
     /// A length that the hyperparameters give.
-    public enum Dimension: Sendable, Hashable {
+    package enum Dimension: Sendable, Hashable {
         case vocabulary, hidden, feedForward, queryWidth, keyValueWidth, rotaryPairs
         /// One head.
         case headSize
@@ -41,7 +41,7 @@ public struct WeightRule: Sendable {
     }
 
     /// How a weight's data differs between a Hugging Face file and a GGUF file.
-    public enum Transform: Sendable, Hashable {
+    package enum Transform: Sendable, Hashable {
         case none
         /// The rows of each head are permuted in GGUF; `heads` says how many heads there are.
         case rotaryRows(heads: Heads)
@@ -54,28 +54,28 @@ public struct WeightRule: Sendable {
         case headwiseRows
     }
 
-    public enum Heads: Sendable, Hashable { case query, keyValue }
+    package enum Heads: Sendable, Hashable { case query, keyValue }
 
     /// Where a bias of this weight comes from, and which runtimes load it.
-    public struct Bias: Sendable, Hashable {
+    package struct Bias: Sendable, Hashable {
         /// The boolean in `config.json` that makes transformers create the biases of all rules that share it; nil
         /// where every model of the family has the bias.
-        public let huggingFaceFlag: String?
+        package let huggingFaceFlag: String?
         /// The flag's value where a `config.json` does not say; llama.cpp requires biases that are there by default.
-        public let isDefault: Bool
+        package let isDefault: Bool
         /// The formats whose runtimes load it.
-        public let formats: Set<Checkpoint.Format>
+        package let formats: Set<FileFormat>
 
         /// A bias that every model of the family has.
-        public static let always = Bias(
+        package static let always = Bias(
             huggingFaceFlag: nil, isDefault: true, formats: [.gguf, .safetensors])
 
         /// A bias that llama.cpp loads where a file has it; transformers' class has none.
-        public static let onlyInGGUF = Bias(
+        package static let onlyInGGUF = Bias(
             huggingFaceFlag: nil, isDefault: false, formats: [.gguf])
 
         /// A bias that a boolean in `config.json` turns on.
-        public static func flag(
+        package static func flag(
             _ name: String, isDefault: Bool = false, isInGGUF: Bool = true
         ) -> Bias {
             Bias(
@@ -84,19 +84,19 @@ public struct WeightRule: Sendable {
         }
     }
 
-    public let place: Place
+    package let place: Place
     /// The name without `.weight`; `#` stands for the block, `@` for the expert where there is a tensor for each. Nil
     /// where the format has no such tensor.
-    public let huggingFace: String?
-    public let gguf: String?
+    package let huggingFace: String?
+    package let gguf: String?
     /// In C order.
-    public let shape: [Dimension]
-    public let presence: Presence
+    package let shape: [Dimension]
+    package let presence: Presence
     /// Nil where the weight never has a bias.
-    public let bias: Bias?
-    public let transform: Transform
+    package let bias: Bias?
+    package let transform: Transform
 
-    public init(
+    package init(
         _ place: Place, huggingFace: String?, gguf: String?, shape: [Dimension],
         presence: Presence = .required, bias: Bias? = nil, transform: Transform = .none
     ) {
@@ -111,7 +111,7 @@ public struct WeightRule: Sendable {
 
     /// The shape of the canonical weight or of its bias in a model of this size; of all experts together where there
     /// are several.
-    public func shape(of part: WeightRole.Part, in model: Hyperparameters) -> [Int] {
+    package func shape(of part: WeightRole.Part, in model: Hyperparameters) -> [Int] {
         let dimensions = part == .bias ? Array(shape.prefix(1)) : shape
         return dimensions.map { dimension in
             switch dimension {
@@ -133,8 +133,8 @@ public struct WeightRule: Sendable {
     }
 
     /// The shape that a file of this format gives the weight, the bias, or one expert's matrix.
-    public func shape(
-        of role: WeightRole, in model: Hyperparameters, format: Checkpoint.Format
+    package func shape(
+        of role: WeightRole, in model: Hyperparameters, format: FileFormat
     ) -> [Int] {
         let canonical = shape(of: role.part, in: model)
         if role.expert != nil { return Array(canonical.dropFirst()) }
@@ -142,12 +142,12 @@ public struct WeightRule: Sendable {
     }
 
     /// Whether a file of this format holds the transpose of the canonical matrix.
-    func isTransposed(_ role: WeightRole, in format: Checkpoint.Format) -> Bool {
+    func isTransposed(_ role: WeightRole, in format: FileFormat) -> Bool {
         transform == .transposed && role.part == .weight && format == .safetensors
     }
 
     /// What is to be added to a file's values for the canonical ones.
-    public func shift(of role: WeightRole, in format: Checkpoint.Format) -> Float {
+    package func shift(of role: WeightRole, in format: FileFormat) -> Float {
         transform == .plusOne && role.part == .weight && format == .safetensors ? 1 : 0
     }
 
@@ -158,7 +158,7 @@ public struct WeightRule: Sendable {
     ///
     /// - Parameter experts: how many experts the model has.
     func roles(
-        blocks: Int, experts: Int, part: WeightRole.Part = .weight, in format: Checkpoint.Format
+        blocks: Int, experts: Int, part: WeightRole.Part = .weight, in format: FileFormat
     ) -> [WeightRole] {
         let roles = roles(blocks: blocks, part: part)
         guard hasExperts, format == .safetensors else { return roles }
@@ -168,18 +168,18 @@ public struct WeightRule: Sendable {
     }
 
     /// The roles of this rule in a model with so many blocks, all experts together.
-    public func roles(blocks: Int, part: WeightRole.Part = .weight) -> [WeightRole] {
+    package func roles(blocks: Int, part: WeightRole.Part = .weight) -> [WeightRole] {
         switch place {
         case .model(let slot): [WeightRole(slot, part)]
         case .everyBlock(let slot): (0..<blocks).map { .block($0, slot, part) }
         }
     }
 
-    private func pattern(in format: Checkpoint.Format) -> String? {
+    private func pattern(in format: FileFormat) -> String? {
         format == .gguf ? gguf : huggingFace
     }
 
-    func name(of role: WeightRole, in format: Checkpoint.Format) -> String? {
+    func name(of role: WeightRole, in format: FileFormat) -> String? {
         guard let pattern = pattern(in: format),
             (role.expert != nil) == (hasExperts && format == .safetensors)
         else { return nil }
@@ -196,7 +196,7 @@ public struct WeightRule: Sendable {
         return numbered.joined() + "." + role.part.rawValue
     }
 
-    func role(of name: String, in format: Checkpoint.Format) -> WeightRole? {
+    func role(of name: String, in format: FileFormat) -> WeightRole? {
         guard let pattern = pattern(in: format) else { return nil }
         let part: WeightRole.Part
         if name.hasSuffix(".weight") {

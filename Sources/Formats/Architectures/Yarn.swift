@@ -2,19 +2,19 @@ import Glibc
 
 /// YaRN (arXiv 2309.00071): low frequencies are divided, high ones kept, with a ramp between; cosines and sines are
 /// multiplied by an attention factor.
-public struct Yarn: Sendable, Hashable {
-    public var factor: Double
+package struct Yarn: Sendable, Hashable {
+    package var factor: Double
     /// The context length before the scaling.
-    public var originalContext: Int
+    package var originalContext: Int
     /// What cosines and sines are multiplied by; nil for 0.1 ln(factor) + 1.
-    public var attentionFactor: Double?
+    package var attentionFactor: Double?
     /// How many turns within the original context the pair makes where the ramp begins, and where it ends.
-    public var betaFast: Double
-    public var betaSlow: Double
+    package var betaFast: Double
+    package var betaSlow: Double
     /// Whether the ramp begins and ends at whole pairs. llama.cpp's always does.
-    public var roundsRamp: Bool
+    package var roundsRamp: Bool
 
-    public init(
+    package init(
         factor: Double, originalContext: Int, attentionFactor: Double? = nil,
         betaFast: Double = Yarn.standardBeta.fast, betaSlow: Double = Yarn.standardBeta.slow,
         roundsRamp: Bool = true
@@ -28,10 +28,10 @@ public struct Yarn: Sendable, Hashable {
     }
 
     /// The ramp's bounds where a file names none, and those of llama.cpp in every family that rtedit knows.
-    public static let standardBeta = (fast: 32.0, slow: 1.0)
+    package static let standardBeta = (fast: 32.0, slow: 1.0)
 
     /// What cosines and sines are multiplied by.
-    public var attention: Double { attentionFactor ?? Self.attention(factor) }
+    package var attention: Double { attentionFactor ?? Self.attention(factor) }
 
     /// The paper's attention factor.
     ///

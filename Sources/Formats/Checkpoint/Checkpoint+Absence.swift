@@ -7,7 +7,7 @@ extension Checkpoint {
     ///   - blocks: how many blocks the numbers say.
     func absence(of role: WeightRole, named name: String?, blocks: Int) -> CheckpointError {
         let name = name ?? role.description
-        if let quantization { return .quantized(file: path, quantization) }
+        if let quantization { return .quantized(file: path, method: quantization.description) }
         if let stack = expertStack(for: role) {
             return .unsupportedFeature(
                 file: path,

@@ -2,7 +2,7 @@ import Synchronization
 
 extension Checkpoint {
     /// The weight files: the GGUF file with its splits, or the safetensors files.
-    public var weightFiles: [String] {
+    package var weightFiles: [String] {
         switch source {
         case .gguf(let gguf): gguf.shards.map(\.path)
         case .huggingFace(let files): files.shards.map { $0.file.path }
@@ -15,7 +15,7 @@ extension Checkpoint {
     /// It is computed once.
     ///
     /// - Throws: `FileError` where a file cannot be read any more.
-    public func weightsHash() throws(FileError) -> String {
+    package func weightsHash() throws(FileError) -> String {
         if let known = knownHash.withLock({ $0 }) { return known }
         let hash = try computedHash()
         knownHash.withLock { $0 = hash }

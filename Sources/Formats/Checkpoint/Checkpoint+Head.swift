@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 
 /// The matrix that makes logits of the last stream.
-public enum OutputHead: Sendable, Hashable {
+package enum OutputHead: Sendable, Hashable {
     /// The token embedding: the files have no other.
     case embedding
     /// A tensor of its own that repeats the embedding, byte for byte.
@@ -18,7 +18,7 @@ extension Checkpoint {
     var hasOwnHead: Bool { tensor(WeightRole(.output)) != nil }
 
     /// The head; a copy of the embedding is told from another matrix by reading both, once.
-    public var head: OutputHead {
+    package var head: OutputHead {
         guard let own = tensor(WeightRole(.output)),
             let embedding = tensor(WeightRole(.tokenEmbedding))
         else { return .embedding }
@@ -40,7 +40,7 @@ extension Checkpoint {
     }
 
     /// What is odd but harmless: about the files, and a head of its own where the configuration announces none.
-    public var warnings: [String] {
+    package var warnings: [String] {
         guard isAnnouncedTied, let own = tensor(WeightRole(.output)), head == .own else {
             return fileWarnings
         }
@@ -53,7 +53,7 @@ extension Checkpoint {
 
 extension CheckpointTensor {
     /// Whether both tensors have one type, one shape and the same bytes.
-    public func hasBytes(of other: CheckpointTensor) -> Bool {
+    package func hasBytes(of other: CheckpointTensor) -> Bool {
         guard type == other.type, shape == other.shape, bytes.count == other.bytes.count else {
             return false
         }

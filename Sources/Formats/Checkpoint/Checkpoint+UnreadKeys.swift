@@ -1,7 +1,7 @@
 extension Checkpoint {
     /// Keys of the configuration with which no number is read: members of `config.json` that neither transformers' class
     /// of the family nor rtedit knows, or keys of a GGUF file that llama.cpp does not read for its architecture.
-    public var unreadKeys: [String] {
+    package var unreadKeys: [String] {
         guard let architecture else { return [] }
         switch source {
         case .gguf(let gguf):

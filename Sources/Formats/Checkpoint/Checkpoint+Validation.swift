@@ -6,7 +6,7 @@ extension Checkpoint {
     /// What is merely not supported passes: files of unknown families and quantised folders can be copied and patched.
     ///
     /// - Throws: a `Failure` of kind `.input` that names the file, the key or tensor, and the numbers.
-    public func validate() throws {
+    package func validate() throws {
         switch source {
         case .gguf(let gguf): try MetadataKinds.check(gguf.metadata, file: path)
         case .huggingFace(let files):

@@ -8,41 +8,39 @@ import Synchronization
 /// let model = try Checkpoint.open("model.gguf")
 /// let query = model.tensor(.block(0, .attentionQuery))
 /// ```
-public final class Checkpoint: Sendable {
-    public enum Format: String, Sendable, Hashable { case gguf, safetensors }
-
+package final class Checkpoint: Sendable {
     /// The files behind a checkpoint.
-    public enum Source: Sendable {
+    package enum Source: Sendable {
         case gguf(GGUFFile)
         case huggingFace(HuggingFaceFiles)
     }
 
     /// The path as the user gave it.
-    public let path: String
-    public let source: Source
+    package let path: String
+    package let source: Source
     /// Every tensor in the order of the file or files.
-    public let tensors: [CheckpointTensor]
+    package let tensors: [CheckpointTensor]
     /// The model family, or nil where rtedit has no description of it.
-    public let architecture: Architecture?
+    package let architecture: Architecture?
     /// What the file calls its family, or nil where it does not say.
-    public let architectureName: String?
+    package let architectureName: String?
     /// What is odd about the files themselves but harmless.
     let fileWarnings: [String]
     /// How the weights are quantised; nil where the tensors are the weights, as those of a GGUF file always are.
-    public let quantization: StoredQuantization?
+    package let quantization: StoredQuantization?
     private let places: [WeightRole: Int]
     let headCache = Mutex<OutputHead?>(nil)
     /// The SHA-256 of the weights once it has been computed.
     let knownHash = Mutex<String?>(nil)
 
-    public var format: Format { if case .gguf = source { .gguf } else { .safetensors } }
+    package var format: FileFormat { if case .gguf = source { .gguf } else { .safetensors } }
 
     /// Opens a GGUF file (the first of a split one), a safetensors file, a `.safetensors.index.json`, or a Hugging Face
     /// folder. A file is opened as what it is, whatever its name ends in.
     ///
     /// - Throws: `FileError`, `GGUFError`, `SafetensorsError` or `JSONError` for a file that cannot be read or is
     ///   malformed, `CheckpointError.notAModel` for anything else.
-    public static func open(_ path: String) throws -> Checkpoint {
+    package static func open(_ path: String) throws -> Checkpoint {
         var isFolder: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
         return try FileSetReading.whole(path, isFolder: exists && isFolder.boolValue) {
@@ -108,7 +106,7 @@ public final class Checkpoint: Sendable {
         self.architectureName = architectureName
         self.architecture = architecture
         fileWarnings = warnings
-        let format: Format = if case .gguf = source { .gguf } else { .safetensors }
+        let format: FileFormat = if case .gguf = source { .gguf } else { .safetensors }
         let tensors = contents.map { description, bytes in
             guard let role = architecture?.role(of: description.name, in: format),
                 let rule = architecture?.rule(for: role.slot)
@@ -135,7 +133,7 @@ public final class Checkpoint: Sendable {
     }
 
     /// What people call the model: `general.name` of a GGUF file or else its file's name, or the name of the folder.
-    public var name: String {
+    package var name: String {
         switch source {
         case .gguf(let gguf):
             if let name = gguf.metadata["general.name"]?.text, !name.isEmpty { return name }
@@ -146,7 +144,7 @@ public final class Checkpoint: Sendable {
 
     /// The tensor with this role, or nil. An expert's matrix is found where it has a tensor of its own and where it is
     /// a part of one.
-    public func tensor(_ role: WeightRole) -> CheckpointTensor? {
+    package func tensor(_ role: WeightRole) -> CheckpointTensor? {
         if let place = places[role] { return tensors[place] }
         guard let expert = role.expert, let all = places[WeightRole(role.slot, role.part)] else {
             return nil
@@ -157,7 +155,7 @@ public final class Checkpoint: Sendable {
     /// The architecture, for work that cannot do without.
     ///
     /// - Throws: `CheckpointError.unsupportedArchitecture`, or `.missingKey` where the files do not name one.
-    public func requireArchitecture() throws(CheckpointError) -> Architecture {
+    package func requireArchitecture() throws(CheckpointError) -> Architecture {
         if let architecture { return architecture }
         if let architectureName {
             if let wrapper = wrapper(named: architectureName) { throw wrapper }
@@ -179,7 +177,7 @@ public final class Checkpoint: Sendable {
     ///
     /// - Throws: `CheckpointError` where a number is missing or wrong, a required tensor is missing, a tensor's shape
     ///   contradicts the numbers, or the tensors are not the weights because they are quantised.
-    public func hyperparameters() throws -> Hyperparameters {
+    package func hyperparameters() throws -> Hyperparameters {
         try requireValues()
         return try storedHyperparameters()
     }
@@ -187,7 +185,7 @@ public final class Checkpoint: Sendable {
     /// The same for a checkpoint whose weights may be quantised, if it keeps their names and shapes.
     ///
     /// - Throws: as `hyperparameters`.
-    public func storedHyperparameters() throws -> Hyperparameters {
+    package func storedHyperparameters() throws -> Hyperparameters {
         let architecture = try requireArchitecture()
         var numbers: Hyperparameters
         switch source {
@@ -314,7 +312,7 @@ public final class Checkpoint: Sendable {
     /// The tokenizer, read from the GGUF metadata or from the folder's tokenizer files.
     ///
     /// - Throws: `TokenizerError` where there is none, it is malformed, or of a kind that is not supported.
-    public func tokenizer() throws -> TokenizerDefinition {
+    package func tokenizer() throws -> TokenizerDefinition {
         switch source {
         case .gguf(let gguf): try TokenizerDefinition(metadata: gguf.metadata, file: path)
         case .huggingFace(let files):

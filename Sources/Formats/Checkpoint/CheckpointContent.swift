@@ -1,7 +1,7 @@
 import Foundation
 
 /// What lies at a path that may be a model, or something made for one.
-public enum CheckpointContent: Sendable, Equatable {
+package enum CheckpointContent: Sendable, Equatable {
     /// A model, as far as the first bytes tell.
     case model
     case steeringVector
@@ -11,7 +11,7 @@ public enum CheckpointContent: Sendable, Equatable {
     /// Judged by the files' content, whatever their names end in.
     ///
     /// - Throws: `FileError` and `GGUFError` where a file cannot be read.
-    public static func of(_ path: String) throws -> CheckpointContent {
+    package static func of(_ path: String) throws -> CheckpointContent {
         var isFolder: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
         // A set that a killed run has left half replaced is put back first, as where it is opened.

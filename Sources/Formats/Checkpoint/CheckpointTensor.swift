@@ -1,16 +1,16 @@
 /// One tensor of a checkpoint: what it is and where its bytes lie. The bytes are mapped, not read.
-public struct CheckpointTensor: Sendable {
-    public let description: TensorDescription
-    public let bytes: MappedBytes
+package struct CheckpointTensor: Sendable {
+    package let description: TensorDescription
+    package let bytes: MappedBytes
     /// What the tensor is for in its architecture, or nil where the architecture does not know the name.
-    public let role: WeightRole?
+    package let role: WeightRole?
     /// Whether the file holds the transpose of the matrix that the model multiplies with: its rows are inputs.
-    public let isTransposed: Bool
+    package let isTransposed: Bool
     /// What is added to the file's values for those the model computes with: 1 for Gemma's norms in a Hugging Face
     /// file.
-    public let shift: Float
+    package let shift: Float
 
-    public init(
+    package init(
         description: TensorDescription, bytes: MappedBytes, role: WeightRole? = nil,
         isTransposed: Bool = false, shift: Float = 0
     ) {
@@ -21,16 +21,16 @@ public struct CheckpointTensor: Sendable {
         self.shift = shift
     }
 
-    public var name: String { description.name }
-    public var type: ElementType { description.type }
+    package var name: String { description.name }
+    package var type: ElementType { description.type }
     /// The shape in the file.
-    public var shape: [Int] { description.shape }
+    package var shape: [Int] { description.shape }
 
     /// The shape of the weight the model computes with: a matrix has a row for each output.
-    public var canonicalShape: [Int] { isTransposed ? shape.reversed() : shape }
+    package var canonicalShape: [Int] { isTransposed ? shape.reversed() : shape }
 
     /// Gives the tensor's pages of memory back to the system; they are read again where they are needed again.
-    public func releasePages() { bytes.file.release(bytes.range) }
+    package func releasePages() { bytes.file.release(bytes.range) }
 
     /// One expert's matrix of a tensor that holds those of all experts, or nil where it has no such expert.
     func matrix(ofExpert expert: Int) -> CheckpointTensor? {
@@ -48,7 +48,7 @@ public struct CheckpointTensor: Sendable {
     /// matrix is widened row by row where it is used.
     ///
     /// - Throws: `QuantizationError` where the type cannot be widened.
-    public func values() throws -> [Float] {
+    package func values() throws -> [Float] {
         let count = description.elementCount ?? 0
         let stored = try bytes.withUnsafeBytes { source in
             var problem: QuantizationError?

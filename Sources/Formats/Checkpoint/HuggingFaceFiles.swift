@@ -1,21 +1,21 @@
 import Foundation
 
 /// The files of a model in Hugging Face's layout: `config.json` and safetensors weights, in one file or in shards.
-public struct HuggingFaceFiles: Sendable {
-    public struct Shard: Sendable {
+package struct HuggingFaceFiles: Sendable {
+    package struct Shard: Sendable {
         /// The file's name inside the folder.
-        public let name: String
-        public let file: SafetensorsFile
+        package let name: String
+        package let file: SafetensorsFile
     }
 
-    public let folder: String
+    package let folder: String
     /// The parsed `config.json`, or nil where there is none.
-    public let config: JSONObject?
-    public let shards: [Shard]
+    package let config: JSONObject?
+    package let shards: [Shard]
     /// The name of the shard index, or nil for a single file.
-    public let indexName: String?
+    package let indexName: String?
     /// What is odd but harmless in the folder.
-    public private(set) var warnings: [String] = []
+    package private(set) var warnings: [String] = []
     /// The parsed files that say how the weights are quantised, besides `config.json`.
     let quantizationFiles: [(name: String, object: JSONObject)]
 

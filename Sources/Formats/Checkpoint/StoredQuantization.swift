@@ -4,14 +4,14 @@
 /// What the files say is asked first: `quantization_config` (or MLX's `quantization`) in `config.json`, also inside
 /// the configuration of a part, and the files that older tools write beside it. Where they say nothing, tensors that
 /// only a quantiser writes tell.
-public struct StoredQuantization: Sendable, Hashable {
+package struct StoredQuantization: Sendable, Hashable {
     /// The method as its own tools call it, with what tells its variants apart: `gptq`, `bitsandbytes nf4`.
-    public let method: String
+    package let method: String
     /// Which key or tensor says so.
-    public let evidence: String
+    package let evidence: String
     /// Whether biases stand unquantised beside the matrices, and the matrices under the names and in the shapes of the
     /// unquantised model: then runtimes add such a bias as they do in the unquantised model.
-    public let hasPlainBiases: Bool
+    package let hasPlainBiases: Bool
 
     /// Finds out how a checkpoint is quantised; nil where its tensors are the weights themselves.
     ///
@@ -141,7 +141,7 @@ public struct StoredQuantization: Sendable, Hashable {
 }
 
 extension StoredQuantization: CustomStringConvertible {
-    public var description: String { "\(method) (\(evidence))" }
+    package var description: String { "\(method) (\(evidence))" }
 }
 
 extension Checkpoint {
@@ -149,19 +149,7 @@ extension Checkpoint {
     /// them as another type asks this first.
     ///
     /// - Throws: `CheckpointError.quantized`.
-    public func requireValues() throws(CheckpointError) {
-        if let quantization { throw .quantized(file: path, quantization) }
-    }
-
-    /// Refuses edits of a quantised checkpoint that are more than a copy or biases beside its weights.
-    ///
-    /// - Throws: `CheckpointError.quantized`.
-    func requireValues(for changes: EditList, format output: Format) throws(CheckpointError) {
-        let isCopy = output == format && changes.type == nil && changes.roles.isEmpty
-        let addsBiases =
-            output == format && changes.type == nil && quantization?.hasPlainBiases == true
-            && changes.weights.allSatisfy { $0.key.part == .bias && $0.value.updates.isEmpty }
-        guard !isCopy, !addsBiases else { return }
-        try requireValues()
+    package func requireValues() throws(CheckpointError) {
+        if let quantization { throw .quantized(file: path, method: quantization.description) }
     }
 }

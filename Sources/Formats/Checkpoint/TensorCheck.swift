@@ -1,29 +1,29 @@
 import Synchronization
 
 /// What a look at all data of a checkpoint finds.
-public struct TensorCheck: Sendable {
+package struct TensorCheck: Sendable {
     /// One tensor with something odd in it.
-    public struct Finding: Sendable {
-        public let tensor: String
-        public let nanCount: Int
-        public let infinityCount: Int
+    package struct Finding: Sendable {
+        package let tensor: String
+        package let nanCount: Int
+        package let infinityCount: Int
         /// Whether every value is zero.
-        public let isZero: Bool
+        package let isZero: Bool
         /// How many rows at the end are all zeros, where others are not; a sign of a download cut short.
-        public let zeroTailRows: Int
+        package let zeroTailRows: Int
     }
 
-    public let findings: [Finding]
+    package let findings: [Finding]
     /// Tensors whose type rtedit cannot widen; they were not looked at.
-    public let skipped: [String]
+    package let skipped: [String]
 
     /// Whether no tensor has a value that is not finite.
-    public var isFinite: Bool { findings.allSatisfy { $0.nanCount == 0 && $0.infinityCount == 0 } }
+    package var isFinite: Bool { findings.allSatisfy { $0.nanCount == 0 && $0.infinityCount == 0 } }
 
     /// Reads all data of some tensors, the crew's threads a tensor each.
     ///
     /// - Parameter advance: called from any thread with the number of bytes looked at since.
-    public init(
+    package init(
         _ tensors: [CheckpointTensor], crew: WorkCrew,
         advance: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
@@ -40,7 +40,7 @@ public struct TensorCheck: Sendable {
     }
 
     /// Reads all data of a checkpoint.
-    public init(
+    package init(
         _ checkpoint: Checkpoint, crew: WorkCrew,
         advance: @escaping @Sendable (Int) -> Void = { _ in }
     ) {

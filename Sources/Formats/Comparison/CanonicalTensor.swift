@@ -3,11 +3,11 @@
 ///
 /// It is the converter's own way of bringing a tensor into another format's layout (`TensorContent`), so that two files
 /// of which one was made from the other compare as equal.
-public struct CanonicalTensor: Sendable {
+package struct CanonicalTensor: Sendable {
     /// The tensor in its file; nil for the zeros that stand for a bias the file does not have.
-    public let tensor: CheckpointTensor?
+    package let tensor: CheckpointTensor?
     /// (outputs, inputs) for a matrix, (outputs) for a bias or norm.
-    public let shape: [Int]
+    package let shape: [Int]
     private let content: TensorContent
 
     /// - Parameter order: how the rows of the tensor become the shared ones.

@@ -5,25 +5,25 @@
 /// let comparison = try CheckpointComparison(base, edited, crew: crew)
 /// print(comparison.isSame ? "the same model" : "\(comparison.changed.count) tensors changed")
 /// ```
-public struct CheckpointComparison: Sendable {
-    public let a: Checkpoint
-    public let b: Checkpoint
+package struct CheckpointComparison: Sendable {
+    package let a: Checkpoint
+    package let b: Checkpoint
     /// In the order of the first checkpoint, then what only the second has.
-    public let tensors: [TensorDifference]
+    package let tensors: [TensorDifference]
     /// Tensors that take no part in the model, or that the other format keeps elsewhere, with the reason.
-    public let leftOut: [String]
+    package let leftOut: [String]
     /// Numbers, keys and settings of generation that differ.
-    public let settings: [SettingDifference]
-    public let tokenizer: TokenizerComparison
+    package let settings: [SettingDifference]
+    package let tokenizer: TokenizerComparison
     /// What could not be compared, one line each.
-    public let notes: [String]
+    package let notes: [String]
 
     /// Compares two checkpoints; all data of both is read once.
     ///
     /// - Parameter advance: called from any thread with the number of values compared since.
     /// - Throws: as `Checkpoint.validate`; `CheckpointError` where the formats differ and the numbers that tell how rows are ordered are unusable;
     ///   `JSONError` for a malformed `generation_config.json`.
-    public init(
+    package init(
         _ a: Checkpoint, _ b: Checkpoint, crew: WorkCrew,
         advance: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws {
@@ -43,18 +43,18 @@ public struct CheckpointComparison: Sendable {
     /// How many values a comparison looks at: those of every pair, an embedding that stands for a head twice.
     ///
     /// - Throws: as the comparison does.
-    public static func valueCount(_ a: Checkpoint, _ b: Checkpoint) throws -> Int {
+    package static func valueCount(_ a: Checkpoint, _ b: Checkpoint) throws -> Int {
         try TensorMatching(a, b).matches.reduce(0) { $0 + ($1.pair?.elementCount ?? 0) }
     }
 
     /// Whether both are the same model: equal values, numbers, tokenizer and chat template. Other keys do not count.
-    public var isSame: Bool {
+    package var isSame: Bool {
         changed.isEmpty && !settings.contains(where: \.isDifference) && !tokenizer.isDifference
     }
 
     /// The tensors that make it another model.
-    public var changed: [TensorDifference] { tensors.filter(\.isDifference) }
+    package var changed: [TensorDifference] { tensors.filter(\.isDifference) }
 
     /// All differences of settings, those of the tokenizer included.
-    public var allSettings: [SettingDifference] { settings + tokenizer.settings }
+    package var allSettings: [SettingDifference] { settings + tokenizer.settings }
 }

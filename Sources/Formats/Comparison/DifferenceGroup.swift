@@ -1,13 +1,13 @@
 /// Tensors that belong together in a summary: those of a block, or of a kind.
-public struct DifferenceGroup: Sendable {
+package struct DifferenceGroup: Sendable {
     /// "block 12", "feedForwardDown".
-    public let name: String
-    public let tensors: [TensorDifference]
+    package let name: String
+    package let tensors: [TensorDifference]
 
     /// √(Σ change² / Σ a²) over all values of the group.
-    public let change: Double
+    package let change: Double
     /// The tensor with the largest normalised change, or nil where none changed.
-    public let largest: TensorDifference?
+    package let largest: TensorDifference?
 
     init(name: String, tensors: [TensorDifference]) {
         self.name = name
@@ -19,15 +19,15 @@ public struct DifferenceGroup: Sendable {
     }
 
     /// How many tensors make the model another one.
-    public var changedCount: Int { tensors.count(where: \.isDifference) }
+    package var changedCount: Int { tensors.count(where: \.isDifference) }
 
     /// The groups of a comparison by kind of weight, largest change first.
-    public static func byKind(_ tensors: [TensorDifference]) -> [DifferenceGroup] {
+    package static func byKind(_ tensors: [TensorDifference]) -> [DifferenceGroup] {
         sorted(Dictionary(grouping: tensors, by: \.kind))
     }
 
     /// The groups of a comparison by block, largest change first.
-    public static func byBlock(_ tensors: [TensorDifference]) -> [DifferenceGroup] {
+    package static func byBlock(_ tensors: [TensorDifference]) -> [DifferenceGroup] {
         sorted(
             Dictionary(grouping: tensors) {
                 $0.role?.block.map { "block \($0)" } ?? "outside blocks"
@@ -47,7 +47,7 @@ public struct DifferenceGroup: Sendable {
 
 extension TensorDifference {
     /// What tensors are sorted by, largest first: the normalised change; what cannot be measured stands above.
-    public var rank: Double {
+    package var rank: Double {
         switch status {
         case .identicalBytes, .identicalValues: 0
         case .onlyInA, .onlyInB: isAbsentZero ? 0 : .infinity
@@ -57,7 +57,7 @@ extension TensorDifference {
     }
 
     /// The tensors with the largest change first, equal ones in their order.
-    public static func sorted(_ tensors: [TensorDifference]) -> [TensorDifference] {
+    package static func sorted(_ tensors: [TensorDifference]) -> [TensorDifference] {
         tensors.enumerated().sorted { left, right in
             let (a, b) = (left.element.rank, right.element.rank)
             return a != b ? a > b : left.offset < right.offset

@@ -2,42 +2,42 @@
 ///
 /// Values that are not finite are counted and left out of every sum, so that one NaN does not hide the rest. Sums are
 /// taken in f64.
-public struct DifferenceSums: Sendable, Hashable {
+package struct DifferenceSums: Sendable, Hashable {
     /// How many pairs of values were looked at.
-    public private(set) var count = 0
+    package private(set) var count = 0
     /// How many of them differ; zeros of either sign are equal.
-    public private(set) var changed = 0
+    package private(set) var changed = 0
     /// Σ a², Σ b², Σ (a − b)² and Σ a b over the pairs that are finite.
-    public private(set) var squaresOfA = 0.0
-    public private(set) var squaresOfB = 0.0
-    public private(set) var squaresOfChange = 0.0
-    public private(set) var products = 0.0
+    package private(set) var squaresOfA = 0.0
+    package private(set) var squaresOfB = 0.0
+    package private(set) var squaresOfChange = 0.0
+    package private(set) var products = 0.0
     /// The largest |a − b|, and the canonical element where it is found first; nil where nothing finite differs.
-    public private(set) var largest: Float = 0
-    public private(set) var largestPlace: Int?
+    package private(set) var largest: Float = 0
+    package private(set) var largestPlace: Int?
     /// How many values are NaN or infinite on each side.
-    public private(set) var notFiniteInA = 0
-    public private(set) var notFiniteInB = 0
+    package private(set) var notFiniteInA = 0
+    package private(set) var notFiniteInB = 0
 
-    public init() {}
+    package init() {}
 
     /// √(mean (a − b)²)
-    public var rootMeanSquare: Double { (squaresOfChange / Double(max(count, 1))).squareRoot() }
+    package var rootMeanSquare: Double { (squaresOfChange / Double(max(count, 1))).squareRoot() }
 
     /// The root mean square of the change in units of that of a: 0 where nothing changed, infinite where a is zero.
-    public var normalized: Double {
+    package var normalized: Double {
         squaresOfChange == 0 ? 0 : (squaresOfChange / squaresOfA).squareRoot()
     }
 
     /// The cosine of the angle between a and b; 1 for two zeros.
-    public var cosine: Double {
+    package var cosine: Double {
         if squaresOfA == 0, squaresOfB == 0 { return 1 }
         guard squaresOfA > 0, squaresOfB > 0 else { return 0 }
         return min(1, max(-1, products / (squaresOfA.squareRoot() * squaresOfB.squareRoot())))
     }
 
     /// The share of values that changed.
-    public var changedShare: Double { Double(changed) / Double(max(count, 1)) }
+    package var changedShare: Double { Double(changed) / Double(max(count, 1)) }
 
     // MARK: - Summing
 

@@ -11,23 +11,23 @@
 /// most rows are exactly what encoding the other side's gives, a row that is not must at least be as good a rounding.
 /// Else another quantiser was at work (importance weights), or both files come from a third, and a value may be a unit
 /// further away. In either case a group's error may be no larger than a rounding's.
-public struct ReencodingCheck: Sendable {
+package struct ReencodingCheck: Sendable {
     /// The tensor whose values were encoded.
-    public enum Source: Sendable, Hashable {
+    package enum Source: Sendable, Hashable {
         case a
         case b
     }
 
     /// Rows of a matrix, or values of a vector.
-    public struct Places: Sendable, Hashable {
-        public private(set) var count = 0
+    package struct Places: Sendable, Hashable {
+        package private(set) var count = 0
         /// The first of them, counted as the first checkpoint counts.
-        public private(set) var first: [Int] = []
+        package private(set) var first: [Int] = []
 
         /// How many are kept by number.
-        public static let listed = 64
+        package static let listed = 64
 
-        public var isEmpty: Bool { count == 0 }
+        package var isEmpty: Bool { count == 0 }
 
         mutating func add(_ place: Int) {
             count += 1
@@ -36,51 +36,51 @@ public struct ReencodingCheck: Sendable {
     }
 
     /// The value that is furthest outside.
-    public struct Worst: Sendable, Hashable {
-        public let row: Int
-        public let column: Int
-        public let a: Float
-        public let b: Float
+    package struct Worst: Sendable, Hashable {
+        package let row: Int
+        package let column: Int
+        package let a: Float
+        package let b: Float
         /// How far the type's neighbouring values are apart there.
-        public let step: Float
+        package let step: Float
     }
 
     /// The types whose values both sides hold.
-    public let grids: StoredGrids
+    package let grids: StoredGrids
     /// Which side was encoded.
-    public let source: Source
+    package let source: Source
     /// The type it was encoded in: that of the other side, or the narrower one whose values are all that one holds.
-    public let type: ElementType
+    package let type: ElementType
     /// Whether places are values of a vector, not rows of a matrix.
-    public let isVector: Bool
+    package let isVector: Bool
     /// How many rows, or values of a vector, there are.
-    public let count: Int
+    package let count: Int
     /// Whether most of them are exactly what the encoder gives.
-    public let isReference: Bool
+    package let isReference: Bool
     /// How many are exactly that.
-    public private(set) var exactCount = 0
+    package private(set) var exactCount = 0
     /// Those that are not, and yet within what the type rounds off.
-    public private(set) var rounded = Places()
+    package private(set) var rounded = Places()
     /// Those with values outside that.
-    public private(set) var outside = Places()
+    package private(set) var outside = Places()
     /// How many values those are.
-    public private(set) var outsideValues = 0
-    public private(set) var worst: Worst?
+    package private(set) var outsideValues = 0
+    package private(set) var worst: Worst?
     /// ‖B − A‖² of the rows outside, as far as it is finite.
-    public private(set) var outsideEnergy = 0.0
+    package private(set) var outsideEnergy = 0.0
 
     /// Whether every value is what the encoder gives.
-    public var isExact: Bool { exactCount == count }
+    package var isExact: Bool { exactCount == count }
 
     /// Whether all values lie within what the type rounds off.
-    public var isReencoding: Bool { outside.isEmpty }
+    package var isReencoding: Bool { outside.isEmpty }
 
     /// Reads a pair of tensors once or twice, on the calling thread.
     ///
     /// - Parameter wanted: the side that was encoded; nil for the one that fits better
     /// - Returns: nil where neither side's type can be judged, or both are one plain type, which rounds nothing off.
     /// - Throws: `CheckpointError` where values cannot be read.
-    public init?(_ pair: TensorPair, from wanted: Source? = nil) throws(CheckpointError) {
+    package init?(_ pair: TensorPair, from wanted: Source? = nil) throws(CheckpointError) {
         guard let rule = try ReencodingRule(pair, from: wanted) else { return nil }
         grids = rule.grids
         source = rule.isFromA ? .a : .b

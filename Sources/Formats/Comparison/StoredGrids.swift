@@ -1,7 +1,7 @@
 /// The types whose values two tensors hold: a wide type with nothing but values of a narrower one counts as that.
-public struct StoredGrids: Sendable, Hashable {
-    public let a: ElementType
-    public let b: ElementType
+package struct StoredGrids: Sendable, Hashable {
+    package let a: ElementType
+    package let b: ElementType
 
     /// How many rows are looked at.
     private static let sampleRows = 64
@@ -11,7 +11,7 @@ public struct StoredGrids: Sendable, Hashable {
     /// Looks at evenly spaced rows, of which more than half must agree: single ones may have been changed since.
     ///
     /// - Throws: `CheckpointError` where values cannot be read.
-    public init(_ pair: TensorPair) throws(CheckpointError) {
+    package init(_ pair: TensorPair) throws(CheckpointError) {
         var tallies = [pair.a, pair.b].map(Tally.init)
         let count = min(pair.rows, Self.sampleRows)
         var a = [Float](repeating: 0, count: pair.columns)

@@ -5,16 +5,16 @@ import Glibc
 ///
 /// The work is cut into parts whose bounds depend on the tensors only, and their sums are added in order: the result is
 /// the same for every number of threads.
-public struct TensorComparison: Sendable {
+package struct TensorComparison: Sendable {
     /// In the order of the first checkpoint, then what only the second has; experts one by one.
-    public let tensors: [TensorDifference]
+    package let tensors: [TensorDifference]
     /// Tensors that take no part in the model, or that the other format keeps elsewhere, with the reason.
-    public let leftOut: [String]
+    package let leftOut: [String]
 
     /// - Parameter advance: called from any thread with the number of values compared since.
     /// - Throws: `CheckpointError` where the formats differ and the models' numbers are unusable, or values cannot be
     ///   read.
-    public init(
+    package init(
         _ a: Checkpoint, _ b: Checkpoint, crew: WorkCrew,
         advance: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws {

@@ -1,6 +1,6 @@
 /// What became of one weight between two checkpoints.
-public struct TensorDifference: Sendable {
-    public enum Status: String, Sendable, Hashable, CaseIterable {
+package struct TensorDifference: Sendable {
+    package enum Status: String, Sendable, Hashable, CaseIterable {
         /// The same type and the same bytes.
         case identicalBytes = "identical bytes"
         /// The same values in another type or layout.
@@ -15,13 +15,13 @@ public struct TensorDifference: Sendable {
     }
 
     /// The tensor as one of the checkpoints has it.
-    public struct Stored: Sendable, Hashable {
-        public let name: String
-        public let type: ElementType
+    package struct Stored: Sendable, Hashable {
+        package let name: String
+        package let type: ElementType
         /// The shape in the file.
-        public let shape: [Int]
+        package let shape: [Int]
         /// Where in the file's shape the largest change lies.
-        public internal(set) var placeOfLargest: [Int]?
+        package internal(set) var placeOfLargest: [Int]?
 
         init(_ tensor: CheckpointTensor) {
             name = tensor.name
@@ -31,23 +31,23 @@ public struct TensorDifference: Sendable {
     }
 
     /// What the weight is for; nil where the tensors were matched by name.
-    public let role: WeightRole?
+    package let role: WeightRole?
     /// Nil where the checkpoint does not have the tensor.
-    public internal(set) var a: Stored?
-    public internal(set) var b: Stored?
-    public internal(set) var status: Status
+    package internal(set) var a: Stored?
+    package internal(set) var b: Stored?
+    package internal(set) var status: Status
     /// The sums over all common values; nil where none were compared. A bias that one side does not have counts as zeros.
-    public internal(set) var sums: DifferenceSums?
+    package internal(set) var sums: DifferenceSums?
     /// The values themselves, where both sides can be read.
-    public let pair: TensorPair?
+    package let pair: TensorPair?
     /// Whether only one side has a head of its own, so that the other's embedding was compared with it.
-    public let isTiedHead: Bool
+    package let isTiedHead: Bool
 
     /// The name in the first checkpoint that has the tensor.
-    public var name: String { a?.name ?? b?.name ?? "" }
+    package var name: String { a?.name ?? b?.name ?? "" }
 
     /// Whether the model computes something else for it. A bias of zeros is as good as none.
-    public var isDifference: Bool {
+    package var isDifference: Bool {
         switch status {
         case .identicalBytes, .identicalValues: false
         case .onlyInA, .onlyInB: !isAbsentZero
@@ -56,13 +56,13 @@ public struct TensorDifference: Sendable {
     }
 
     /// Whether only one side has the bias, and it is all zeros.
-    public var isAbsentZero: Bool {
+    package var isAbsentZero: Bool {
         guard a == nil || b == nil, let sums else { return false }
         return sums.changed == 0
     }
 
     /// The block's number and the kind of weight, for tables; the name where there is no role.
-    public var kind: String {
+    package var kind: String {
         guard let role else { return "other" }
         let slot =
             switch role.slot {

@@ -213,7 +213,7 @@ private struct Side {
     ///
     /// - Throws: `CheckpointError.wrongShape` where the rows cannot be ordered, because the numbers make them others.
     func canonical(
-        _ tensor: CheckpointTensor, as format: Checkpoint.Format
+        _ tensor: CheckpointTensor, as format: FileFormat
     ) throws(CheckpointError) -> CanonicalTensor {
         guard let architecture, let role = tensor.role, let numbers else {
             return CanonicalTensor(tensor, order: .same)

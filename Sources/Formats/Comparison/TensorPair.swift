@@ -1,12 +1,12 @@
 /// Two tensors that are the same weight of two checkpoints, as values that can be compared one by one.
-public struct TensorPair: Sendable {
+package struct TensorPair: Sendable {
     /// The weight; nil where the tensors were matched by name.
-    public let role: WeightRole?
-    public let a: CanonicalTensor
-    public let b: CanonicalTensor
+    package let role: WeightRole?
+    package let a: CanonicalTensor
+    package let b: CanonicalTensor
     /// The rows and columns that both have: all of them, or, where an embedding was resized, the first ones.
-    public let rows: Int
-    public let columns: Int
+    package let rows: Int
+    package let columns: Int
     /// Whether one side's further rows are padding that the other format leaves out.
     let ignoresPadding: Bool
 
@@ -24,16 +24,16 @@ public struct TensorPair: Sendable {
     }
 
     /// How many values are compared.
-    public var elementCount: Int { rows * columns }
+    package var elementCount: Int { rows * columns }
 
     /// Whether the two have the same shape.
-    public var hasOneShape: Bool { a.shape == b.shape }
+    package var hasOneShape: Bool { a.shape == b.shape }
 
     /// Whether the two files have the rows in different orders.
-    public var isReordered: Bool { a.isReordered || b.isReordered }
+    package var isReordered: Bool { a.isReordered || b.isReordered }
 
     /// Whether the weight is a matrix that tokens pass through: not a norm, a bias, or a list of numbers.
-    public var isMatrix: Bool { a.shape.count == 2 && b.shape.count == 2 }
+    package var isMatrix: Bool { a.shape.count == 2 && b.shape.count == 2 }
 
     /// Reads rows of both sides, widened to f32.
     ///
@@ -42,7 +42,7 @@ public struct TensorPair: Sendable {
     ///   - a: room for `rows.count * columns` values of the first checkpoint
     ///   - b: the same for the second
     /// - Throws: `CheckpointError.cannotEncode` where a type cannot be widened.
-    public func read(
+    package func read(
         rows: Range<Int>, a valuesA: inout [Float], b valuesB: inout [Float]
     ) throws(CheckpointError) {
         let elements = (rows.lowerBound * columns)..<(rows.upperBound * columns)
@@ -56,7 +56,7 @@ public struct TensorPair: Sendable {
     }
 
     /// Gives the files' pages of some rows back to the system.
-    public func releasePages(rows: Range<Int>) {
+    package func releasePages(rows: Range<Int>) {
         let elements = (rows.lowerBound * columns)..<(rows.upperBound * columns)
         a.releasePages(elements, columns: columns)
         b.releasePages(elements, columns: columns)

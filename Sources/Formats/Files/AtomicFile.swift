@@ -11,8 +11,8 @@ import Synchronization
 ///     try file.append(header.bytes)
 ///     try file.write(weights, at: offset)
 ///     try file.commit()
-public final class AtomicFile: Sendable {
-    public let path: String
+package final class AtomicFile: Sendable {
+    package let path: String
     private let temporaryPath: String
     /// −1 once the file is in place, so that an output of many files does not hold them all open.
     private let descriptor: Atomic<Int32>
@@ -41,7 +41,7 @@ public final class AtomicFile: Sendable {
     ///     early error
     ///   - replacing: whether a file that exists there may be replaced; its permissions are kept
     /// - Throws: `FileError.exists`, `.notReplaceable`, `.cannotCreate`, `.cannotReserve`.
-    public init(path: String, reserving size: Int = 0, replacing: Bool) throws(FileError) {
+    package init(path: String, reserving size: Int = 0, replacing: Bool) throws(FileError) {
         try OutputTarget.prepareFile(path, replacing: replacing)
         let parts = PathParts(path)
         let (temporary, file) = try TemporaryPaths.makeFile(
@@ -90,7 +90,7 @@ public final class AtomicFile: Sendable {
     /// Writes bytes at an offset; may be called from several threads for different places.
     ///
     /// - Throws: `FileError.cannotWrite`.
-    public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
+    package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(FileError) {
         var done = 0
         while done < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
@@ -112,7 +112,7 @@ public final class AtomicFile: Sendable {
     /// Writes bytes at an offset.
     ///
     /// - Throws: `FileError.cannotWrite`.
-    public func write(_ bytes: [UInt8], at offset: Int) throws(FileError) {
+    package func write(_ bytes: [UInt8], at offset: Int) throws(FileError) {
         try bytes.span.bytes.withUnsafeBytes { (buffer) throws(FileError) in
             try write(buffer, at: offset)
         }
@@ -121,14 +121,14 @@ public final class AtomicFile: Sendable {
     /// Writes mapped bytes at an offset.
     ///
     /// - Throws: `FileError.cannotWrite`.
-    public func write(_ bytes: MappedBytes, at offset: Int) throws(FileError) {
+    package func write(_ bytes: MappedBytes, at offset: Int) throws(FileError) {
         try bytes.withUnsafeBytes { (buffer) throws(FileError) in try write(buffer, at: offset) }
     }
 
     /// Writes bytes after those appended before.
     ///
     /// - Throws: `FileError.cannotWrite`.
-    public func append(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
+    package func append(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
         let offset = state.withLock { state in
             defer { state.end += bytes.count }
             return state.end
@@ -139,14 +139,14 @@ public final class AtomicFile: Sendable {
     /// Writes bytes after those appended before.
     ///
     /// - Throws: `FileError.cannotWrite`.
-    public func append(_ bytes: [UInt8]) throws(FileError) {
+    package func append(_ bytes: [UInt8]) throws(FileError) {
         try bytes.span.bytes.withUnsafeBytes { (buffer) throws(FileError) in try append(buffer) }
     }
 
     /// Writes mapped bytes after those appended before.
     ///
     /// - Throws: `FileError.cannotWrite`.
-    public func append(_ bytes: MappedBytes) throws(FileError) {
+    package func append(_ bytes: MappedBytes) throws(FileError) {
         try bytes.withUnsafeBytes { (buffer) throws(FileError) in try append(buffer) }
     }
 
@@ -160,7 +160,7 @@ public final class AtomicFile: Sendable {
     /// - Throws: `FileError.incomplete` where fewer bytes were written than reserved, `.exists` where a file
     ///   appeared meanwhile that may not be replaced, `.cannotWrite`, `.cannotReplace`. The temporary file is gone
     ///   then, and `commit` fails from then on, as it does after `discard`.
-    public func commit() throws(FileError) {
+    package func commit() throws(FileError) {
         switch leaveOpenPhase() {
         case .open: break
         case .committed: return
@@ -186,7 +186,7 @@ public final class AtomicFile: Sendable {
     }
 
     /// Removes the temporary file; does nothing after `commit`.
-    public func discard() {
+    package func discard() {
         if leaveOpenPhase() == .open { TemporaryPaths.remove(temporaryPath) }
     }
 
@@ -202,7 +202,7 @@ public final class AtomicFile: Sendable {
     /// Removes every temporary file and folder that is not in place yet, as a program does that is interrupted.
     ///
     /// Their `commit` fails afterwards.
-    public static func discardAll() {
+    package static func discardAll() {
         TemporaryPaths.removeAll()
     }
 
@@ -242,7 +242,7 @@ public final class AtomicFile: Sendable {
     ///
     /// - Throws: `FileError.exists`; `.notReplaceable` for a folder or a device; `.cannotCreate` where its folder is
     ///   missing or may not be written.
-    public static func checkTarget(_ path: String, replacing: Bool) throws(FileError) {
+    package static func checkTarget(_ path: String, replacing: Bool) throws(FileError) {
         try OutputTarget.prepareFile(path, replacing: replacing)
     }
 

@@ -1,11 +1,11 @@
 import Glibc
 
 /// Folders that hold working files rather than one output.
-public enum Folder {
+package enum Folder {
     /// Makes a folder and those it lies in, where they are missing.
     ///
     /// - Throws: `FileError.cannotCreate`; `.notReplaceable` where something else has the name.
-    public static func make(_ path: String) throws(FileError) {
+    package static func make(_ path: String) throws(FileError) {
         if mkdir(path, 0o777) == 0 { return }
         let reason = SystemReason.current
         let parent = PathParts(path).folder
@@ -24,7 +24,7 @@ public enum Folder {
     }
 
     /// Whether a path leads to a folder.
-    public static func exists(_ path: String) -> Bool {
+    package static func exists(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }

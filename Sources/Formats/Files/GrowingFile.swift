@@ -2,14 +2,14 @@ import Glibc
 
 /// A file that grows line by line while a program runs, such as a log: what was appended before the last `flush`
 /// survives a crash of the machine, and what was appended at all survives that of the program.
-public final class GrowingFile: Sendable {
-    public let path: String
+package final class GrowingFile: Sendable {
+    package let path: String
     private let descriptor: Int32
 
     /// Opens a file, or creates it, and cuts it back to its first bytes; where it is shorter it is left as it is.
     ///
     /// - Throws: `FileError.cannotCreate`, `.cannotRead`, `.cannotWrite`, `.notReplaceable` for what is no regular file.
-    public init(path: String, keeping size: Int) throws(FileError) {
+    package init(path: String, keeping size: Int) throws(FileError) {
         self.path = path
         descriptor = open(
             path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0o666)
@@ -29,7 +29,7 @@ public final class GrowingFile: Sendable {
     /// Writes bytes at the end.
     ///
     /// - Throws: `FileError.cannotWrite`.
-    public func append(_ bytes: [UInt8]) throws(FileError) {
+    package func append(_ bytes: [UInt8]) throws(FileError) {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
@@ -44,7 +44,7 @@ public final class GrowingFile: Sendable {
     /// Waits until everything is on the disk.
     ///
     /// - Throws: `FileError.cannotWrite`.
-    public func flush() throws(FileError) {
+    package func flush() throws(FileError) {
         guard fsync(descriptor) == 0 else {
             throw .cannotWrite(path: path, reason: SystemReason.current)
         }

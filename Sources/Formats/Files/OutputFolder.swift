@@ -7,8 +7,8 @@ import Synchronization
 /// The files are written to a temporary folder. Where a folder does not exist yet, `commit` renames the new one into
 /// its place; else `FileSetReplacement` puts the files in place as one. A run that is killed leaves the old set, the new
 /// one, or one that no program opens and that the next run puts back.
-public final class OutputFolder: Sendable {
-    public let path: String
+package final class OutputFolder: Sendable {
+    package let path: String
     /// The folder that the files go to.
     private let folder: String
     private let temporaryPath: String
@@ -27,7 +27,7 @@ public final class OutputFolder: Sendable {
     ///   - replacing: whether a folder that exists and is not empty may be written into
     /// - Throws: `FileError.exists`, `.notReplaceable` where something else than a folder has the name,
     ///   `.cannotCreate`.
-    public init(path: String, replacing: Bool) throws(FileError) {
+    package init(path: String, replacing: Bool) throws(FileError) {
         let path = OutputTarget.withoutSlashes(path)
         try OutputTarget.prepareFolder(path, replacing: replacing)
         self.path = path
@@ -74,7 +74,7 @@ public final class OutputFolder: Sendable {
     /// Creates a file of the set; `commit` of the set completes it where that is not done before.
     ///
     /// - Throws: as `AtomicFile.init`; `FileError.cannotCreate` where the name is no plain file name.
-    public func create(_ name: String, reserving size: Int = 0) throws(FileError) -> AtomicFile {
+    package func create(_ name: String, reserving size: Int = 0) throws(FileError) -> AtomicFile {
         let target = PathParts.join(folder, name)
         guard PathParts.isPlainFileName(name) else {
             throw .cannotCreate(path: target, reason: SystemReason(code: EINVAL))
@@ -89,7 +89,7 @@ public final class OutputFolder: Sendable {
     ///
     /// - Parameter stale: names of files of the old set that do not belong to the new one; they go in the same step.
     /// - Throws: as `AtomicFile.commit` and `FileSetReplacement.perform`.
-    public func commit(removing stale: [String] = []) throws(FileError) {
+    package func commit(removing stale: [String] = []) throws(FileError) {
         let files = files.withLock { $0 }
         for file in files { try file.commit() }
         guard !isFinished.exchange(true, ordering: .acquiringAndReleasing) else { return }
@@ -111,7 +111,7 @@ public final class OutputFolder: Sendable {
     }
 
     /// Removes the temporary folder and its files; does nothing after `commit`.
-    public func discard() {
+    package func discard() {
         guard !isFinished.exchange(true, ordering: .acquiringAndReleasing) else { return }
         for file in files.withLock({ $0 }) { file.discard() }
         TemporaryPaths.remove(temporaryPath)

@@ -1,14 +1,14 @@
 import Glibc
 
 /// Where an output may go. What a path leads to decides, not the link that has its name.
-public enum OutputTarget {
+package enum OutputTarget {
     private static let nameLimit = 255
 
     /// Removes what killed runs have left of this output, and checks before any work that it may be written.
     ///
     /// - Throws: as `checkFile`; `FileError.cannotPutBack`, `.badJournal` and `.busy` where a set of files that was
     ///   being replaced cannot be put back.
-    public static func prepareFile(_ path: String, replacing: Bool) throws(FileError) {
+    package static func prepareFile(_ path: String, replacing: Bool) throws(FileError) {
         try clearFile(path)
         try checkFile(path, replacing: replacing)
     }
@@ -32,7 +32,7 @@ public enum OutputTarget {
     /// The same for a folder of files; one that is empty may be filled.
     ///
     /// - Throws: as `checkFile`.
-    public static func prepareFolder(_ path: String, replacing: Bool) throws(FileError) {
+    package static func prepareFolder(_ path: String, replacing: Bool) throws(FileError) {
         let path = withoutSlashes(path)
         try clearFolder(path)
         guard let isFree = try isFree(path) else { return try checkPlace(path) }

@@ -1,12 +1,12 @@
 /// A text is not the JSON that rtedit accepts: which rule it breaks, and at which byte.
-public struct JSONError: Failure, Equatable {
+package struct JSONError: Failure, Equatable {
     /// The name of the file or of the part of it that was read.
-    public let source: String
+    package let source: String
     /// The byte the problem is at, counted from the start of the text.
-    public let offset: Int
-    public let problem: Problem
+    package let offset: Int
+    package let problem: Problem
 
-    public enum Problem: Error, Equatable {
+    package enum Problem: Error, Equatable {
         case unexpectedEnd(expected: String)
         case unexpectedByte(UInt8, expected: String)
         case textAfterEnd
@@ -21,13 +21,13 @@ public struct JSONError: Failure, Equatable {
         case tooLarge(bytes: Int, limit: Int)
     }
 
-    public var kind: FailureKind { .input }
+    package var kind: FailureKind { .input }
 
-    public var description: String { "\(source): byte \(offset): \(problem)" }
+    package var description: String { "\(source): byte \(offset): \(problem)" }
 }
 
 extension JSONError.Problem: CustomStringConvertible {
-    public var description: String {
+    package var description: String {
         switch self {
         case .unexpectedEnd(let expected): "the text ends, expected \(expected)"
         case .unexpectedByte(let byte, let expected): "\(Self.name(byte)), expected \(expected)"

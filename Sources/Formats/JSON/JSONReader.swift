@@ -3,11 +3,11 @@
 /// Refused, each with its byte offset: text that is not UTF-8, duplicate keys (compared byte by byte), trailing
 /// commas, comments, leading zeros, NaN and infinities, lone surrogates, text after the end, deep nesting.
 /// Integers are exact where they fit 64 bits; other numbers become the nearest `Double`.
-public enum JSONReader {
+package enum JSONReader {
     /// The most bytes a file may have; its values take several times as much memory.
-    public static let sizeLimit = 1 << 29
+    package static let sizeLimit = 1 << 29
     /// How deep arrays and objects may nest.
-    public static let depthLimit = 64
+    package static let depthLimit = 64
 
     /// Parses a whole text.
     ///
@@ -16,14 +16,14 @@ public enum JSONReader {
     ///   - source: the file's name, for errors
     /// - Returns: the value, members and numbers as written
     /// - Throws: `JSONError` for the first rule the text breaks.
-    public static func parse(_ bytes: [UInt8], source: String) throws(JSONError) -> JSONValue {
+    package static func parse(_ bytes: [UInt8], source: String) throws(JSONError) -> JSONValue {
         try parse(bytes.span, source: source)
     }
 
     /// Parses a whole mapped text, such as a file or its header, without copying it.
     ///
     /// - Throws: `JSONError` for the first rule the text breaks.
-    public static func parse(_ bytes: MappedBytes, source: String? = nil) throws(JSONError)
+    package static func parse(_ bytes: MappedBytes, source: String? = nil) throws(JSONError)
         -> JSONValue
     {
         guard bytes.count <= sizeLimit else {
@@ -39,7 +39,7 @@ public enum JSONReader {
     /// Parses a whole text.
     ///
     /// - Throws: `JSONError` for the first rule the text breaks.
-    public static func parse(_ bytes: Span<UInt8>, source: String) throws(JSONError) -> JSONValue {
+    package static func parse(_ bytes: Span<UInt8>, source: String) throws(JSONError) -> JSONValue {
         var parser = JSONParser()
         do throws(JSONError.Problem) {
             return try parser.document(bytes)

@@ -3,8 +3,8 @@
 /// Members stay in their order unless `sortsKeys`. Numbers are the shortest text that reads back as the same
 /// `Double`, spelled as Python's `json` does (`0.1`, `1e-05`, `10000.0`). Only what must be escaped is escaped.
 /// JSON has no form for numbers that are not finite: they become `null`, as in ECMAScript, or text where asked for.
-public struct JSONWriter: Sendable {
-    public enum Layout: Sendable {
+package struct JSONWriter: Sendable {
+    package enum Layout: Sendable {
         /// No spaces at all.
         case compact
         /// One item per line, indented by two spaces for each level.
@@ -16,7 +16,7 @@ public struct JSONWriter: Sendable {
     private let namesNotFinite: Bool
 
     /// - Parameter namesNotFinite: whether numbers that are not finite are `"nan"`, `"inf"` and `"-inf"`; else `null`.
-    public init(
+    package init(
         _ layout: Layout = .compact, sortsKeys: Bool = false, namesNotFinite: Bool = false
     ) {
         self.layout = layout
@@ -25,14 +25,14 @@ public struct JSONWriter: Sendable {
     }
 
     /// The value as text, without a line feed at its end.
-    public func bytes(_ value: JSONValue) -> [UInt8] {
+    package func bytes(_ value: JSONValue) -> [UInt8] {
         var output: [UInt8] = []
         write(value, depth: 0, to: &output)
         return output
     }
 
     /// The value as text, without a line feed at its end.
-    public func text(_ value: JSONValue) -> String {
+    package func text(_ value: JSONValue) -> String {
         String(decoding: bytes(value), as: UTF8.self)
     }
 

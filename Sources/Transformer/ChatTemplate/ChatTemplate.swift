@@ -1,4 +1,4 @@
-public import Formats
+package import Formats
 
 /// Writes a conversation as the text that a model was trained on.
 ///
@@ -13,16 +13,16 @@ public import Formats
 /// given `messages`, `add_generation_prompt`, the special tokens that the model has, and `tools` and `documents`
 /// as none. What of Jinja is not here is refused by its name, never rendered otherwise. The text may begin with
 /// the model's beginning of text: `Tokenizer.encode` never adds a second one.
-public struct ChatTemplate: Sendable {
+package struct ChatTemplate: Sendable {
     /// The most bytes a template may have.
-    public static let sizeLimit = 1 << 20
+    package static let sizeLimit = 1 << 20
 
     private let statements: [JinjaStatement]
     private let specialTokens: [String: String]
     private let size: Int
 
     /// - Throws: `ChatTemplateError.none` where the tokenizer has no template; else see `init(source:…)`.
-    public init(_ definition: TokenizerDefinition) throws(ChatTemplateError) {
+    package init(_ definition: TokenizerDefinition) throws(ChatTemplateError) {
         guard let source = definition.chatTemplate else { throw .none }
         let tokens = [
             "bos_token": definition.beginningOfText, "eos_token": definition.endOfText,
@@ -39,7 +39,7 @@ public struct ChatTemplate: Sendable {
     ///   - specialTokens: what the template knows as `bos_token`, `eos_token` and so on
     /// - Throws: `ChatTemplateError.malformed` for a text that is no Jinja, `.unsupported` for tags and syntax that
     ///   rtedit does not have, `.failed` for filters and tests that jinja2 does not have, `.tooLarge`.
-    public init(source: String, specialTokens: [String: String] = [:]) throws(ChatTemplateError) {
+    package init(source: String, specialTokens: [String: String] = [:]) throws(ChatTemplateError) {
         guard source.utf8.count <= Self.sizeLimit else {
             throw .tooLarge(
                 line: 1,
@@ -72,7 +72,7 @@ public struct ChatTemplate: Sendable {
     ///   asked for.
     /// - Throws: `ChatTemplateError.refused` where the template refuses the conversation, `.failed` where it fails
     ///   at it, `.unsupported` where it comes to something that rtedit does not have, `.tooLarge`.
-    public func rendering(
+    package func rendering(
         of messages: [ChatMessage], addGenerationPrompt: Bool = true, at moment: TemplateMoment
     ) throws(ChatTemplateError) -> (text: String, asksForMoment: Bool) {
         let texts = messages.map { ($0.role, Scalars($0.content)) }
@@ -102,7 +102,7 @@ public struct ChatTemplate: Sendable {
     /// The text of a conversation, at the present moment where the template asks for it.
     ///
     /// - Throws: as `rendering(of:addGenerationPrompt:at:)`.
-    public func render(
+    package func render(
         _ messages: [ChatMessage], addGenerationPrompt: Bool = true,
         at moment: TemplateMoment = .now()
     ) throws(ChatTemplateError) -> String {
@@ -116,7 +116,7 @@ public struct ChatTemplate: Sendable {
     ///   before its text.
     /// - Throws: `ChatTemplateError.noAssistantEnd` where the text cannot be found again or the rest depends on it;
     ///   else as `rendering(of:addGenerationPrompt:at:)`.
-    public func textAfterAssistant(isLast: Bool = true) throws(ChatTemplateError) -> String {
+    package func textAfterAssistant(isLast: Bool = true) throws(ChatTemplateError) -> String {
         let moment = TemplateMoment.now()
         let (question, next) = ("Questionforrtedit", "Nextquestionforrtedit")
         var ends: [Substring] = []

@@ -1,7 +1,7 @@
-public import Formats
+package import Formats
 
 /// A chat template cannot render a conversation.
-public enum ChatTemplateError: Failure, Equatable {
+package enum ChatTemplateError: Failure, Equatable {
     /// The model's files have no template.
     case none
     /// The template is no Jinja that jinja2 would read.
@@ -17,14 +17,14 @@ public enum ChatTemplateError: Failure, Equatable {
     /// What the template writes after an assistant's message cannot be told.
     case noAssistantEnd(reason: String)
 
-    public var kind: FailureKind {
+    package var kind: FailureKind {
         switch self {
         case .none, .unsupported, .refused, .tooLarge, .noAssistantEnd: .unsupported
         case .malformed, .failed: .input
         }
     }
 
-    public var description: String {
+    package var description: String {
         let remedy = "leave --chat out and write the model's markers into the prompt yourself"
         return switch self {
         case .none:

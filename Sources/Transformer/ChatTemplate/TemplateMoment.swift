@@ -1,16 +1,16 @@
 import Glibc
 
 /// The date and time that a chat template writes where it asks for the present ones.
-public struct TemplateMoment: Sendable, Hashable, CustomStringConvertible {
-    public let year: Int
-    public let month: Int
-    public let day: Int
+package struct TemplateMoment: Sendable, Hashable, CustomStringConvertible {
+    package let year: Int
+    package let month: Int
+    package let day: Int
     let hour: Int
     let minute: Int
     let second: Int
 
     /// The present moment where this computer stands.
-    public static func now() -> TemplateMoment {
+    package static func now() -> TemplateMoment {
         var seconds = time(nil)
         var parts = tm()
         localtime_r(&seconds, &parts)
@@ -20,7 +20,7 @@ public struct TemplateMoment: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Midnight of a day written `2026-11-27`; nil where the text is no such day.
-    public init?(day text: String) {
+    package init?(day text: String) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 3, parts.map(\.count) == [4, 2, 2],
             parts.joined().utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
@@ -42,7 +42,7 @@ public struct TemplateMoment: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// The day, as `init(day:)` reads it.
-    public var description: String {
+    package var description: String {
         "\(Self.padded(year, 4))-\(Self.padded(month))-\(Self.padded(day))"
     }
 

@@ -1,4 +1,4 @@
-public import Formats
+package import Formats
 
 /// A decoder-only transformer: tokens in, residual streams and logits out.
 ///
@@ -10,9 +10,9 @@ public import Formats
 /// Arithmetic is f32 on weights in the file's type. A pass gives the same bits for every number of threads;
 /// packing or caching changes how rows are grouped into products, and with it the last bits.
 /// One decoder serves one thread at a time.
-public final class Decoder {
-    public let configuration: DecoderConfiguration
-    public let weights: DecoderWeights
+package final class Decoder {
+    package let configuration: DecoderConfiguration
+    package let weights: DecoderWeights
     let crew: WorkCrew
     let rotary: RotaryTable
     /// Of blocks with frequencies of their own.
@@ -27,7 +27,7 @@ public final class Decoder {
     /// Opens a checkpoint's model.
     ///
     /// - Throws: `DecoderError`, and what reading the hyperparameters and weights throws.
-    public convenience init(checkpoint: Checkpoint, crew: WorkCrew) throws {
+    package convenience init(checkpoint: Checkpoint, crew: WorkCrew) throws {
         let weights = CheckpointWeights(checkpoint)
         try self.init(DecoderConfiguration(checkpoint), weights: weights, crew: crew)
         try weights.refuseUnused()
@@ -36,7 +36,7 @@ public final class Decoder {
     /// Makes a decoder of weights from any source.
     ///
     /// - Throws: `DecoderError`, and what the source throws.
-    public init(
+    package init(
         _ configuration: DecoderConfiguration, weights source: some WeightSource, crew: WorkCrew
     ) throws {
         weights = try DecoderWeights(source, configuration)
@@ -96,7 +96,7 @@ public final class Decoder {
     ///   - observer: sees the residual stream.
     ///   - logits: takes logits; without it the head is not computed.
     /// - Throws: `ForwardError` before anything is computed, and what the observer and the receiver throw.
-    public func forward(
+    package func forward(
         _ slices: [DecoderSlice], interventions: [Intervention] = [], blocks: Range<Int>? = nil,
         observer: StreamObserver? = nil, logits: LogitsReceiver? = nil
     ) throws {

@@ -1,30 +1,30 @@
-public import Formats
+package import Formats
 
 /// Everything that sets the decoder's behaviour, apart from the weights.
 ///
 /// There is one decoder for all families: what differs between them is a value here, never a class. Which
 /// projections have a bias is not stated: a bias is used where the checkpoint has one.
-public struct DecoderConfiguration: Sendable, Hashable {
+package struct DecoderConfiguration: Sendable, Hashable {
     /// Sizes, norm epsilon, rotary parameters, tied head.
-    public let sizes: Hyperparameters
+    package let sizes: Hyperparameters
     /// Which dimensions of a head are rotated together; it follows the file format, see `Architecture`.
-    public let ropePairing: RopePairing
-    public let norm: Architecture.Norm
-    public let positions: Architecture.Positions
+    package let ropePairing: RopePairing
+    package let norm: Architecture.Norm
+    package let positions: Architecture.Positions
     /// The weights that a block has.
-    public let slots: Set<BlockSlot>
+    package let slots: Set<BlockSlot>
     /// How the rows of a matrix for queries, keys and values are ordered.
-    public let headLayout: FusedLayout
+    package let headLayout: FusedLayout
 
     /// Width of all query heads together.
-    public var queryWidth: Int { sizes.headCount * sizes.headSize }
+    package var queryWidth: Int { sizes.headCount * sizes.headSize }
     /// Width of all key (or value) heads together.
-    public var keyValueWidth: Int { sizes.keyValueHeadCount * sizes.headSize }
+    package var keyValueWidth: Int { sizes.keyValueHeadCount * sizes.headSize }
     /// Width of a dense feed-forward part; 1 where experts stand in its place, which bring their own.
     var innerWidth: Int { sizes.experts == nil ? sizes.feedForwardSize : 1 }
 
     /// Which rows of a fused projection belong to one of its parts; nil where the place holds one projection.
-    public func rows(of part: BlockSlot, in slot: BlockSlot) -> [Range<Int>]? {
+    package func rows(of part: BlockSlot, in slot: BlockSlot) -> [Range<Int>]? {
         guard slot.parts.count > 1, let index = slot.parts.firstIndex(of: part) else { return nil }
         return slot == .attentionQueryKeyValue
             ? headLayout.rows(
@@ -35,7 +35,7 @@ public struct DecoderConfiguration: Sendable, Hashable {
     /// How many positions a sequence may take.
     ///
     /// Dynamic rotary scaling is made to go past the context length, by its factor.
-    public var positionLimit: Int {
+    package var positionLimit: Int {
         guard case .dynamic(let factor, let originalContext) = sizes.rope.scaling else {
             return sizes.contextLength
         }
@@ -47,7 +47,7 @@ public struct DecoderConfiguration: Sendable, Hashable {
     /// was turned otherwise: a long rope takes its other factors for all positions of a text beyond the original context.
     ///
     /// transformers does so too when it generates. Keys under dynamic scaling keep the rotation they had, here and there.
-    public func outgrowsCache(of cached: Int, at positions: Int) -> Bool {
+    package func outgrowsCache(of cached: Int, at positions: Int) -> Bool {
         guard case .longrope(_, _, let context, _) = sizes.rope.scaling else { return false }
         return cached > 0 && cached <= context && positions > context
     }
@@ -58,8 +58,8 @@ public struct DecoderConfiguration: Sendable, Hashable {
     ///   - format: the file format, in whose order the rows of queries and keys are.
     ///   - file: the model's path, for errors.
     /// - Throws: `DecoderError.badRotary` for rotary parameters that give no frequencies.
-    public init(
-        _ sizes: Hyperparameters, architecture: Architecture, format: Checkpoint.Format,
+    package init(
+        _ sizes: Hyperparameters, architecture: Architecture, format: FileFormat,
         file: String
     ) throws(DecoderError) {
         self.sizes = sizes
@@ -78,7 +78,7 @@ public struct DecoderConfiguration: Sendable, Hashable {
     }
 
     /// A block's heads: what their scores are multiplied by, their cap, and how far back they see.
-    public func attention(ofBlock block: Int) -> AttentionShape {
+    package func attention(ofBlock block: Int) -> AttentionShape {
         let scale = sizes.attentionScale ?? 1 / Double(sizes.headSize).squareRoot()
         var shape = AttentionShape(
             heads: sizes.headCount, keyValueHeads: sizes.keyValueHeadCount,
@@ -97,7 +97,7 @@ public struct DecoderConfiguration: Sendable, Hashable {
     /// The configuration of a checkpoint.
     ///
     /// - Throws: `DecoderError.badRotary`, and what reading the architecture and hyperparameters throws.
-    public init(_ checkpoint: Checkpoint) throws {
+    package init(_ checkpoint: Checkpoint) throws {
         try checkpoint.requireValues()
         let architecture = try checkpoint.requireArchitecture()
         try self.init(

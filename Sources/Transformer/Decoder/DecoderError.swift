@@ -1,7 +1,7 @@
-public import Formats
+package import Formats
 
 /// Why a checkpoint cannot be run by the decoder.
-public enum DecoderError: Failure, Equatable {
+package enum DecoderError: Failure, Equatable {
     /// Rotary parameters that give no frequencies.
     case badRotary(file: String, fact: String)
     /// A weight that the decoder needs is not there.
@@ -13,14 +13,14 @@ public enum DecoderError: Failure, Equatable {
     /// A tensor that the decoder would have to ignore.
     case unusedTensor(file: String, tensor: String)
 
-    public var kind: FailureKind {
+    package var kind: FailureKind {
         switch self {
         case .unsupportedType, .unusedTensor: .unsupported
         case .badRotary, .missingWeight, .wrongShape: .input
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .badRotary(let file, let fact):
             "\(file): rotary embedding: \(fact)"

@@ -1,30 +1,30 @@
-public import Formats
+package import Formats
 
 /// A projection: a matrix, and a bias where the checkpoint has one.
-public struct Projection: Sendable {
+package struct Projection: Sendable {
     /// (outputs, inputs)
-    public let weight: WeightMatrix
+    package let weight: WeightMatrix
     /// (outputs)
-    public let bias: FloatBuffer?
+    package let bias: FloatBuffer?
     /// A low-rank update beside the matrix.
-    public let adapter: LowRankAdapter?
+    package let adapter: LowRankAdapter?
 }
 
 /// A norm: what normalised rows are multiplied by, and for layer norms what is added.
-public struct NormWeights: Sendable {
-    public let weight: FloatBuffer
-    public let bias: FloatBuffer?
+package struct NormWeights: Sendable {
+    package let weight: FloatBuffer
+    package let bias: FloatBuffer?
 }
 
 /// How a block makes queries, keys and values.
-public enum HeadWeights: Sendable {
+package enum HeadWeights: Sendable {
     case separate(query: Projection, key: Projection, value: Projection)
     /// One matrix for all three.
     case fused(Projection)
 }
 
 /// The second half of a block.
-public enum FeedForwardWeights: Sendable {
+package enum FeedForwardWeights: Sendable {
     /// down(activation(gate(x)) · up(x))
     case gated(gate: Projection, up: Projection, down: Projection)
     /// The same with gate and up in one matrix, the gate's rows first.
@@ -36,48 +36,48 @@ public enum FeedForwardWeights: Sendable {
 }
 
 /// One gated feed-forward part of a mixture.
-public struct ExpertWeights: Sendable {
-    public let gate: Projection
-    public let up: Projection
-    public let down: Projection
+package struct ExpertWeights: Sendable {
+    package let gate: Projection
+    package let up: Projection
+    package let down: Projection
 }
 
 /// The weights of one block. Norms that the family does not have are nil.
-public struct BlockWeights: Sendable {
-    public let index: Int
-    public let attentionNorm: NormWeights?
-    public let heads: HeadWeights
+package struct BlockWeights: Sendable {
+    package let index: Int
+    package let attentionNorm: NormWeights?
+    package let heads: HeadWeights
     /// (head size), of each head, or (width of all heads), of all together
-    public let queryNorm: NormWeights?
-    public let keyNorm: NormWeights?
-    public let attentionOutput: Projection
+    package let queryNorm: NormWeights?
+    package let keyNorm: NormWeights?
+    package let attentionOutput: Projection
     /// Of what attention adds to the stream.
-    public let attentionPostNorm: NormWeights?
-    public let feedForwardNorm: NormWeights?
-    public let feedForward: FeedForwardWeights
+    package let attentionPostNorm: NormWeights?
+    package let feedForwardNorm: NormWeights?
+    package let feedForward: FeedForwardWeights
     /// Of what the feed-forward part adds to the stream.
-    public let feedForwardPostNorm: NormWeights?
+    package let feedForwardPostNorm: NormWeights?
 }
 
 /// The weights of a whole decoder.
 ///
 /// Matrices stay in the file's type, mapped, unless the source holds them in memory; vectors are copied.
-public struct DecoderWeights: Sendable {
+package struct DecoderWeights: Sendable {
     /// (vocabulary, hidden size)
-    public let embedding: WeightMatrix
+    package let embedding: WeightMatrix
     /// (positions, hidden size), added to the embeddings; nil where positions are rotations.
-    public let positions: WeightMatrix?
-    public let blocks: [BlockWeights]
-    public let outputNorm: NormWeights
+    package let positions: WeightMatrix?
+    package let blocks: [BlockWeights]
+    package let outputNorm: NormWeights
     /// (vocabulary, hidden size): the checkpoint's own, else the embedding.
-    public let head: Projection
+    package let head: Projection
     /// The role of the head's matrix: the embedding's where the two are tied.
-    public let headRole: WeightRole
+    package let headRole: WeightRole
 
     /// Takes every weight from the source and checks its presence and shape.
     ///
     /// - Throws: `DecoderError.missingWeight`, `.wrongShape`, and what the source throws.
-    public init(_ source: some WeightSource, _ configuration: DecoderConfiguration) throws {
+    package init(_ source: some WeightSource, _ configuration: DecoderConfiguration) throws {
         let sizes = configuration.sizes
         let loader = WeightLoader(source: source, configuration: configuration)
         embedding = try loader.matrix(

@@ -1,7 +1,7 @@
-public import Formats
+package import Formats
 
 /// Why a forward pass was not run.
-public enum ForwardError: Failure, Equatable {
+package enum ForwardError: Failure, Equatable {
     case noSlices
     case noTokens(slice: Int)
     case tokenOutOfRange(slice: Int, index: Int, token: Int, vocabularySize: Int)
@@ -25,9 +25,9 @@ public enum ForwardError: Failure, Equatable {
     /// A pass that starts above block 0 takes a stream of so many numbers for each slice.
     case entryCount(slice: Int, expected: Int, found: Int)
 
-    public var kind: FailureKind { .usage }
+    package var kind: FailureKind { .usage }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .noSlices:
             "there is no text to run the model on"

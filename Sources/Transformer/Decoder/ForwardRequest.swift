@@ -1,15 +1,15 @@
 /// One sequence's new tokens in a forward pass.
-public struct DecoderSlice {
-    public var tokens: [Int]
+package struct DecoderSlice {
+    package var tokens: [Int]
     /// The sequence so far, which the tokens continue and are added to; nil for a sequence that ends with the pass.
-    public var cache: KeyValueCache?
+    package var cache: KeyValueCache?
     /// (tokens, hidden size): the stream at the input of the first block that is run, where that is not block 0.
-    public var entry: [Float]
+    package var entry: [Float]
     /// How many positions the sequence will have, where more slices follow that belong to the same text: rotary scalings
     /// that depend on the length then take the whole one from the start. Nil where this slice is the last so far.
-    public var sequenceLength: Int?
+    package var sequenceLength: Int?
 
-    public init(
+    package init(
         _ tokens: [Int], cache: KeyValueCache? = nil, entry: [Float] = [],
         sequenceLength: Int? = nil
     ) {
@@ -21,7 +21,7 @@ public struct DecoderSlice {
 }
 
 /// Which tokens of each slice something is wanted for.
-public enum TokenScope: Sendable, Hashable {
+package enum TokenScope: Sendable, Hashable {
     case all
     /// The slice's last token.
     case last
@@ -30,28 +30,28 @@ public enum TokenScope: Sendable, Hashable {
 }
 
 /// Where in a pass some rows of the residual stream were seen.
-public struct StreamPlace: Sendable, Hashable {
-    public let site: Site
+package struct StreamPlace: Sendable, Hashable {
+    package let site: Site
     /// 0-based; 0 for `embed`.
-    public let block: Int
+    package let block: Int
     /// The slice's index in the pass.
-    public let slice: Int
+    package let slice: Int
     /// The rows' indices in the slice's tokens.
-    public let tokens: Range<Int>
+    package let tokens: Range<Int>
 }
 
 /// Sees the residual stream at the sites as it flows by, after the interventions.
 ///
 /// A long slice arrives in several parts, in order. The rows (tokens, hidden size) are the decoder's own
 /// memory: copy what is to be kept. An error that `receive` throws ends the pass.
-public struct StreamObserver {
-    public var sites: Set<Site>
-    public var scope: TokenScope
+package struct StreamObserver {
+    package var sites: Set<Site>
+    package var scope: TokenScope
     /// Sees the stream before the interventions too, where there are any; nil where it need not.
-    public var receiveUnchanged: ((StreamPlace, Span<Float>) throws -> Void)?
-    public var receive: (StreamPlace, Span<Float>) throws -> Void
+    package var receiveUnchanged: ((StreamPlace, Span<Float>) throws -> Void)?
+    package var receive: (StreamPlace, Span<Float>) throws -> Void
 
-    public init(
+    package init(
         sites: Set<Site> = Set(Site.allCases), scope: TokenScope = .all,
         receiveUnchanged: ((StreamPlace, Span<Float>) throws -> Void)? = nil,
         receive: @escaping (StreamPlace, Span<Float>) throws -> Void
@@ -64,12 +64,12 @@ public struct StreamObserver {
 }
 
 /// Takes the logits of a pass, a few tokens at a time: those of a long text never lie in memory together.
-public struct LogitsReceiver {
-    public var scope: TokenScope
+package struct LogitsReceiver {
+    package var scope: TokenScope
     /// Called with the slice's index, indices of its tokens, and their logits (tokens, vocabulary).
-    public var receive: (_ slice: Int, _ tokens: Range<Int>, _ logits: Span<Float>) throws -> Void
+    package var receive: (_ slice: Int, _ tokens: Range<Int>, _ logits: Span<Float>) throws -> Void
 
-    public init(
+    package init(
         scope: TokenScope,
         receive:
             @escaping (_ slice: Int, _ tokens: Range<Int>, _ logits: Span<Float>) throws -> Void

@@ -13,7 +13,7 @@ import Formats
 /// kept for as many of the upper blocks as `keptBytes` allows, and computed again for the others: the same numbers
 /// either way. The work starts at the block it is asked to start from, and goes back no further than the lowest block
 /// that has a weight in the sink.
-public final class GradientPass {
+package final class GradientPass {
     let decoder: Decoder
     private let keptBytes: Int
     private let runner: BlockRunner
@@ -31,14 +31,14 @@ public final class GradientPass {
     private var plan: InterventionPlan
 
     /// The blocks the last forward pass ran.
-    public private(set) var blocks: Range<Int> = 0..<0
+    package private(set) var blocks: Range<Int> = 0..<0
     /// The tokens of each row of the last forward pass.
-    public private(set) var tokens: [Int] = []
+    package private(set) var tokens: [Int] = []
     /// The rows of each sequence.
-    public private(set) var sequences: [Range<Int>] = []
+    package private(set) var sequences: [Range<Int>] = []
 
     /// - Parameter keptBytes: how much memory the activations may take that can be computed again.
-    public init(_ decoder: Decoder, keptBytes: Int = 512 << 20) throws {
+    package init(_ decoder: Decoder, keptBytes: Int = 512 << 20) throws {
         let configuration = decoder.configuration
         self.decoder = decoder
         self.keptBytes = keptBytes
@@ -52,7 +52,7 @@ public final class GradientPass {
     }
 
     /// How many rows the last forward pass had.
-    public var rowCount: Int { tokens.count }
+    package var rowCount: Int { tokens.count }
 
     // MARK: - Forward
 
@@ -62,7 +62,7 @@ public final class GradientPass {
     ///   - blocks: the blocks to run; nil for all. Where the first is not 0, each sequence brings its entry.
     ///   - interventions: applied at every token, in order.
     /// - Throws: `ForwardError` for tokens, blocks and interventions that do not fit the model.
-    public func forward(
+    package func forward(
         _ sequences: [DecoderSlice], blocks: Range<Int>? = nil, interventions: [Intervention] = []
     ) throws {
         let configuration = decoder.configuration
@@ -161,7 +161,7 @@ public final class GradientPass {
     /// The stream between a block's halves is computed again where the block did not keep it.
     ///
     /// - Precondition: the block was run.
-    public func withStream<Result>(
+    package func withStream<Result>(
         _ site: Site, block: Int, row: Int, _ body: (Span<Float>) throws -> Result
     ) rethrows -> Result {
         precondition(blocks.contains(block))
@@ -185,7 +185,7 @@ public final class GradientPass {
     ///   - gradients: where the gradient of the last block's output is added; nil where only the losses are wanted.
     ///   - sink: where the gradients of the last norm and the head are added.
     /// - Returns: the loss of each target, without its weight.
-    public func lossesOnLogits(
+    package func lossesOnLogits(
         _ targets: [LogitTarget], reference: Decoder? = nil, gradients: StreamGradients? = nil,
         into sink: GradientSink = GradientSink()
     ) -> [Double] {
@@ -199,7 +199,7 @@ public final class GradientPass {
 
     /// Takes gradients of the residual stream back, and adds the gradients of the weights that have a place in the
     /// sink.
-    public func backward(_ gradients: StreamGradients, into sink: GradientSink) {
+    package func backward(_ gradients: StreamGradients, into sink: GradientSink) {
         guard let lowest = sink.lowestBlock, let highest = gradients.highestBlock else { return }
         let gradient = gradients.scratch
         gradient.row(0).update(repeating: 0, count: rowCount * gradient.width)

@@ -1,29 +1,29 @@
-public import Formats
+package import Formats
 
 /// Where a backward pass adds the gradients of weights. What has no place here is not computed.
-public struct GradientSink: Sendable {
+package struct GradientSink: Sendable {
     /// The gradients of a low-rank adapter's factors.
-    public struct Factors: Sendable {
+    package struct Factors: Sendable {
         /// Of A, (rank, inputs).
-        public let down: FloatBuffer
+        package let down: FloatBuffer
         /// Of B, (outputs, rank).
-        public let up: FloatBuffer
+        package let up: FloatBuffer
 
-        public init(down: FloatBuffer, up: FloatBuffer) {
+        package init(down: FloatBuffer, up: FloatBuffer) {
             self.down = down
             self.up = up
         }
     }
 
     /// Gradients of whole weights, matrices (rows, columns) or vectors.
-    public var weights: [WeightRole: FloatBuffer]
+    package var weights: [WeightRole: FloatBuffer]
     /// Gradients of the adapters beside weights.
-    public var factors: [WeightRole: Factors]
+    package var factors: [WeightRole: Factors]
     /// Of projections whose gradients are wanted in some outputs only, such as the values' of a fused one: which, in
     /// ascending order. They hold for the weight, its bias and an adapter beside it.
-    public var rows: [WeightRole: [Range<Int>]] = [:]
+    package var rows: [WeightRole: [Range<Int>]] = [:]
 
-    public init(weights: [WeightRole: FloatBuffer] = [:], factors: [WeightRole: Factors] = [:]) {
+    package init(weights: [WeightRole: FloatBuffer] = [:], factors: [WeightRole: Factors] = [:]) {
         self.weights = weights
         self.factors = factors
     }

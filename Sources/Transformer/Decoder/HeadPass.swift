@@ -1,27 +1,27 @@
 import Formats
 
 /// What the logits of one row are to be.
-public struct LogitTarget: Sendable {
-    public enum Kind: Sendable {
+package struct LogitTarget: Sendable {
+    package enum Kind: Sendable {
         /// Cross-entropy with these probabilities of some tokens: −Σ p log softmax(logits).
         case tokens([(token: Int, probability: Float)])
         /// KL(reference ‖ model), with the reference's logits from its stream before the last norm (hidden size).
         case stream([Float])
     }
 
-    public let row: Int
+    package let row: Int
     /// What the loss is multiplied by before its gradient is taken.
-    public let weight: Float
-    public let kind: Kind
+    package let weight: Float
+    package let kind: Kind
 
-    public init(row: Int, weight: Float, kind: Kind) {
+    package init(row: Int, weight: Float, kind: Kind) {
         self.row = row
         self.weight = weight
         self.kind = kind
     }
 
     /// One token that is to follow.
-    public init(token: Int, row: Int, weight: Float = 1) {
+    package init(token: Int, row: Int, weight: Float = 1) {
         self.init(row: row, weight: weight, kind: .tokens([(token: token, probability: Float(1))]))
     }
 }

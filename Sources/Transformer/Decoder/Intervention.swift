@@ -1,5 +1,5 @@
 /// Where in the model's residual stream an intervention acts.
-public enum Site: String, Hashable, Sendable, CaseIterable {
+package enum Site: String, Hashable, Sendable, CaseIterable {
     /// The token embeddings, before block 0.
     case embed
     /// After a block's attention is added to the residual stream.
@@ -12,8 +12,8 @@ public enum Site: String, Hashable, Sendable, CaseIterable {
 ///
 /// The only description of steering there is: `generate` applies it online, `bake` turns it into edits,
 /// `verify` replays it.
-public struct Intervention: Hashable, Sendable {
-    public enum Operation: String, Hashable, Sendable {
+package struct Intervention: Hashable, Sendable {
+    package enum Operation: String, Hashable, Sendable {
         /// h + strength · v
         case add
         /// h − strength · v̂ (v̂ · h), with v̂ = v / ‖v‖
@@ -22,15 +22,15 @@ public struct Intervention: Hashable, Sendable {
         case scale
     }
 
-    public var site: Site
+    package var site: Site
     /// 0-based; 0 for `embed`.
-    public var block: Int
-    public var operation: Operation
+    package var block: Int
+    package var operation: Operation
     /// (hidden size); empty for `scale`
-    public var vector: [Float]
-    public var strength: Float
+    package var vector: [Float]
+    package var strength: Float
 
-    public init(
+    package init(
         site: Site = .residPost, block: Int, operation: Operation = .add, vector: [Float],
         strength: Float = 1
     ) {

@@ -2,9 +2,9 @@ import Formats
 
 /// A pass's interventions, checked and prepared, in the order they were given. Neighbouring ablations of one strength at
 /// one place remove the span of their directions, so that their order among themselves does not matter.
-public struct InterventionPlan: Sendable {
+package struct InterventionPlan: Sendable {
     /// One change, with its arithmetic done once.
-    public enum Step: Sendable {
+    package enum Step: Sendable {
         /// h + v, with v the strength times the vector: what a bias with these numbers adds.
         case add([Float])
         /// h − strength · Σ v̂ (v̂ · h) over orthonormal directions
@@ -13,7 +13,7 @@ public struct InterventionPlan: Sendable {
         case scale(Float)
 
         /// Changes one row of the stream.
-        public func apply(to row: UnsafeMutablePointer<Float>, width: Int) {
+        package func apply(to row: UnsafeMutablePointer<Float>, width: Int) {
             switch self {
             case .add(let vector):
                 addForward(row, vector, count: width)
@@ -48,7 +48,7 @@ public struct InterventionPlan: Sendable {
     ///   - configuration: of the model that they act on
     /// - Throws: `ForwardError.interventionBlock`, `.interventionWidth`, `.interventionNotFinite`,
     ///   `.interventionWithoutDirection`.
-    public init(
+    package init(
         _ interventions: [Intervention], _ configuration: DecoderConfiguration
     ) throws(ForwardError) {
         for intervention in interventions {
@@ -67,7 +67,7 @@ public struct InterventionPlan: Sendable {
     }
 
     /// What is done at a site of a block, in order.
-    public func steps(at site: Site, block: Int) -> [Step] {
+    package func steps(at site: Site, block: Int) -> [Step] {
         steps[Place(site: site, block: block)] ?? []
     }
 

@@ -4,13 +4,13 @@ import Formats
 ///
 /// Each block holds f32 keys and values of shape (positions, key/value heads, head size). Memory grows by
 /// doubling: 2 · blocks · capacity · width · 4 bytes.
-public final class KeyValueCache {
+package final class KeyValueCache {
     /// How many blocks are cached.
-    public let blockCount: Int
+    package let blockCount: Int
     /// Width of all key (or value) heads together.
-    public let width: Int
+    package let width: Int
     /// How many positions are held.
-    public private(set) var length = 0
+    package private(set) var length = 0
     private let keys: [ActivationMatrix]
     private let values: [ActivationMatrix]
 
@@ -18,7 +18,7 @@ public final class KeyValueCache {
     private static let smallestCapacity = 64
 
     /// An empty cache for a model of these sizes; it takes no memory yet.
-    public init(_ configuration: DecoderConfiguration) {
+    package init(_ configuration: DecoderConfiguration) {
         let (blocks, width) = (configuration.sizes.blockCount, configuration.keyValueWidth)
         blockCount = blocks
         self.width = width
@@ -27,15 +27,15 @@ public final class KeyValueCache {
     }
 
     /// How many positions fit before memory grows.
-    public var capacity: Int { keys.first?.capacity ?? 0 }
+    package var capacity: Int { keys.first?.capacity ?? 0 }
 
     /// The memory taken, in bytes.
-    public var byteCount: Int {
+    package var byteCount: Int {
         keys.reduce(0) { $0 + $1.byteCount } + values.reduce(0) { $0 + $1.byteCount }
     }
 
     /// Forgets all positions from this one on; does nothing where fewer are held.
-    public func truncate(to length: Int) {
+    package func truncate(to length: Int) {
         self.length = min(self.length, max(length, 0))
     }
 

@@ -3,14 +3,14 @@ import Formats
 /// A low-rank update beside a projection (LoRA, arXiv 2106.09685): y += scale · (x · Aᵀ) · Bᵀ.
 ///
 /// Tokens are shared out among the crew in parts of fixed size, so results do not depend on the number of threads.
-public struct LowRankAdapter: Sendable {
+package struct LowRankAdapter: Sendable {
     /// A: (rank, inputs)
-    public let down: FloatBuffer
+    package let down: FloatBuffer
     /// B: (outputs, rank)
-    public let up: FloatBuffer
-    public let rank: Int
+    package let up: FloatBuffer
+    package let rank: Int
     /// α / rank
-    public let scale: Float
+    package let scale: Float
 
     private var inputs: Int { down.count / rank }
     private var outputs: Int { up.count / rank }
@@ -21,7 +21,7 @@ public struct LowRankAdapter: Sendable {
     private static let columnsPerPart = 288
 
     /// - Precondition: the rank is positive and divides the factors' counts.
-    public init(down: FloatBuffer, up: FloatBuffer, rank: Int, scale: Float) {
+    package init(down: FloatBuffer, up: FloatBuffer, rank: Int, scale: Float) {
         precondition(rank > 0 && down.count % rank == 0 && up.count % rank == 0)
         self.down = down
         self.up = up

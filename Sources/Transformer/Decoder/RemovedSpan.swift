@@ -1,9 +1,9 @@
 /// The directions that some vectors span, as orthonormal ones.
-public struct RemovedSpan: Sendable {
+package struct RemovedSpan: Sendable {
     /// The vectors as they were given, in an order that does not depend on that of the call.
     private let vectors: [[Float]]
     /// (directions, width): orthonormal
-    public let directions: [[Float]]
+    package let directions: [[Float]]
 
     /// What is left of a unit vector beside the others and is shorter than this is no direction, but rounding.
     private static let shortest = 1e-6
@@ -16,7 +16,7 @@ public struct RemovedSpan: Sendable {
     }
 
     /// - Parameter vectors: all of one width; those of zeros add nothing.
-    public init(of vectors: [[Float]]) {
+    package init(of vectors: [[Float]]) {
         self.vectors = vectors.sorted { $0.lexicographicallyPrecedes($1) }
         var found: [[Double]] = []
         for vector in self.vectors {

@@ -1,7 +1,7 @@
 import Formats
 
 /// Gradients of a loss with respect to rows of the residual stream at some sites: where a backward pass begins.
-public final class StreamGradients {
+package final class StreamGradients {
     private struct Place: Hashable {
         let site: Site
         let block: Int
@@ -14,7 +14,7 @@ public final class StreamGradients {
     let scratch: ActivationMatrix
 
     /// No gradients yet, for the rows of the pass's last forward half.
-    public init(_ pass: GradientPass) {
+    package init(_ pass: GradientPass) {
         rowCount = pass.rowCount
         width = pass.decoder.configuration.sizes.hiddenSize
         scratch = ActivationMatrix(width: width)
@@ -25,7 +25,7 @@ public final class StreamGradients {
     var highestBlock: Int? { places.keys.map(\.block).max() }
 
     /// Adds the gradient of one row, (hidden size).
-    public func add(_ gradient: [Float], at site: Site, block: Int, row: Int) {
+    package func add(_ gradient: [Float], at site: Site, block: Int, row: Int) {
         precondition(gradient.count == width && row >= 0 && row < rowCount)
         addForward(rows(at: site, block: block).row(row), gradient, count: width)
     }

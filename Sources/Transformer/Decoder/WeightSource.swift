@@ -1,9 +1,9 @@
-public import Formats
+package import Formats
 
 /// Where a decoder takes its weights from, by role.
 ///
 /// A checkpoint is one; tests and training supply weights they hold in memory.
-public protocol WeightSource {
+package protocol WeightSource {
     /// The file's path, for errors.
     var path: String { get }
     /// The weight's name in the file, for errors.
@@ -17,38 +17,38 @@ public protocol WeightSource {
 }
 
 extension WeightSource {
-    public func adapter(_ role: WeightRole) throws -> LowRankAdapter? { nil }
+    package func adapter(_ role: WeightRole) throws -> LowRankAdapter? { nil }
 }
 
 /// A checkpoint's weights: matrices stay mapped in the file's type, vectors are widened.
-public final class CheckpointWeights: WeightSource {
+package final class CheckpointWeights: WeightSource {
     private let checkpoint: Checkpoint
     /// The roles somebody read; rotary divisors are read with the hyperparameters.
     private var askedRoles: Set = [
         WeightRole(.ropeFrequencies), WeightRole(.ropeFactorsLong), WeightRole(.ropeFactorsShort),
     ]
 
-    public init(_ checkpoint: Checkpoint) {
+    package init(_ checkpoint: Checkpoint) {
         self.checkpoint = checkpoint
     }
 
-    public var path: String { checkpoint.path }
+    package var path: String { checkpoint.path }
 
-    public func name(of role: WeightRole) -> String {
+    package func name(of role: WeightRole) -> String {
         checkpoint.tensor(role)?.name ?? role.description
     }
 
     /// - Throws: `DecoderError.unsupportedType`; what `WeightMatrix` throws for a tensor that is no matrix.
-    public func matrix(_ role: WeightRole) throws -> WeightMatrix? {
+    package func matrix(_ role: WeightRole) throws -> WeightMatrix? {
         guard let tensor = try tensor(role) else { return nil }
         return try WeightMatrix(tensor: tensor, isTransposed: tensor.isTransposed)
     }
 
     /// Whether the weight is there and is a matrix.
-    public func isMatrix(_ role: WeightRole) -> Bool { checkpoint.tensor(role)?.shape.count == 2 }
+    package func isMatrix(_ role: WeightRole) -> Bool { checkpoint.tensor(role)?.shape.count == 2 }
 
     /// - Throws: `DecoderError.unsupportedType`, `.wrongShape` for a tensor that is no vector.
-    public func vector(_ role: WeightRole) throws -> FloatBuffer? {
+    package func vector(_ role: WeightRole) throws -> FloatBuffer? {
         guard let tensor = try tensor(role) else { return nil }
         guard tensor.shape.count == 1 else {
             throw DecoderError.wrongShape(

@@ -1,12 +1,12 @@
 /// SplitMix64 (Steele, Lea and Flood 2014): spreads a small seed over 64-bit words.
-public struct SplitMix64: RandomNumberGenerator, Sendable {
+package struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
-    public init(seed: UInt64) {
+    package init(seed: UInt64) {
         state = seed
     }
 
-    public mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var word = state
         word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
@@ -16,15 +16,15 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
 }
 
 /// xoshiro256** (Blackman and Vigna 2018), seeded with SplitMix64: the same seed gives the same numbers everywhere.
-public struct Xoshiro256: RandomNumberGenerator, Sendable {
+package struct Xoshiro256: RandomNumberGenerator, Sendable {
     private var state: (UInt64, UInt64, UInt64, UInt64)
 
-    public init(seed: UInt64) {
+    package init(seed: UInt64) {
         var seeder = SplitMix64(seed: seed)
         state = (seeder.next(), seeder.next(), seeder.next(), seeder.next())
     }
 
-    public mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         let result = Self.rotate(state.1 &* 5, by: 7) &* 9
         let shifted = state.1 << 17
         state.2 ^= state.0
@@ -37,7 +37,7 @@ public struct Xoshiro256: RandomNumberGenerator, Sendable {
     }
 
     /// A number from 0 up to, but not including, 1, with 53 random bits.
-    public mutating func nextUnit() -> Double {
+    package mutating func nextUnit() -> Double {
         Double(next() >> 11) * 0x1p-53
     }
 

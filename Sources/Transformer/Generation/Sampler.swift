@@ -1,17 +1,17 @@
-public import Formats
+package import Formats
 import Glibc
 
 /// How the next token is chosen.
-public struct SamplingOptions: Sendable, Hashable {
+package struct SamplingOptions: Sendable, Hashable {
     /// 0 takes the most likely token; 1 samples from the model's own distribution.
-    public var temperature: Double
+    package var temperature: Double
     /// Keeps only this many of the most likely tokens; 0 keeps all.
-    public var topK: Int
+    package var topK: Int
     /// Keeps the fewest most likely tokens whose probabilities reach this sum; 1 keeps all.
-    public var topP: Double
-    public var seed: UInt64
+    package var topP: Double
+    package var seed: UInt64
 
-    public init(temperature: Double = 0, topK: Int = 0, topP: Double = 1, seed: UInt64 = 0) {
+    package init(temperature: Double = 0, topK: Int = 0, topP: Double = 1, seed: UInt64 = 0) {
         self.temperature = temperature
         self.topK = topK
         self.topP = topP
@@ -20,20 +20,20 @@ public struct SamplingOptions: Sendable, Hashable {
 }
 
 /// Why no token could be chosen.
-public enum SamplingError: Failure, Equatable {
+package enum SamplingError: Failure, Equatable {
     /// A sampling option is out of its range.
     case badOption(name: String, value: String, rule: String)
     /// Every logit is NaN or minus infinity.
     case noLikelyToken(vocabularySize: Int)
 
-    public var kind: FailureKind {
+    package var kind: FailureKind {
         switch self {
         case .badOption: .usage
         case .noLikelyToken: .input
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .badOption(let name, let value, let rule):
             "\(name) is \(value), but must be \(rule)"
@@ -47,12 +47,12 @@ public enum SamplingError: Failure, Equatable {
 ///
 /// As in transformers: logits are divided by the temperature, then cut to the top k, then to the top p of
 /// what is left. Equal logits are ordered by lower id.
-public struct Sampler: Sendable {
+package struct Sampler: Sendable {
     private let options: SamplingOptions
     private var random: Xoshiro256
 
     /// - Throws: `SamplingError.badOption` for a temperature below 0, a top-k below 0, a top-p outside (0, 1].
-    public init(_ options: SamplingOptions) throws(SamplingError) {
+    package init(_ options: SamplingOptions) throws(SamplingError) {
         guard options.temperature.isFinite, options.temperature >= 0 else {
             throw .badOption(
                 name: "temperature", value: "\(options.temperature)", rule: "a number of at least 0"
@@ -71,7 +71,7 @@ public struct Sampler: Sendable {
     /// The next token's id.
     ///
     /// - Throws: `SamplingError.noLikelyToken` where no logit is a number.
-    public mutating func choose(from logits: Span<Float>) throws(SamplingError) -> Int {
+    package mutating func choose(from logits: Span<Float>) throws(SamplingError) -> Int {
         guard let best = Self.mostLikely(logits) else {
             throw .noLikelyToken(vocabularySize: logits.count)
         }
@@ -86,7 +86,7 @@ public struct Sampler: Sendable {
     }
 
     /// The id of the largest logit, the lowest of equals; nil where none is a number above minus infinity.
-    public static func mostLikely(_ logits: Span<Float>) -> Int? {
+    package static func mostLikely(_ logits: Span<Float>) -> Int? {
         var (best, largest) = (-1, -Float.infinity)
         for token in logits.indices where logits[token] > largest {
             (best, largest) = (token, logits[token])

@@ -4,18 +4,18 @@
 ///     let result = try generator.generate(from: prompt) { token in print(token); return true }
 ///
 /// It works on token ids alone and needs no tokenizer.
-public struct TextGenerator {
+package struct TextGenerator {
     /// What bounds and steers a generation.
-    public struct Options: Sendable, Hashable {
+    package struct Options: Sendable, Hashable {
         /// How many tokens to generate at most.
-        public var maximumTokens: Int
+        package var maximumTokens: Int
         /// Tokens that end the text; they are not part of the result.
-        public var stopTokens: Set<Int>
-        public var sampling: SamplingOptions
+        package var stopTokens: Set<Int>
+        package var sampling: SamplingOptions
         /// Applied to the prompt and to every generated token.
-        public var interventions: [Intervention]
+        package var interventions: [Intervention]
 
-        public init(
+        package init(
             maximumTokens: Int, stopTokens: Set<Int> = [],
             sampling: SamplingOptions = SamplingOptions(),
             interventions: [Intervention] = []
@@ -28,7 +28,7 @@ public struct TextGenerator {
     }
 
     /// Why a generation ended.
-    public enum StopReason: Sendable, Hashable {
+    package enum StopReason: Sendable, Hashable {
         case stopToken(Int)
         case maximumTokens
         /// No position is left in the model's context.
@@ -38,10 +38,10 @@ public struct TextGenerator {
     }
 
     /// A finished generation.
-    public struct Result: Sendable, Hashable {
+    package struct Result: Sendable, Hashable {
         /// The generated tokens, without the prompt and without a stop token.
-        public let tokens: [Int]
-        public let stopReason: StopReason
+        package let tokens: [Int]
+        package let stopReason: StopReason
     }
 
     private let decoder: Decoder
@@ -49,7 +49,7 @@ public struct TextGenerator {
     private var sampler: Sampler
 
     /// - Throws: `SamplingError.badOption`.
-    public init(_ decoder: Decoder, options: Options) throws(SamplingError) {
+    package init(_ decoder: Decoder, options: Options) throws(SamplingError) {
         self.decoder = decoder
         self.options = options
         sampler = try Sampler(options.sampling)
@@ -63,7 +63,7 @@ public struct TextGenerator {
     ///   - receive: called with each token as it is chosen; false ends the generation after that token.
     /// - Returns: the generated tokens, and why there are no more.
     /// - Throws: what `Decoder.forward` throws, `SamplingError.noLikelyToken`, and what `receive` throws.
-    public mutating func generate(
+    package mutating func generate(
         from prompt: [Int], receive: (Int) throws -> Bool = { _ in true }
     ) throws -> Result {
         let cache = KeyValueCache(decoder.configuration)

@@ -3,23 +3,23 @@ import Formats
 /// Everything a forward pass shows for one sequence: the residual stream at every site, and all logits.
 ///
 /// The arrays bear the names that `rtedit trace` writes: `embed`, `resid_mid.N`, `resid_post.N`, `logits`.
-public struct Trace: Sendable {
+package struct Trace: Sendable {
     /// One recorded array of shape (tokens, columns).
-    public struct Entry: Sendable, Hashable {
-        public let name: String
-        public let columns: Int
-        public let values: [Float]
+    package struct Entry: Sendable, Hashable {
+        package let name: String
+        package let columns: Int
+        package let values: [Float]
 
         /// The number of tokens.
-        public var rows: Int { values.count / columns }
+        package var rows: Int { values.count / columns }
     }
 
-    public let tokens: [Int]
+    package let tokens: [Int]
     /// In the order of computation.
-    public let entries: [Entry]
+    package let entries: [Entry]
     /// The stream as it was before the interventions, at the sites of blocks that have some, under the same names;
     /// empty where it was not asked for.
-    public let unchanged: [String: Entry]
+    package let unchanged: [String: Entry]
 
     /// Runs the tokens through the decoder and keeps all that a pass shows.
     ///
@@ -29,7 +29,7 @@ public struct Trace: Sendable {
     ///   - sequenceLength: see `DecoderSlice`.
     ///   - keepsUnchanged: whether to keep the stream before interventions too.
     /// - Throws: what `Decoder.forward` throws.
-    public init(
+    package init(
         of tokens: [Int], in decoder: Decoder, interventions: [Intervention] = [],
         continuing cache: KeyValueCache? = nil, sequenceLength: Int? = nil,
         keepsUnchanged: Bool = false
@@ -57,7 +57,7 @@ public struct Trace: Sendable {
         unchanged = Dictionary(earlier.entries.map { ($0.name, $0) }) { first, _ in first }
     }
 
-    public subscript(name: String) -> Entry? {
+    package subscript(name: String) -> Entry? {
         entries.first { $0.name == name }
     }
 

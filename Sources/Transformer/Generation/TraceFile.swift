@@ -1,11 +1,11 @@
 import Formats
 
 /// Traces on disk: a safetensors file with the arrays by name, and the tokens as `tokens`, I64.
-public enum TraceFile {
+package enum TraceFile {
     /// Writes a trace.
     ///
     /// - Throws: `FileError` where the file exists already and may not be replaced, or cannot be written.
-    public static func write(_ trace: Trace, to path: String, replacing: Bool) throws {
+    package static func write(_ trace: Trace, to path: String, replacing: Bool) throws {
         var values: [String: [UInt8]] = [
             "tokens": trace.tokens.flatMap { token in
                 withUnsafeBytes(of: Int64(token).littleEndian) { Array($0) }

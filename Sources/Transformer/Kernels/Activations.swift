@@ -1,4 +1,4 @@
-public import Formats
+package import Formats
 
 /// A feed-forward unit without a gate: output = activation(input).
 ///
@@ -7,7 +7,7 @@ public import Formats
 ///   - input: (count)
 ///   - activation: what each value goes through
 ///   - count: how many values there are
-public func activationForward(
+package func activationForward(
     _ output: UnsafeMutablePointer<Float>, _ input: UnsafePointer<Float>, activation: Activation,
     count: Int
 ) {
@@ -25,7 +25,7 @@ public func activationForward(
 ///   - input: (count), as the forward read it
 ///   - activation: what each value went through
 ///   - count: how many values there are
-public func activationBackward(
+package func activationBackward(
     _ gradient: UnsafeMutablePointer<Float>, input: UnsafePointer<Float>, activation: Activation,
     count: Int
 ) {

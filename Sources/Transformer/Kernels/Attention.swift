@@ -1,21 +1,21 @@
-public import Formats
+package import Formats
 
 /// The sizes of a grouped-query attention (arXiv 2305.13245).
-public struct AttentionShape: Sendable, Hashable {
+package struct AttentionShape: Sendable, Hashable {
     /// Query heads.
-    public var heads: Int
+    package var heads: Int
     /// Key and value heads; each serves heads / keyValueHeads query heads.
-    public var keyValueHeads: Int
-    public var headSize: Int
+    package var keyValueHeads: Int
+    package var headSize: Int
     /// What scores are multiplied by, 1/√headSize as a rule.
-    public var scale: Float
+    package var scale: Float
     /// How many positions back a token sees, itself included; nil for all.
-    public var window: Int?
+    package var window: Int?
     /// Bounds scores, already scaled, to ± this by `softCapForward`; nil for no bound.
-    public var scoreCap: Float?
+    package var scoreCap: Float?
 
     /// - Precondition: sizes, the window and the cap are positive, and heads is a multiple of keyValueHeads.
-    public init(
+    package init(
         heads: Int, keyValueHeads: Int, headSize: Int, scale: Float, window: Int? = nil,
         scoreCap: Float? = nil
     ) {
@@ -67,7 +67,7 @@ public struct AttentionShape: Sendable, Hashable {
 ///   - tokens: how many queries there are, at most `positions`
 ///   - positions: how many keys and values there are
 ///   - crew: the threads that share the work
-public func attentionForward(
+package func attentionForward(
     _ output: UnsafeMutablePointer<Float>, query: UnsafePointer<Float>, keys: UnsafePointer<Float>,
     values: UnsafePointer<Float>, shape: AttentionShape, tokens: Int, positions: Int, crew: WorkCrew
 ) {
@@ -89,7 +89,7 @@ public func attentionForward(
 ///   - shape: the sizes
 ///   - sequences: the rows of each sequence; they do not overlap
 ///   - crew: the threads that share the work
-public func attentionForward(
+package func attentionForward(
     _ output: UnsafeMutablePointer<Float>, query: UnsafePointer<Float>, keys: UnsafePointer<Float>,
     values: UnsafePointer<Float>, shape: AttentionShape, sequences: [Range<Int>], crew: WorkCrew
 ) {

@@ -1,4 +1,4 @@
-public import Formats
+package import Formats
 
 /// The gradients of causal attention over whole sequences that are packed row after row, without a cache.
 ///
@@ -17,7 +17,7 @@ public import Formats
 ///   - shape: the sizes
 ///   - sequences: the rows of each sequence; they do not overlap
 ///   - crew: the threads that share the work
-public func attentionBackward(
+package func attentionBackward(
     _ queryGradient: UnsafeMutablePointer<Float>, keyGradient: UnsafeMutablePointer<Float>,
     valueGradient: UnsafeMutablePointer<Float>, outputGradient: UnsafePointer<Float>,
     query: UnsafePointer<Float>, keys: UnsafePointer<Float>, values: UnsafePointer<Float>,

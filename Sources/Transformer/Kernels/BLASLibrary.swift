@@ -1,22 +1,22 @@
 import COpenBLAS
 
 /// The library that matrix products go to.
-public enum BLASLibrary {
+package enum BLASLibrary {
     /// OpenBLAS's name for the kernels it runs: "Haswell", "SkylakeX" …
-    public static var kernel: String {
+    package static var kernel: String {
         openblas_get_corename().map { String(cString: $0) } ?? "unknown"
     }
 
     /// How the library was built: "OpenBLAS 0.3.21 DYNAMIC_ARCH …".
-    public static var build: String {
+    package static var build: String {
         openblas_get_config().map { String(cString: $0) } ?? "OpenBLAS"
     }
 
     /// Whether the library holds kernels for many processors and takes one of them when it is loaded.
-    public static var hasSeveralKernels: Bool { build.contains("DYNAMIC_ARCH") }
+    package static var hasSeveralKernels: Bool { build.contains("DYNAMIC_ARCH") }
 
     /// What decides the bits of a product: the kernels and the library's version, "SkylakeX of OpenBLAS 0.3.21".
-    public static var kernelAndVersion: String {
+    package static var kernelAndVersion: String {
         "\(kernel) of \(build.split(separator: " ").prefix(2).joined(separator: " "))"
     }
 
@@ -25,7 +25,7 @@ public enum BLASLibrary {
     ///
     /// The shapes are such that kernels of every width have whole tiles and rests. The factors are multiples of 1/64, so
     /// that every sum is exact in whatever order it is taken, and so has one right value.
-    public static func multipliesRightly() -> Bool {
+    package static func multipliesRightly() -> Bool {
         [(37, 29, 83), (5, 130, 47), (1, 7, 300)].allSatisfy {
             SmallProduct(m: $0.0, n: $0.1, k: $0.2).isRight()
         }

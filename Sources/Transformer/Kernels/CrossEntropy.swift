@@ -8,7 +8,7 @@ import Glibc
 ///   - targets: tokens below `count`, with their probabilities p; others have none
 ///   - weight: what the gradient is multiplied by
 /// - Returns: −Σ p log softmax, without the weight.
-public func crossEntropyBackward(
+package func crossEntropyBackward(
     _ row: UnsafeMutablePointer<Float>, count: Int,
     targets: [(token: Int, probability: Float)], weight: Float
 ) -> Double {
@@ -35,7 +35,7 @@ public func crossEntropyBackward(
 ///   - count: how many logits there are, at least 1
 ///   - weight: what the gradient is multiplied by
 /// - Returns: KL(q ‖ p) in nats, without the weight.
-public func divergenceBackward(
+package func divergenceBackward(
     _ row: UnsafeMutablePointer<Float>, reference: UnsafePointer<Float>, count: Int, weight: Float
 ) -> Double {
     precondition(count >= 1)

@@ -1,19 +1,19 @@
 /// A dense f32 matrix in row-major order with the products that a decomposition of large matrices needs: tiles of a
 /// matrix that is never whole in memory times tall, narrow ones. Matrix products go to OpenBLAS on the calling thread.
-public struct DenseMatrix: Sendable {
-    public let rows: Int
-    public let columns: Int
+package struct DenseMatrix: Sendable {
+    package let rows: Int
+    package let columns: Int
     /// (rows, columns)
-    public var values: [Float]
+    package var values: [Float]
 
     /// A matrix of zeros.
-    public init(rows: Int, columns: Int) {
+    package init(rows: Int, columns: Int) {
         self.init(
             rows: rows, columns: columns, values: [Float](repeating: 0, count: rows * columns))
     }
 
     /// - Precondition: there are rows · columns values.
-    public init(rows: Int, columns: Int, values: [Float]) {
+    package init(rows: Int, columns: Int, values: [Float]) {
         precondition(rows >= 0 && columns >= 0 && values.count == rows * columns)
         self.rows = rows
         self.columns = columns
@@ -26,7 +26,7 @@ public struct DenseMatrix: Sendable {
     ///   - range: the rows of this matrix, as many as the tile has
     ///   - tile: (range.count, other.rows), at the beginning of the array
     ///   - other: (tile's columns, columns)
-    public mutating func setRows(_ range: Range<Int>, to tile: [Float], times other: DenseMatrix) {
+    package mutating func setRows(_ range: Range<Int>, to tile: [Float], times other: DenseMatrix) {
         precondition(range.upperBound <= rows && other.columns == columns)
         precondition(tile.count >= range.count * other.rows)
         guard !range.isEmpty, columns > 0, other.rows > 0 else { return }
@@ -53,7 +53,7 @@ public struct DenseMatrix: Sendable {
     ///   - tile: (range.count, rows), at the beginning of the array
     ///   - range: the rows of `other`, as many as the tile has
     ///   - other: (any, columns)
-    public mutating func addTransposed(
+    package mutating func addTransposed(
         _ tile: [Float], times other: DenseMatrix, rows range: Range<Int>
     ) {
         precondition(range.upperBound <= other.rows && other.columns == columns)
@@ -79,7 +79,7 @@ public struct DenseMatrix: Sendable {
     /// selfᵀ · self, summed in f64 in the order of the rows.
     ///
     /// - Returns: (columns, columns)
-    public func gram() -> [Double] {
+    package func gram() -> [Double] {
         var sums = [Double](repeating: 0, count: columns * columns)
         var row = [Double](repeating: 0, count: columns)
         let width = columns
@@ -104,7 +104,7 @@ public struct DenseMatrix: Sendable {
     }
 
     /// self · right, where `right` is small.
-    public func times(_ right: DenseMatrix) -> DenseMatrix {
+    package func times(_ right: DenseMatrix) -> DenseMatrix {
         var product = DenseMatrix(rows: rows, columns: right.columns)
         product.setRows(0..<rows, to: values, times: right)
         return product

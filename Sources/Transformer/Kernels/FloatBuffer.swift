@@ -1,15 +1,15 @@
 /// f32 memory of fixed size that weights, gradients and an optimiser's moments live in, shared by reference.
 ///
 /// Whoever writes sees to it that nobody reads at the same time: tuning changes weights only between passes.
-public final class FloatBuffer: @unchecked Sendable {
-    public let count: Int
+package final class FloatBuffer: @unchecked Sendable {
+    package let count: Int
     /// Aligned to a cache line, for kernels.
-    public let floats: UnsafeMutablePointer<Float>
+    package let floats: UnsafeMutablePointer<Float>
 
     private static let alignment = 64
 
     /// Memory full of zeros.
-    public init(count: Int) {
+    package init(count: Int) {
         self.count = count
         let memory = UnsafeMutableRawPointer.allocate(
             byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: Self.alignment)
@@ -18,7 +18,7 @@ public final class FloatBuffer: @unchecked Sendable {
     }
 
     /// Memory with these values.
-    public convenience init(_ values: [Float]) {
+    package convenience init(_ values: [Float]) {
         self.init(count: values.count)
         replace(with: values)
     }
@@ -26,12 +26,12 @@ public final class FloatBuffer: @unchecked Sendable {
     deinit { UnsafeMutableRawPointer(floats).deallocate() }
 
     /// A copy of the values.
-    public var values: [Float] { Array(UnsafeBufferPointer(start: floats, count: count)) }
+    package var values: [Float] { Array(UnsafeBufferPointer(start: floats, count: count)) }
 
     /// Overwrites all values.
     ///
     /// - Precondition: there are as many.
-    public func replace(with values: [Float]) {
+    package func replace(with values: [Float]) {
         precondition(values.count == count)
         values.withUnsafeBufferPointer { source in
             if let start = source.baseAddress { floats.update(from: start, count: count) }
@@ -39,5 +39,5 @@ public final class FloatBuffer: @unchecked Sendable {
     }
 
     /// Sets all values to zero.
-    public func clear() { floats.update(repeating: 0, count: count) }
+    package func clear() { floats.update(repeating: 0, count: count) }
 }

@@ -1,5 +1,5 @@
 /// How the outputs of projections that share one matrix lie in its output row.
-public enum FusedLayout: Sendable, Hashable {
+package enum FusedLayout: Sendable, Hashable {
     /// All of the first part, all of the second, …: Phi-3, GPT-2, and GPT-NeoX in GGUF.
     case stacked
     /// The first head of every part, the second head of every part, …: GPT-NeoX in Hugging Face's layout.
@@ -19,7 +19,7 @@ public enum FusedLayout: Sendable, Hashable {
     ///   - part: its place among the parts
     ///   - widths: how many outputs every part has, in the fused matrix's order
     /// - Precondition: a headwise layout's heads are positive and divide every width.
-    public func rows(ofPart part: Int, widths: [Int]) -> [Range<Int>] {
+    package func rows(ofPart part: Int, widths: [Int]) -> [Range<Int>] {
         var rows: [Range<Int>] = []
         forEachPiece(widths: widths, self, tokens: 1) { piece in
             guard piece.part == part else { return }
@@ -42,7 +42,7 @@ public enum FusedLayout: Sendable, Hashable {
 ///   - layout: where a row has its parts
 ///   - tokens: how many rows there are
 /// - Precondition: a headwise layout's heads are positive and divide every width.
-public func splitRows(
+package func splitRows(
     _ parts: [(values: UnsafeMutablePointer<Float>, width: Int)],
     fused: UnsafePointer<Float>, layout: FusedLayout, tokens: Int
 ) {
@@ -60,7 +60,7 @@ public func splitRows(
 ///   - layout: where a row has its parts
 ///   - tokens: how many rows there are
 /// - Precondition: a headwise layout's heads are positive and divide every width.
-public func joinRows(
+package func joinRows(
     _ fused: UnsafeMutablePointer<Float>,
     parts: [(values: UnsafePointer<Float>, width: Int)], layout: FusedLayout, tokens: Int
 ) {

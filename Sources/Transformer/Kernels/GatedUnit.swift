@@ -1,4 +1,4 @@
-public import Formats
+package import Formats
 
 /// A gated feed-forward unit: output = activation(gate) · up (arXiv 2002.05202).
 ///
@@ -8,7 +8,7 @@ public import Formats
 ///   - up: (count)
 ///   - activation: what the gate goes through
 ///   - count: how many values there are
-public func gatedUnitForward(
+package func gatedUnitForward(
     _ output: UnsafeMutablePointer<Float>, gate: UnsafePointer<Float>, up: UnsafePointer<Float>,
     activation: Activation, count: Int
 ) {
@@ -33,7 +33,7 @@ public func gatedUnitForward(
 ///   - up: (count), as the forward read it
 ///   - activation: what the gate went through
 ///   - count: how many values there are
-public func gatedUnitBackward(
+package func gatedUnitBackward(
     _ gateGradient: UnsafeMutablePointer<Float>, upGradient: UnsafeMutablePointer<Float>,
     outputGradient: UnsafePointer<Float>, gate: UnsafePointer<Float>, up: UnsafePointer<Float>,
     activation: Activation, count: Int

@@ -1,4 +1,4 @@
-public import Formats
+package import Formats
 
 /// Layer normalisation of each row: output = (input − mean) / √(variance + ε) · weight + bias, with the variance over
 /// all of a row's values (arXiv 1607.06450).
@@ -11,7 +11,7 @@ public import Formats
 ///   - epsilon: ε, added to the variance
 ///   - rows: how many rows there are
 ///   - width: the length of a row
-public func layerNormForward(
+package func layerNormForward(
     _ output: UnsafeMutablePointer<Float>, _ input: UnsafePointer<Float>,
     weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?, epsilon: Float, rows: Int,
     width: Int
@@ -49,7 +49,7 @@ public func layerNormForward(
 ///   - width: the length of a row
 ///   - accumulating: whether the input's gradient is added or overwritten
 ///   - crew: the threads that share the work
-public func layerNormBackward(
+package func layerNormBackward(
     _ inputGradient: UnsafeMutablePointer<Float>, weightGradient: UnsafeMutablePointer<Float>?,
     biasGradient: UnsafeMutablePointer<Float>?, outputGradient: UnsafePointer<Float>,
     input: UnsafePointer<Float>, weight: UnsafePointer<Float>, epsilon: Float, rows: Int,

@@ -6,7 +6,7 @@ private let powersPerPart = 1024
 /// log Σ e^x over a row of logits. A logit less this is a log probability.
 ///
 /// - Precondition: the row is not empty. Entries may be −∞, but not all of them.
-public func logSumExpForward(_ row: Span<Float>) -> Double {
+package func logSumExpForward(_ row: Span<Float>) -> Double {
     row.withUnsafeBufferPointer { row in
         guard let start = row.baseAddress else { preconditionFailure("an empty row") }
         return logSumExpForward(start, count: row.count)
@@ -40,7 +40,7 @@ private func logSumExpForward(_ row: UnsafePointer<Float>, count: Int) -> Double
 ///
 /// - Returns: KL(p ‖ q) and KL(q ‖ p), not below 0; infinity where a logit is NaN.
 /// - Precondition: the rows are equally long and not empty. In neither may all entries be −∞.
-public func divergenceForward(
+package func divergenceForward(
     _ p: Span<Float>, _ q: Span<Float>
 ) -> (forward: Double, reverse: Double) {
     precondition(p.count == q.count)
@@ -109,7 +109,7 @@ private struct DivergenceParts {
 
 /// The index of the largest entry of a row, the first of equal ones; 0 where none is a number.
 ///
-public func indexOfLargest(_ row: Span<Float>) -> Int {
+package func indexOfLargest(_ row: Span<Float>) -> Int {
     row.withUnsafeBufferPointer { row in
         guard let start = row.baseAddress else { return 0 }
         let most = largest(start, count: row.count)

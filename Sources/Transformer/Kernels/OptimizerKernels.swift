@@ -1,22 +1,22 @@
 /// The numbers of an AdamW update that are the same for all values of a parameter.
-public struct AdamWFactors: Sendable, Hashable {
+package struct AdamWFactors: Sendable, Hashable {
     /// What is left of a value after weight decay.
-    public var keep: Float
+    package var keep: Float
     /// What weight decay adds to it: 0 unless values decay to another number than 0.
-    public var pull: Float
+    package var pull: Float
     /// The share of the gradient in the new first moment: 1 − β₁.
-    public var firstShare: Float
+    package var firstShare: Float
     /// The share of the old second moment in the new one: β₂.
-    public var secondKeep: Float
+    package var secondKeep: Float
     /// The share of the squared gradient in it: 1 − β₂.
-    public var secondShare: Float
+    package var secondShare: Float
     /// The learning rate over the first moment's bias correction.
-    public var stepSize: Float
+    package var stepSize: Float
     /// The square root of the second moment's bias correction.
-    public var secondCorrection: Float
-    public var epsilon: Float
+    package var secondCorrection: Float
+    package var epsilon: Float
 
-    public init(
+    package init(
         keep: Float, pull: Float = 0, firstShare: Float, secondKeep: Float, secondShare: Float,
         stepSize: Float,
         secondCorrection: Float, epsilon: Float
@@ -34,7 +34,7 @@ public struct AdamWFactors: Sendable, Hashable {
 
 /// One AdamW update (arXiv 1711.05101, algorithm 2) of `count` values, in the order of operations of
 /// `torch.optim.AdamW`.
-public func adamWUpdate(
+package func adamWUpdate(
     values: UnsafeMutablePointer<Float>, first: UnsafeMutablePointer<Float>,
     second: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>, factors: AdamWFactors,
     count: Int
@@ -65,7 +65,7 @@ public func adamWUpdate(
 }
 
 /// The sum of the squares in f64, in eight sums side by side.
-public func sumOfSquaresForward(_ input: UnsafePointer<Float>, count: Int) -> Double {
+package func sumOfSquaresForward(_ input: UnsafePointer<Float>, count: Int) -> Double {
     var sums = SIMD8<Double>.zero
     for index in stride(from: 0, to: wholeEights(count), by: 8) {
         let wide = SIMD8<Double>(input.load8(index))

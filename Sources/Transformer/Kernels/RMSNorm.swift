@@ -1,4 +1,4 @@
-public import Formats
+package import Formats
 
 /// Root-mean-square normalisation of each row: output = input / √(mean(input²) + ε) · weight (arXiv 1910.07467).
 ///
@@ -9,7 +9,7 @@ public import Formats
 ///   - epsilon: ε, added to the mean of squares
 ///   - rows: how many rows there are
 ///   - width: the length of a row
-public func rmsNormForward(
+package func rmsNormForward(
     _ output: UnsafeMutablePointer<Float>, _ input: UnsafePointer<Float>,
     weight: UnsafePointer<Float>,
     epsilon: Float, rows: Int, width: Int
@@ -42,7 +42,7 @@ public func rmsNormForward(
 ///   - width: the length of a row
 ///   - accumulating: whether the input's gradient is added or overwritten
 ///   - crew: the threads that share the work
-public func rmsNormBackward(
+package func rmsNormBackward(
     _ inputGradient: UnsafeMutablePointer<Float>, weightGradient: UnsafeMutablePointer<Float>?,
     outputGradient: UnsafePointer<Float>, input: UnsafePointer<Float>,
     weight: UnsafePointer<Float>, epsilon: Float, rows: Int, width: Int,

@@ -1,4 +1,4 @@
-public import Formats
+package import Formats
 
 /// Turns the pairs of each head by its token's angles (rotary position embedding, arXiv 2104.09864), in place.
 ///
@@ -12,7 +12,7 @@ public import Formats
 ///   - heads: how many heads each token has
 ///   - headSize: the length of a head, at least 2 · `pairs`
 ///   - pairs: how many pairs of a head are turned
-public func rotaryForward(
+package func rotaryForward(
     _ values: UnsafeMutablePointer<Float>, cosines: UnsafePointer<Float>,
     sines: UnsafePointer<Float>,
     pairing: RopePairing, tokens: Int, heads: Int, headSize: Int, pairs: Int
@@ -33,7 +33,7 @@ public func rotaryForward(
 ///   - heads: how many heads each token has
 ///   - headSize: the length of a head, at least 2 · `pairs`
 ///   - pairs: how many pairs of a head are turned
-public func rotaryBackward(
+package func rotaryBackward(
     _ gradient: UnsafeMutablePointer<Float>, cosines: UnsafePointer<Float>,
     sines: UnsafePointer<Float>,
     pairing: RopePairing, tokens: Int, heads: Int, headSize: Int, pairs: Int

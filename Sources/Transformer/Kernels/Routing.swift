@@ -1,4 +1,4 @@
-public import Formats
+package import Formats
 
 /// Which experts each token goes through, and with which shares (arXiv 2101.03961, 2401.04088).
 ///
@@ -7,17 +7,17 @@ public import Formats
 ///
 ///     let routing = Routing(logits: logits, tokens: tokens, experts: experts)
 ///     for expert in 0..<experts.count { run(expert, on: routing.uses(of: expert)) }
-public struct Routing: Sendable {
+package struct Routing: Sendable {
     /// One token's use of one expert.
-    public struct Use: Sendable, Hashable {
-        public let token: Int
+    package struct Use: Sendable, Hashable {
+        package let token: Int
         /// Where the use stands among the token's, the largest logit first.
-        public let slot: Int
+        package let slot: Int
         /// What the expert's output is multiplied by.
-        public let share: Float
+        package let share: Float
     }
 
-    public let tokens: Int
+    package let tokens: Int
     private let experts: Experts
     private let usesOfExpert: [[Use]]
     /// (tokens, usedCount): the expert of each slot.
@@ -34,7 +34,7 @@ public struct Routing: Sendable {
     ///   - tokens: how many there are
     ///   - experts: the numbers of the mixture
     /// - Precondition: 1 ≤ usedCount ≤ count.
-    public init(logits: UnsafePointer<Float>, tokens: Int, experts: Experts) {
+    package init(logits: UnsafePointer<Float>, tokens: Int, experts: Experts) {
         precondition(experts.usedCount >= 1 && experts.usedCount <= experts.count)
         var probabilities = Array(
             UnsafeBufferPointer(start: logits, count: tokens * experts.count))
@@ -67,7 +67,7 @@ public struct Routing: Sendable {
     /// The tokens that go through an expert, in their order.
     ///
     /// - Precondition: 0 ≤ expert < the count of experts.
-    public func uses(of expert: Int) -> [Use] { usesOfExpert[expert] }
+    package func uses(of expert: Int) -> [Use] { usesOfExpert[expert] }
 
     /// The gradient of the router's logits from that of the shares.
     ///
@@ -76,7 +76,7 @@ public struct Routing: Sendable {
     /// - Parameters:
     ///   - logitGradient: (tokens, experts), overwritten
     ///   - shareGradient: (tokens, usedCount), in the order of the slots
-    public func backward(
+    package func backward(
         _ logitGradient: UnsafeMutablePointer<Float>, shareGradient: UnsafePointer<Float>
     ) {
         for token in 0..<tokens {

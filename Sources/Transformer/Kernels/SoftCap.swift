@@ -4,7 +4,7 @@
 ///   - values: (count)
 ///   - cap: positive; what no value exceeds
 ///   - count: how many values there are
-public func softCapForward(_ values: UnsafeMutablePointer<Float>, cap: Float, count: Int) {
+package func softCapForward(_ values: UnsafeMutablePointer<Float>, cap: Float, count: Int) {
     for index in stride(from: 0, to: wholeEights(count), by: 8) {
         values.store8(hyperbolicTangent(values.load8(index) / cap) * cap, index)
     }
@@ -20,7 +20,7 @@ public func softCapForward(_ values: UnsafeMutablePointer<Float>, cap: Float, co
 ///   - capped: (count), what the forward wrote
 ///   - cap: as in the forward
 ///   - count: how many values there are
-public func softCapBackward(
+package func softCapBackward(
     _ gradient: UnsafeMutablePointer<Float>, capped: UnsafePointer<Float>, cap: Float, count: Int
 ) {
     for index in stride(from: 0, to: wholeEights(count), by: 8) {

@@ -1,7 +1,7 @@
 /// Softmax of one row in place: row = e^(row − max) / Σ e^(row − max).
 ///
 /// - Precondition: count ≥ 1. Entries may be −∞, but not all of them.
-public func softmaxForward(_ row: UnsafeMutablePointer<Float>, count: Int) {
+package func softmaxForward(_ row: UnsafeMutablePointer<Float>, count: Int) {
     precondition(count >= 1)
     let sum = exponentiate(row, minus: largest(row, count: count), count: count)
     scaleForward(row, by: 1 / sum, count: count)

@@ -1,5 +1,5 @@
 /// a · b, in four sums of eight lanes.
-public func dotForward(
+package func dotForward(
     _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int
 ) -> Float {
     var sums = (SIMD8<Float>.zero, SIMD8<Float>.zero, SIMD8<Float>.zero, SIMD8<Float>.zero)
@@ -24,7 +24,7 @@ public func dotForward(
 }
 
 /// output += input
-public func addForward(
+package func addForward(
     _ output: UnsafeMutablePointer<Float>, _ input: UnsafePointer<Float>, count: Int
 ) {
     for index in stride(from: 0, to: wholeEights(count), by: 8) {
@@ -34,7 +34,7 @@ public func addForward(
 }
 
 /// output = factor · output
-public func scaleForward(_ output: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
+package func scaleForward(_ output: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
     for index in stride(from: 0, to: wholeEights(count), by: 8) {
         output.store8(output.load8(index) * factor, index)
     }
@@ -42,7 +42,7 @@ public func scaleForward(_ output: UnsafeMutablePointer<Float>, by factor: Float
 }
 
 /// output += factor · input
-public func addScaledForward(
+package func addScaledForward(
     _ output: UnsafeMutablePointer<Float>, _ factor: Float, _ input: UnsafePointer<Float>,
     count: Int
 ) {

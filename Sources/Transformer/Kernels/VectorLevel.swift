@@ -1,5 +1,5 @@
 /// How wide the vector instructions are that a processor has, or that a kernel needs.
-public enum VectorLevel: Int, Sendable, Comparable, CaseIterable {
+package enum VectorLevel: Int, Sendable, Comparable, CaseIterable {
     /// 128 bits.
     case sse
     /// 256 bits, multiplied and added in two steps.
@@ -9,12 +9,12 @@ public enum VectorLevel: Int, Sendable, Comparable, CaseIterable {
     /// 512 bits: AVX-512 F, BW, DQ and VL.
     case avx512
 
-    public static func < (left: VectorLevel, right: VectorLevel) -> Bool {
+    package static func < (left: VectorLevel, right: VectorLevel) -> Bool {
         left.rawValue < right.rawValue
     }
 
     /// The instructions' name.
-    public var name: String {
+    package var name: String {
         switch self {
         case .sse: "SSE"
         case .avx: "AVX"
@@ -25,7 +25,7 @@ public enum VectorLevel: Int, Sendable, Comparable, CaseIterable {
 
     /// What OpenBLAS's kernels of this name are written for; nil for a name that is not known, which may be newer than
     /// this list.
-    public init?(kernel name: String) {
+    package init?(kernel name: String) {
         switch name.lowercased() {
         case "prescott", "core2", "penryn", "dunnington", "atom", "nehalem", "athlon", "opteron",
             "opteron_sse3", "barcelona", "bobcat", "nano", "katmai", "coppermine", "northwood",
@@ -39,7 +39,7 @@ public enum VectorLevel: Int, Sendable, Comparable, CaseIterable {
     }
 
     /// OpenBLAS's most general kernels for these instructions, where there are any to choose.
-    public var kernel: String? {
+    package var kernel: String? {
         switch self {
         case .sse, .avx: nil
         case .avx2: "Haswell"

@@ -1,4 +1,4 @@
-public import Formats
+package import Formats
 
 /// The gradient of a weight matrix from that of its product: gradient += outputGradientᵀ · input.
 ///
@@ -11,7 +11,7 @@ public import Formats
 ///   - columns: how many inputs it has
 ///   - tokens: how many input rows there are
 ///   - crew: the threads that share the work
-public func weightGradientBackward(
+package func weightGradientBackward(
     _ gradient: UnsafeMutablePointer<Float>, outputGradient: UnsafePointer<Float>,
     input: UnsafePointer<Float>, rows: Int, columns: Int, tokens: Int, crew: WorkCrew
 ) {
@@ -35,7 +35,7 @@ public func weightGradientBackward(
 ///   - rows: how many outputs the layer has
 ///   - tokens: how many there are
 ///   - crew: the threads that share the work
-public func biasGradientBackward(
+package func biasGradientBackward(
     _ gradient: UnsafeMutablePointer<Float>, outputGradient: UnsafePointer<Float>, rows: Int,
     tokens: Int, crew: WorkCrew
 ) {

@@ -1,17 +1,17 @@
-public import Formats
+package import Formats
 
 /// A weight matrix (rows, columns) of any supported type. Its bytes stay where they are, in the file's type, and are
 /// widened while they are used: never a whole f32 copy.
 ///
 /// A matrix of plain elements may be stored transposed, as GPT-2's are in Hugging Face files; it is used as it lies.
-public struct WeightMatrix: Sendable {
+package struct WeightMatrix: Sendable {
     /// How many outputs it has.
-    public let rows: Int
+    package let rows: Int
     /// How many inputs it has.
-    public let columns: Int
-    public var type: ElementType { stored.type }
+    package let columns: Int
+    package var type: ElementType { stored.type }
     /// Whether it is stored as (columns, rows).
-    public let isTransposed: Bool
+    package let isTransposed: Bool
     private let stored: StoredMatrix
 
     /// A view of a checkpoint's tensor.
@@ -21,7 +21,7 @@ public struct WeightMatrix: Sendable {
     ///   - isTransposed: which of the two it is
     /// - Throws: `WeightMatrixError` where the tensor is not a matrix of a type that arithmetic knows, its bytes are
     ///   not as many as its shape says, or quantised blocks are to be used transposed.
-    public init(tensor: CheckpointTensor, isTransposed: Bool = false) throws(WeightMatrixError) {
+    package init(tensor: CheckpointTensor, isTransposed: Bool = false) throws(WeightMatrixError) {
         let stored = try StoredMatrix(tensor: tensor)
         guard !isTransposed || !tensor.type.isQuantized else {
             throw .transposedBlocks(tensor: tensor.name, type: tensor.type)
@@ -32,7 +32,7 @@ public struct WeightMatrix: Sendable {
     /// An f32 matrix in memory, which changes where the memory does.
     ///
     /// - Precondition: there are rows · columns values, and at least one.
-    public init(rows: Int, columns: Int, buffer: FloatBuffer) {
+    package init(rows: Int, columns: Int, buffer: FloatBuffer) {
         self.init(StoredMatrix(rows: rows, columns: columns, buffer: buffer), isTransposed: false)
     }
 
@@ -50,7 +50,7 @@ public struct WeightMatrix: Sendable {
     ///   - tokens: how many input rows there are
     ///   - output: (tokens, rows)
     ///   - crew: the threads that share the work
-    public func multiply(
+    package func multiply(
         _ input: UnsafePointer<Float>, tokens: Int, into output: UnsafeMutablePointer<Float>,
         crew: WorkCrew
     ) {
@@ -71,7 +71,7 @@ public struct WeightMatrix: Sendable {
     ///   - tokens: how many rows both have
     ///   - accumulating: whether the gradient is added or overwritten
     ///   - crew: the threads that share the work
-    public func multiplyBackward(
+    package func multiplyBackward(
         _ inputGradient: UnsafeMutablePointer<Float>, outputGradient: UnsafePointer<Float>,
         tokens: Int, accumulating: Bool, crew: WorkCrew
     ) {
@@ -89,7 +89,7 @@ public struct WeightMatrix: Sendable {
     /// Widens one row (an embedding look-up) to `columns` floats.
     ///
     /// - Precondition: 0 ≤ row < rows.
-    public func widenRow(_ row: Int, into output: UnsafeMutablePointer<Float>) {
+    package func widenRow(_ row: Int, into output: UnsafeMutablePointer<Float>) {
         precondition((0..<rows).contains(row))
         if isTransposed {
             stored.widenColumn(row, into: output)
@@ -99,7 +99,7 @@ public struct WeightMatrix: Sendable {
     }
 
     /// A copy of the matrix in f32, (rows, columns).
-    public func widened(crew: WorkCrew) -> FloatBuffer {
+    package func widened(crew: WorkCrew) -> FloatBuffer {
         let values = FloatBuffer(count: rows * columns)
         crew.run(rows) { widenRow($0, into: values.floats + $0 * columns) }
         return values

@@ -1,7 +1,7 @@
-public import Formats
+package import Formats
 
 /// A tensor cannot serve as a weight matrix.
-public enum WeightMatrixError: Failure, Hashable {
+package enum WeightMatrixError: Failure, Hashable {
     case unsupportedType(tensor: String, type: ElementType)
     /// A matrix that is stored transposed is read by columns, which blocks of a row do not allow.
     case transposedBlocks(tensor: String, type: ElementType)
@@ -9,14 +9,14 @@ public enum WeightMatrixError: Failure, Hashable {
     case wrongShape(tensor: String, shape: [Int])
     case sizeMismatch(tensor: String, expected: Int?, bytes: Int)
 
-    public var kind: FailureKind {
+    package var kind: FailureKind {
         switch self {
         case .unsupportedType, .transposedBlocks: .unsupported
         case .wrongShape, .sizeMismatch: .input
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .unsupportedType(let tensor, let type):
             "tensor '\(tensor)': arithmetic with elements of type \(type.name) is not supported"

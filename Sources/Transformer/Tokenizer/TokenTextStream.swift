@@ -6,7 +6,7 @@ import Formats
 /// back until it is whole. In vocabularies that spell single bytes (`<0x0A>`) a run of such tokens is held back until
 /// another token ends it: if the run is not UTF-8, each of its bytes becomes U+FFFD, as in the `tokenizers` library.
 /// All that was returned, joined, is `Tokenizer.decode` of the same tokens.
-public struct TokenTextStream: Sendable {
+package struct TokenTextStream: Sendable {
     private let tokenizer: Tokenizer
     private let skipSpecial: Bool
     private var held: [UInt8] = []
@@ -14,7 +14,7 @@ public struct TokenTextStream: Sendable {
     private var droppedSpaces = 0
     private var dropsMarks = false
 
-    public init(_ tokenizer: Tokenizer, skipSpecial: Bool = true) {
+    package init(_ tokenizer: Tokenizer, skipSpecial: Bool = true) {
         self.tokenizer = tokenizer
         self.skipSpecial = skipSpecial
         guard case .spaceMarks(_, let start) = tokenizer.definition.decoder else { return }
@@ -26,7 +26,7 @@ public struct TokenTextStream: Sendable {
     }
 
     /// Takes the next token and returns the text that is now complete.
-    public mutating func push(_ token: Int) -> String {
+    package mutating func push(_ token: Int) -> String {
         if skipSpecial, tokenizer.isSpecial(token) { return "" }
         guard tokenizer.definition.tokens.indices.contains(token) else { return "" }
         guard case .spaceMarks(let joinsBytes, _) = tokenizer.definition.decoder else {
@@ -48,7 +48,7 @@ public struct TokenTextStream: Sendable {
     }
 
     /// The text of what is still held back; bytes that never became a scalar are U+FFFD.
-    public mutating func finish() -> String {
+    package mutating func finish() -> String {
         if case .spaceMarks = tokenizer.definition.decoder { return releasedRun() }
         defer { held = [] }
         return String(decoding: held, as: UTF8.self)

@@ -1,4 +1,4 @@
-public import Formats
+package import Formats
 
 /// Turns text into token ids and back.
 ///
@@ -15,10 +15,10 @@ public import Formats
 ///
 /// There is never a second beginning of text: where the text itself begins with that token (a rendered chat
 /// template often does), `encode` adds none. The same holds for the end of text.
-public struct Tokenizer: Sendable {
-    public let definition: TokenizerDefinition
+package struct Tokenizer: Sendable {
+    package let definition: TokenizerDefinition
     /// The tokens that end generation: see `TokenizerDefinition.endOfGeneration`.
-    public let endOfGeneration: Set<Int>
+    package let endOfGeneration: Set<Int>
 
     private let splitter: PieceSplitter
     private let encoder: any PieceEncoder
@@ -32,7 +32,7 @@ public struct Tokenizer: Sendable {
 
     /// - Throws: `TokenizerError.tokenTooLong` for an added token, or a token of a unigram model, of more than 1,024
     ///   bytes.
-    public init(_ definition: TokenizerDefinition) throws(TokenizerError) {
+    package init(_ definition: TokenizerDefinition) throws(TokenizerError) {
         self.definition = definition
         splitter = PieceSplitter(rule: definition.preTokenizer)
         endOfGeneration = definition.endOfGeneration
@@ -58,7 +58,7 @@ public struct Tokenizer: Sendable {
         allNormalizedTokens = try tokens(special: true, normalized: true)
     }
 
-    public var vocabularySize: Int { definition.tokens.count }
+    package var vocabularySize: Int { definition.tokens.count }
 
     // MARK: - Encoding
 
@@ -70,7 +70,7 @@ public struct Tokenizer: Sendable {
     ///   - parseSpecial: take the text of a control token for that token, as chat templates need;
     ///     without it, it is ordinary text
     /// - Returns: the ids, each below `vocabularySize`.
-    public func encode(_ text: String, addSpecial: Bool = true, parseSpecial: Bool = true) -> [Int]
+    package func encode(_ text: String, addSpecial: Bool = true, parseSpecial: Bool = true) -> [Int]
     {
         let bytes = Array(text.utf8)
         var encoder = encoder
@@ -126,7 +126,7 @@ public struct Tokenizer: Sendable {
     // MARK: - Decoding
 
     /// The bytes that a token stands for: none for padding entries and for ids outside the vocabulary.
-    public func bytes(of token: Int) -> [UInt8] {
+    package func bytes(of token: Int) -> [UInt8] {
         guard definition.tokens.indices.contains(token) else { return [] }
         let written = normalizedTexts[token]?[...] ?? definition.tokens[token]
         switch (definition.kinds[token], definition.decoder) {
@@ -143,10 +143,12 @@ public struct Tokenizer: Sendable {
     }
 
     /// The text of one token, for tables; bytes that are not UTF-8 by themselves become U+FFFD.
-    public func piece(of token: Int) -> String { String(decoding: bytes(of: token), as: UTF8.self) }
+    package func piece(of token: Int) -> String {
+        String(decoding: bytes(of: token), as: UTF8.self)
+    }
 
     /// Whether a token is a control token: left out of decoded text, found in text only when parsed.
-    public func isSpecial(_ token: Int) -> Bool {
+    package func isSpecial(_ token: Int) -> Bool {
         guard definition.kinds.indices.contains(token) else { return false }
         return definition.kinds[token] == .control || definition.kinds[token] == .unknown
     }
@@ -157,7 +159,7 @@ public struct Tokenizer: Sendable {
     ///   - tokens: ids; those outside the vocabulary stand for nothing
     ///   - skipSpecial: leave control tokens out
     /// - Returns: the text.
-    public func decode(_ tokens: [Int], skipSpecial: Bool = true) -> String {
+    package func decode(_ tokens: [Int], skipSpecial: Bool = true) -> String {
         var stream = TokenTextStream(self, skipSpecial: skipSpecial)
         return tokens.map { stream.push($0) }.joined() + stream.finish()
     }

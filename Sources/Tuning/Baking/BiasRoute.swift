@@ -1,11 +1,11 @@
-public import Formats
-public import Transformer
+package import Formats
+package import Transformer
 
 /// The exact route by bias: a vector added to the stream after a sub-layer is the bias of that sub-layer's last
 /// projection, in every block whose sub-layer output is added to the stream as it is or multiplied by a number.
-public enum BiasRoute {
+package enum BiasRoute {
     /// Why a vector cannot be baked as a bias.
-    public enum Refusal: Failure, Hashable {
+    package enum Refusal: Failure, Hashable {
         case noSlot(site: Site)
         case notAnAddition(operation: Intervention.Operation)
         case postNorm(architecture: String)
@@ -17,9 +17,9 @@ public enum BiasRoute {
         /// the file or in the runtime.
         case tooLarge(role: WeightRole, index: Int, value: Float, limit: Float, type: ElementType)
 
-        public var kind: FailureKind { .unsupported }
+        package var kind: FailureKind { .unsupported }
 
-        public var description: String {
+        package var description: String {
             switch self {
             case .noSlot(let site):
                 "no bias acts at site '\(site.rawValue)'; bake resid_post or resid_mid"
@@ -47,7 +47,7 @@ public enum BiasRoute {
     }
 
     /// The projection whose bias acts at a site, or nil where none does.
-    public static func slot(for site: Site) -> BlockSlot? {
+    package static func slot(for site: Site) -> BlockSlot? {
         switch site {
         case .residPost: .feedForwardDown
         case .residMid: .attentionOutput
@@ -58,8 +58,8 @@ public enum BiasRoute {
     /// Why a vector at this site cannot be baked as a bias into a file of this format; nil where it can.
     ///
     /// It asks for no more of the checkpoint than its architecture's name.
-    public static func refusal(
-        site: Site, in checkpoint: Checkpoint, format: Checkpoint.Format
+    package static func refusal(
+        site: Site, in checkpoint: Checkpoint, format: FileFormat
     ) -> Refusal? {
         guard let slot = slot(for: site) else { return .noSlot(site: site) }
         if let quantization = checkpoint.quantization,
@@ -103,8 +103,8 @@ public enum BiasRoute {
     /// reads no weight.
     ///
     /// - Returns: the reason for each site that has one.
-    public static func obstacles(
-        at sites: [Site], in checkpoint: Checkpoint, format: Checkpoint.Format
+    package static func obstacles(
+        at sites: [Site], in checkpoint: Checkpoint, format: FileFormat
     ) -> [Site: any Error] {
         var obstacles: [Site: any Error] = [:]
         do throws(CheckpointError) {
@@ -134,7 +134,7 @@ public enum BiasRoute {
 
     /// Why an output with biases at all these sites cannot be planned.
     private static func problem(
-        of sites: [Site], in checkpoint: Checkpoint, _ format: Checkpoint.Format
+        of sites: [Site], in checkpoint: Checkpoint, _ format: FileFormat
     ) -> (any Error)? {
         guard !sites.isEmpty else { return nil }
         do {
@@ -157,8 +157,8 @@ public enum BiasRoute {
     ///
     /// - Throws: `Refusal` where a runtime would not honour a bias or cannot hold its values, `CheckpointError` where rtedit does not know the
     ///   architecture, `VectorError` where a vector does not fit the model.
-    public static func edits(
-        baking interventions: [Intervention], into checkpoint: Checkpoint, format: Checkpoint.Format
+    package static func edits(
+        baking interventions: [Intervention], into checkpoint: Checkpoint, format: FileFormat
     ) throws -> [CheckpointEdit] {
         for intervention in interventions {
             guard intervention.operation == .add else {

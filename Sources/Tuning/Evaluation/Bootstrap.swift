@@ -2,34 +2,34 @@ import Transformer
 
 /// Confidence intervals by resampling: the percentile bootstrap (Efron 1979), seeded, so that the same data give the
 /// same interval.
-public struct Bootstrap: Sendable, Hashable {
-    public var resamples: Int
-    public var seed: UInt64
+package struct Bootstrap: Sendable, Hashable {
+    package var resamples: Int
+    package var seed: UInt64
 
-    public static let standardResamples = 10_000
+    package static let standardResamples = 10_000
     /// The share of resamples that an interval covers.
-    public static let coverage = 0.95
+    package static let coverage = 0.95
 
-    public init(resamples: Int = standardResamples, seed: UInt64 = 0) {
+    package init(resamples: Int = standardResamples, seed: UInt64 = 0) {
         self.resamples = resamples
         self.seed = seed
     }
 
     /// Where a figure would lie for other data of the same kind.
-    public struct Interval: Sendable, Hashable {
+    package struct Interval: Sendable, Hashable {
         /// The 2.5th percentile of the resampled figures.
-        public let lower: Double
+        package let lower: Double
         /// The 97.5th percentile.
-        public let upper: Double
+        package let upper: Double
         /// Their standard deviation.
-        public let standardError: Double
+        package let standardError: Double
     }
 
     /// The interval of a figure that is computed from some of `units` independent pieces of data.
     ///
     /// - Parameter statistic: the figure for chosen pieces, given by their indices, `units` of them, with repetitions.
     /// - Returns: nil for fewer than two pieces, no resamples, or a figure that is not finite.
-    public func interval(units: Int, of statistic: (_ chosen: [Int]) -> Double) -> Interval? {
+    package func interval(units: Int, of statistic: (_ chosen: [Int]) -> Double) -> Interval? {
         guard units >= 2, resamples >= 1 else { return nil }
         var numbers = Xoshiro256(seed: seed)
         var chosen = [Int](repeating: 0, count: units)
@@ -53,7 +53,7 @@ public struct Bootstrap: Sendable, Hashable {
     }
 
     /// The interval of a mean.
-    public func interval(ofMean values: [Double]) -> Interval? {
+    package func interval(ofMean values: [Double]) -> Interval? {
         interval(units: values.count) { chosen in
             chosen.reduce(0) { $0 + values[$1] } / Double(chosen.count)
         }

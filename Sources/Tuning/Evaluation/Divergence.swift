@@ -1,9 +1,9 @@
-public import Formats
-public import Transformer
+package import Formats
+package import Transformer
 
 /// How far a model's predictions are from another's on the same tokens: Kullback–Leibler divergence of the
 /// distributions of the next token, in nats, from f32 logits.
-public struct Divergence: Sendable {
+package struct Divergence: Sendable {
     /// Tokens that both models run, and which of their predictions are compared.
     struct Run: Sendable {
         let tokens: [Int]
@@ -12,17 +12,17 @@ public struct Divergence: Sendable {
     }
 
     /// KL(reference ‖ model) at every position, in order.
-    public let values: [Double]
+    package let values: [Double]
     /// KL(model ‖ reference), the mean.
-    public let reverseMean: Double
+    package let reverseMean: Double
     /// Share of positions where both have the same most likely token.
-    public let topAgreement: Double
+    package let topAgreement: Double
 
-    public var positions: Int { values.count }
-    public var mean: Double { values.reduce(0, +) / Double(max(positions, 1)) }
-    public var median: Double { Quantile.of(sorted: values.sorted(), 0.5) }
-    public var percentile95: Double { Quantile.of(sorted: values.sorted(), 0.95) }
-    public var largest: Double { values.max() ?? 0 }
+    package var positions: Int { values.count }
+    package var mean: Double { values.reduce(0, +) / Double(max(positions, 1)) }
+    package var median: Double { Quantile.of(sorted: values.sorted(), 0.5) }
+    package var percentile95: Double { Quantile.of(sorted: values.sorted(), 0.95) }
+    package var largest: Double { values.max() ?? 0 }
 
     /// Compares the predictions of all tokens of a text but the first, in the windows of a perplexity.
     ///
@@ -31,7 +31,7 @@ public struct Divergence: Sendable {
     ///   - interventions: act on `decoder`, which predicts q, alone.
     ///   - progress: called with runs, that is windows or prompts, done and in all.
     /// - Throws: `EvaluationError.vocabularySizes`, `EvaluationError.shortText`; what the decoders throw.
-    public init(
+    package init(
         from reference: Decoder, to decoder: Decoder, text: [Int], windows: SlidingWindows,
         interventions: [Intervention] = [], progress: (Int, Int) -> Void = { _, _ in }
     ) throws {
@@ -51,7 +51,7 @@ public struct Divergence: Sendable {
     ///
     /// - Parameters: as above.
     /// - Throws: as above.
-    public init(
+    package init(
         from reference: Decoder, to decoder: Decoder, prompts: [[Int]],
         interventions: [Intervention] = [], progress: (Int, Int) -> Void = { _, _ in }
     ) throws {
@@ -63,7 +63,7 @@ public struct Divergence: Sendable {
     /// Checks that two models predict vocabularies of the same size.
     ///
     /// - Throws: `EvaluationError.vocabularySizes` where they do not.
-    public static func checkVocabularies(
+    package static func checkVocabularies(
         model: Decoder, other: Decoder
     ) throws(EvaluationError) {
         let sizes = [model, other].map(\.configuration.sizes.vocabularySize)
@@ -75,7 +75,7 @@ public struct Divergence: Sendable {
     /// Checks that the tokens of one tokenizer are those of the other.
     ///
     /// - Throws: `EvaluationError.vocabularySizes` or `EvaluationError.vocabularyEntries` where they are not.
-    public static func checkVocabularies(
+    package static func checkVocabularies(
         model: TokenizerDefinition, other: TokenizerDefinition
     ) throws(EvaluationError) {
         guard model.tokens.count == other.tokens.count else {

@@ -1,21 +1,21 @@
-public import Formats
+package import Formats
 
 /// A measurement that cannot be made.
-public enum EvaluationError: Failure, Equatable {
+package enum EvaluationError: Failure, Equatable {
     case windowLength(length: Int, limit: Int)
     case windowStride(stride: Int, length: Int)
     case shortText(tokens: Int)
     case vocabularySizes(model: Int, other: Int)
     case vocabularyEntries(index: Int)
 
-    public var kind: FailureKind {
+    package var kind: FailureKind {
         switch self {
         case .windowLength, .windowStride: .usage
         case .shortText, .vocabularySizes, .vocabularyEntries: .input
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .windowLength(let length, let limit):
             "a window of \(length) tokens is impossible: it holds 2 or more, and the model's context ends at \(limit)"

@@ -1,24 +1,24 @@
 import Glibc
-public import Transformer
+package import Transformer
 
 /// How well a model predicts a text: e to the power of the mean negative log probability of its tokens.
 ///
 /// Windows and masks are those of the Hugging Face guide on the perplexity of fixed-length models; the mean is over
 /// all predicted tokens. (The guide's script weights a window by one token less than it predicts where the window has
 /// context, which moves the figure by some 10⁻⁵.)
-public struct Perplexity: Sendable {
+package struct Perplexity: Sendable {
     /// What one window contributes.
-    public struct Window: Sendable, Hashable {
+    package struct Window: Sendable, Hashable {
         /// How many tokens are predicted in it.
-        public let predictedCount: Int
+        package let predictedCount: Int
         /// Σ −log p over them, in nats.
-        public let loss: Double
+        package let loss: Double
     }
 
     /// Tokens of the text.
-    public let tokenCount: Int
+    package let tokenCount: Int
     /// In the order of the text.
-    public let windows: [Window]
+    package let windows: [Window]
 
     /// Measures the perplexity of a text.
     ///
@@ -29,7 +29,7 @@ public struct Perplexity: Sendable {
     ///   - windows: how the text is cut.
     ///   - progress: called with the windows done and in all.
     /// - Throws: `EvaluationError.shortText` for fewer than 2 tokens; what the decoder throws.
-    public init(
+    package init(
         of tokens: [Int], windows: SlidingWindows, decoder: Decoder,
         interventions: [Intervention] = [], progress: (Int, Int) -> Void = { _, _ in }
     ) throws {
@@ -44,16 +44,16 @@ public struct Perplexity: Sendable {
     }
 
     /// How many tokens were predicted.
-    public var predictedCount: Int { windows.reduce(0) { $0 + $1.predictedCount } }
+    package var predictedCount: Int { windows.reduce(0) { $0 + $1.predictedCount } }
 
     /// Mean −log p of a predicted token, in nats.
-    public var meanLoss: Double { Self.meanLoss(windows) }
+    package var meanLoss: Double { Self.meanLoss(windows) }
 
     /// e to the mean loss.
-    public var value: Double { exp(meanLoss) }
+    package var value: Double { exp(meanLoss) }
 
     /// Where the perplexity would lie for other text of the kind, by resampling windows; nil for a single one.
-    public func interval(_ bootstrap: Bootstrap = Bootstrap()) -> Bootstrap.Interval? {
+    package func interval(_ bootstrap: Bootstrap = Bootstrap()) -> Bootstrap.Interval? {
         bootstrap.interval(units: windows.count) { chosen in
             var (loss, count) = (0.0, 0)
             for index in chosen {

@@ -1,18 +1,18 @@
 import Formats
 
 /// Forced choices: a prompt and completions, one of which shows the behaviour that is probed.
-public struct Probe: Sendable {
-    public let prompt: Prompt
-    public let choices: [String]
+package struct Probe: Sendable {
+    package let prompt: Prompt
+    package let choices: [String]
     /// The index of the choice that counts as correct.
-    public let correct: Int
-    public let category: String?
-    public let place: String
+    package let correct: Int
+    package let category: String?
+    package let place: String
 
     /// Reads a `.jsonl` file of `{"prompt": X, "choices": ["A","B"], "correct": 0, "category": "…"}`.
     ///
     /// - Throws: file and JSON errors, `PromptError` naming file and line.
-    public static func read(_ path: String) throws -> [Probe] {
+    package static func read(_ path: String) throws -> [Probe] {
         try JSONLines.read(path).map { place, object in try Probe(object, place: place) }
     }
 

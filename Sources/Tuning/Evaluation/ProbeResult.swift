@@ -1,18 +1,18 @@
-public import Transformer
+package import Transformer
 
 /// How strongly a model prefers the correct choices of probes.
-public struct ProbeResult: Sendable {
+package struct ProbeResult: Sendable {
     /// What a model made of one probe.
-    public struct Item: Sendable, Hashable {
-        public let category: String?
+    package struct Item: Sendable, Hashable {
+        package let category: String?
         /// log p of each choice, over all its tokens, in nats.
-        public let logProbabilities: [Double]
+        package let logProbabilities: [Double]
         /// The index of the correct choice.
-        public let correct: Int
+        package let correct: Int
         /// log p(correct) − the largest log p of another choice.
-        public let margin: Double
+        package let margin: Double
 
-        public init(category: String?, logProbabilities: [Double], correct: Int) {
+        package init(category: String?, logProbabilities: [Double], correct: Int) {
             self.category = category
             self.logProbabilities = logProbabilities
             self.correct = correct
@@ -22,39 +22,39 @@ public struct ProbeResult: Sendable {
         }
 
         /// Whether the correct choice is the likeliest.
-        public var isRight: Bool { margin > 0 }
+        package var isRight: Bool { margin > 0 }
     }
 
     /// In the order of the probes.
-    public let items: [Item]
+    package let items: [Item]
 
     /// The results of some probes.
-    public init(items: [Item]) {
+    package init(items: [Item]) {
         self.items = items
     }
 
     /// Mean log-odds margin.
-    public var meanMargin: Double {
+    package var meanMargin: Double {
         items.reduce(0) { $0 + $1.margin } / Double(max(items.count, 1))
     }
 
     /// Share of probes whose correct choice is the likeliest.
-    public var accuracy: Double {
+    package var accuracy: Double {
         Double(items.count(where: \.isRight)) / Double(max(items.count, 1))
     }
 
     /// Where the mean margin would lie for other probes of the kind; nil for a single one.
-    public func marginInterval(_ bootstrap: Bootstrap = Bootstrap()) -> Bootstrap.Interval? {
+    package func marginInterval(_ bootstrap: Bootstrap = Bootstrap()) -> Bootstrap.Interval? {
         bootstrap.interval(ofMean: items.map(\.margin))
     }
 
     /// Where the accuracy would lie for other probes of the kind; nil for a single one.
-    public func accuracyInterval(_ bootstrap: Bootstrap = Bootstrap()) -> Bootstrap.Interval? {
+    package func accuracyInterval(_ bootstrap: Bootstrap = Bootstrap()) -> Bootstrap.Interval? {
         bootstrap.interval(ofMean: items.map { $0.isRight ? 1 : 0 })
     }
 
     /// The results by category, in the order of the categories' names; probes without one come first.
-    public var categories: [(name: String?, result: ProbeResult)] {
+    package var categories: [(name: String?, result: ProbeResult)] {
         Dictionary(grouping: items, by: \.category)
             .sorted { ($0.key ?? "") < ($1.key ?? "") }
             .map { ($0.key, ProbeResult(items: $0.value)) }
@@ -66,7 +66,7 @@ public struct ProbeResult: Sendable {
     ///   - asChat: whether a plain string is a user's turn rather than raw text.
     ///   - progress: called with the choices done and in all.
     /// - Throws: `PromptError.noTokens` for a choice that gives no tokens; what rendering and the decoder throw.
-    public init(
+    package init(
         _ probes: [Probe], decoder: Decoder, renderer: PromptRenderer, asChat: Bool = false,
         interventions: [Intervention], progress: (Int, Int) -> Void = { _, _ in }
     ) throws {

@@ -4,13 +4,13 @@
 /// Every token is predicted in one window, the first that holds it; the tokens before it in the window are context
 /// only. The first token of a window that shares nothing with the one before, the text's first above all, is not
 /// predicted.
-public struct SlidingWindows: Sendable, Hashable {
+package struct SlidingWindows: Sendable, Hashable {
     /// Tokens of a window.
-    public let length: Int
+    package let length: Int
     /// Tokens from the beginning of a window to that of the next.
-    public let stride: Int
+    package let stride: Int
 
-    public static let standardLength = 1024
+    package static let standardLength = 1024
 
     /// - Parameters:
     ///   - length: nil: 1024, or the model's context where that is shorter.
@@ -18,7 +18,7 @@ public struct SlidingWindows: Sendable, Hashable {
     ///   - limit: the model's context.
     /// - Throws: `EvaluationError.windowLength` for a window that holds no prediction or exceeds the model's context,
     ///   `EvaluationError.windowStride` for a stride that is not positive or leaves tokens out.
-    public init(length: Int? = nil, stride: Int? = nil, limit: Int) throws(EvaluationError) {
+    package init(length: Int? = nil, stride: Int? = nil, limit: Int) throws(EvaluationError) {
         self.length = length ?? min(Self.standardLength, limit)
         guard self.length >= 2, self.length <= limit else {
             throw .windowLength(length: self.length, limit: limit)
@@ -30,11 +30,11 @@ public struct SlidingWindows: Sendable, Hashable {
     }
 
     /// One window over a text.
-    public struct Window: Sendable, Hashable {
+    package struct Window: Sendable, Hashable {
         /// Its tokens' indices in the text.
-        public let tokens: Range<Int>
+        package let tokens: Range<Int>
         /// Those of them that are predicted: the last ones.
-        public let predicted: Range<Int>
+        package let predicted: Range<Int>
 
         /// The window's tokens, with the predicted ones as the completion.
         func sequence(in text: [Int]) -> TokenSequence {
@@ -45,7 +45,7 @@ public struct SlidingWindows: Sendable, Hashable {
     }
 
     /// The windows over a text of so many tokens that predict anything, in order.
-    public func windows(over count: Int) -> [Window] {
+    package func windows(over count: Int) -> [Window] {
         var windows: [Window] = []
         var begin = 0
         var done = 0

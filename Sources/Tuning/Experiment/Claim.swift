@@ -1,19 +1,19 @@
 /// A claim that an experiment's figures are judged by: two of arXiv 2409.06927, and one of ours about later steering.
-public struct Claim: Sendable {
-    public enum Verdict: String, Sendable {
+package struct Claim: Sendable {
+    package enum Verdict: String, Sendable {
         case holds = "holds"
         case fails = "does not hold"
         case unclear = "is not decided: the interval contains 0"
     }
 
     /// What is claimed, for one direction.
-    public let text: String
+    package let text: String
     /// The difference that decides it, in nats; positive speaks for the claim.
-    public let difference: Double
-    public let interval: Bootstrap.Interval?
+    package let difference: Double
+    package let interval: Bootstrap.Interval?
 
     /// By the 95 % interval of the difference.
-    public var verdict: Verdict {
+    package var verdict: Verdict {
         guard let interval else { return .unclear }
         if interval.lower > 0 { return .holds }
         return interval.upper < 0 ? .fails : .unclear
@@ -27,7 +27,7 @@ public struct Claim: Sendable {
     }
 
     /// All claims that an experiment's records can judge.
-    public static func all(_ outcome: Experiment.Outcome) -> [Claim] {
+    package static func all(_ outcome: Experiment.Outcome) -> [Claim] {
         [true, false].flatMap { isPositive in
             let side = isPositive ? outcome.trait.positive : outcome.trait.negative
             let sign = isPositive ? 1.0 : -1.0

@@ -1,6 +1,6 @@
 /// One way to give a model a trait, or to take it away.
-public struct Condition: Sendable, Hashable {
-    public enum Method: String, Sendable, CaseIterable {
+package struct Condition: Sendable, Hashable {
+    package enum Method: String, Sendable, CaseIterable {
         /// The model as it is.
         case untuned
         /// The vector added while the model runs.
@@ -15,17 +15,17 @@ public struct Condition: Sendable, Hashable {
         case away
     }
 
-    public let method: Method
+    package let method: Method
     /// Whether it goes toward the trait's positive side.
-    public let isPositive: Bool
+    package let isPositive: Bool
 
-    public init(_ method: Method, isPositive: Bool = true) {
+    package init(_ method: Method, isPositive: Bool = true) {
         self.method = method
         self.isPositive = isPositive
     }
 
     /// All, in the order of the report.
-    public static let all: [Condition] = [
+    package static let all: [Condition] = [
         Condition(.untuned), Condition(.online), Condition(.online, isPositive: false),
         Condition(.token), Condition(.token, isPositive: false), Condition(.representation),
         Condition(.representation, isPositive: false), Condition(.both),
@@ -33,10 +33,10 @@ public struct Condition: Sendable, Hashable {
     ]
 
     /// Whether the condition changes weights, so that seeds make a difference.
-    public var isTuned: Bool { method != .untuned && method != .online }
+    package var isTuned: Bool { method != .untuned && method != .online }
 
     /// The name in reports and records.
-    public var name: String {
+    package var name: String {
         switch method {
         case .untuned: "untuned"
         case .away: "tuned away"
@@ -46,15 +46,15 @@ public struct Condition: Sendable, Hashable {
     }
 
     /// + or −.
-    public var sign: String { isPositive ? "+" : "−" }
+    package var sign: String { isPositive ? "+" : "−" }
 }
 
 /// What is chosen on validation.
-public struct Choices: Sendable, Hashable {
+package struct Choices: Sendable, Hashable {
     /// The blocks of vector and tuning.
-    public var blocks: ClosedRange<Int>
+    package var blocks: ClosedRange<Int>
     /// The online strength for each sign.
-    public var strengths: [Bool: Double]
+    package var strengths: [Bool: Double]
     /// The learning rate for each method that tunes.
-    public var learningRates: [Condition.Method: Double]
+    package var learningRates: [Condition.Method: Double]
 }

@@ -1,31 +1,31 @@
 import Glibc
 
 /// A condition's figures over its seeds.
-public struct ConditionSummary: Sendable {
+package struct ConditionSummary: Sendable {
     /// A figure with its 95 % interval, where there are enough data for one.
-    public struct Figure: Sendable {
-        public let value: Double
-        public let interval: Bootstrap.Interval?
+    package struct Figure: Sendable {
+        package let value: Double
+        package let interval: Bootstrap.Interval?
     }
 
-    public let condition: Condition
+    package let condition: Condition
     /// Mean log-odds, in nats.
-    public let heldOut: Figure
+    package let heldOut: Figure
     /// Share of probes where the positive choice is the likelier.
-    public let heldOutShare: Figure
-    public let unseenForm: Figure
-    public let unseenFormShare: Figure
-    public let perplexity: Figure
+    package let heldOutShare: Figure
+    package let unseenForm: Figure
+    package let unseenFormShare: Figure
+    package let perplexity: Figure
     /// KL(untuned ‖ this), in nats.
-    public let divergence: Double
-    public let freeTextScore: Double?
+    package let divergence: Double
+    package let freeTextScore: Double?
     /// Mean log-odds on the steered probes: as it is, steered up, steered down.
-    public let plain: Double
-    public let steeredUp: Double
-    public let steeredDown: Double
+    package let plain: Double
+    package let steeredUp: Double
+    package let steeredDown: Double
     /// By block.
-    public let cosines: [Int: Double]
-    public let sample: String
+    package let cosines: [Int: Double]
+    package let sample: String
 
     init(_ condition: Condition, _ records: [ExperimentRecord]) {
         self.condition = condition
@@ -64,7 +64,7 @@ public struct ConditionSummary: Sendable {
 
 extension Experiment.Outcome {
     /// The conditions' figures, in the order of the report.
-    public var summaries: [ConditionSummary] {
+    package var summaries: [ConditionSummary] {
         Condition.all.compactMap { condition in
             let own = records.filter { $0.condition == condition }
             return own.isEmpty ? nil : ConditionSummary(condition, own)

@@ -1,4 +1,4 @@
-public import Formats
+package import Formats
 import Glibc
 import Transformer
 
@@ -8,12 +8,12 @@ import Transformer
 /// Blocks, strengths and learning rates are chosen on the trait's validation set, under a bound on perplexity; the
 /// held-out sets are read afterwards. Every result goes to a file as soon as it is there, and an experiment that was
 /// interrupted continues where it was.
-public final class Experiment {
+package final class Experiment {
     /// What an experiment found.
-    public struct Outcome: Sendable {
-        public let trait: Trait
-        public let choices: Choices
-        public let records: [ExperimentRecord]
+    package struct Outcome: Sendable {
+        package let trait: Trait
+        package let choices: Choices
+        package let records: [ExperimentRecord]
     }
 
     private let trait: Trait
@@ -40,7 +40,7 @@ public final class Experiment {
     ///   - kernel: what multiplies matrices, which decides the last bits.
     ///   - report: called with what is being done.
     /// - Throws: `ExperimentError`; what opening the model throws.
-    public init(
+    package init(
         trait: Trait, base: Checkpoint, renderer: PromptRenderer, text: (file: String, [Int]),
         ordinaryText: (file: String, [Int]), options: ExperimentOptions, resultsPath: String,
         continues: Bool, kernel: String, crew: WorkCrew, report: @escaping (String) -> Void
@@ -73,7 +73,7 @@ public final class Experiment {
 
     /// The kernels that the results were and will be made with, each once, in the order of their first use. Where they are
     /// several, results may differ in the last bits from those of an experiment of one.
-    public var kernels: [String] { results.kernels }
+    package var kernels: [String] { results.kernels }
 
     private static func hash(_ windows: [[Int]]) -> String {
         var hash = SHA256()
@@ -98,7 +98,7 @@ public final class Experiment {
     /// Runs the experiment, or what is left of it.
     ///
     /// - Throws: what extraction, tuning and the decoder throw; file errors.
-    public func run() throws -> Outcome {
+    package func run() throws -> Outcome {
         let directions = try direction()
         let training = try questions(trait.train)
         let choices = try choose(directions, training, trainer(directions))

@@ -1,25 +1,25 @@
 import Formats
 
 /// What was measured of one model under one condition.
-public struct ExperimentRecord: Sendable, Hashable {
-    public let condition: Condition
-    public let seed: Int
+package struct ExperimentRecord: Sendable, Hashable {
+    package let condition: Condition
+    package let seed: Int
     /// log p(positive) − log p(negative) for each held-out probe, in nats.
-    public var heldOut: [Double]
-    public var unseenForm: [Double]
+    package var heldOut: [Double]
+    package var unseenForm: [Double]
     /// On the first held-out probes, with the vector added and taken away while the model runs.
-    public var steeredUp: [Double]
-    public var steeredDown: [Double]
+    package var steeredUp: [Double]
+    package var steeredDown: [Double]
     /// Mean −log p of the windows of text that were read.
-    public var textLosses: [Double]
+    package var textLosses: [Double]
     /// KL(untuned ‖ this model) on them.
-    public var divergence: Double
+    package var divergence: Double
     /// Of stream and vector at the trait's position, by block.
-    public var cosines: [Int: Double]
+    package var cosines: [Int: Double]
     /// Words of the positive side less those of the negative, for every hundred words of free text.
-    public var freeTextScore: Double?
+    package var freeTextScore: Double?
     /// The first free text, as an example.
-    public var sample: String
+    package var sample: String
 
     /// The record's key in the file of results.
     static func key(_ condition: Condition, seed: Int) -> String {

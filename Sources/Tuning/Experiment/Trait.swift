@@ -1,4 +1,4 @@
-public import Formats
+package import Formats
 
 /// A behaviour that an experiment tunes into a model, with the data to find, tune and measure it.
 ///
@@ -8,33 +8,33 @@ public import Formats
 ///      "train": "tuning/train.jsonl", "validation": "tuning/validation.jsonl",
 ///      "held_out": "tuning/held-out.jsonl", "unseen_form": "tuning/unseen-form.jsonl",
 ///      "position": "before-completion:1", "lexicon": "lexicon.json"}
-public struct Trait: Sendable {
-    public let name: String
+package struct Trait: Sendable {
+    package let name: String
     /// What the two directions are called.
-    public let positive: String
-    public let negative: String
+    package let positive: String
+    package let negative: String
     /// For finding the direction.
-    public let pairs: [ContrastPair]
+    package let pairs: [ContrastPair]
     /// Probes whose correct choice shows the positive direction.
-    public let train: [Probe]
-    public let validation: [Probe]
-    public let heldOut: [Probe]
+    package let train: [Probe]
+    package let validation: [Probe]
+    package let heldOut: [Probe]
     /// Probes of a form that occurs in no other set.
-    public let unseenForm: [Probe]
+    package let unseenForm: [Probe]
     /// Where the direction is found, and where tuning pulls toward it.
-    public let position: Position
+    package let position: Position
     /// For scoring free text; nil where it is not scored.
-    public let lexicon: Lexicon?
+    package let lexicon: Lexicon?
     /// SHA-256 of the trait's file and of those it names, in the order of its members.
-    public let fileHashes: [String]
+    package let fileHashes: [String]
 
     /// Words that show a direction each.
-    public struct Lexicon: Sendable {
-        public let positive: Set<String>
-        public let negative: Set<String>
+    package struct Lexicon: Sendable {
+        package let positive: Set<String>
+        package let negative: Set<String>
 
         /// Words of the positive list less words of the negative list, for every hundred words of the text.
-        public func score(_ text: String) -> Double {
+        package func score(_ text: String) -> Double {
             let words = text.lowercased().split { !$0.isLetter && $0 != "'" }.map(String.init)
             let score = words.reduce(0) {
                 $0 + (positive.contains($1) ? 1 : 0) - (negative.contains($1) ? 1 : 0)
@@ -46,7 +46,7 @@ public struct Trait: Sendable {
     /// Reads a trait and all its files.
     ///
     /// - Throws: file and JSON errors, `PromptError`, `ExperimentError.badTrait` for a member that is missing or wrong.
-    public init(_ path: String) throws {
+    package init(_ path: String) throws {
         let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
             .joined(separator: "/")
         func absolute(_ file: String) -> String {
@@ -107,7 +107,7 @@ public struct Trait: Sendable {
 }
 
 /// An experiment that cannot be run.
-public enum ExperimentError: Failure, Equatable {
+package enum ExperimentError: Failure, Equatable {
     case badTrait(file: String, key: String)
     case badName(file: String, name: String)
     case sameName(name: String)
@@ -116,11 +116,11 @@ public enum ExperimentError: Failure, Equatable {
     case shortText(file: String, tokens: Int, needed: Int)
     case diverged(fact: String)
 
-    public var kind: FailureKind { .input }
+    package var kind: FailureKind { .input }
 
     static let notFinite = Self.diverged(fact: "the model's predictions are not finite")
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .badTrait(let file, let key):
             "\(file): member '\(key)' is missing or not what it should be"

@@ -1,29 +1,29 @@
-public import Formats
+package import Formats
 import Transformer
 
 /// The low-rank adapter that comes nearest to what changed between two checkpoints: of each changed matrix the update of
 /// a given rank with the least error (Eckart and Young 1936).
-public struct AdapterExtraction: Sendable {
+package struct AdapterExtraction: Sendable {
     /// How much of a matrix's change the adapter does not hold.
-    public struct Remainder: Sendable {
-        public let name: String
+    package struct Remainder: Sendable {
+        package let name: String
         /// ‖change − update‖ / ‖change‖
-        public let error: Double
+        package let error: Double
     }
 
     /// For the first checkpoint, in the order of its tensors.
-    public let adapter: Adapter
-    public let remainders: [Remainder]
+    package let adapter: Adapter
+    package let remainders: [Remainder]
     /// Changed tensors that an adapter cannot update: vectors, embeddings, those of one model only.
-    public let leftOut: [String]
+    package let leftOut: [String]
 
     /// A comparison without a changed matrix that an adapter can update.
-    public enum Problem: Failure, Equatable {
+    package enum Problem: Failure, Equatable {
         case nothingToExtract(a: String, b: String)
 
-        public var kind: FailureKind { .unsupported }
+        package var kind: FailureKind { .unsupported }
 
-        public var description: String {
+        package var description: String {
             switch self {
             case .nothingToExtract(let a, let b):
                 "\(b): no matrix changed since \(a) that an adapter could update"
@@ -35,7 +35,7 @@ public struct AdapterExtraction: Sendable {
     ///   - rank: of every update; one that has fewer directions is filled up with zeros.
     ///   - advance: called from any thread whenever another matrix is done.
     /// - Throws: `Problem`, or `CheckpointError` where values cannot be read.
-    public init(
+    package init(
         _ comparison: CheckpointComparison, rank: Int, crew: WorkCrew,
         advance: @escaping @Sendable () -> Void = {}
     ) throws {

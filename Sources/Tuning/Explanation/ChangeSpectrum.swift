@@ -2,21 +2,21 @@ import Formats
 import Transformer
 
 /// The singular values of what changed in a matrix, beside what storing it in its type changes anyway.
-public struct ChangeSpectrum: Sendable {
+package struct ChangeSpectrum: Sendable {
     /// The largest singular values of B − A, largest first.
-    public let values: [Double]
+    package let values: [Double]
     /// The sum of the squares of all of them: ‖B − A‖².
-    public let energy: Double
+    package let energy: Double
     /// What lies outside the singular vectors found; a true squared singular value is at most this much above its value
     /// here (see `RandomizedSVD.residualEnergy`).
-    public let residualEnergy: Double
+    package let residualEnergy: Double
     /// How many rows hold the change, and the numbers of the first.
-    public let changedRows: Int
+    package let changedRows: Int
     let firstChangedRows: [Int]
     /// The largest singular value that the types' rounding has, coarsest way last; empty where it is not known.
-    public let noiseLimits: [Double]
+    package let noiseLimits: [Double]
     /// The shape (rows, columns) of the matrix.
-    public let shape: (rows: Int, columns: Int)
+    package let shape: (rows: Int, columns: Int)
     /// The first pair of singular vectors: (rows), (columns).
     let first: (left: [Float], right: [Float])?
     private let noise: [StorageNoise.Level]
@@ -31,7 +31,7 @@ public struct ChangeSpectrum: Sendable {
     /// A singular value stands out where it is this much above what rounding gives.
     private static let prominence = 1.2
     /// How many singular values hold 99 % of the energy; nil where more are needed than were looked for.
-    public var rankOf99Percent: Int? {
+    package var rankOf99Percent: Int? {
         var sum = 0.0
         for (index, value) in values.enumerated() {
             sum += value * value
@@ -49,7 +49,7 @@ public struct ChangeSpectrum: Sendable {
 
     /// The rank of the update: the number of singular values that hold the change, or all of it that is not rounding. Nil
     /// where the change is spread over more than a quarter of all directions or over more than were looked for.
-    public var updateRank: Int? {
+    package var updateRank: Int? {
         let limit = min(Self.rankLimit, max(1, min(shape.rows, shape.columns) / 4))
         // What the blocks' own numbers change has as many directions as a row has blocks: no update's rank.
         if let rank = rankOf99Percent, rank <= limit,
@@ -72,18 +72,18 @@ public struct ChangeSpectrum: Sendable {
     }
 
     /// The root mean square of the change without its first singular values.
-    public func rest(beside rank: Int) -> Double {
+    package func rest(beside rank: Int) -> Double {
         let found = values.prefix(rank).reduce(0) { $0 + $1 * $1 }
         return (max(0, energy - found) / Double(max(1, shape.rows * shape.columns))).squareRoot()
     }
 
     /// The share of the energy that the first singular values hold.
-    public func share(of rank: Int) -> Double {
+    package func share(of rank: Int) -> Double {
         energy > 0 ? min(1, values.prefix(rank).reduce(0) { $0 + $1 * $1 } / energy) : 1
     }
 
     /// The largest singular value in units of what noise of the same size and no direction has: s₁ / (σ (√m + √n)).
-    public var prominence: Double {
+    package var prominence: Double {
         let deviation = (energy / Double(max(1, shape.rows * shape.columns))).squareRoot()
         let edge =
             deviation * (Double(shape.rows).squareRoot() + Double(shape.columns).squareRoot())

@@ -1,4 +1,4 @@
-public import Formats
+package import Formats
 
 /// What kind of edit leads from one checkpoint to another, with the evidence.
 ///
@@ -6,11 +6,11 @@ public import Formats
 /// let explanation = try Explanation(comparison, crew: crew)
 /// for finding in explanation.findings { … }
 /// ```
-public struct Explanation: Sendable {
+package struct Explanation: Sendable {
     /// What was done, that which says most first.
-    public let findings: [Finding]
+    package let findings: [Finding]
     /// Every changed tensor with its measurements, in the order of the comparison.
-    public let changes: [TensorChange]
+    package let changes: [TensorChange]
 
     /// Measures every changed tensor and says what the changes have in common.
     ///
@@ -19,7 +19,7 @@ public struct Explanation: Sendable {
     ///
     /// - Parameter advance: called from any thread whenever another tensor is measured.
     /// - Throws: `CheckpointError` where values cannot be read.
-    public init(
+    package init(
         _ comparison: CheckpointComparison, crew: WorkCrew,
         advance: @escaping @Sendable () -> Void = {}
     ) throws {
@@ -41,13 +41,13 @@ public struct Explanation: Sendable {
     }
 
     /// How many tensors will be measured.
-    public static func measuredCount(_ comparison: CheckpointComparison) -> Int {
+    package static func measuredCount(_ comparison: CheckpointComparison) -> Int {
         comparison.tensors.count(where: \.isDifference)
     }
 
     /// The steering vectors that the change can be undone or repeated with, of biases or of an ablation: at most one for
     /// each site.
-    public var vectors: [SteeringVector] {
+    package var vectors: [SteeringVector] {
         findings.flatMap { finding -> [SteeringVector] in
             switch finding {
             case .biases(let change): change.vectors

@@ -1,8 +1,8 @@
-public import Formats
+package import Formats
 
 /// One thing that was done to a model between two checkpoints, with the evidence in numbers. Several may have been done
 /// one after the other.
-public enum Finding: Sendable {
+package enum Finding: Sendable {
     /// The same values, numbers, tokenizer and template; perhaps in another format or a wider type.
     case sameModel(SameModel)
     /// Re-encoded tensors with rows or values that no storing in their type explains.
@@ -33,176 +33,176 @@ public enum Finding: Sendable {
 }
 
 /// In what way two equal models are stored.
-public struct SameModel: Sendable {
+package struct SameModel: Sendable {
     /// Whether every tensor has the same bytes.
-    public let hasEqualBytes: Bool
+    package let hasEqualBytes: Bool
     /// Pairs of types (A, B) that hold the same values.
-    public let retyped: [(from: ElementType, to: ElementType, count: Int)]
+    package let retyped: [(from: ElementType, to: ElementType, count: Int)]
 }
 
 /// Tensors that went from one type to another, and nothing else was done to them beyond what other findings say.
-public struct Reencoding: Sendable {
+package struct Reencoding: Sendable {
     /// A type and the narrower one whose values are all it holds, if any.
-    public struct Storage: Sendable, Hashable {
-        public let type: ElementType
-        public let grid: ElementType
+    package struct Storage: Sendable, Hashable {
+        package let type: ElementType
+        package let grid: ElementType
     }
 
-    public let from: Storage
-    public let to: Storage
-    public let tensorCount: Int
+    package let from: Storage
+    package let to: Storage
+    package let tensorCount: Int
     /// The root mean square of the change, in units of the values' own, over all these tensors; of an update found
     /// beside it, without that.
-    public let observed: Double
+    package let observed: Double
     /// The same for what the types round off, measured by encoding the values anew.
-    public let expected: Double
+    package let expected: Double
     /// The least share of a tensor's rows, or of a vector's values, that are exactly what encoding the other side's
     /// gives.
-    public let exactShare: Double
+    package let exactShare: Double
     /// Tensors most of whose rows are exactly that, with the rows that are not and yet are as good a rounding.
-    public let otherwiseRounded: [(tensor: TensorDifference, places: ReencodingCheck.Places)]
+    package let otherwiseRounded: [(tensor: TensorDifference, places: ReencodingCheck.Places)]
 }
 
 /// Values of re-encoded tensors that are something else than the other side's in another type.
-public struct BeyondReencoding: Sendable {
-    public struct Part: Sendable {
-        public let tensor: TensorDifference
-        public let check: ReencodingCheck
+package struct BeyondReencoding: Sendable {
+    package struct Part: Sendable {
+        package let tensor: TensorDifference
+        package let check: ReencodingCheck
     }
 
     /// That with most values outside first.
-    public let parts: [Part]
+    package let parts: [Part]
 
     /// How many values are outside of what their types round off.
-    public var valueCount: Int { parts.reduce(0) { $0 + $1.check.outsideValues } }
+    package var valueCount: Int { parts.reduce(0) { $0 + $1.check.outsideValues } }
 }
 
 /// Vectors that differ by a few units in the last place of their largest value, as those do to which something was
 /// added and taken away again.
-public struct LastPlaceChange: Sendable {
-    public struct Part: Sendable {
-        public let tensor: TensorDifference
-        public let type: ElementType
+package struct LastPlaceChange: Sendable {
+    package struct Part: Sendable {
+        package let tensor: TensorDifference
+        package let type: ElementType
         /// The largest change, in steps of the type at the tensor's largest value.
-        public let units: Double
+        package let units: Double
     }
 
-    public let parts: [Part]
+    package let parts: [Part]
 
-    public var largest: Double { parts.map(\.units).max() ?? 0 }
+    package var largest: Double { parts.map(\.units).max() ?? 0 }
 }
 
 /// Biases that are new or other ones.
-public struct BiasChange: Sendable {
-    public struct Place: Sendable, Hashable {
-        public let slot: BlockSlot
-        public let blocks: [Int]
+package struct BiasChange: Sendable {
+    package struct Place: Sendable, Hashable {
+        package let slot: BlockSlot
+        package let blocks: [Int]
         /// In how many of the blocks A has no such bias.
-        public let addedCount: Int
+        package let addedCount: Int
     }
 
     /// The projections into the stream whose biases act as a steering vector.
-    public let places: [Place]
+    package let places: [Place]
     /// Biases of other weights.
-    public let others: [String]
+    package let others: [String]
     /// What the places add to the stream, a vector for each site.
-    public let vectors: [SteeringVector]
+    package let vectors: [SteeringVector]
 }
 
 /// Updates of low rank: merged adapters.
-public struct LowRankChange: Sendable {
-    public struct Part: Sendable {
-        public let tensor: TensorDifference
-        public let rank: Int
+package struct LowRankChange: Sendable {
+    package struct Part: Sendable {
+        package let tensor: TensorDifference
+        package let rank: Int
         /// The share of the change's energy that the rank holds.
-        public let share: Double
+        package let share: Double
         /// Whether the rest is what storing the sum rounds off; the rank then counts what stands above that.
-        public let isAboveRounding: Bool
+        package let isAboveRounding: Bool
     }
 
-    public let parts: [Part]
+    package let parts: [Part]
 
     /// The largest rank of a part.
-    public var largestRank: Int { parts.map(\.rank).max() ?? 0 }
+    package var largestRank: Int { parts.map(\.rank).max() ?? 0 }
     /// The rank in the middle of all parts.
-    public var medianRank: Int { parts.map(\.rank).sorted()[parts.count / 2] }
+    package var medianRank: Int { parts.map(\.rank).sorted()[parts.count / 2] }
 }
 
 /// A direction removed from what projections write into the residual stream.
-public struct Ablation: Sendable {
-    public let tensors: [TensorDifference]
-    public let blocks: [Int]
+package struct Ablation: Sendable {
+    package let tensors: [TensorDifference]
+    package let blocks: [Int]
     /// Whether the embeddings lost the direction too.
-    public let includesEmbedding: Bool
+    package let includesEmbedding: Bool
     /// Whether all tensors lost one direction; else each block its own.
-    public let isOneDirection: Bool
+    package let isOneDirection: Bool
     /// The least |cosine| between a tensor's direction and that of its vector.
-    public let agreement: Double
+    package let agreement: Double
     /// The least and the largest λ.
-    public let strengths: ClosedRange<Double>
+    package let strengths: ClosedRange<Double>
     /// The largest share of a change's energy that is something else.
-    public let residualShare: Double
+    package let residualShare: Double
     /// The unit directions, block by block.
-    public let vector: SteeringVector
+    package let vector: SteeringVector
 }
 
 /// An embedding or head with more or fewer rows.
-public struct ResizedEmbedding: Sendable {
-    public let tensors: [TensorDifference]
-    public let rowsInA: Int
-    public let rowsInB: Int
+package struct ResizedEmbedding: Sendable {
+    package let tensors: [TensorDifference]
+    package let rowsInA: Int
+    package let rowsInB: Int
     /// The share of values in the common rows that changed.
-    public let changedShare: Double
+    package let changedShare: Double
 }
 
 /// A matrix of which only some rows changed.
-public struct EditedRows: Sendable {
-    public let tensor: TensorDifference
-    public let changedRows: Int
+package struct EditedRows: Sendable {
+    package let tensor: TensorDifference
+    package let changedRows: Int
     /// The numbers of the first of them.
-    public let first: [Int]
-    public let rows: Int
+    package let first: [Int]
+    package let rows: Int
 }
 
 /// Weights trained further: changes of many directions in whole blocks.
-public struct FineTuning: Sendable {
-    public let tensors: [TensorDifference]
+package struct FineTuning: Sendable {
+    package let tensors: [TensorDifference]
     /// How many matrices both models have.
-    public let matrixCount: Int
+    package let matrixCount: Int
     /// Whether nearly all matrices of all blocks changed.
-    public let isFull: Bool
+    package let isFull: Bool
     /// Whether all matrices of the blocks changed.
-    public let coversBlocks: Bool
+    package let coversBlocks: Bool
     /// The quantised types that changed matrices are stored in.
-    public let quantizedTypes: [ElementType]
-    public let blocks: [Int]
-    public let kinds: [String]
+    package let quantizedTypes: [ElementType]
+    package let blocks: [Int]
+    package let kinds: [String]
     /// The middle of the tensors' normalised changes, and their range.
-    public let medianChange: Double
-    public let changes: ClosedRange<Double>
+    package let medianChange: Double
+    package let changes: ClosedRange<Double>
     /// The middle of s₁ / (σ (√m + √n)); about 1 where the change has no direction at all, as added noise has none. Nil
     /// where no matrix changed.
-    public let prominence: Double?
+    package let prominence: Double?
     /// The middle of the change in units of the types' rounding; nil where that is not known.
-    public let roundingRatio: Double?
+    package let roundingRatio: Double?
 
     /// Whether noise added to the weights would look the same.
-    public var looksLikeNoise: Bool { (prominence ?? .infinity) < 1.05 }
+    package var looksLikeNoise: Bool { (prominence ?? .infinity) < 1.05 }
 }
 
 /// Why two checkpoints are two models.
-public struct DifferentModel: Sendable {
+package struct DifferentModel: Sendable {
     /// The numbers that shape the models and differ.
-    public let numbers: [SettingDifference]
+    package let numbers: [SettingDifference]
     /// Matrices without a partner of the same shape, of all.
-    public let unmatched: (count: Int, total: Int)
+    package let unmatched: (count: Int, total: Int)
     /// The middle of the cosines between the matrices that can be compared; nil where there are none.
-    public let medianCosine: Double?
+    package let medianCosine: Double?
 }
 
 /// Tensors whose change is none of the forms that are known.
-public struct Uncertainty: Sendable {
-    public enum Reason: Sendable {
+package struct Uncertainty: Sendable {
+    package enum Reason: Sendable {
         /// Types that cannot be widened.
         case unreadable([ElementType])
         /// A few matrices changed a little, in many directions; whole blocks or all of a kind would be a fine-tune.
@@ -215,6 +215,6 @@ public struct Uncertainty: Sendable {
         case shapes
     }
 
-    public let reason: Reason
-    public let tensors: [TensorDifference]
+    package let reason: Reason
+    package let tensors: [TensorDifference]
 }

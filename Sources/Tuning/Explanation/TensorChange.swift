@@ -1,7 +1,7 @@
-public import Formats
+package import Formats
 
 /// A changed tensor with what was measured to say how.
-public struct TensorChange: Sendable {
+package struct TensorChange: Sendable {
     /// What the change of one tensor looks like.
     enum Form: Sendable {
         /// What the types round off, and nothing else.
@@ -20,9 +20,9 @@ public struct TensorChange: Sendable {
         case fullRank
     }
 
-    public let tensor: TensorDifference
+    package let tensor: TensorDifference
     /// Nil for vectors and for matrices too small to have one.
-    public let spectrum: ChangeSpectrum?
+    package let spectrum: ChangeSpectrum?
     let noise: StorageNoise?
     /// Nil where the types round nothing off, or cannot be judged.
     let check: ReencodingCheck?

@@ -1,4 +1,4 @@
-public import Transformer
+package import Transformer
 
 extension ContrastPair {
     /// The pairs for which the model answers in character: under each side's system and user text it gives that side's
@@ -7,7 +7,7 @@ extension ContrastPair {
     /// - Parameter progress: called with texts done and in all, four a pair.
     /// - Throws: `ExtractionError.noAssistantText` for a pair without an answer on either side,
     ///   `ExtractionError.noneInCharacter` where no pair is kept; what rendering and the decoder throw.
-    public static func inCharacter(
+    package static func inCharacter(
         _ pairs: [ContrastPair], decoder: Decoder, renderer: PromptRenderer,
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws -> [ContrastPair] {

@@ -1,20 +1,20 @@
-public import Formats
-public import Transformer
+package import Formats
+package import Transformer
 
 /// Finding a behaviour direction in a model by contrast pairs.
-public struct Extraction: Sendable {
+package struct Extraction: Sendable {
     /// What to look for and how.
-    public struct Options: Sendable {
-        public var method: ExtractionMethod
-        public var position: Position
-        public var site: Site
+    package struct Options: Sendable {
+        package var method: ExtractionMethod
+        package var position: Position
+        package var site: Site
         /// Nil: all.
-        public var blocks: [Int]?
-        public var normalization: Normalization
+        package var blocks: [Int]?
+        package var normalization: Normalization
         /// What the directions shall have nothing of.
-        public var nuisance: Nuisance
+        package var nuisance: Nuisance
 
-        public init(
+        package init(
             method: ExtractionMethod = .mean, position: Position = .index(-1),
             site: Site = .residPost,
             blocks: [Int]? = nil, normalization: Normalization = .none, nuisance: Nuisance = .none
@@ -29,7 +29,7 @@ public struct Extraction: Sendable {
     }
 
     /// How long the directions are.
-    public enum Normalization: String, Sendable, CaseIterable {
+    package enum Normalization: String, Sendable, CaseIterable {
         /// As long as the mean projection of the pairs' differences on the direction, so that strength 1 moves an
         /// average negative prompt as far as the positive one.
         case none
@@ -38,33 +38,33 @@ public struct Extraction: Sendable {
     }
 
     /// What was found in one block.
-    public struct BlockResult: Sendable {
-        public let block: Int
+    package struct BlockResult: Sendable {
+        package let block: Int
         /// Length of the direction before normalisation: the mean projection of the differences on it.
-        public let length: Double
+        package let length: Double
         /// Mean norm of the activations.
-        public let activationNorm: Double
+        package let activationNorm: Double
         /// Share of pairs whose difference points along the direction, by more than rounding; nil for one pair, which
         /// always does.
-        public let signAgreement: Double?
+        package let signAgreement: Double?
         /// The share of the direction's length that projecting nuisance directions out took; nil where the block has
         /// none.
-        public let lengthLost: Double?
+        package let lengthLost: Double?
         /// On pairs held out by cross-validation; nil where there is only one pair.
-        public let heldOut: Separation?
+        package let heldOut: Separation?
     }
 
-    public let vector: SteeringVector
-    public let blocks: [BlockResult]
-    public let tokenCount: Int
+    package let vector: SteeringVector
+    package let blocks: [BlockResult]
+    package let tokenCount: Int
     /// How many pairs the directions are of: those whose sides differ up to the tokens compared.
-    public let pairCount: Int
+    package let pairCount: Int
 
     /// The number of folds of the cross-validation.
-    public static let folds = 5
+    package static let folds = 5
 
     /// Activations held at a time, in bytes: where more are wanted, the prompts run again for the rest.
-    public static let standardSampleBytes = 1 << 30
+    package static let standardSampleBytes = 1 << 30
 
     /// Extracts a vector.
     ///
@@ -74,7 +74,7 @@ public struct Extraction: Sendable {
     ///   - progress: called with tokens done and tokens in all.
     /// - Throws: `VectorError.noSuchBlock`, `PromptError.noSuchToken`, `ExtractionError.identicalPairs` where no pair's
     ///   sides differ, `.noDirection` and `.onlyRounding` where they do not differ in a block; what the decoder throws.
-    public init(
+    package init(
         decoder: Decoder, crew: WorkCrew,
         prompts: [(positive: TokenSequence, negative: TokenSequence)], options: Options,
         base: BaseIdentity, progress: (Int, Int) -> Void = { _, _ in }
@@ -97,7 +97,7 @@ public struct Extraction: Sendable {
     ///
     /// - Parameters: as of `init`, the position of the options aside.
     /// - Throws: as `init`.
-    public static func extractions(
+    package static func extractions(
         at positions: [Position], decoder: Decoder, crew: WorkCrew,
         prompts: [(positive: TokenSequence, negative: TokenSequence)], options: Options,
         base: BaseIdentity, sampleBytes: Int = standardSampleBytes,

@@ -1,8 +1,8 @@
-public import Formats
-public import Transformer
+package import Formats
+package import Transformer
 
 /// Contrast pairs that give no direction, or a call that cannot be carried out on them.
-public enum ExtractionError: Failure, Equatable {
+package enum ExtractionError: Failure, Equatable {
     case noPairs
     case noDirection(block: Int, position: Position)
     /// All pairs have the same tokens on both sides up to those compared.
@@ -21,7 +21,7 @@ public enum ExtractionError: Failure, Equatable {
     case noAssistantText(place: String)
     case noneInCharacter(pairs: Int)
 
-    public var kind: FailureKind {
+    package var kind: FailureKind {
         switch self {
         case .noPairs, .noDirection, .identicalPairs, .onlyRounding, .nothingLeft, .nothingHeldOut,
             .zeroNuisance, .noAssistantText,
@@ -31,7 +31,7 @@ public enum ExtractionError: Failure, Equatable {
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .noPairs: "there are no contrast pairs"
         case .noDirection(let block, let position):

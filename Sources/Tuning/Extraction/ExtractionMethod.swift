@@ -2,7 +2,7 @@ import Glibc
 import Transformer
 
 /// How a direction is found in the activations of contrast pairs.
-public enum ExtractionMethod: String, Sendable, CaseIterable {
+package enum ExtractionMethod: String, Sendable, CaseIterable {
     /// The mean of the differences, positive minus negative.
     case mean
     /// The first principal component of the differences, not centred: the line through the origin nearest to them.

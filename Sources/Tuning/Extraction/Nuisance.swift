@@ -1,9 +1,9 @@
-public import Transformer
+package import Transformer
 
 /// Directions that an extracted one shall have nothing of, by block.
-public struct Nuisance: Sendable {
+package struct Nuisance: Sendable {
     /// How the caller named them; kept in the vector.
-    public let names: [String]
+    package let names: [String]
     /// Orthonormal rows, for the blocks that have any.
     private let bases: [Int: [[Float]]]
 
@@ -11,7 +11,7 @@ public struct Nuisance: Sendable {
     private static let independence = 1e-4
 
     /// No directions.
-    public static let none = Nuisance()
+    package static let none = Nuisance()
 
     private init() {
         names = []
@@ -27,7 +27,7 @@ public struct Nuisance: Sendable {
     ///   - blockCount: the number of the model's blocks.
     /// - Throws: `ExtractionError.nuisanceSite` for a vector of another site, `ExtractionError.zeroNuisance`;
     ///   `VectorError` where a file is no vector or does not fit the model, and file errors.
-    public init(
+    package init(
         _ specifications: [String], convention: VectorFile.Convention = .llamaCpp, site: Site,
         hiddenSize: Int, blockCount: Int
     ) throws {

@@ -7,7 +7,7 @@ import Transformer
 /// A safetensors file: `directions` F32 (offsets, blocks, hidden size), `offsets` I64 (offsets), −1 being the last
 /// token, `blocks` I64 (blocks), `base_sample` F32 (values), and `sign_agreement`, `activation_norm`, `length_lost` F32 (offsets, blocks); the
 /// metadata says how the directions were found.
-public enum OffsetFile {
+package enum OffsetFile {
     private enum Key {
         static let format = "rtedit.format"
         static let modelHint = "rtedit.model_hint"
@@ -31,7 +31,7 @@ public enum OffsetFile {
     /// Writes the directions of a scan; the same scan gives the same bytes.
     ///
     /// - Throws: `FileError` where the file exists already and may not be replaced, or cannot be written.
-    public static func write(_ scan: OffsetScan, to path: String, replacing: Bool) throws {
+    package static func write(_ scan: OffsetScan, to path: String, replacing: Bool) throws {
         let vectors = scan.entries.map(\.extraction.vector)
         let blocks = vectors.first?.blocks ?? []
         var values: [String: [UInt8]] = [
@@ -112,7 +112,7 @@ public enum OffsetFile {
     ///
     /// - Throws: `SafetensorsError` and `FileError` for a file that is none; `VectorError.notAVector` or `.badTensor`
     ///   where it holds no directions by offset, `.notFinite`, and `.noSuchOffset` for an offset it has not.
-    public static func vector(at offset: Int, in path: String) throws -> SteeringVector {
+    package static func vector(at offset: Int, in path: String) throws -> SteeringVector {
         let file = try SafetensorsFile(path: path)
         let metadata = Dictionary(file.metadata.map { ($0.key, $0.value) }) { first, _ in first }
         guard metadata[Key.format] == formatName else {

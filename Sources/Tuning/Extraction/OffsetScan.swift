@@ -1,28 +1,28 @@
-public import Formats
-public import Transformer
+package import Formats
+package import Transformer
 
 /// Directions at each of the last tokens of the prompts.
-public struct OffsetScan: Sendable {
+package struct OffsetScan: Sendable {
     /// What was found at one offset.
-    public struct Entry: Sendable {
+    package struct Entry: Sendable {
         /// −1 is the last token.
-        public let offset: Int
-        public let extraction: Extraction
+        package let offset: Int
+        package let extraction: Extraction
 
         /// The block that separates held-out pairs best; nil where nothing was held out.
-        public var bestBlock: Extraction.BlockResult? {
+        package var bestBlock: Extraction.BlockResult? {
             extraction.blocks.filter { $0.heldOut != nil }.max { OffsetScan.isWorse($0, $1) }
         }
     }
 
     /// From the earliest token to the last.
-    public let entries: [Entry]
+    package let entries: [Entry]
 
     /// Extracts at the last `count` tokens of every prompt.
     ///
     /// - Parameters: as of `Extraction.init`, the position of the options aside.
     /// - Throws: `ExtractionError.offsets` where the shortest prompt has fewer tokens; as `Extraction.init`.
-    public init(
+    package init(
         last count: Int, decoder: Decoder, crew: WorkCrew,
         prompts: [(positive: TokenSequence, negative: TokenSequence)],
         options: Extraction.Options, base: BaseIdentity,
@@ -44,7 +44,7 @@ public struct OffsetScan: Sendable {
 
     /// The offset whose best block separates held-out pairs best, by area under the ROC curve and, where that is equal,
     /// by effect size; the later of equal ones. Nil where nothing was held out.
-    public var best: Entry? {
+    package var best: Entry? {
         // Of equal ones `max` takes the first.
         entries.reversed().filter { $0.bestBlock != nil }.max { left, right in
             guard let left = left.bestBlock, let right = right.bestBlock else { return false }
@@ -53,7 +53,7 @@ public struct OffsetScan: Sendable {
     }
 
     /// The entry of an offset.
-    public subscript(offset: Int) -> Entry? { entries.first { $0.offset == offset } }
+    package subscript(offset: Int) -> Entry? { entries.first { $0.offset == offset } }
 
     private static func isWorse(
         _ left: Extraction.BlockResult, _ right: Extraction.BlockResult

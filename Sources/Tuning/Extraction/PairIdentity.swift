@@ -2,14 +2,14 @@ import Transformer
 
 extension Extraction {
     /// A pair's two sides.
-    public typealias Pair = (positive: TokenSequence, negative: TokenSequence)
+    package typealias Pair = (positive: TokenSequence, negative: TokenSequence)
 
     /// The pairs whose sides are the same up to the tokens compared, so that whatever differs is rounding: those with
     /// equal tokens, as where a chat template leaves out the system text that should tell them apart, and those that
     /// differ only further on, which a token cannot know.
     ///
     /// - Throws: `PromptError.noSuchToken` where a side has no such token.
-    public static func identicalPairs(
+    package static func identicalPairs(
         _ prompts: [Pair], at position: Position
     ) throws(PromptError) -> [Int] {
         var found: [Int] = []

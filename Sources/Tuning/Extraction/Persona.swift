@@ -1,13 +1,13 @@
 import Formats
 
 /// Two system texts that ask for opposite behaviour.
-public struct Persona: Sendable, Hashable {
-    public let positive: String
-    public let negative: String
+package struct Persona: Sendable, Hashable {
+    package let positive: String
+    package let negative: String
     /// File and line, for messages.
-    public let place: String
+    package let place: String
 
-    public init(positive: String, negative: String, place: String) {
+    package init(positive: String, negative: String, place: String) {
         self.positive = positive
         self.negative = negative
         self.place = place
@@ -16,7 +16,7 @@ public struct Persona: Sendable, Hashable {
     /// Reads a `.jsonl` file of `{"positive": "system text", "negative": "system text"}`.
     ///
     /// - Throws: file and JSON errors, `PromptError` naming file and line.
-    public static func read(_ path: String) throws -> [Persona] {
+    package static func read(_ path: String) throws -> [Persona] {
         try JSONLines.read(path).map { place, object in
             func text(_ key: String) throws(PromptError) -> String {
                 guard let value = object[key] else { throw .missingMember(place: place, key: key) }
@@ -39,7 +39,7 @@ extension ContrastPair {
     /// - Parameters:
     ///   - everyPersona: whether each statement is combined with every persona; else they are taken in turn.
     /// - Throws: `PromptError.ownSystemText` for a statement whose prompt has a system text itself.
-    public static func pairs(
+    package static func pairs(
         personas: [Persona], statements: [Probe], everyPersona: Bool
     ) throws(PromptError) -> [ContrastPair] {
         var pairs: [ContrastPair] = []

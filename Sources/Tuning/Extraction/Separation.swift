@@ -1,13 +1,13 @@
 /// How well a block's direction tells pairs apart that it was not made from.
-public struct Separation: Sendable, Hashable {
+package struct Separation: Sendable, Hashable {
     /// Share of held-out pairs whose positive side lies further along the direction than the negative, by more than
     /// rounding.
-    public let pairAccuracy: Double
+    package let pairAccuracy: Double
     /// Area under the ROC curve over all held-out activations, positive against negative.
-    public let areaUnderCurve: Double
+    package let areaUnderCurve: Double
     /// Difference of the mean projections over the pooled standard deviation (Cohen's d), which is taken to be no smaller
     /// than rounding.
-    public let effectSize: Double
+    package let effectSize: Double
 
     /// - Parameters:
     ///   - positive: projections of the positive sides, by pair.

@@ -1,13 +1,13 @@
 import Formats
 
 /// Two prompts that differ in the behaviour a direction is to be found for.
-public struct ContrastPair: Sendable, Hashable {
-    public let positive: Prompt
-    public let negative: Prompt
+package struct ContrastPair: Sendable, Hashable {
+    package let positive: Prompt
+    package let negative: Prompt
     /// File and line, for messages.
-    public let place: String
+    package let place: String
 
-    public init(positive: Prompt, negative: Prompt, place: String) {
+    package init(positive: Prompt, negative: Prompt, place: String) {
         self.positive = positive
         self.negative = negative
         self.place = place
@@ -16,7 +16,7 @@ public struct ContrastPair: Sendable, Hashable {
     /// Reads a `.jsonl` file of `{"positive": X, "negative": X}`.
     ///
     /// - Throws: file and JSON errors, and `PromptError` naming file and line.
-    public static func read(_ path: String) throws -> [ContrastPair] {
+    package static func read(_ path: String) throws -> [ContrastPair] {
         try JSONLines.read(path).map { place, object in
             func side(_ key: String) throws(PromptError) -> Prompt {
                 guard let value = object[key] else { throw .missingMember(place: place, key: key) }

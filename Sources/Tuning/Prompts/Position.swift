@@ -2,7 +2,7 @@
 /// which may be empty.
 ///
 /// Several tokens stand for the mean over them.
-public enum Position: Sendable, Hashable {
+package enum Position: Sendable, Hashable {
     /// A token of the whole sequence; negative ones count from the end, −1 being the last.
     case index(Int)
     /// The N-th token before the completion, N ≥ 1: 1 is the last of the prompt.
@@ -18,7 +18,7 @@ public enum Position: Sendable, Hashable {
 
     /// Reads `last`, `mean` (or `all`), `prompt`, `completion`, `before-completion:N` or an integer; nil for anything
     /// else.
-    public init?(_ text: String) {
+    package init?(_ text: String) {
         switch text {
         case "last": self = .index(-1)
         case "mean", "all": self = .all
@@ -37,7 +37,7 @@ public enum Position: Sendable, Hashable {
     }
 
     /// The text that reads back as this position.
-    public var text: String {
+    package var text: String {
         switch self {
         case .index(-1): "last"
         case .index(let index): String(index)
@@ -52,7 +52,7 @@ public enum Position: Sendable, Hashable {
     /// completion; nil where it has none such.
     ///
     /// - Precondition: 0 ≤ `promptCount` ≤ `totalCount`.
-    public func tokens(promptCount: Int, totalCount: Int) -> Range<Int>? {
+    package func tokens(promptCount: Int, totalCount: Int) -> Range<Int>? {
         let range: Range<Int>
         switch self {
         case .index(let index):

@@ -1,7 +1,7 @@
-public import Formats
+package import Formats
 
 /// A text for a model: raw, or turns of a conversation that the model's chat template renders.
-public enum Prompt: Sendable, Hashable {
+package enum Prompt: Sendable, Hashable {
     case text(String)
     /// The last turn is the assistant's: empty, to be written by the model, or begun.
     case chat(system: String?, user: String?, assistant: String?)
@@ -9,7 +9,7 @@ public enum Prompt: Sendable, Hashable {
     /// Reads a JSON string, or an object `{"system":…,"user":…,"assistant":…}`.
     ///
     /// - Throws: `PromptError` where the value is neither, or has other members.
-    public init(_ value: JSONValue, place: String) throws(PromptError) {
+    package init(_ value: JSONValue, place: String) throws(PromptError) {
         if let text = value.string {
             guard !text.isEmpty else { throw .empty(place: place) }
             self = .text(text)
@@ -29,7 +29,7 @@ public enum Prompt: Sendable, Hashable {
 }
 
 /// A prompt that cannot be read or rendered.
-public enum PromptError: Failure, Equatable {
+package enum PromptError: Failure, Equatable {
     case notAPrompt(place: String)
     case badMember(place: String, key: String)
     case missingMember(place: String, key: String)
@@ -42,14 +42,14 @@ public enum PromptError: Failure, Equatable {
     case longLine(place: String, limit: Int)
     case noSuchToken(place: String, position: Position, promptCount: Int, count: Int)
 
-    public var kind: FailureKind {
+    package var kind: FailureKind {
         switch self {
         case .noSuchToken: .usage
         default: .input
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .notAPrompt(let place):
             "\(place): a prompt is a string or an object with system, user and assistant"
@@ -74,11 +74,11 @@ public enum PromptError: Failure, Equatable {
 }
 
 /// Files of one JSON object a line.
-public enum JSONLines {
+package enum JSONLines {
     /// Reads the objects of a file with their places ("file:line"); empty lines are passed over.
     ///
     /// - Throws: `FileError`, `JSONError` with the line as its source, `PromptError.noLines` for an empty file, `.longLine`.
-    public static func read(_ path: String) throws -> [(place: String, object: JSONObject)] {
+    package static func read(_ path: String) throws -> [(place: String, object: JSONObject)] {
         let text = try MappedFile(path: path).bytes
         var objects: [(place: String, object: JSONObject)] = []
         var start = 0

@@ -1,10 +1,10 @@
 import Formats
 import Synchronization
-public import Transformer
+package import Transformer
 
 /// Turns prompts into the tokens of one model.
-public struct PromptRenderer: Sendable {
-    public let tokenizer: Tokenizer
+package struct PromptRenderer: Sendable {
+    package let tokenizer: Tokenizer
     private let template: Result<ChatTemplate, ChatTemplateError>
     private let moment: TemplateMoment
     private let witness: MomentWitness
@@ -12,7 +12,7 @@ public struct PromptRenderer: Sendable {
     /// - Parameters:
     ///   - moment: what a chat template writes where it asks for the present, the same for every prompt
     ///   - tellMoment: called with it when a template first asks
-    public init(
+    package init(
         tokenizer: Tokenizer, moment: TemplateMoment = .now(),
         tellMoment: (@Sendable (TemplateMoment) -> Void)? = nil
     ) {
@@ -24,13 +24,13 @@ public struct PromptRenderer: Sendable {
     }
 
     /// The day that the chat template writes into plain turns, nil where it writes none.
-    public var dayOfTurns: String? {
+    package var dayOfTurns: String? {
         let rendering = try? template.get().rendering(of: [ChatMessage(.user, "Hello")], at: moment)
         return rendering?.asksForMoment ?? false ? moment.description : nil
     }
 
     /// The day that is part of prompts, as far as any was rendered with it.
-    public var writtenDay: String? { witness.wasAsked ? moment.description : nil }
+    package var writtenDay: String? { witness.wasAsked ? moment.description : nil }
 
     /// The tokens of a prompt.
     ///
@@ -38,7 +38,7 @@ public struct PromptRenderer: Sendable {
     ///
     /// - Parameter asChat: whether a plain string is a user's turn rather than raw text.
     /// - Throws: `ChatTemplateError` where turns cannot be rendered, `PromptError.noTokens` for an empty result.
-    public func tokens(_ prompt: Prompt, asChat: Bool = false, place: String) throws -> [Int] {
+    package func tokens(_ prompt: Prompt, asChat: Bool = false, place: String) throws -> [Int] {
         let tokens = tokenizer.encode(try text(prompt, asChat: asChat))
         guard !tokens.isEmpty else { throw PromptError.noTokens(place: place) }
         return tokens
@@ -49,7 +49,7 @@ public struct PromptRenderer: Sendable {
     /// The tokens are those of `tokens(_:asChat:place:)`. A token that covers the end of the turns and the beginning
     /// of the assistant's text counts as completion.
     /// - Throws: as `tokens(_:asChat:place:)`.
-    public func sequence(
+    package func sequence(
         _ prompt: Prompt, asChat: Bool = false, place: String
     ) throws -> TokenSequence {
         let tokens = try tokens(prompt, asChat: asChat, place: place)
@@ -66,7 +66,7 @@ public struct PromptRenderer: Sendable {
     /// A completion after a prompt's tokens: plain text, cut into tokens by itself.
     ///
     /// - Throws: `PromptError.noTokens` where the text gives no tokens.
-    public func continuation(
+    package func continuation(
         _ completion: String, of prompt: [Int], place: String
     ) throws(PromptError) -> TokenSequence {
         let tokens = tokenizer.encode(completion, addSpecial: false, parseSpecial: false)
@@ -75,7 +75,7 @@ public struct PromptRenderer: Sendable {
     }
 
     /// The text of a prompt as the model sees it.
-    public func text(_ prompt: Prompt, asChat: Bool = false) throws -> String {
+    package func text(_ prompt: Prompt, asChat: Bool = false) throws -> String {
         switch prompt {
         case .text(let text):
             return asChat ? try render(system: nil, user: text, assistant: nil) : text
@@ -91,7 +91,7 @@ public struct PromptRenderer: Sendable {
     /// user's next message is taken. Where neither has a token that ends generation, all that it writes after a last
     /// message is the end.
     /// - Throws: `ChatTemplateError` where the template renders no such turns, or writes nothing after them.
-    public func endOfTurn() throws(ChatTemplateError) -> [Int] {
+    package func endOfTurn() throws(ChatTemplateError) -> [Int] {
         if case .failure(.none) = template { return [] }
         let template = try template.get()
         let last = tokenizer.encode(try template.textAfterAssistant(), addSpecial: false)

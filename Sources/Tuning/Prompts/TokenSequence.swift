@@ -1,15 +1,15 @@
 /// The tokens of a rendered prompt, and where its completion begins.
-public struct TokenSequence: Sendable, Hashable {
-    public var tokens: [Int]
+package struct TokenSequence: Sendable, Hashable {
+    package var tokens: [Int]
     /// How many tokens come before the completion, the assistant's own text.
-    public var promptCount: Int
+    package var promptCount: Int
     /// File and line, for messages.
-    public var place: String
+    package var place: String
 
     /// - Parameters:
     ///   - prompt: the tokens before the completion.
     ///   - completion: those of the completion; none for a prompt alone.
-    public init(prompt: [Int], completion: [Int] = [], place: String) {
+    package init(prompt: [Int], completion: [Int] = [], place: String) {
         tokens = prompt + completion
         promptCount = prompt.count
         self.place = place
@@ -18,7 +18,7 @@ public struct TokenSequence: Sendable, Hashable {
     /// The tokens at a position.
     ///
     /// - Throws: `PromptError.noSuchToken` where the sequence has none there.
-    public func range(of position: Position) throws(PromptError) -> Range<Int> {
+    package func range(of position: Position) throws(PromptError) -> Range<Int> {
         guard let range = position.tokens(promptCount: promptCount, totalCount: tokens.count) else {
             throw .noSuchToken(
                 place: place, position: position, promptCount: promptCount, count: tokens.count)

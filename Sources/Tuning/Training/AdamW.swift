@@ -1,6 +1,6 @@
-public import Formats
+package import Formats
 import Glibc
-public import Transformer
+package import Transformer
 
 /// AdamW (arXiv 1711.05101): Adam with decoupled weight decay and bias correction, with the semantics of
 /// `torch.optim.AdamW`.
@@ -8,14 +8,14 @@ public import Transformer
 /// As there, weight decay acts on every tuned parameter, norms and adapters included; it is scaled by the
 /// learning rate, so where that is 0 nothing changes but the moments. Of a norm that a Hugging Face folder stores as w
 /// and applies as 1 + w, as Gemma's, it is w that decays, in whichever format the base is.
-public final class AdamW {
-    public struct Options: Sendable, Hashable {
-        public var beta1: Double
-        public var beta2: Double
-        public var epsilon: Double
-        public var weightDecay: Double
+package final class AdamW {
+    package struct Options: Sendable, Hashable {
+        package var beta1: Double
+        package var beta2: Double
+        package var epsilon: Double
+        package var weightDecay: Double
 
-        public init(
+        package init(
             beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8,
             weightDecay: Double = 0.1
         ) {
@@ -27,23 +27,23 @@ public final class AdamW {
     }
 
     /// Running means of a parameter's gradient and of its square.
-    public struct Moments: Sendable {
-        public let first: FloatBuffer
-        public let second: FloatBuffer
+    package struct Moments: Sendable {
+        package let first: FloatBuffer
+        package let second: FloatBuffer
     }
 
-    public let options: Options
+    package let options: Options
     /// One for every parameter, in their order.
-    public let moments: [Moments]
+    package let moments: [Moments]
     /// How many updates were made.
-    public private(set) var step = 0
+    package private(set) var step = 0
 
     private let parameters: [TunedParameter]
     private let parts: ParameterParts
     private let crew: WorkCrew
 
     /// An optimiser that has made no update yet.
-    public init(_ parameters: [TunedParameter], options: Options, crew: WorkCrew) {
+    package init(_ parameters: [TunedParameter], options: Options, crew: WorkCrew) {
         self.options = options
         self.parameters = parameters
         self.crew = crew
@@ -56,13 +56,13 @@ public final class AdamW {
     }
 
     /// Continues after so many updates, whose moments have been put back.
-    public func resume(at step: Int) { self.step = step }
+    package func resume(at step: Int) { self.step = step }
 
     /// Makes one update with the parameters' present gradients.
     ///
     /// - Parameter learningRates: one for every section of every parameter, in their order.
     /// - Precondition: there are as many.
-    public func update(learningRates: [[Double]]) {
+    package func update(learningRates: [[Double]]) {
         precondition(learningRates.map(\.count) == parameters.map(\.sections.count))
         step += 1
         let factors = zip(parameters, learningRates).map { parameter, rates in

@@ -4,8 +4,8 @@ import Transformer
 ///
 /// It is a function of the seed and the place alone, so a run can be taken up anywhere: only the present epoch's
 /// order is kept, to be fast.
-public struct SeededOrder: Sendable {
-    public let count: Int
+package struct SeededOrder: Sendable {
+    package let count: Int
     private let seed: UInt64
     private var epoch = 0
     private var order: [Int]
@@ -13,7 +13,7 @@ public struct SeededOrder: Sendable {
     /// - Parameters:
     ///   - count: how many things there are; at least one.
     ///   - stream: tells orders with the same seed apart.
-    public init(count: Int, seed: UInt64, stream: UInt64) {
+    package init(count: Int, seed: UInt64, stream: UInt64) {
         self.count = max(count, 1)
         var seeder = SplitMix64(seed: seed ^ (stream &* 0xD6E8_FEB8_6659_FD93))
         self.seed = seeder.next()
@@ -21,7 +21,7 @@ public struct SeededOrder: Sendable {
     }
 
     /// The index of the thing at a place, counted from the first epoch's start.
-    public mutating func index(at place: Int) -> Int {
+    package mutating func index(at place: Int) -> Int {
         let (epoch, offset) = place.quotientAndRemainder(dividingBy: count)
         if epoch != self.epoch {
             order = Self.shuffled(count, seed: seed, epoch: epoch)
@@ -54,8 +54,8 @@ extension Xoshiro256 {
 }
 
 /// Which examples and which windows of text each step takes.
-public struct BatchOrder: Sendable {
-    public let stepsPerEpoch: Int
+package struct BatchOrder: Sendable {
+    package let stepsPerEpoch: Int
     private let batchSize: Int
     private let textsPerStep: Int
     private var examples: SeededOrder
@@ -71,7 +71,7 @@ public struct BatchOrder: Sendable {
     /// - Parameters:
     ///   - exampleCount: at least one.
     ///   - textCount: windows of text; where there are none, `textsPerStep` must be 0.
-    public init(exampleCount: Int, batchSize: Int, textCount: Int, textsPerStep: Int, seed: UInt64)
+    package init(exampleCount: Int, batchSize: Int, textCount: Int, textsPerStep: Int, seed: UInt64)
     {
         examples = SeededOrder(count: exampleCount, seed: seed, stream: Stream.examples)
         texts = SeededOrder(count: textCount, seed: seed, stream: Stream.texts)
@@ -81,10 +81,10 @@ public struct BatchOrder: Sendable {
     }
 
     /// The epoch a step belongs to.
-    public func epoch(of step: Int) -> Int { step / stepsPerEpoch }
+    package func epoch(of step: Int) -> Int { step / stepsPerEpoch }
 
     /// The indices a step takes; an epoch's last batch may be smaller, as no example is taken twice in an epoch.
-    public mutating func batch(at step: Int) -> (examples: [Int], texts: [Int]) {
+    package mutating func batch(at step: Int) -> (examples: [Int], texts: [Int]) {
         let (epoch, place) = step.quotientAndRemainder(dividingBy: stepsPerEpoch)
         let first = place * batchSize
         let last = min(first + batchSize, examples.count)

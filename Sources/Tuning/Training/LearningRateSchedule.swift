@@ -1,8 +1,8 @@
 import Glibc
 
 /// How the learning rate goes over a run, as `transformers.get_*_schedule_with_warmup` define it.
-public struct LearningRateSchedule: Sendable, Hashable {
-    public enum Shape: String, Sendable, CaseIterable {
+package struct LearningRateSchedule: Sendable, Hashable {
+    package enum Shape: String, Sendable, CaseIterable {
         case constant
         /// Straight down to 0 at the last step.
         case linear
@@ -10,11 +10,11 @@ public struct LearningRateSchedule: Sendable, Hashable {
         case cosine
     }
 
-    public var shape: Shape
+    package var shape: Shape
     /// Steps over which the rate rises from 0; the first of them therefore changes nothing.
-    public var warmUp: Int
+    package var warmUp: Int
 
-    public init(_ shape: Shape = .linear, warmUp: Int = 0) {
+    package init(_ shape: Shape = .linear, warmUp: Int = 0) {
         self.shape = shape
         self.warmUp = warmUp
     }
@@ -25,7 +25,7 @@ public struct LearningRateSchedule: Sendable, Hashable {
     ///   - step: how many steps were made before.
     ///   - steps: how many the run has in all.
     /// - Returns: a factor from 0 to 1.
-    public func factor(step: Int, of steps: Int) -> Double {
+    package func factor(step: Int, of steps: Int) -> Double {
         if step < warmUp { return Double(step) / Double(max(1, warmUp)) }
         let rest = Double(max(1, steps - warmUp))
         switch shape {

@@ -1,12 +1,12 @@
-public import Formats
-public import Transformer
+package import Formats
+package import Transformer
 
 /// One term of what tuning minimises.
 ///
 /// Representation terms are those of Representation Tuning (arXiv 2409.06927): they act on the residual stream at a
 /// site of some blocks, token terms on the logits.
-public struct ObjectiveTerm: Sendable, Hashable {
-    public enum Goal: Sendable, Hashable {
+package struct ObjectiveTerm: Sendable, Hashable {
+    package enum Goal: Sendable, Hashable {
         /// (1 − cos(h, v)) / 2 for each block that has a direction; nothing pulls beyond a cosine of `limit`.
         case toward([Int: [Float]], limit: Float)
         /// |cos(h, v)| for each block that has a direction.
@@ -19,7 +19,7 @@ public struct ObjectiveTerm: Sendable, Hashable {
         case keep
 
         /// The word that names the goal in options and records.
-        public var name: String {
+        package var name: String {
             switch self {
             case .toward: "toward"
             case .away: "away"
@@ -38,18 +38,18 @@ public struct ObjectiveTerm: Sendable, Hashable {
         }
     }
 
-    public var goal: Goal
+    package var goal: Goal
     /// What the loss is multiplied by in the total.
-    public var weight: Float
+    package var weight: Float
     /// Where representation terms read the stream.
-    public var site: Site
+    package var site: Site
     /// At which tokens of the example; losses of several tokens are averaged.
-    public var position: Position
+    package var position: Position
     /// The projections and other weights that the term's gradient may reach, a bias with its projection; of a matrix that
     /// holds several projections, those of them that are named. Nil for all that are tuned.
-    public var reach: Set<WeightRole>?
+    package var reach: Set<WeightRole>?
 
-    public init(
+    package init(
         _ goal: Goal, weight: Float = 1, site: Site = .residPost,
         position: Position = .beforeCompletion(1), reach: Set<WeightRole>? = nil
     ) {
@@ -97,15 +97,15 @@ public struct ObjectiveTerm: Sendable, Hashable {
 }
 
 /// One example of the tuning data, as tokens.
-public struct TuningExample: Sendable {
-    public let prompt: [Int]
-    public let completion: [Int]
+package struct TuningExample: Sendable {
+    package let prompt: [Int]
+    package let completion: [Int]
     /// For soft targets: completions and their probabilities.
-    public let choices: [(tokens: [Int], probability: Float)]
+    package let choices: [(tokens: [Int], probability: Float)]
     /// File and line, for messages.
-    public let place: String
+    package let place: String
 
-    public init(
+    package init(
         prompt: [Int], completion: [Int], choices: [(tokens: [Int], probability: Float)] = [],
         place: String
     ) {
@@ -122,30 +122,30 @@ public struct TuningExample: Sendable {
 }
 
 /// What one step of tuning sees.
-public struct TuningBatch: Sendable {
-    public var examples: [TuningExample]
+package struct TuningBatch: Sendable {
+    package var examples: [TuningExample]
     /// Windows of ordinary text, for `keep`.
-    public var texts: [[Int]]
+    package var texts: [[Int]]
 
-    public init(examples: [TuningExample], texts: [[Int]] = []) {
+    package init(examples: [TuningExample], texts: [[Int]] = []) {
         self.examples = examples
         self.texts = texts
     }
 }
 
 /// The losses of one batch.
-public struct StepLosses: Sendable, Hashable {
+package struct StepLosses: Sendable, Hashable {
     /// The mean loss of each term, without its weight.
-    public var terms: [Double]
+    package var terms: [Double]
     /// The sum of the terms with their weights.
-    public var total: Double
+    package var total: Double
     /// The mean cosine of stream and direction at the places of the representation terms, by block.
-    public var cosines: [Int: Double]
+    package var cosines: [Int: Double]
     /// How many tokens went through the model.
-    public var tokens: Int
+    package var tokens: Int
 
     /// The mean of the blocks' cosines; nil without representation terms.
-    public var cosine: Double? {
+    package var cosine: Double? {
         // In the order of the blocks: a dictionary's own differs from run to run, and with it the last bits.
         cosines.isEmpty
             ? nil

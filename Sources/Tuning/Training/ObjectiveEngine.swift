@@ -1,14 +1,14 @@
 import Formats
-public import Transformer
+package import Transformer
 
 /// Losses of batches, and the gradients they give the tuned weights.
 ///
 /// Frozen blocks below the lowest tuned one are run once for each sequence and their output kept; blocks above the
 /// highest that a term reads are not run; logits are computed only where a term reads them. Terms that reach the same
 /// weights go back together, others in a backward pass of their own: that is what gradient routing is.
-public final class ObjectiveEngine {
-    public let model: TuningModel
-    public let terms: [ObjectiveTerm]
+package final class ObjectiveEngine {
+    package let model: TuningModel
+    package let terms: [ObjectiveTerm]
     private let pass: GradientPass
     private let groups: [TermGroup]
     private let prefixes: PrefixCache
@@ -18,13 +18,13 @@ public final class ObjectiveEngine {
     private static let rowsPerPass = 1024
 
     /// Limits of memory, in bytes.
-    public struct Limits: Sendable {
+    package struct Limits: Sendable {
         /// For activations that could be computed again.
-        public var activations: Int
+        package var activations: Int
         /// For the outputs of frozen blocks.
-        public var prefixes: Int
+        package var prefixes: Int
 
-        public init(activations: Int = 512 << 20, prefixes: Int = 1 << 30) {
+        package init(activations: Int = 512 << 20, prefixes: Int = 1 << 30) {
             self.activations = activations
             self.prefixes = prefixes
         }
@@ -35,7 +35,7 @@ public final class ObjectiveEngine {
     ///   - interventions: steering that is active while the model is tuned; the untuned model that `keep` compares with
     ///     is not steered (as in KL-then-steer, arXiv 2406.15518).
     /// - Throws: `TrainingError` for terms that do not fit the model, or that reach none of the tuned weights.
-    public convenience init(
+    package convenience init(
         model: TuningModel, terms: [ObjectiveTerm], interventions: [Intervention] = [],
         limits: Limits = Limits()
     ) throws {
@@ -77,14 +77,14 @@ public final class ObjectiveEngine {
     /// - Returns: the losses, as they were before the weights change.
     /// - Throws: `PromptError.noSuchToken`, `TrainingError.noChoices`, `.noTexts` for examples that lack what a term reads; what
     ///   the decoder throws.
-    public func addGradients(_ batch: TuningBatch) throws -> StepLosses {
+    package func addGradients(_ batch: TuningBatch) throws -> StepLosses {
         try run(batch, addsGradients: true)
     }
 
     /// The losses alone.
     ///
     /// - Throws: as `addGradients`.
-    public func losses(_ batch: TuningBatch) throws -> StepLosses {
+    package func losses(_ batch: TuningBatch) throws -> StepLosses {
         try run(batch, addsGradients: false)
     }
 

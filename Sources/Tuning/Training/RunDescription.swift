@@ -1,15 +1,15 @@
-public import Formats
+package import Formats
 
 /// What a run is made from: everything needed to repeat it, and to tell whether a state belongs to it.
-public struct RunDescription: Sendable, Equatable {
+package struct RunDescription: Sendable, Equatable {
     /// A file, or a model of several.
-    public struct Input: Sendable, Hashable {
+    package struct Input: Sendable, Hashable {
         /// What it is in the run: `base`, `data`, `vector 1` …
-        public let name: String
-        public let path: String
-        public let sha256: String
+        package let name: String
+        package let path: String
+        package let sha256: String
 
-        public init(name: String, path: String, sha256: String) {
+        package init(name: String, path: String, sha256: String) {
             self.name = name
             self.path = path
             self.sha256 = sha256
@@ -17,16 +17,16 @@ public struct RunDescription: Sendable, Equatable {
     }
 
     /// The program's version.
-    public var version: String
-    public var inputs: [Input]
+    package var version: String
+    package var inputs: [Input]
     /// Every option that has a say in the result, the seed among them, by name.
-    public var options: JSONObject
-    public var objectives: [String]
-    public var parameters: [(name: String, shape: [Int])]
+    package var options: JSONObject
+    package var objectives: [String]
+    package var parameters: [(name: String, shape: [Int])]
     /// How many steps the run has.
-    public var steps: Int
+    package var steps: Int
 
-    public init(
+    package init(
         version: String, inputs: [Input], options: JSONObject, objectives: [String],
         parameters: [(name: String, shape: [Int])], steps: Int
     ) {
@@ -38,12 +38,12 @@ public struct RunDescription: Sendable, Equatable {
         self.steps = steps
     }
 
-    public static func == (left: RunDescription, right: RunDescription) -> Bool {
+    package static func == (left: RunDescription, right: RunDescription) -> Bool {
         left.json == right.json
     }
 
     /// The first line of the run record.
-    public var json: JSONObject {
+    package var json: JSONObject {
         JSONObject([
             .init("rtedit", .string(version)),
             .init(
@@ -74,7 +74,7 @@ public struct RunDescription: Sendable, Equatable {
     }
 
     /// What differs from the description of an earlier run, in words; paths may differ, contents may not.
-    public func differences(from earlier: JSONObject) -> [String] {
+    package func differences(from earlier: JSONObject) -> [String] {
         let now = json
         var differences = Self.changes("version", earlier["rtedit"], now["rtedit"])
         let (old, new) = (Self.hashes(earlier), Self.hashes(now))

@@ -1,7 +1,7 @@
-public import Formats
+package import Formats
 
 /// A tuning that cannot be done as it was asked for.
-public enum TrainingError: Failure, Equatable {
+package enum TrainingError: Failure, Equatable {
     case nothingToTune(file: String)
     case noMatrix(file: String, tensor: String)
     case rankTooLarge(tensor: String, rank: Int, limit: Int)
@@ -14,14 +14,14 @@ public enum TrainingError: Failure, Equatable {
     case noChoices(place: String)
     case noTexts
 
-    public var kind: FailureKind {
+    package var kind: FailureKind {
         switch self {
         case .noChoices, .noLength: .input
         default: .usage
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .nothingToTune(let file): "\(file): has none of the weights that are to be tuned"
         case .noMatrix(let file, let tensor):

@@ -1,10 +1,10 @@
-public import Formats
-public import Transformer
+package import Formats
+package import Transformer
 
 /// One tensor that tuning changes.
-public final class TunedParameter: Sendable {
+package final class TunedParameter: Sendable {
     /// What the tensor is of its weight.
-    public enum Factor: String, Sendable {
+    package enum Factor: String, Sendable {
         /// The weight itself.
         case whole
         /// A of a low-rank update, (rank, inputs).
@@ -14,29 +14,29 @@ public final class TunedParameter: Sendable {
     }
 
     /// Rows that are tuned alike: those of one projection.
-    public struct Section: Sendable, Hashable {
+    package struct Section: Sendable, Hashable {
         /// The projections that the rows belong to, and for a bias its own role too. There are several only for A of a
         /// low-rank update beside a fused matrix.
-        public let roles: Set<WeightRole>
+        package let roles: Set<WeightRole>
         /// Which rows, ascending; nil for all.
-        public let rows: [Range<Int>]?
+        package let rows: [Range<Int>]?
 
-        public init(roles: Set<WeightRole>, rows: [Range<Int>]? = nil) {
+        package init(roles: Set<WeightRole>, rows: [Range<Int>]? = nil) {
             self.roles = roles
             self.rows = rows
         }
     }
 
-    public let role: WeightRole
-    public let factor: Factor
-    public let shape: [Int]
-    public let values: FloatBuffer
+    package let role: WeightRole
+    package let factor: Factor
+    package let shape: [Int]
+    package let values: FloatBuffer
     /// As long as the values; what a backward pass adds to.
-    public let gradient: FloatBuffer
+    package let gradient: FloatBuffer
     /// What is tuned of the tensor, each row at most once; other rows keep their values.
-    public let sections: [Section]
+    package let sections: [Section]
     /// What weight decay draws the values to: 1 for a norm that its family stores as w and applies as 1 + w, else 0.
-    public let origin: Float
+    package let origin: Float
 
     /// - Parameter sections: nil for the whole tensor.
     init(
@@ -62,7 +62,7 @@ public final class TunedParameter: Sendable {
     }
 
     /// A name that stays the same from run to run: `block 10 attentionValue weight`, `… lora_a`.
-    public var name: String {
+    package var name: String {
         factor == .whole ? role.description : "\(role) \(factor.rawValue)"
     }
 }

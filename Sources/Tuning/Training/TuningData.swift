@@ -1,15 +1,15 @@
-public import Formats
+package import Formats
 import Transformer
 
 /// What a run is tuned on: examples, those kept aside for validation, and windows of ordinary text.
-public struct TuningData: Sendable {
-    public var training: [TuningExample]
+package struct TuningData: Sendable {
+    package var training: [TuningExample]
     /// Empty: the run is not validated.
-    public var validation: [TuningExample]
+    package var validation: [TuningExample]
     /// Windows of ordinary text, for the terms that keep the model as it is on it.
-    public var texts: [[Int]]
+    package var texts: [[Int]]
 
-    public init(
+    package init(
         training: [TuningExample], validation: [TuningExample] = [], texts: [[Int]] = []
     ) {
         self.training = training
@@ -19,7 +19,7 @@ public struct TuningData: Sendable {
 
     /// Keeps a share of the examples aside for validation, chosen by the seed: at least one where the share is not
     /// 0, and never all.
-    public init(_ examples: [TuningExample], validationShare: Double, texts: [[Int]], seed: UInt64)
+    package init(_ examples: [TuningExample], validationShare: Double, texts: [[Int]], seed: UInt64)
     {
         var order = SeededOrder(
             count: examples.count, seed: seed, stream: BatchOrder.Stream.validation)
@@ -38,7 +38,7 @@ extension TuningData {
     ///
     /// - Throws: `PromptError.noSuchToken` or `TrainingError.noChoices` for the first example that lacks what a term
     ///   reads, `TrainingError.noTexts`.
-    public func check(_ terms: [ObjectiveTerm]) throws {
+    package func check(_ terms: [ObjectiveTerm]) throws {
         for term in terms {
             if term.goal == .keep, texts.isEmpty { throw TrainingError.noTexts }
             for example in training + validation {
@@ -52,17 +52,17 @@ extension TuningData {
 }
 
 /// Reads the files that models are tuned on.
-public struct TuningDataReader {
+package struct TuningDataReader {
     /// How lines become examples.
-    public struct Options: Sendable, Hashable {
+    package struct Options: Sendable, Hashable {
         /// Whether plain strings are a user's turn.
-        public var asChat: Bool
+        package var asChat: Bool
         /// Whether a chat prompt's completion ends the turn.
-        public var endsTurns: Bool
+        package var endsTurns: Bool
         /// Whether a probe's first incorrect choice is the completion, for tuning toward the opposite.
-        public var takesOpposite: Bool
+        package var takesOpposite: Bool
 
-        public init(
+        package init(
             asChat: Bool = false, endsTurns: Bool = true, takesOpposite: Bool = false
         ) {
             self.asChat = asChat
@@ -76,7 +76,7 @@ public struct TuningDataReader {
     private let positionLimit: Int
 
     /// - Parameter positionLimit: the most tokens an example may have.
-    public init(renderer: PromptRenderer, options: Options, positionLimit: Int) {
+    package init(renderer: PromptRenderer, options: Options, positionLimit: Int) {
         self.renderer = renderer
         self.options = options
         self.positionLimit = positionLimit
@@ -92,7 +92,7 @@ public struct TuningDataReader {
     /// assistant's turn; a probe's does not, so that they compare as `eval` compares them.
     ///
     /// - Throws: file and JSON errors; `PromptError` and `TuningDataError` naming file and line.
-    public func examples(_ path: String) throws -> [TuningExample] {
+    package func examples(_ path: String) throws -> [TuningExample] {
         var ending: [Int]?
         return try JSONLines.read(path).map { line in
             let source = try TuningLine(line.object, place: line.place, options: options)
@@ -129,7 +129,7 @@ public struct TuningDataReader {
     /// a beginning of text, each window has one.
     ///
     /// - Throws: file errors; `PromptError.notText`, `TuningDataError.textTooShort`, `.badWindow`.
-    public func windows(_ path: String, length: Int) throws -> [[Int]] {
+    package func windows(_ path: String, length: Int) throws -> [[Int]] {
         guard (2...max(2, positionLimit)).contains(length) else {
             throw TuningDataError.badWindow(tokens: length, limit: positionLimit)
         }
@@ -199,7 +199,7 @@ private struct TuningLine {
 }
 
 /// Tuning data that cannot be used.
-public enum TuningDataError: Failure, Equatable {
+package enum TuningDataError: Failure, Equatable {
     case emptyCompletion(place: String)
     case ambiguous(place: String)
     case noOpposite(place: String)
@@ -208,11 +208,11 @@ public enum TuningDataError: Failure, Equatable {
     case textTooShort(file: String, tokens: Int, needed: Int)
     case badWindow(tokens: Int, limit: Int)
 
-    public var kind: FailureKind {
+    package var kind: FailureKind {
         if case .badWindow = self { .usage } else { .input }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .emptyCompletion(let place): "\(place): the completion is no text, or gives no tokens"
         case .ambiguous(let place): "\(place): has both 'completion' and 'choices'"

@@ -1,9 +1,9 @@
-public import Formats
+package import Formats
 import Transformer
 
 extension TuningModel {
     /// In which type a tuned tensor is stored.
-    public enum OutputType: Sendable, Hashable {
+    package enum OutputType: Sendable, Hashable {
         /// The base's type where it is a plain float type, else f16.
         case automatic
         /// The base's type, quantised anew.
@@ -12,7 +12,7 @@ extension TuningModel {
     }
 
     /// The edits that make the base into the tuned model.
-    public func edits(as type: OutputType = .automatic) -> [CheckpointEdit] {
+    package func edits(as type: OutputType = .automatic) -> [CheckpointEdit] {
         switch form {
         case .full:
             parameters.map { parameter in
@@ -39,7 +39,7 @@ extension TuningModel {
     /// The low-rank updates as an adapter.
     ///
     /// - Throws: `TrainingError.notLowRank` where weights are tuned in full.
-    public func adapter() throws(TrainingError) -> Adapter {
+    package func adapter() throws(TrainingError) -> Adapter {
         guard case .lowRank(let rank, let alpha) = form else { throw .notLowRank }
         return Adapter(updates: updates(), rank: rank, alpha: alpha)
     }

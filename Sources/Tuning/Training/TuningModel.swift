@@ -1,18 +1,18 @@
-public import Formats
-public import Transformer
+package import Formats
+package import Transformer
 
 /// A base checkpoint with some weights replaced by memory that tuning changes.
 ///
 /// The base's own tensors stay mapped in their types; only what is tuned is held in f32.
-public final class TuningModel {
-    public let base: Checkpoint
-    public let form: TuningForm
+package final class TuningModel {
+    package let base: Checkpoint
+    package let form: TuningForm
     /// Computes with the present values: generation, probes and verification work on it at any time.
-    public let decoder: Decoder
+    package let decoder: Decoder
     /// Computes with the base's values.
-    public let baseDecoder: Decoder
+    package let baseDecoder: Decoder
     /// In a fixed order.
-    public let parameters: [TunedParameter]
+    package let parameters: [TunedParameter]
     let crew: WorkCrew
 
     /// Takes the tuned weights' values from the base.
@@ -22,7 +22,7 @@ public final class TuningModel {
     /// - Parameter seed: of the numbers A is drawn from.
     /// - Throws: `TrainingError.noMatrix`, `.rankTooLarge` where a weight can have no low-rank update; what opening the
     ///   decoder throws.
-    public init(
+    package init(
         base: Checkpoint, selection: WeightSelection, form: TuningForm, seed: UInt64,
         crew: WorkCrew
     ) throws {
@@ -79,7 +79,7 @@ public final class TuningModel {
     }
 
     /// Sets all gradients to zero.
-    public func clearGradients() {
+    package func clearGradients() {
         crew.run(parameters.count) { parameters[$0].gradient.clear() }
     }
 

@@ -1,8 +1,8 @@
-public import Formats
+package import Formats
 import Transformer
 
 /// What computes a run's losses and gradients.
-public protocol TrainingObjective {
+package protocol TrainingObjective {
     /// Adds the gradients of the weighted losses of a batch to those of the parameters.
     func addGradients(_ batch: TuningBatch) throws -> StepLosses
 
@@ -26,9 +26,9 @@ extension ObjectiveEngine: TrainingObjective {}
 ///
 /// At the end the parameters hold the best state by validation (the first of the best where several are equal), or
 /// the last one where the run is not validated.
-public final class TuningRun {
+package final class TuningRun {
     /// How a run ended.
-    public enum Outcome: Sendable, Hashable {
+    package enum Outcome: Sendable, Hashable {
         /// All steps were made.
         case finished
         /// Validation stopped getting better.
@@ -37,9 +37,9 @@ public final class TuningRun {
         case diverged(reason: String)
     }
 
-    public let folder: String
+    package let folder: String
     /// How many steps the run has.
-    public let steps: Int
+    package let steps: Int
     private let objective: any TrainingObjective
     private let parameters: [TunedParameter]
     private let groups: [ParameterGroup]
@@ -64,7 +64,7 @@ public final class TuningRun {
     ///   - kernel: what multiplies matrices, which decides the last bits.
     /// - Throws: `FileError.exists` where the folder has a run that may not be replaced; other file errors;
     ///   `TuningRunError`.
-    public init(
+    package init(
         objective: any TrainingObjective, parameters: [TunedParameter], groups: [ParameterGroup],
         data: TuningData, options: TuningOptions, description: RunDescription, folder: String,
         resumes: Bool = false, replacing: Bool = false, kernel: String, crew: WorkCrew
@@ -126,7 +126,7 @@ public final class TuningRun {
 
     /// The kernels that the run's steps were and will be made with, each once, in the order of their first use. Where they
     /// are several, the result may differ in the last bits from that of a run of one.
-    public var kernels: [String] { progress.kernels }
+    package var kernels: [String] { progress.kernels }
 
     /// The batches that every validation takes: the first of a seeded order of the validation examples.
     private static func validationBatches(_ data: TuningData, _ options: TuningOptions)
@@ -153,7 +153,7 @@ public final class TuningRun {
     ///   - shouldStop: asked before every step; where it says yes, the state is saved and the run can be continued.
     ///   - report: called after every step.
     /// - Throws: what the objective throws; `FileError` where the state or the record cannot be written.
-    public func run(
+    package func run(
         shouldStop: () -> Bool = { false }, report: (TuningProgress) -> Void = { _ in }
     ) throws -> TuningSummary {
         if progress.step == 0, progress.outcome == nil { try begin() }

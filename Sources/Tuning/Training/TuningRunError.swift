@@ -1,7 +1,7 @@
-public import Formats
+package import Formats
 
 /// A run that cannot begin or continue.
-public enum TuningRunError: Failure, Equatable {
+package enum TuningRunError: Failure, Equatable {
     case noExamples
     case noParameters
     case noSteps
@@ -9,14 +9,14 @@ public enum TuningRunError: Failure, Equatable {
     case differs(folder: String, facts: [String])
     case recordChanged(file: String)
 
-    public var kind: FailureKind {
+    package var kind: FailureKind {
         switch self {
         case .noParameters, .noSteps, .differs: .usage
         case .noExamples, .badState, .recordChanged: .input
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .noExamples: "there are no examples left to tune on"
         case .noParameters: "there are no weights to tune"

@@ -1,40 +1,40 @@
 /// How far a run is, after a step.
-public struct TuningProgress: Sendable {
+package struct TuningProgress: Sendable {
     /// Steps made.
-    public let step: Int
-    public let steps: Int
+    package let step: Int
+    package let steps: Int
     /// Of the step, before its update.
-    public let losses: StepLosses
-    public let tokensPerSecond: Double
+    package let losses: StepLosses
+    package let tokensPerSecond: Double
     /// At the rate until now; early stopping may make it less.
-    public let secondsLeft: Double
+    package let secondsLeft: Double
 }
 
 /// What a run came to.
-public struct TuningSummary: Sendable {
+package struct TuningSummary: Sendable {
     /// Nil where it was interrupted.
-    public let outcome: TuningRun.Outcome?
-    public let isInterrupted: Bool
-    public let step: Int
-    public let steps: Int
+    package let outcome: TuningRun.Outcome?
+    package let isInterrupted: Bool
+    package let step: Int
+    package let steps: Int
     /// The step of the best validation, whose values the parameters have; nil without validation.
-    public let bestStep: Int?
-    public let firstValidation: StepLosses?
-    public let bestValidation: StepLosses?
-    public let firstTraining: StepLosses?
-    public let lastTraining: StepLosses?
+    package let bestStep: Int?
+    package let firstValidation: StepLosses?
+    package let bestValidation: StepLosses?
+    package let firstTraining: StepLosses?
+    package let lastTraining: StepLosses?
     /// What multiplied the run's matrices, in the order of first use.
-    public let kernels: [String]
+    package let kernels: [String]
 
     /// Whether the best state's validation is better than the untuned model's; nil without validation.
-    public var isBetter: Bool? {
+    package var isBetter: Bool? {
         guard let firstValidation, let bestValidation else { return nil }
         return bestValidation.total < firstValidation.total
     }
 
     /// Whether the parameters hold something to write: always, but after divergence only a state that validation
     /// found better than the untuned model.
-    public var isUsable: Bool {
+    package var isUsable: Bool {
         switch outcome {
         case .finished, .stoppedEarly: true
         case .diverged: isBetter ?? false
@@ -45,7 +45,7 @@ public struct TuningSummary: Sendable {
 
 extension TuningRun.Outcome {
     /// The outcome in the run record.
-    public var name: String {
+    package var name: String {
         switch self {
         case .finished: "finished"
         case .stoppedEarly: "stopped early"

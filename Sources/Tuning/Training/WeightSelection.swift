@@ -1,18 +1,18 @@
-public import Formats
+package import Formats
 
 /// Which weights of a model are tuned.
-public struct WeightSelection: Sendable, Hashable {
+package struct WeightSelection: Sendable, Hashable {
     /// The tensors, in the order of the model: embedding, blocks, last norm, head.
-    public let roles: [WeightRole]
+    package let roles: [WeightRole]
     private let slots: Set<BlockSlot>
 
     /// The projections of a block, experts' too; the router of experts is not one.
-    public static let blockProjections = BlockSlot.allCases.filter {
+    package static let blockProjections = BlockSlot.allCases.filter {
         $0.isProjection && $0 != .expertRouter
     }
 
     /// The projections that representation terms reach (arXiv 2409.06927): of attention's values and of its output.
-    public static let valueAndOutput: [BlockSlot] = [.attentionValue, .attentionOutput]
+    package static let valueAndOutput: [BlockSlot] = [.attentionValue, .attentionOutput]
 
     /// Chooses those weights that the checkpoint has, each projection with its bias.
     ///
@@ -22,7 +22,7 @@ public struct WeightSelection: Sendable, Hashable {
     ///     are named are tuned.
     ///   - model: further places outside the blocks.
     /// - Throws: `TrainingError.nothingToTune` where the checkpoint has none of them.
-    public init(
+    package init(
         blocks: [Int], slots: [BlockSlot], model: [WeightRole.Slot] = [], of base: Checkpoint
     ) throws(TrainingError) {
         self.slots = Set(slots.flatMap(\.parts))
@@ -53,7 +53,7 @@ public struct WeightSelection: Sendable, Hashable {
     }
 
     /// The projections chosen of a tensor, each with the tensor's part; the tensor's own role where it holds one.
-    public func parts(of role: WeightRole) -> [WeightRole] {
+    package func parts(of role: WeightRole) -> [WeightRole] {
         guard case .block(let block, let slot) = role.slot, slot.parts.count > 1 else {
             return [role]
         }
@@ -62,7 +62,7 @@ public struct WeightSelection: Sendable, Hashable {
 }
 
 /// How weights are tuned.
-public enum TuningForm: Sendable, Hashable {
+package enum TuningForm: Sendable, Hashable {
     /// Every number of the weight.
     case full
     /// A low-rank update beside the weight, (α / rank) · B · A (LoRA, arXiv 2106.09685).

@@ -1,20 +1,21 @@
-public import Formats
+package import Formats
 
 /// What a vector's file says about the model it was found in, so that another model can be told from it.
 ///
 /// A hash alone calls every conversion and quantisation another model, and takes reading all weights. So some values of
 /// weights that all formats hold alike are kept too: they agree, but for rounding, with those of the same model in any
 /// format and type, and of its light fine-tunes, and not with those of another.
-public struct BaseIdentity: Sendable, Hashable {
+package struct BaseIdentity: Sendable, Hashable {
     /// The architecture's name.
-    public var modelHint: String
-    public var name: String?
+    package var modelHint: String
+    package var name: String?
     /// SHA-256 of the weights.
-    public var hash: String?
+    package var hash: String?
     /// Values of some weights; empty for files of other tools.
-    public var sample: [Float]
+    package var sample: [Float]
 
-    public init(modelHint: String, name: String? = nil, hash: String? = nil, sample: [Float] = []) {
+    package init(modelHint: String, name: String? = nil, hash: String? = nil, sample: [Float] = [])
+    {
         self.modelHint = modelHint
         self.name = name
         self.hash = hash
@@ -24,7 +25,7 @@ public struct BaseIdentity: Sendable, Hashable {
     /// The identity of a checkpoint; all its weights are read once.
     ///
     /// - Throws: `CheckpointError` where its architecture is not known, `FileError` where its files cannot be read.
-    public init(of checkpoint: Checkpoint) throws {
+    package init(of checkpoint: Checkpoint) throws {
         self.init(
             modelHint: try checkpoint.requireArchitecture().name, name: checkpoint.name,
             hash: try checkpoint.weightsHash(),
@@ -81,7 +82,7 @@ extension CheckpointTensor {
 
 extension BaseIdentity {
     /// How a model is related to the one a vector was found in.
-    public enum Relation: Sendable, Equatable {
+    package enum Relation: Sendable, Equatable {
         /// The file does not say enough, or the weights are too many to be read for it.
         case unknown
         /// The same weights, be they converted, quantised or lightly tuned.
@@ -96,12 +97,12 @@ extension BaseIdentity {
     /// model about 0.
     private static let agreement = 0.7
     /// Weights are hashed up to this size, where nothing else can be compared.
-    public static let largestHashed = 2 << 30
+    package static let largestHashed = 2 << 30
 
     /// Compares the identity with a model: by the values of its weights where the file has them, else by its hash.
     ///
     /// - Throws: `FileError` where the model's files cannot be read.
-    public func relation(to checkpoint: Checkpoint) throws -> Relation {
+    package func relation(to checkpoint: Checkpoint) throws -> Relation {
         if !sample.isEmpty {
             let own = WeightSample(of: checkpoint).values
             guard own.reduce(0, { $0 + $1.count }) == sample.count else { return .otherModel }

@@ -1,10 +1,10 @@
 /// Sets of blocks as users write them: `12`, `10-17`, `8,10-12`; 0-based.
-public enum BlockSet {
+package enum BlockSet {
     /// More blocks than any model has; keeps a typing error from filling memory.
     private static let limit = 100_000
 
     /// The blocks a text names, ascending and each once, or nil where it names none or is malformed.
-    public static func parse(_ text: some StringProtocol) -> [Int]? {
+    package static func parse(_ text: some StringProtocol) -> [Int]? {
         var blocks: Set<Int> = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let ends = part.split(separator: "-", omittingEmptySubsequences: false)
@@ -25,7 +25,7 @@ public enum BlockSet {
     }
 
     /// The shortest text that names these blocks.
-    public static func text(_ blocks: [Int]) -> String {
+    package static func text(_ blocks: [Int]) -> String {
         var parts: [String] = []
         var run: ClosedRange<Int>?
         func close(_ run: ClosedRange<Int>) -> String {

@@ -1,39 +1,39 @@
-public import Transformer
+package import Transformer
 
 /// A behaviour direction: one vector for each of some blocks, at one site of the residual stream.
-public struct SteeringVector: Sendable, Hashable {
-    public let site: Site
+package struct SteeringVector: Sendable, Hashable {
+    package let site: Site
     /// (hidden size) for each 0-based block that has one. For `embed` the only block is 0.
-    public var directions: [Int: [Float]]
-    public var provenance: Provenance
+    package var directions: [Int: [Float]]
+    package var provenance: Provenance
 
     /// Where a vector comes from; kept in the file.
-    public struct Provenance: Sendable, Hashable {
+    package struct Provenance: Sendable, Hashable {
         /// The architecture of the model, as a hint for other tools.
-        public var modelHint: String
+        package var modelHint: String
         /// How the direction was found: `mean`, `pca` …; nil for files of other tools.
-        public var method: String?
+        package var method: String?
         /// Which token's activations were compared.
-        public var token: String?
+        package var token: String?
         /// `unit` or `none`.
-        public var normalization: String?
+        package var normalization: String?
         /// What the base model is called.
-        public var baseName: String?
+        package var baseName: String?
         /// SHA-256 of the base model's weights.
-        public var baseHash: String?
+        package var baseHash: String?
         /// Values of some of its weights, by which it is known in other formats and types.
-        public var baseSample: [Float]
-        public var pairCount: Int?
+        package var baseSample: [Float]
+        package var pairCount: Int?
         /// The vectors whose directions were projected out, as the caller named them.
-        public var projectedOut: [String]
+        package var projectedOut: [String]
         /// The share of the direction's length that projecting them out took, by block.
-        public var lengthLost: [Int: Float]
+        package var lengthLost: [Int: Float]
         /// Share of pairs whose difference points along the direction, by block.
-        public var signAgreement: [Int: Float]
+        package var signAgreement: [Int: Float]
         /// Mean norm of the activations the direction was found in, by block.
-        public var activationNorm: [Int: Float]
+        package var activationNorm: [Int: Float]
 
-        public init(
+        package init(
             modelHint: String, method: String? = nil, token: String? = nil,
             normalization: String? = nil, baseName: String? = nil,
             baseHash: String? = nil, baseSample: [Float] = [], pairCount: Int? = nil,
@@ -56,7 +56,7 @@ public struct SteeringVector: Sendable, Hashable {
         }
 
         /// The model that the vector was found in.
-        public var base: BaseIdentity {
+        package var base: BaseIdentity {
             get {
                 BaseIdentity(
                     modelHint: modelHint, name: baseName, hash: baseHash, sample: baseSample)
@@ -68,23 +68,23 @@ public struct SteeringVector: Sendable, Hashable {
         }
     }
 
-    public init(site: Site, directions: [Int: [Float]], provenance: Provenance) {
+    package init(site: Site, directions: [Int: [Float]], provenance: Provenance) {
         self.site = site
         self.directions = directions
         self.provenance = provenance
     }
 
     /// The blocks that have a direction, ascending.
-    public var blocks: [Int] { directions.keys.sorted() }
+    package var blocks: [Int] { directions.keys.sorted() }
 
     /// The width of the directions.
-    public var width: Int { directions.values.first?.count ?? 0 }
+    package var width: Int { directions.values.first?.count ?? 0 }
 
     /// The interventions that apply this vector.
     ///
     /// - Parameter blocks: the blocks to act on; nil for all the vector has.
     /// - Throws: `VectorError.missingBlock` for a block without direction.
-    public func interventions(
+    package func interventions(
         _ operation: Intervention.Operation, scale: Float, blocks chosen: [Int]? = nil, name: String
     ) throws(VectorError) -> [Intervention] {
         var interventions: [Intervention] = []

@@ -1,7 +1,7 @@
-public import Formats
+package import Formats
 
 /// A steering vector, or a request for one, that cannot be used.
-public enum VectorError: Failure, Equatable {
+package enum VectorError: Failure, Equatable {
     case notAVector(file: String, reason: String)
     case badTensor(file: String, name: String, reason: String)
     case badMetadata(file: String, key: String, reason: String)
@@ -14,7 +14,7 @@ public enum VectorError: Failure, Equatable {
     case noSuchOffset(file: String, offset: Int, available: [Int])
     case noSuchBlock(file: String, block: Int, blockCount: Int)
 
-    public var kind: FailureKind {
+    package var kind: FailureKind {
         switch self {
         case .badSpecification, .missingBlock, .wrongWidth, .noSuchBlock, .noSuchOffset: .usage
         case .tooStrong: .unsupported
@@ -22,7 +22,7 @@ public enum VectorError: Failure, Equatable {
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .notAVector(let file, let reason): "\(file): is not a steering vector: \(reason)"
         case .badTensor(let file, let name, let reason): "\(file): tensor '\(name)' \(reason)"

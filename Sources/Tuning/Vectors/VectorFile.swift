@@ -5,9 +5,9 @@ import Transformer
 ///
 /// What llama.cpp applies at the output of block N ≥ 1 is a tensor `direction.N`. Block 0, which it refuses, and
 /// all blocks of other sites, which it would apply at the wrong place, are metadata arrays `rtedit.direction.N`.
-public enum VectorFile {
+package enum VectorFile {
     /// Which block a file's `direction.N` belongs to.
-    public enum Convention: String, Sendable, CaseIterable {
+    package enum Convention: String, Sendable, CaseIterable {
         /// Block N: llama.cpp's loader, repeng, rtedit.
         case llamaCpp = "llama.cpp"
         /// Block N − 1: llama.cpp's own generator, whose files its loader applies one block too late.
@@ -42,7 +42,7 @@ public enum VectorFile {
     ///
     /// - Throws: `GGUFError` and `FileError` for a file that is no GGUF; `VectorError` for one that holds no vector,
     ///   tensors that are not one-dimensional f32 of one width, or values that are not finite.
-    public static func read(_ path: String, convention: Convention = .llamaCpp) throws
+    package static func read(_ path: String, convention: Convention = .llamaCpp) throws
         -> SteeringVector
     {
         let file = try GGUFFile.open(path)
@@ -176,7 +176,7 @@ public enum VectorFile {
     /// What a vector file says about the model it was found in.
     ///
     /// - Throws: as `read`.
-    public static func base(_ path: String) throws -> BaseIdentity {
+    package static func base(_ path: String) throws -> BaseIdentity {
         try provenance(GGUFFile.open(path).metadata, in: path).base
     }
 
@@ -186,7 +186,7 @@ public enum VectorFile {
     ///
     /// - Parameter replacing: whether an existing file is replaced.
     /// - Throws: `FileError` where the file exists already or cannot be written.
-    public static func write(_ vector: SteeringVector, to path: String, replacing: Bool) throws {
+    package static func write(_ vector: SteeringVector, to path: String, replacing: Bool) throws {
         let isTensor = { (block: Int) in vector.site == .residPost && block >= 1 }
         let tensors = vector.blocks.filter(isTensor)
         let header = try GGUFHeader(

@@ -1,18 +1,18 @@
 import Foundation
-public import Transformer
+package import Transformer
 
 /// A vector as users name it: `FILE[:SCALE][@BLOCKS]`.
-public struct VectorSpecification: Sendable, Hashable {
-    public let file: String
-    public let scale: Float
+package struct VectorSpecification: Sendable, Hashable {
+    package let file: String
+    package let scale: Float
     /// Nil: all blocks of the file.
-    public let blocks: [Int]?
+    package let blocks: [Int]?
 
     /// Reads the text of an option. The longest part of it that names an existing file is the file, so that names may
     /// have `:` and `@` in them; where there is none, those of the last name in the path begin the scale and the blocks.
     ///
     /// - Throws: `VectorError.badSpecification` where the scale or the blocks are malformed.
-    public init(_ text: String) throws(VectorError) {
+    package init(_ text: String) throws(VectorError) {
         if let found = Self.readings(of: text).first(where: { Self.isFile($0.file) }) {
             self = found
             return
@@ -87,7 +87,7 @@ public struct VectorSpecification: Sendable, Hashable {
     ///   - hiddenSize: the width of the model's residual stream.
     ///   - blockCount: the number of the model's blocks.
     /// - Throws: `VectorError` where the file is no vector or does not fit the model, and file errors.
-    public func interventions(
+    package func interventions(
         _ operation: Intervention.Operation, convention: VectorFile.Convention = .llamaCpp,
         hiddenSize: Int,
         blockCount: Int

@@ -183,10 +183,10 @@ struct ComparisonSums {
 }
 
 /// How far rounding moves a model: the base as it is against the base with its weights rounded, both with the edit.
-public struct RoundingCost: Sendable {
-    public let logits: LogitComparison
+package struct RoundingCost: Sendable {
+    package let logits: LogitComparison
     /// The largest ‖Δ‖ / ‖stream‖ over all blocks and tokens.
-    public let stream: Double
+    package let stream: Double
 
     init(_ costs: StreamComparison) {
         logits = costs.logits

@@ -63,25 +63,25 @@ struct StreamComparison {
 }
 
 /// How far one model's logits are from another's, over positions.
-public struct LogitComparison: Sendable {
+package struct LogitComparison: Sendable {
     /// The largest |Δ| of any logit.
-    public private(set) var largestDifference = 0.0
+    package private(set) var largestDifference = 0.0
     /// The largest |logit| of the reference.
-    public private(set) var largestLogit = 0.0
+    package private(set) var largestLogit = 0.0
     /// Σ Δ² over all logits.
     private(set) var squaredDifference = 0.0
     private var divergences: [Double] = []
     private var agreements = 0
 
-    public var positions: Int { divergences.count }
-    public var relative: Double { largestDifference / max(largestLogit, .leastNormalMagnitude) }
+    package var positions: Int { divergences.count }
+    package var relative: Double { largestDifference / max(largestLogit, .leastNormalMagnitude) }
     /// Share of positions with the same most likely token.
-    public var topAgreement: Double { Double(agreements) / Double(max(positions, 1)) }
+    package var topAgreement: Double { Double(agreements) / Double(max(positions, 1)) }
     /// KL(reference ‖ other) in nats, from f64 log-softmax, over positions.
-    public var meanDivergence: Double { divergences.reduce(0, +) / Double(max(positions, 1)) }
-    public var largestDivergence: Double { divergences.max() ?? 0 }
+    package var meanDivergence: Double { divergences.reduce(0, +) / Double(max(positions, 1)) }
+    package var largestDivergence: Double { divergences.max() ?? 0 }
     /// The 95th percentile, by the same rule as everywhere (`Quantile`).
-    public var percentile95: Double { Quantile.of(sorted: divergences.sorted(), 0.95) }
+    package var percentile95: Double { Quantile.of(sorted: divergences.sorted(), 0.95) }
 
     /// Adds one position.
     mutating func add(reference: ArraySlice<Float>, other: ArraySlice<Float>) {

@@ -1,5 +1,5 @@
 import Glibc
-public import Transformer
+package import Transformer
 
 /// The strength with which the edited model does in one place what it was asked to, measured on its stream.
 ///
@@ -12,18 +12,18 @@ public import Transformer
 /// Of directions that are ablated, and of scalings: with p what the steered stream had along them before, every token
 /// has δ = (s − found) · p along them, s the strength asked for. The slope of the least squares is taken, with its
 /// standard error, twice, in place of the order statistics.
-public struct StrengthMeasurement: Sendable, Hashable {
+package struct StrengthMeasurement: Sendable, Hashable {
     /// As a share of the strength asked for: 1 where they are equal.
-    public let found: Double
-    public let lowest: Double
-    public let highest: Double
+    package let found: Double
+    package let lowest: Double
+    package let highest: Double
 
     /// Whether the interval holds the strength asked for.
-    public var holds: Bool { lowest <= 1 && highest >= 1 }
+    package var holds: Bool { lowest <= 1 && highest >= 1 }
     /// Whether 1 % off would be noticed.
-    public var tellsPercent: Bool { resolution < 0.01 }
+    package var tellsPercent: Bool { resolution < 0.01 }
     /// How far the strength could be from the one found without being noticed.
-    public var resolution: Double { (highest - lowest) / 2 }
+    package var resolution: Double { (highest - lowest) / 2 }
 
     /// - Parameters:
     ///   - along: ⟨δ, v⟩ / ⟨v, v⟩ of every token
@@ -68,9 +68,9 @@ public struct StrengthMeasurement: Sendable, Hashable {
 }
 
 /// A place of the stream where something is done with one strength.
-public struct StrengthRow: Sendable {
-    public let operation: Intervention.Operation
+package struct StrengthRow: Sendable {
+    package let operation: Intervention.Operation
     /// The block; nil for the embedding.
-    public let block: Int?
-    public let measurement: StrengthMeasurement
+    package let block: Int?
+    package let measurement: StrengthMeasurement
 }

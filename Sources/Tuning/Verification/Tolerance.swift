@@ -11,18 +11,18 @@ import Transformer
 /// relative to the stream: rounding errors of independent sub-layers, two a block, add up like a random walk. The types
 /// that weights are stored in have no part in it: both sides run on the same rounded weights. Only where a matrix holds
 /// the edit in another type than the base's is that rounding unknown; what rounding the base's own does is measured then.
-public struct Tolerance: Sendable, Hashable {
+package struct Tolerance: Sendable, Hashable {
     /// Relative to the norm of a token's stream, and to the largest logit.
-    public let relative: Double
+    package let relative: Double
     /// The largest error allowed as a share of what steering changes: an edit that is off by a hundredth must fail.
-    public let effectShare: Double
+    package let effectShare: Double
     /// What f32 leaves of a stream's length after all sub-layers, as a share of it: 4 · √(2 · blocks) · 2⁻²⁴. A difference
     /// below it is no evidence, whatever share of a small effect it is.
-    public let rounding: Double
+    package let rounding: Double
     /// Whether the user gave it.
-    public let isGiven: Bool
+    package let isGiven: Bool
     /// How it was derived, in one line.
-    public let derivation: String
+    package let derivation: String
 
     /// The share of the effect that is allowed where rounding does no more.
     private static let exactShare = 0.005

@@ -1,5 +1,5 @@
-public import Formats
-public import Transformer
+package import Formats
+package import Transformer
 
 /// Proof from disk that an edited checkpoint equals its base steered online.
 ///
@@ -14,95 +14,95 @@ public import Transformer
 ///
 /// Without interventions it shows that two files hold the same model, such as a checkpoint and its conversion. The
 /// control is then a base whose stream is a little longer after its middle block: it must not pass.
-public struct Verification: Sendable {
+package struct Verification: Sendable {
     /// One block of the table.
-    public struct BlockRow: Sendable {
-        public let block: Int
+    package struct BlockRow: Sendable {
+        package let block: Int
         /// The largest ‖edited − steered‖ / ‖steered‖ over all tokens.
-        public let relativeError: Double
+        package let relativeError: Double
         /// ‖steered − base‖, the median over the tokens.
-        public let effect: Double
+        package let effect: Double
         /// The median of ‖edited − steered‖ as a share of the effect or, where it is smaller, of the length of the
         /// vectors added in this very block, so that an error in one of many vectors shows; nil where steering
         /// changes nothing yet.
-        public let effectShare: Double?
+        package let effectShare: Double?
         /// The strengths found of what is done in this block.
-        public let strengths: [StrengthRow]
+        package let strengths: [StrengthRow]
         /// Whether the effect is so small that the difference cannot be told from the rounding of the stream.
-        public let isBelowRounding: Bool
-        public let passes: Bool
+        package let isBelowRounding: Bool
+        package let passes: Bool
     }
 
     /// Greedy text of one prompt, from the steered base and from the edited file.
-    public struct TextRow: Sendable {
-        public let prompt: String
-        public let steered: String
-        public let edited: String
-        public let unsteered: String
-        public var isEqual: Bool { steered == edited }
+    package struct TextRow: Sendable {
+        package let prompt: String
+        package let steered: String
+        package let edited: String
+        package let unsteered: String
+        package var isEqual: Bool { steered == edited }
     }
 
     /// A control run.
-    public struct Control: Sendable {
-        public let name: String
-        public let passes: Bool
-        public let detail: String
+    package struct Control: Sendable {
+        package let name: String
+        package let passes: Bool
+        package let detail: String
         /// Whether its failure shows a difference, rather than that none could be seen.
         let tellsApart: Bool
     }
 
     /// Whether there are interventions; without them the two must be the same model.
-    public let isSteered: Bool
-    public let tolerance: Tolerance
-    public let blocks: [BlockRow]
-    public let logits: LogitComparison
+    package let isSteered: Bool
+    package let tolerance: Tolerance
+    package let blocks: [BlockRow]
+    package let logits: LogitComparison
     /// ‖edited − steered‖ / ‖steered − base‖ over all logits; nil where steering changes nothing.
-    public let logitEffectShare: Double?
+    package let logitEffectShare: Double?
     /// The largest change of any logit by steering.
-    public let logitEffect: Double
-    public let texts: [TextRow]
-    public let controls: [Control]
+    package let logitEffect: Double
+    package let texts: [TextRow]
+    package let controls: [Control]
     /// What every tensor of the edited file is of the base's.
-    public let weights: WeightComparison
+    package let weights: WeightComparison
     /// How far the edited model is from the steered base as it is, where weights are rounded: what that costs.
-    public let cost: RoundingCost?
+    package let cost: RoundingCost?
     /// The strengths found of what is done at the embedding.
-    public let embeddingStrengths: [StrengthRow]
+    package let embeddingStrengths: [StrengthRow]
     /// How many positions were compared, of how many texts, and how many the longest has.
-    public let positions: (total: Int, texts: Int, longest: Int)
+    package let positions: (total: Int, texts: Int, longest: Int)
     /// What no text reached, in words: positions from which on a number of a model holds.
-    public let unreached: [String]
+    package let unreached: [String]
 
     /// Where the two were compared, in words.
-    public let sites = "every block's output and all logits"
+    package let sites = "every block's output and all logits"
     /// What hides a strength, in words.
-    public var roundingName: String {
+    package var roundingName: String {
         "the rounding of " + (weights.changes.compactMap(\.type).map(\.name).max() ?? "f32")
     }
     /// All strengths found.
-    public var strengths: [StrengthRow] { embeddingStrengths + blocks.flatMap(\.strengths) }
-    public var streamsPass: Bool {
+    package var strengths: [StrengthRow] { embeddingStrengths + blocks.flatMap(\.strengths) }
+    package var streamsPass: Bool {
         blocks.allSatisfy(\.passes) && embeddingStrengths.allSatisfy(\.measurement.holds)
     }
     /// Whether every tensor is the base's, its rounding, or where the edit may be. With a tolerance that was given, the
     /// streams alone decide.
-    public var weightsPass: Bool {
+    package var weightsPass: Bool {
         tolerance.isGiven || (isSteered ? weights.unexplained : weights.changes).isEmpty
     }
-    public var logitsPass: Bool {
+    package var logitsPass: Bool {
         logits.relative <= tolerance.relative
             && ((logitEffectShare ?? 0) <= tolerance.effectShare
                 || blocks.contains(where: \.isBelowRounding))
     }
 
     /// What the comparison came to.
-    public enum Verdict: String, Sendable {
+    package enum Verdict: String, Sendable {
         case equal, notEqual = "not equal"
         /// The edited model is within the tolerance, and so is what must not be: the two cannot be told apart.
         case undecidable
     }
 
-    public var verdict: Verdict {
+    package var verdict: Verdict {
         guard weightsPass, streamsPass, logitsPass,
             controls.allSatisfy({ $0.passes || !$0.tellsApart })
         else {
@@ -111,7 +111,7 @@ public struct Verification: Sendable {
         let isTold = controls.allSatisfy(\.passes) && !blocks.contains(where: \.isBelowRounding)
         return isTold ? .equal : .undecidable
     }
-    public var passes: Bool { verdict == .equal }
+    package var passes: Bool { verdict == .equal }
 
     /// Compares the two files.
     ///
@@ -124,7 +124,7 @@ public struct Verification: Sendable {
     ///   - progress: called with steps done and in all.
     /// - Throws: what opening, loading and running the models throws; `VerificationError.differentModels` where the
     ///   two cannot be compared.
-    public init(
+    package init(
         base: Checkpoint, edited: Checkpoint, interventions: [Intervention],
         prompts: [(tokens: [Int], text: String)], positionLimit: Int? = nil,
         tolerance override: Double?, textLength: Int, crew: WorkCrew, stopTokens: Set<Int>,

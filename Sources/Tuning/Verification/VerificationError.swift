@@ -1,18 +1,18 @@
-public import Formats
+package import Formats
 
 /// Two checkpoints that cannot be compared.
-public enum VerificationError: Failure, Equatable {
+package enum VerificationError: Failure, Equatable {
     case differentModels(base: String, edited: String, what: String, numbers: [Int])
     case noPrompts
 
-    public var kind: FailureKind {
+    package var kind: FailureKind {
         switch self {
         case .differentModels: .input
         case .noPrompts: .usage
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .differentModels(let base, let edited, let what, let numbers):
             "\(edited): has \(what) \(numbers[1]), but \(base) has \(numbers[0])"

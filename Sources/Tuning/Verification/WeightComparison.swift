@@ -1,20 +1,20 @@
-public import Formats
+package import Formats
 import Transformer
 
 /// What every tensor of an edited file is of its base's: the same values, their rounding to another type, or something else.
 ///
 /// A text shows no more of a model than the tokens it has; this looks at every row.
-public struct WeightComparison: Sendable {
+package struct WeightComparison: Sendable {
     /// Tensors that were rounded to one type.
-    public struct Rounding: Sendable {
-        public let type: ElementType
+    package struct Rounding: Sendable {
+        package let type: ElementType
         /// How many tensors there are, and in how many every row is what the type's encoder makes of the base's.
-        public internal(set) var tensors = 0
-        public internal(set) var exact = 0
+        package internal(set) var tensors = 0
+        package internal(set) var exact = 0
     }
 
     /// A tensor that is neither the base's nor its rounding.
-    public struct Change: Sendable {
+    package struct Change: Sendable {
         /// Why it may differ.
         enum Reason: Sendable {
             /// An intervention changes it, and every row is what that makes of the base's.
@@ -25,37 +25,37 @@ public struct WeightComparison: Sendable {
             case unseen
         }
 
-        public let name: String
+        package let name: String
         let role: WeightRole?
         /// How the edited file stores it; nil where it has no such tensor.
-        public let type: ElementType?
+        package let type: ElementType?
         /// Whether the base stores it in another type.
         let isRetyped: Bool
         /// The first rows that differ; none where the tensors cannot be compared row by row.
-        public let rows: [Int]
+        package let rows: [Int]
         /// How many rows differ, of how many.
-        public let rowCount: (changed: Int, all: Int)
+        package let rowCount: (changed: Int, all: Int)
         let reason: Reason
 
         /// What became of it, where no rows are named.
-        public var note: String {
+        package var note: String {
             reason == .expected
                 ? "what the edit makes of the base's rows"
                 : reason == .seen ? "holds the edit, or differs" : "differs as a whole"
         }
 
         /// Whether no intervention explains it, and no text is sure to show it.
-        public var isUnexplained: Bool { reason == .unseen }
+        package var isUnexplained: Bool { reason == .unseen }
     }
 
     /// How many tensors hold the base's very values.
-    public private(set) var equal = 0
+    package private(set) var equal = 0
     /// In the order of their types' sizes, the coarsest last.
-    public private(set) var roundings: [Rounding] = []
+    package private(set) var roundings: [Rounding] = []
     /// In the order of the base's file.
-    public private(set) var changes: [Change] = []
+    package private(set) var changes: [Change] = []
     /// Of the tensors that were rounded, the share that is told from its own rows in another order.
-    public private(set) var rowsToldApart: (told: Int, all: Int) = (0, 0)
+    package private(set) var rowsToldApart: (told: Int, all: Int) = (0, 0)
     /// Whether the edited file's tensors can stand in for the base's: some are rounded, and those that are not have their
     /// rows in the base's order.
     private(set) var canStandForBase = false
@@ -70,7 +70,7 @@ public struct WeightComparison: Sendable {
         }
         return found
     }
-    public var unexplained: [Change] { changes.filter(\.isUnexplained) }
+    package var unexplained: [Change] { changes.filter(\.isUnexplained) }
 
     /// Rows that are named.
     private static let namedRows = 8

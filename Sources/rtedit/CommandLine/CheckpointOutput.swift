@@ -33,7 +33,7 @@ struct CheckpointOutput {
     var isPatch: Bool { path.hasSuffix(".rtdelta") }
 
     /// `.gguf` is a GGUF file; a patch makes what the source is; anything else is in Hugging Face's layout.
-    func format(from source: Checkpoint) -> Checkpoint.Format {
+    func format(from source: Checkpoint) -> FileFormat {
         if isPatch { return source.format }
         return path.hasSuffix(".gguf") ? .gguf : .safetensors
     }

@@ -180,7 +180,7 @@ struct ModelFacts {
             return
         }
         var answers: [(place: String, text: String)] = []
-        for (format, runtime) in [(Checkpoint.Format.gguf, "GGUF"), (.safetensors, "folder")] {
+        for (format, runtime) in [(FileFormat.gguf, "GGUF"), (.safetensors, "folder")] {
             // Another format is reached by conversion, which needs the architecture.
             guard checkpoint.architecture != nil || format == checkpoint.format else { continue }
             let sites = [Site.residPost, .residMid]

@@ -3,8 +3,8 @@ import Testing
 @testable import Formats
 
 @Suite struct ArchitectureTests {
-    @Test(arguments: Architecture.all, [Checkpoint.Format.gguf, .safetensors])
-    func everyNameReadsBackAsItsRole(architecture: Architecture, format: Checkpoint.Format) {
+    @Test(arguments: Architecture.all, [FileFormat.gguf, .safetensors])
+    func everyNameReadsBackAsItsRole(architecture: Architecture, format: FileFormat) {
         for rule in architecture.weights {
             for part in [WeightRole.Part.weight, .bias] {
                 for role in rule.roles(blocks: 12, part: part) {

@@ -102,7 +102,7 @@ import Testing
         symlink(secret, folder.path("model/chat_template.jinja"))
         symlink("tokenizer.json", folder.path("model/alias.json"))
         let source = try Checkpoint.open(folder.path("model"))
-        for format in [Checkpoint.Format.gguf, .safetensors] {
+        for format in [FileFormat.gguf, .safetensors] {
             let notes = try OutputPlan(source: source, edits: [], format: format).notes
             #expect(
                 notes.contains {

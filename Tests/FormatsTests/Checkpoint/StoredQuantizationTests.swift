@@ -170,7 +170,7 @@ import Testing
         let plain = try Checkpoint.open(Samples.tinyModel)
         let update = LowRankUpdate(
             role: .block(0, .attentionQuery), rank: 1, a: [], b: [], scale: 1)
-        func plan(_ edits: [CheckpointEdit], _ format: Checkpoint.Format) throws {
+        func plan(_ edits: [CheckpointEdit], _ format: FileFormat) throws {
             _ = try OutputPlan(source: model, edits: edits, format: format)
         }
         let crew = WorkCrew(threads: 1)
@@ -225,7 +225,7 @@ import Testing
         #expect(plan.tensors.count > old.count)
         // Anything more is refused.
         for edits in [[bias, .retype(.f16)], [bias]] {
-            let format: Checkpoint.Format = edits.count == 1 ? .gguf : .safetensors
+            let format: FileFormat = edits.count == 1 ? .gguf : .safetensors
             let failure = refusal {
                 _ = try OutputPlan(source: model, edits: edits, format: format)
             }

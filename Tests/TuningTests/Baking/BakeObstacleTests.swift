@@ -27,7 +27,7 @@ import Tuning
     }
 
     private func obstacles(
-        _ checkpoint: Checkpoint, _ format: Checkpoint.Format
+        _ checkpoint: Checkpoint, _ format: FileFormat
     ) -> [Site: any Error] {
         BiasRoute.obstacles(at: [.residPost, .residMid], in: checkpoint, format: format)
     }
@@ -40,7 +40,7 @@ import Tuning
     @Test func aQuantisedFolderHasTheMethodAsItsObstacle() throws {
         let packed = try model(
             "llama", config: #""quantization_config": {"quant_method": "gptq"},"#)
-        for format in [Checkpoint.Format.gguf, .safetensors] {
+        for format in [FileFormat.gguf, .safetensors] {
             for site in [Site.residPost, .residMid] {
                 let obstacle = obstacles(packed, format)[site] as? any Failure
                 #expect(obstacle?.kind == .unsupported)

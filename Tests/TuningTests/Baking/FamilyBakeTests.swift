@@ -15,7 +15,7 @@ import Transformer
     }
 
     private func write(
-        _ source: Checkpoint, _ edits: [CheckpointEdit], as format: Checkpoint.Format
+        _ source: Checkpoint, _ edits: [CheckpointEdit], as format: FileFormat
     ) throws -> Checkpoint {
         let path = folder.path("\(edits.count)" + (format == .gguf ? ".gguf" : ""))
         let plan = try OutputPlan(source: source, edits: edits, format: format)
@@ -46,7 +46,7 @@ import Transformer
     func aRouteIsExactOrRefused(_ family: String, site: Site) throws {
         let original = try Checkpoint.open(Families.folder(family))
         let interventions = try vectors(original.hyperparameters(), at: site)
-        let formats: [Checkpoint.Format] =
+        let formats: [FileFormat] =
             Families.convertible.contains(family) ? [.safetensors, .gguf] : [.safetensors]
         for format in formats {
             let base = format == .gguf ? try write(original, [], as: .gguf) : original

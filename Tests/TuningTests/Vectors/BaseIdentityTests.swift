@@ -132,8 +132,8 @@ import Transformer
         #expect(removed.count == 1)
     }
 
-    @Test(arguments: [Checkpoint.Format.gguf, .safetensors])
-    func aBiasThatHalfPrecisionCannotHoldIsRefused(format: Checkpoint.Format) throws {
+    @Test(arguments: [FileFormat.gguf, .safetensors])
+    func aBiasThatHalfPrecisionCannotHoldIsRefused(format: FileFormat) throws {
         let base = try Checkpoint.open(Samples.tinyModel)
         let width = try base.hyperparameters().hiddenSize
         func edits(_ value: Float, times strength: Float) throws -> [CheckpointEdit] {

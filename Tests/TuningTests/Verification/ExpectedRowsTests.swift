@@ -14,7 +14,8 @@ import Transformer
 
     init() throws {
         configuration = try DecoderConfiguration(Checkpoint.open(Families.folder("gemma")))
-        width = configuration.sizes.hiddenSize
+        let width = configuration.sizes.hiddenSize
+        self.width = width
         func vector(_ first: Float) -> [Float] { (0..<width).map { first + Float($0 % 3) } }
         added = Intervention(
             site: .embed, block: 0, operation: .add, vector: vector(1), strength: 0.5)

@@ -37,7 +37,7 @@ import Transformer
 
     private func bake(_ interventions: [Intervention], as name: String) throws -> Checkpoint {
         let path = folder.path(name)
-        let format: Checkpoint.Format = name.hasSuffix(".gguf") ? .gguf : .safetensors
+        let format: FileFormat = name.hasSuffix(".gguf") ? .gguf : .safetensors
         let edits = try BiasRoute.edits(baking: interventions, into: base, format: format)
         let plan = try OutputPlan(source: base, edits: edits, format: format)
         _ = try CheckpointWriter(crew: crew).write(plan, to: path, replacing: false)

@@ -1,0 +1,94 @@
+extension Architecture {
+    /// Gemma 1: norms whose weights are added to 1, scaled embeddings, a GELU gate, heads of any width, a tied head.
+    package static let gemma = Architecture(
+        name: "gemma", huggingFaceModelType: "gemma", huggingFaceClass: "GemmaForCausalLM",
+        activation: .geluTanh,
+        weights: ModelNames(headInGGUF: .never).model(
+            blocks: gemmaAttention + BlockNames().gatedFeedForward()
+                + BlockNames().inputNorms(.plusOne), norm: .plusOne),
+        config: gemmaConfig(keyValueHeads: 16, renamed: ["gelu": .geluTanh]),
+        metadata: gemmaMetadata, traits: [.scaledEmbedding])
+
+    /// Gemma 2: norms of what a sub-layer adds to the stream, soft caps, a window in every other block.
+    package static let gemma2 = Architecture(
+        name: "gemma2", huggingFaceModelType: "gemma2", huggingFaceClass: "Gemma2ForCausalLM",
+        activation: .geluTanh,
+        weights: ModelNames(headInGGUF: .never).model(
+            blocks: gemmaAttention + BlockNames().gatedFeedForward() + gemmaNorms, norm: .plusOne),
+        residualPath: .normed,
+        config: gemmaConfig(
+            keyValueHeads: 4, activation: "hidden_activation",
+            [
+                "query_pre_attn_scalar": .integer(256), "sliding_window": .integer(4096),
+                "attn_logit_softcapping": .number(50), "final_logit_softcapping": .number(30),
+            ]),
+        metadata: gemmaMetadata + [.scoreCap, .logitCap, .window],
+        traits: [
+            .scaledEmbedding, .queryScale(largeBlocks: 46), .softCaps(metadata: .both),
+            .window(
+                globalEvery: 2, hasLayerTypes: true, metadata: .always(standard: 4096)),
+        ])
+
+    /// Gemma 3, the text model: norms of queries and keys in place of the soft caps, a window and a rotary base of its
+    /// own in five of six blocks.
+    package static let gemma3 = Architecture(
+        name: "gemma3", huggingFaceModelType: "gemma3_text",
+        huggingFaceClass: "Gemma3ForCausalLM", activation: .geluTanh,
+        weights: ModelNames().model(
+            blocks: gemmaAttention + BlockNames().queryKeyNorms(ofHeads: true, .plusOne)
+                + BlockNames().gatedFeedForward() + gemmaNorms, norm: .plusOne),
+        residualPath: .normed,
+        config: gemma3Config,
+        metadata: MetadataField.standard + [.logitCap, .window],
+        traits: [
+            .scaledEmbedding, .queryScale(largeBlocks: 62), .softCaps(metadata: .logitsOnly),
+            .window(
+                globalEvery: 6, pattern: "sliding_window_pattern", hasLayerTypes: true,
+                localRope: gemma3Config, metadata: .optional),
+        ], cutsEmbedding: true)
+
+    private static let gemma3Config = {
+        var config = gemmaConfig(
+            keyValueHeads: 4, activation: "hidden_activation",
+            [
+                "query_pre_attn_scalar": .integer(256), "sliding_window": .integer(4096),
+                "rope_theta": .number(1e6),
+            ])
+        config.sortsRopeByAttention = true
+        // transformers keeps the cap of scores and never applies it.
+        config.only.append(("attn_logit_softcapping", .null))
+        return config
+    }()
+
+    /// llama.cpp loads no bias of the output projection.
+    private static let gemmaAttention = BlockNames().attention(
+        bias: .flag("attention_bias"), outputBias: .flag("attention_bias", isInGGUF: false))
+
+    private static let gemmaNorms = [
+        BlockNames().norm(.attentionNorm, "input_layernorm", "attn_norm", .plusOne),
+        BlockNames().norm(
+            .attentionPostNorm, "post_attention_layernorm", "post_attention_norm", .plusOne),
+        BlockNames().norm(.feedForwardNorm, "pre_feedforward_layernorm", "ffn_norm", .plusOne),
+        BlockNames().norm(
+            .feedForwardPostNorm, "post_feedforward_layernorm", "post_ffw_norm", .plusOne),
+    ]
+
+    private static func gemmaConfig(
+        keyValueHeads: Int, activation: String = "hidden_act",
+        renamed: [String: Activation] = [:], _ more: [String: JSONValue] = [:]
+    ) -> ConfigFormat {
+        let common: [String: JSONValue] = [
+            "num_key_value_heads": .integer(keyValueHeads), "head_dim": .integer(256),
+            "tie_word_embeddings": .bool(true),
+        ]
+        return ConfigFormat(
+            activation: activation, standardActivation: "gelu_pytorch_tanh", fillsHeadSize: true,
+            standard: common.merging(more) { $1 },
+            only: [("use_bidirectional_attention", .bool(false))], renamedActivations: renamed)
+    }
+
+    private static let gemmaMetadata: [MetadataField] = [
+        .general, .contextLength, .embeddingLength, .blockCount, .feedForwardLength, .headCount,
+        .keyValueHeadCount, .normEpsilon, .headSize, .fileType, .ropeScaling, .unusualRopeBase,
+    ]
+}

@@ -1,0 +1,13 @@
+extension Architecture {
+    /// Granite 3: Llama with multipliers of embeddings, attention, sub-layers' outputs and logits.
+    package static let granite = Architecture(
+        name: "granite", huggingFaceModelType: "granite", huggingFaceClass: "GraniteForCausalLM",
+        weights: llamaWeights(attentionBias: .flag("attention_bias"), bias: .flag("mlp_bias")),
+        residualPath: .scaled,
+        metadata: llamaMetadata + [.attentionScale, .embeddingScale, .residualScale, .logitScale],
+        traits: [.multipliers],
+        // Granite 4 can do without rotation.
+        metadataOnly: [
+            ("rope.scaling.finetuned", .yes), ("deepstack_mapping", .only([.integer(-1)])),
+        ])
+}

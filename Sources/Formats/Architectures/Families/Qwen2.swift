@@ -1,0 +1,21 @@
+extension Architecture {
+    /// Qwen 2 and 2.5: Llama with biases on query, key and value; no rows are permuted.
+    package static let qwen2 = Architecture(
+        name: "qwen2", huggingFaceModelType: "qwen2", huggingFaceClass: "Qwen2ForCausalLM",
+        weights: ModelNames().model(
+            blocks: BlockNames().attention(bias: .always) + BlockNames().gatedFeedForward()
+                + BlockNames().inputNorms()),
+        config: ConfigFormat(
+            standard: qwenStandard.merging(["num_key_value_heads": .integer(32)]) {
+                $1
+            }, implied: ["attention_bias", "qkv_bias", "add_qkv_bias"]),
+        traits: [
+            .window(
+                flag: "use_sliding_window", firstBlock: "max_window_layers", hasLayerTypes: true)
+        ])
+
+    /// What the configurations of all Qwens take where a file does not say.
+    static let qwenStandard: [String: JSONValue] = [
+        "sliding_window": .integer(4096), "max_window_layers": .integer(28),
+    ]
+}

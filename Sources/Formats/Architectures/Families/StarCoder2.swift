@@ -1,0 +1,22 @@
+extension Architecture {
+    /// StarCoder 2: LayerNorm, biases on all projections, a feed-forward part without a gate, a sliding window.
+    package static let starCoder2 = Architecture(
+        name: "starcoder2", huggingFaceModelType: "starcoder2",
+        huggingFaceClass: "Starcoder2ForCausalLM", norm: .layer, activation: .geluTanh,
+        weights: ModelNames().model(
+            blocks: BlockNames().attention(bias: useBias, outputBias: useBias) + [
+                BlockNames().rule(
+                    .feedForwardUp, "mlp.c_fc", "ffn_up", [.feedForward, .hidden], bias: useBias),
+                BlockNames().rule(
+                    .feedForwardDown, "mlp.c_proj", "ffn_down", [.hidden, .feedForward],
+                    bias: useBias),
+            ] + BlockNames().inputNorms(.layer), norm: .layer),
+        config: ConfigFormat(
+            standardActivation: "gelu_pytorch_tanh",
+            standard: [
+                "num_key_value_heads": .integer(2), "tie_word_embeddings": .bool(true),
+            ]
+        ).withLayerNorm("norm_epsilon"), traits: [.window()])
+
+    private static let useBias = WeightRule.Bias.flag("use_bias", isDefault: true)
+}

@@ -1,0 +1,124 @@
+/// Finds for each tensor of a target what it most likely was made from.
+///
+/// In this order: the base's tensor of the same name, where a sample of its bytes is the same; any base tensor with the same
+/// sample; the tensor of the same name; the one with the same role, through the conversion between the formats where
+/// they differ. A wrong guess costs bytes, never correctness.
+struct TensorMatcher {
+    private let byName: [ExactString: CheckpointTensor]
+    private let bySample: [Sample: CheckpointTensor]
+    private let byRole: [WeightRole: CheckpointTensor]
+    /// The base converted to the target's format, by the names there.
+    private let converted: [ExactString: TensorMatch]
+    private let target: Checkpoint?
+
+    /// - Parameter target: the model that the target is; nil where it is none, or a plan for the base's own format.
+    init(base: FileSet, target: Checkpoint?) {
+        let tensors = base.tensors
+        byName = base.tensorsByName
+        bySample = Dictionary(tensors.map { (Sample($0), $0) }) { first, _ in first }
+        var byRole: [WeightRole: CheckpointTensor] = [:]
+        for tensor in base.checkpoint?.tensors ?? [] {
+            if let role = tensor.role { byRole[role] = byName[ExactString(tensor.name)] }
+        }
+        self.byRole = byRole
+        self.target = target
+        if let model = base.checkpoint, let target, model.format != target.format {
+            converted = Self.converted(model, to: target.format, byName)
+        } else {
+            converted = [:]
+        }
+    }
+
+    /// What the tensor is predicted from, or nil where there is nothing like it.
+    func match(_ tensor: OutputPlan.Tensor) -> TensorMatch? {
+        let description = tensor.description
+        let name = ExactString(description.name)
+        if let bytes = tensor.wholeMappedBytes {
+            let sample = Sample(
+                CheckpointTensor(description: description, bytes: bytes), description.type)
+            if let own = byName[name], Sample(own) == sample { return TensorMatch(own) }
+            if let other = bySample[sample] { return TensorMatch(other) }
+        }
+        if let match = converted[name] { return match }
+        if let own = byName[name] { return TensorMatch(own) }
+        guard converted.isEmpty, let target,
+            let role = target.architecture?.role(of: description.name, in: target.format)
+        else { return nil }
+        return byRole[role].map { TensorMatch($0) }
+    }
+
+    /// What a conversion makes each tensor of the other format from.
+    private static func converted(
+        _ base: Checkpoint, to format: FileFormat, _ byName: [ExactString: CheckpointTensor]
+    ) -> [ExactString: TensorMatch] {
+        // Where the model cannot be converted, its tensors can still be compared by name.
+        guard let plan = try? OutputPlan(source: base, edits: [], format: format) else {
+            return [:]
+        }
+        var matches: [ExactString: TensorMatch] = [:]
+        for tensor in plan.tensors {
+            if let match = tensor.content.match(byName) {
+                matches[ExactString(tensor.description.name)] = match
+            }
+        }
+        return matches
+    }
+
+    /// What tensors with equal bytes have in common: type, size, and a hash of some of the bytes.
+    private struct Sample: Hashable {
+        let type: ElementType
+        let byteCount: Int
+        let hash: UInt64
+
+        private static let partSize = 1024
+
+        init(_ tensor: CheckpointTensor, _ type: ElementType? = nil) {
+            self.type = type ?? tensor.type
+            byteCount = tensor.bytes.count
+            hash = tensor.bytes.withUnsafeBytes { bytes in
+                guard bytes.count > 4 * Self.partSize else { return XXH64.hash(bytes) }
+                let last = bytes.count - Self.partSize
+                let parts = [0, last / 3, last / 3 * 2, last].flatMap { start in
+                    Array(bytes[start..<(start + Self.partSize)])
+                }
+                return parts.span.bytes.withUnsafeBytes { XXH64.hash($0) }
+            }
+            // The system may map megabytes around each byte that is read.
+            tensor.releasePages()
+        }
+    }
+}
+
+extension OutputPlan.Tensor {
+    /// The bytes where they are those of a mapped file as they are.
+    var wholeMappedBytes: MappedBytes? {
+        guard isCopy, case .tensor(let tensor) = content.origin,
+            tensor.bytes.count == description.byteCount
+        else { return nil }
+        return tensor.bytes
+    }
+}
+
+extension TensorContent {
+    /// The content as a prediction from base tensors, or nil where it has values of its own.
+    fileprivate func match(_ byName: [ExactString: CheckpointTensor]) -> TensorMatch? {
+        if case .parts(let contents, let rows) = origin {
+            let parts = contents.compactMap { $0.part(byName) }
+            guard parts.count == contents.count else { return nil }
+            return TensorMatch(parts: parts, rows: rows)
+        }
+        return part(byName).map { TensorMatch(parts: [$0], rows: 0) }
+    }
+
+    private func part(_ byName: [ExactString: CheckpointTensor]) -> TensorMatch.Part? {
+        guard updates.isEmpty, case .tensor(let tensor) = origin,
+            let whole = byName[ExactString(tensor.name)]
+        else { return nil }
+        let isWhole = tensor.bytes.count == whole.bytes.count
+        let start = tensor.bytes.range.lowerBound - whole.bytes.range.lowerBound
+        guard isWhole || (tensor.bytes.count > 0 && start >= 0) else { return nil }
+        return TensorMatch.Part(
+            whole, expert: isWhole ? nil : start / tensor.bytes.count, order: order,
+            isTransposed: isTransposed, shift: shift)
+    }
+}

@@ -1,0 +1,35 @@
+/// Elements could not be widened or encoded.
+package enum QuantizationError: Failure, Hashable {
+    /// rtedit knows the type by name and size only.
+    case unsupported(type: ElementType)
+    /// The bytes are not those of the elements asked for.
+    case sizeMismatch(type: ElementType, elements: Int, bytes: Int)
+    /// A value that no block can hold; `index` counts from the start of the row.
+    case notFinite(type: ElementType, index: Int)
+    /// The values of a block need a scale beyond the range of half precision; `index` is the block's first element.
+    case tooLarge(type: ElementType, index: Int)
+
+    package var kind: FailureKind {
+        switch self {
+        case .unsupported, .tooLarge: .unsupported
+        case .sizeMismatch, .notFinite: .input
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .unsupported(let type):
+            "arithmetic with elements of type \(type.name) is not supported"
+        case .sizeMismatch(let type, let elements, let bytes):
+            if let expected = type.byteCount(elements: elements) {
+                "\(elements) elements of type \(type.name) take \(expected) bytes, but there are \(bytes)"
+            } else {
+                "\(elements) elements are no whole number of \(type.name) blocks of \(type.elementsPerBlock)"
+            }
+        case .notFinite(let type, let index):
+            "element \(index) is not finite, which \(type.name) cannot hold"
+        case .tooLarge(let type, let index):
+            "elements \(index) to \(index + type.elementsPerBlock - 1) are too large for a block of \(type.name)"
+        }
+    }
+}

@@ -1,0 +1,30 @@
+/// One change to a checkpoint. Every output is a source and a list of these; whatever no edit names is kept, byte
+/// for byte where the format stays the same.
+package enum CheckpointEdit: Sendable {
+    /// Gives a weight these values, stored in this type, in place of what it had or as a new tensor. They are in the
+    /// source's row order, whatever the format of the output; quantised types are encoded row by row.
+    case set(WeightRole, values: [Float], type: ElementType)
+    /// Adds a low-rank update to a weight and stores the sum in this type, or where it is nil in the weight's own; row
+    /// by row, so that the whole weight is never in memory.
+    case add(LowRankUpdate, type: ElementType?)
+    /// Stores the model's matrices in this type; in a Hugging Face checkpoint all floating-point tensors.
+    case retype(ElementType)
+    /// Sets a metadata key of a GGUF output, or removes it.
+    case setMetadata(key: String, GGUFValue?)
+}
+
+extension CheckpointEdit: CustomStringConvertible {
+    /// The edit in one line, as a dry run prints it.
+    package var description: String {
+        switch self {
+        case .set(let role, let values, let type):
+            "set \(role): \(values.count) values as \(type.name)"
+        case .add(let update, let type):
+            "add an update of rank \(update.rank) to \(update.role)"
+                + (type.map { ", stored as \($0.name)" } ?? "")
+        case .retype(let type): "store matrices as \(type.name)"
+        case .setMetadata(let key, let value):
+            value == nil ? "remove metadata \(key)" : "set metadata \(key)"
+        }
+    }
+}

@@ -1,0 +1,128 @@
+/// Everything an output will hold, decided before the first byte is written: the source with the edits applied, in
+/// the names, order and layout of the output's format.
+package struct OutputPlan: Sendable {
+    package struct Tensor: Sendable {
+        package let description: TensorDescription
+        package let content: TensorContent
+        /// The length of the rows that `content` is taken in.
+        let columns: Int
+        /// The file of the source's layout that the tensor goes to.
+        let shard: Int
+
+        init(
+            _ description: TensorDescription, _ content: TensorContent, columns: Int? = nil,
+            shard: Int = 0
+        ) {
+            self.description = description
+            self.content = content
+            self.columns = columns ?? description.columns
+            self.shard = shard
+        }
+
+        /// Whether the bytes are the source's own.
+        package var isCopy: Bool { content.isCopy(as: description.type) }
+
+        /// The bytes of one row of the output; rows of types below a byte are taken together.
+        var rowBytes: Int {
+            description.type.byteCount(elements: columns) ?? description.byteCount ?? 0
+        }
+
+        /// The source's bytes of some rows where they are the output's.
+        func mappedBytes(rows: Range<Int>) -> MappedBytes? {
+            guard isCopy, case .tensor(let tensor) = content.origin else { return nil }
+            return tensor.bytes.slice((rows.lowerBound * rowBytes)..<(rows.upperBound * rowBytes))
+        }
+
+        /// The output's bytes of some rows, and what storing them loses.
+        ///
+        /// - Parameter measuring: whether the loss is measured, which takes reading the bytes back.
+        /// - Throws: `CheckpointError.cannotEncode`.
+        func bytes(
+            rows: Range<Int>, measuring: Bool = true
+        ) throws(CheckpointError) -> (bytes: [UInt8], sums: RoundingSums) {
+            let size = rows.count * rowBytes
+            var result = Result<RoundingSums, CheckpointError>.success(RoundingSums())
+            let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
+                let target = UnsafeMutableRawBufferPointer(
+                    rebasing: UnsafeMutableRawBufferPointer(buffer)[0..<size])
+                result = Result { () throws(CheckpointError) in
+                    try content.write(
+                        rows: rows, columns: columns, of: description, to: target,
+                        measuring: measuring)
+                }
+                // What a failure leaves unwritten is not handed out.
+                if case .success = result { filled = size }
+            }
+            return (bytes, try result.get())
+        }
+
+        /// Gives the source's pages of some rows back to the system.
+        func releaseSource(rows: Range<Int>) {
+            content.releaseSource(rows: rows, columns: columns)
+        }
+    }
+
+    /// What stands beside the tensors.
+    package enum Container: Sendable {
+        case gguf(metadata: GGUFMetadata)
+        case huggingFace(HuggingFaceLayout)
+    }
+
+    /// The files of a Hugging Face output.
+    package struct HuggingFaceLayout: Sendable {
+        package struct Shard: Sendable {
+            package let name: String
+            package let metadata: [SafetensorsMetadata]
+        }
+
+        /// The `config.json`, or nil to write none.
+        package var config: JSONObject?
+        /// The weight files; one alone needs no index.
+        package var shards: [Shard]
+        package var isIndexed: Bool
+        /// Files of the source folder that are copied as they are.
+        package var sourceFolder: String
+        package var copies: [String]
+        /// Further files: the tokenizer where the source is no folder that has it.
+        package var files: [(name: String, bytes: [UInt8])]
+        /// Whether the weights cannot be read without the `config.json`.
+        package var needsConfiguration: Bool
+    }
+
+    package let source: Checkpoint
+    package let tensors: [Tensor]
+    package let container: Container
+    /// What the user should know about the output.
+    package let notes: [String]
+
+    /// Plans an output in the given format.
+    ///
+    /// - Throws: `CheckpointError` where the output cannot hold what is asked for; as `Checkpoint.validate`.
+    package init(source: Checkpoint, edits: [CheckpointEdit], format: FileFormat) throws {
+        try source.validate()
+        let changes = EditList(edits)
+        if let type = changes.type, !type.isPlainFloat || type == .f64 {
+            throw CheckpointError.cannotExpress(
+                fact: "writing \(type.name) is not supported; supported types: keep, f32, f16, bf16"
+            )
+        }
+        try source.requireValues(for: changes, format: format)
+        switch (source.source, format) {
+        case (.gguf(let gguf), .gguf):
+            self = try GGUFPlanner(source: source, changes: changes).plan(keeping: gguf)
+        case (.huggingFace(let files), .gguf):
+            self = try GGUFPlanner(source: source, changes: changes).planFromHuggingFace(files)
+        case (.huggingFace(let files), .safetensors):
+            self = try HuggingFacePlanner(source: source, changes: changes).plan(keeping: files)
+        case (.gguf(let gguf), .safetensors):
+            self = try HuggingFacePlanner(source: source, changes: changes).planFromGGUF(gguf)
+        }
+    }
+
+    init(source: Checkpoint, tensors: [Tensor], container: Container, notes: [String]) {
+        self.source = source
+        self.tensors = tensors
+        self.container = container
+        self.notes = notes
+    }
+}
