@@ -1,3 +1,4 @@
+import Formats
 import Transformer
 
 /// What this build of rtedit is.
@@ -9,6 +10,7 @@ enum Version {
         [
             ("Swift", compiler), ("target", target), ("build", build),
             ("BLAS", "\(BLASLibrary.kernel) (\(BLASLibrary.build))"), ("kernels", kernels),
+            ("zstd", Zstandard.version),
             ("threads", "\(Processor.onlineCores) unless --threads says otherwise"),
         ]
     }

@@ -5,7 +5,10 @@ import Synchronization
 /// encoder, which are used again.
 ///
 /// Format: RFC 8878.
-final class Zstandard: Sendable {
+package final class Zstandard: Sendable {
+    /// The library's version, as 1.5.4; the same data become other frames in another.
+    package static var version: String { String(cString: ZSTD_versionString()) }
+
     /// What the library reports where it cannot go on: out of memory, or data that are not zstd.
     struct Problem: Error {}
 
