@@ -38,18 +38,25 @@ struct SettingComparison {
                 SettingDifference(.hyperparameter, "architecture", families.0, families.1))
         }
         guard let first = numbers(of: a), let second = numbers(of: b) else { return false }
+        differences += Self.differences(first, second).filter {
+            !(ignoresVocabularySize && $0.name == "vocabulary size")
+        }
+        return true
+    }
+
+    /// The numbers that differ.
+    static func differences(
+        _ first: Hyperparameters, _ second: Hyperparameters
+    ) -> [SettingDifference] {
         // One ramp gives other divisors on another base, which is listed already.
         let isSameScaling = first.rope.scaling == second.rope.scaling
         func texts(_ numbers: Hyperparameters) -> [(name: String, text: String)] {
             numbers.fields.filter { !(isSameScaling && $0.name == "rotary scaling") }
                 .map { ($0.name, $0.text) }
         }
-        differences += SettingDifference.between(
+        return SettingDifference.between(
             texts(first), texts(second), .hyperparameter
-        ) { $0 != NumberField.tiedHead }.filter {
-            !(ignoresVocabularySize && $0.name == "vocabulary size")
-        }
-        return true
+        ) { $0 != NumberField.tiedHead }
     }
 
     private mutating func numbers(of checkpoint: Checkpoint) -> Hyperparameters? {

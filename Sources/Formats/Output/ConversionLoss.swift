@@ -36,16 +36,27 @@ struct ConversionLoss {
     ///
     /// - Throws: `CheckpointError.cannotExpress` where it would compute something else on any text.
     mutating func compare(with metadata: GGUFMetadata) throws {
+        differences += try Self.notes(
+            of: numbers, in: metadata, architecture, file: source.path,
+            lacksFeedForwardNorm: source.tensor(.block(0, .feedForwardNorm)) == nil)
+    }
+
+    /// What llama.cpp computes otherwise from metadata made of these numbers, to tell the user.
+    ///
+    /// - Throws: `CheckpointError.cannotExpress` where it would compute something else on any text.
+    static func notes(
+        of numbers: Hyperparameters, in metadata: GGUFMetadata, _ architecture: Architecture,
+        file: String, lacksFeedForwardNorm: Bool
+    ) throws -> [String] {
         let read: Hyperparameters
         do {
             read = try numbers.readBack(
-                metadata, architecture, file: source.path,
-                lacksFeedForwardNorm: source.tensor(.block(0, .feedForwardNorm)) == nil)
+                metadata, architecture, file: file, lacksFeedForwardNorm: lacksFeedForwardNorm)
         } catch CheckpointError.unsupportedFeature(_, let fact) {
             throw CheckpointError.cannotExpress(
                 fact: "llama.cpp's '\(architecture.name)' cannot hold the model: \(fact)")
         }
-        differences += try Self.notes(numbers, read) { own, other in
+        return try notes(numbers, read) { own, other in
             "llama.cpp's '\(architecture.name)' has no key for \(own.name): the model has "
                 + "\(own.text), llama.cpp takes \(other.text)"
         }
