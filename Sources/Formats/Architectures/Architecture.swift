@@ -18,10 +18,12 @@ package struct Architecture: Sendable {
     let activation: Activation
     /// What a `config.json` calls the numbers.
     let config: ConfigFormat
-    /// What a GGUF file's metadata says, in its order.
-    let metadata: [MetadataField]
-    /// The numbers beyond those of every family.
-    let traits: [Trait]
+    /// Which of the numbers a GGUF file names, and in which order.
+    let metadata: MetadataFormat
+    /// Every number of a model, and where the family's files keep it.
+    let numbers: [ModelNumber]
+    /// Those for which the family has keys that not every family has, in the order of its `config.json`.
+    let ownNumbers: [ModelNumber]
     /// GGUF keys, without the family's name, that llama.cpp reads for the family and rtedit does not compute with, and the
     /// values that change nothing.
     let metadataOnly: [(key: String, neutral: Neutral)]
@@ -50,8 +52,8 @@ package struct Architecture: Sendable {
         name: String, huggingFaceModelType: String, huggingFaceClass: String, norm: Norm = .rms,
         positions: Positions = .rotary, activation: Activation = .silu,
         weights: [WeightRule], residualPath: ResidualPath = .direct,
-        config: ConfigFormat = ConfigFormat(), metadata: [MetadataField] = MetadataField.standard,
-        traits: [Trait] = [], metadataOnly: [(key: String, neutral: Neutral)] = [],
+        config: ConfigFormat = ConfigFormat(), metadata: MetadataFormat = MetadataFormat(),
+        numbers own: [ModelNumber] = [], metadataOnly: [(key: String, neutral: Neutral)] = [],
         marker: String? = nil,
         optionalPrefix: String? = nil, cutsEmbedding: Bool = false
     ) {
@@ -65,7 +67,13 @@ package struct Architecture: Sendable {
         self.residualPath = residualPath
         self.config = config
         self.metadata = metadata
-        self.traits = traits
+        let table = ModelNumber.table(
+            config, norm: norm, positions: positions, activation: activation)
+        let names = Set(table.map(\.name))
+        numbers =
+            table.map { number in own.first { $0.name == number.name } ?? number }
+            + own.filter { !names.contains($0.name) }
+        ownNumbers = own
         self.metadataOnly = metadataOnly
         self.marker = marker
         self.optionalPrefix = optionalPrefix
@@ -121,6 +129,17 @@ package struct Architecture: Sendable {
     package func headLayout(in format: FileFormat) -> HeadLayout {
         let transform = rule(for: .block(0, .attentionQueryKeyValue))?.transform
         return transform == .headwiseRows && format == .safetensors ? .headwise : .stacked
+    }
+
+    /// The numbers that every family keeps.
+    var commonNumbers: [ModelNumber] {
+        numbers.filter { number in !ownNumbers.contains { $0.name == number.name } }
+    }
+
+    /// The members of `config.json` that change the family's numbers and that rtedit reads.
+    var configMembers: Set<String> {
+        Set(numbers.flatMap(\.config.members) + config.only.map(\.key) + config.copies.map(\.copy))
+            .union(weights.compactMap { $0.bias?.huggingFaceFlag })
     }
 
     /// The rule for a slot, or nil where the family has no such weight.

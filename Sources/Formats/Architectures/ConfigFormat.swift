@@ -35,6 +35,17 @@ struct ConfigFormat: Sendable {
     /// Members that say what the family always does.
     var implied: Set<String> = []
 
+    /// Members that are written once more under another name.
+    var copies: [(copy: String, key: String)] = []
+
+    /// The members of every family that stand first, as transformers writes them.
+    var order: [String] {
+        [
+            "vocab_size", hiddenSize, feedForwardSize, blockCount, headCount,
+            keyValueHeadCount ?? headCount, Self.headSize, activation, contextLength, normEpsilon,
+        ]
+    }
+
     static let activations: [(name: String, activation: Activation)] = [
         ("silu", .silu), ("swish", .silu), ("gelu", .gelu), ("gelu_python", .gelu),
         ("gelu_new", .geluTanh), ("gelu_fast", .geluTanh), ("gelu_accurate", .geluTanh),
@@ -51,10 +62,14 @@ struct ConfigFormat: Sendable {
 }
 
 /// Typed look-ups in a `config.json`; null counts as absent, and only absent keys have a standard value.
-struct ConfigKeys {
+struct ConfigKeys: NumberKeys {
     let config: JSONObject
     var standard: [String: JSONValue] = [:]
     let file: String
+
+    func name(config: String, metadata: String) -> String { config }
+
+    func full(_ key: String) -> String { key }
 
     /// The value read as one type, or nil where it is absent.
     private func value<Value>(
@@ -106,16 +121,6 @@ struct ConfigKeys {
             let numbers = items.compactMap(\.number)
             return numbers.count == items.count ? numbers : nil
         }
-    }
-
-    func required(_ key: String) throws(CheckpointError) -> Int {
-        guard let value = try integer(key) else { throw .missingKey(file: file, key: key) }
-        return value
-    }
-
-    func requiredNumber(_ key: String) throws(CheckpointError) -> Double {
-        guard let value = try number(key) else { throw .missingKey(file: file, key: key) }
-        return value
     }
 
     /// Refuses a switch that is not as rtedit needs it.

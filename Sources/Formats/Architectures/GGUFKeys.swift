@@ -1,12 +1,16 @@
 /// Typed look-ups of an architecture's keys in GGUF metadata.
-struct GGUFKeys {
+struct GGUFKeys: NumberKeys {
     let metadata: GGUFMetadata
     let prefix: String
     let file: String
-    /// What decides in place of a key in some families, see `Hyperparameters.TensorFacts`.
-    var lacksFeedForwardNorm = false
+    /// What decides in place of keys.
+    var tensors = Hyperparameters.TensorFacts()
 
     func full(_ key: String) -> String { prefix + "." + key }
+
+    func name(config: String, metadata: String) -> String { full(metadata) }
+
+    func isGiven(_ name: String) -> Bool { metadata[name] != nil }
 
     func integer(_ key: String) throws(CheckpointError) -> Int? {
         guard let value = metadata[full(key)] else { return nil }
@@ -84,15 +88,5 @@ struct GGUFKeys {
             throw .wrongValue(file: file, key: full(key), expected: "a string")
         }
         return text
-    }
-
-    func required(_ key: String) throws(CheckpointError) -> Int {
-        guard let value = try integer(key) else { throw .missingKey(file: file, key: full(key)) }
-        return value
-    }
-
-    func requiredNumber(_ key: String) throws(CheckpointError) -> Double {
-        guard let value = try number(key) else { throw .missingKey(file: file, key: full(key)) }
-        return value
     }
 }

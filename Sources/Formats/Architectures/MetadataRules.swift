@@ -70,8 +70,8 @@ struct MetadataRules {
     }
 
     private var readKeys: Set<String> {
-        LlamaCppKeys.ofEveryArchitecture.union(architecture.traits.flatMap(\.metadataKeys))
-            .union(architecture.metadataOnly.map(\.key)).union([architecture.norm.epsilonKey])
+        LlamaCppKeys.ofEveryArchitecture.union(architecture.numbers.flatMap(\.metadata.keys))
+            .union(architecture.metadataOnly.map(\.key))
     }
 
     private func require(_ key: String, _ neutral: Neutral) throws(CheckpointError) {

@@ -40,35 +40,29 @@ extension RopeParameters {
         }
     }
 
-    /// The metadata of the scalings that llama.cpp knows by type.
+    /// The metadata without the family's name; of scalings, those that llama.cpp knows by type.
     ///
     /// - Throws: `CheckpointError.cannotExpress` for dynamic scaling.
-    func scalingEntries(
-        _ architecture: String
-    ) throws(CheckpointError) -> [GGUFMetadata.Entry] {
-        func entry(_ key: String, _ value: GGUFValue) -> GGUFMetadata.Entry {
-            .init("\(architecture).rope.scaling.\(key)", value)
-        }
+    func entries() throws(CheckpointError) -> [ModelNumber.MetadataPlace.Entry] {
+        let rotation: [ModelNumber.MetadataPlace.Entry] = [
+            ("rope.freq_base", .f32(Float(base))), ("rope.dimension_count", .count(dimensions)),
+        ]
         switch scaling {
         // Llama 3's and Phi-3's divisors are tensors.
-        case .none, .llama3, .longrope, .divisors: return []
+        case .none, .llama3, .longrope, .divisors: return rotation
         case .linear(let factor):
-            return [
-                entry("type", .string(ByteString("linear"))),
-                entry("factor", .f32(Float(factor))),
+            return rotation + [
+                ("rope.scaling.type", .string(ByteString("linear"))),
+                ("rope.scaling.factor", .f32(Float(factor))),
             ]
         case .yarn(let yarn):
-            var entries = [
-                entry("type", .string(ByteString("yarn"))),
-                entry("factor", .f32(Float(yarn.factor))),
-                entry("original_context_length", .u32(UInt32(clamping: yarn.originalContext))),
-            ]
-            if let attention = yarn.attentionFactor {
-                // llama.cpp multiplies this key with YaRN's own factor.
-                let own = attention / Yarn.attention(yarn.factor)
-                entries.append(entry("attn_factor", .f32(Float(own))))
-            }
-            return entries
+            // llama.cpp multiplies this key with YaRN's own factor.
+            let own = yarn.attentionFactor.map { $0 / Yarn.attention(yarn.factor) }
+            return rotation + [
+                ("rope.scaling.type", .string(ByteString("yarn"))),
+                ("rope.scaling.factor", .f32(Float(yarn.factor))),
+                ("rope.scaling.original_context_length", .count(yarn.originalContext)),
+            ] + (own.map { [("rope.scaling.attn_factor", .f32(Float($0)))] } ?? [])
         case .dynamic:
             throw .cannotExpress(
                 fact: "dynamic rope scaling has no equivalent in a GGUF file of llama.cpp")

@@ -70,6 +70,46 @@ package struct RopeParameters: Sendable, Hashable {
         }
     }
 
+    /// The scaling in the words of `config.json`; divisors that GGUF keeps as a tensor as such.
+    var scalingText: String {
+        func number(_ value: Double) -> String { ModelNumber.text(value) }
+        // GGUF holds the quotient of two attention factors.
+        func attention(_ value: Double) -> String { number((value * 1e5).rounded() / 1e5) }
+        // A ramp found in divisors gives them but for the last bits.
+        if let divisors = fixedDivisors {
+            return "divisors " + divisors.map { attention(Double($0)) }.joined(separator: " ")
+        }
+        switch scaling {
+        case .none, .llama3, .divisors: return "none"
+        case .linear(let factor): return "linear, factor \(number(factor))"
+        case .dynamic(let factor, let context):
+            return "dynamic, factor \(number(factor)) from \(context) positions"
+        case .yarn(let yarn):
+            return "yarn, factor \(number(yarn.factor)), original context \(yarn.originalContext), "
+                + "attention factor \(attention(yarn.attention)), beta_fast \(number(yarn.betaFast)), "
+                + "beta_slow \(number(yarn.betaSlow)), truncate \(yarn.roundsRamp)"
+        case .longrope(let short, let long, let context, let factor):
+            return "long rope beyond \(context), attention factor \(attention(factor)), "
+                + "short \(short.map(Float.init)), long \(long.map(Float.init))"
+        }
+    }
+
+    /// Checks base, dimensions and scaling.
+    ///
+    /// - Parameter baseKey: what the file calls the base.
+    /// - Throws: `CheckpointError` for what is out of range or does not fit a head.
+    func validate(headSize: Int, file: String, baseKey: String) throws(CheckpointError) {
+        guard dimensions >= 2, dimensions % 2 == 0, dimensions <= headSize else {
+            throw .contradiction(
+                file: file,
+                fact: "\(dimensions) rotary dimensions do not fit heads of \(headSize)")
+        }
+        guard base.isFinite, base > 1 else {
+            throw .outOfRange(file: file, key: baseKey, value: "\(base)", range: "more than 1")
+        }
+        try scaling.validate(file: file)
+    }
+
     /// The frequencies 1 / (divisor · base^(2i/dimensions)) in f32, computed as transformers does.
     package static func frequencies(
         base: Double, dimensions: Int, divisors: [Double]

@@ -38,25 +38,27 @@ struct SettingComparison {
                 SettingDifference(.hyperparameter, "architecture", families.0, families.1))
         }
         guard let first = numbers(of: a), let second = numbers(of: b) else { return false }
-        differences += Self.differences(first, second).filter {
-            !(ignoresVocabularySize && $0.name == "vocabulary size")
+        let tables = [a, b].flatMap { $0.architecture?.numbers ?? [] }
+        differences += Self.differences(first, second, tables).filter {
+            !(ignoresVocabularySize && $0.name == ModelNumber.vocabularySize.name)
         }
         return true
     }
 
     /// The numbers that differ.
+    ///
+    /// - Parameter table: the numbers of both families; those of one name are compared once.
     static func differences(
-        _ first: Hyperparameters, _ second: Hyperparameters
+        _ first: Hyperparameters, _ second: Hyperparameters, _ table: [ModelNumber]
     ) -> [SettingDifference] {
         // One ramp gives other divisors on another base, which is listed already.
         let isSameScaling = first.rope.scaling == second.rope.scaling
-        func texts(_ numbers: Hyperparameters) -> [(name: String, text: String)] {
-            numbers.fields.filter { !(isSameScaling && $0.name == "rotary scaling") }
-                .map { ($0.name, $0.text) }
-        }
+        var names: Set<String> = isSameScaling ? [ModelNumber.ropeScalingName] : []
+        let parts = table.flatMap(\.parts).filter { names.insert($0.name).inserted }
         return SettingDifference.between(
-            texts(first), texts(second), .hyperparameter
-        ) { $0 != NumberField.tiedHead }
+            parts.map { ($0.name, $0.text(first)) }, parts.map { ($0.name, $0.text(second)) },
+            .hyperparameter
+        ) { $0 != ModelNumber.tiedHead.name }
     }
 
     private mutating func numbers(of checkpoint: Checkpoint) -> Hyperparameters? {

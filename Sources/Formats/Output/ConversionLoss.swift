@@ -56,9 +56,9 @@ struct ConversionLoss {
             throw CheckpointError.cannotExpress(
                 fact: "llama.cpp's '\(architecture.name)' cannot hold the model: \(fact)")
         }
-        return try notes(numbers, read) { own, other in
-            "llama.cpp's '\(architecture.name)' has no key for \(own.name): the model has "
-                + "\(own.text), llama.cpp takes \(other.text)"
+        return try notes(numbers, read, architecture) { name, own, other in
+            "llama.cpp's '\(architecture.name)' has no key for \(name): the model has "
+                + "\(own), llama.cpp takes \(other)"
         }
     }
 
@@ -70,22 +70,23 @@ struct ConversionLoss {
     ) throws -> [String] {
         let read = try Hyperparameters(
             config: config, architecture: architecture, file: "config.json")
-        return try notes(numbers, read) { own, other in
-            "transformers' '\(architecture.huggingFaceModelType)' computes another \(own.name): "
-                + "llama.cpp takes \(own.text) from the file, the folder has \(other.text)"
+        return try notes(numbers, read, architecture) { name, own, other in
+            "transformers' '\(architecture.huggingFaceModelType)' computes another \(name): "
+                + "llama.cpp takes \(own) from the file, the folder has \(other)"
         }
     }
 
     private static func notes(
-        _ numbers: Hyperparameters, _ read: Hyperparameters,
-        _ fact: (NumberField, NumberField) -> String
+        _ numbers: Hyperparameters, _ read: Hyperparameters, _ architecture: Architecture,
+        _ fact: (_ name: String, _ own: String, _ other: String) -> String
     ) throws(CheckpointError) -> [String] {
         var notes: [String] = []
-        for (own, other) in zip(numbers.fields, read.fields) where !own.isSame(as: other) {
-            guard own.mayDiffer(from: other) else {
-                throw .cannotExpress(fact: fact(own, other))
+        for part in architecture.numbers.flatMap(\.parts) {
+            guard let (own, other) = part.difference(numbers, read) else { continue }
+            guard part.mayDiffer(numbers, read) else {
+                throw .cannotExpress(fact: fact(part.name, own, other))
             }
-            notes.append(fact(own, other))
+            notes.append(fact(part.name, own, other))
         }
         return notes
     }

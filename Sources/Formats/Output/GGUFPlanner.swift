@@ -197,23 +197,22 @@ struct GGUFPlanner {
         _ architecture: Architecture, _ numbers: Hyperparameters, _ tensors: [OutputPlan.Tensor],
         _ files: HuggingFaceFiles, name: String, _ tokenizer: [GGUFMetadata.Entry]
     ) throws -> GGUFMetadata {
-        var context = MetadataField.Context()
-        context.general = try GeneralMetadata(
-            name: name, tensors: tensors.map(\.description), sampling: files.generationConfig()
-        ).entries
         let matrices = tensors.filter { $0.description.shape.count >= 2 }.map(\.description.type)
         let counts = Dictionary(grouping: matrices) { $0 }.mapValues(\.count)
         let main =
             counts.max { ($0.value, $1.key.rawValue) < ($1.value, $0.key.rawValue) }?.key ?? .f32
-        context.fileType = Self.fileType(of: main)
-        context.namesHeadSize =
-            architecture.config.fillsHeadSize
-            || files.config?[ConfigFormat.headSize]?.integer != nil
         var entries = [
             GGUFMetadata.Entry(
                 "general.architecture", .string(ByteString(architecture.name)))
         ]
-        entries += try numbers.metadata(architecture: architecture, context)
+        entries += try numbers.metadata(
+            architecture: architecture,
+            general: try GeneralMetadata(
+                name: name, tensors: tensors.map(\.description),
+                sampling: files.generationConfig()
+            ).entries, fileType: Self.fileType(of: main),
+            namesHeadSize: architecture.config.fillsHeadSize
+                || files.config?[ConfigFormat.headSize]?.integer != nil)
         entries.append(.init("general.quantization_version", .u32(2)))
         return GGUFMetadata(entries + tokenizer)
     }

@@ -9,10 +9,11 @@ extension Architecture {
                 .model(.positionEmbedding), huggingFace: "transformer.wpe", gguf: "position_embd",
                 shape: [.positions, .hidden])),
         config: gpt2Config,
-        metadata: [
-            .general, .blockCount, .contextLength, .embeddingLength, .feedForwardLength, .headCount,
-            .normEpsilon, .fileType,
-        ], traits: [.alias("n_ctx", of: "n_positions")], optionalPrefix: "transformer.")
+        metadata: MetadataFormat(order: [
+            MetadataFormat.general, "block_count", "context_length", "embedding_length",
+            "feed_forward_length", "attention.head_count", "attention.layer_norm_epsilon",
+            MetadataFormat.fileType,
+        ]), optionalPrefix: "transformer.")
 
     private static let gpt2Config = ConfigFormat(
         blockCount: "n_layer", hiddenSize: "n_embd", feedForwardSize: "n_inner",
@@ -22,7 +23,7 @@ extension Architecture {
         only: [
             ("scale_attn_weights", .bool(true)), ("add_cross_attention", .bool(false)),
             ("scale_attn_by_inverse_layer_idx", .bool(false)),
-        ]
+        ], copies: [("n_ctx", "n_positions")]
     ).withLayerNorm("layer_norm_epsilon")
 
     private static let gpt2Block: [WeightRule] = {

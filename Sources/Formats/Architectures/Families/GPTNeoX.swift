@@ -17,10 +17,13 @@ extension Architecture {
                 "rotary_pct": .number(0.25), "use_parallel_residual": .bool(true),
             ]
         ).withLayerNorm(),
-        metadata: [
-            .general, .contextLength, .embeddingLength, .blockCount, .feedForwardLength,
-            .ropeDimensions, .headCount, .isParallel, .normEpsilon, .ropeScaling, .unusualRopeBase,
-        ], traits: [.parallelResidual(followsNorm: false)])
+        metadata: MetadataFormat(
+            order: [
+                MetadataFormat.general, "context_length", "embedding_length", "block_count",
+                "feed_forward_length", "rope.dimension_count", "attention.head_count",
+                "use_parallel_residual", "attention.layer_norm_epsilon",
+            ] + MetadataFormat.ropeScaling + ["rope.freq_base"], omitsUsualRopeBase: true),
+        numbers: [.parallelResidual(followsNorm: false)])
 
     private static let gptNeoXBlock: [WeightRule] = {
         let block = BlockNames(layers: "gpt_neox.layers")

@@ -7,7 +7,7 @@ extension Architecture {
             blocks: gemmaAttention + BlockNames().gatedFeedForward()
                 + BlockNames().inputNorms(.plusOne), norm: .plusOne),
         config: gemmaConfig(keyValueHeads: 16, renamed: ["gelu": .geluTanh]),
-        metadata: gemmaMetadata, traits: [.scaledEmbedding])
+        metadata: gemmaMetadata, numbers: [.embeddingScaleByWidth])
 
     /// Gemma 2: norms of what a sub-layer adds to the stream, soft caps, a window in every other block.
     package static let gemma2 = Architecture(
@@ -22,9 +22,10 @@ extension Architecture {
                 "query_pre_attn_scalar": .integer(256), "sliding_window": .integer(4096),
                 "attn_logit_softcapping": .number(50), "final_logit_softcapping": .number(30),
             ]),
-        metadata: gemmaMetadata + [.scoreCap, .logitCap, .window],
-        traits: [
-            .scaledEmbedding, .queryScale(largeBlocks: 46), .softCaps(metadata: .both),
+        metadata: gemmaMetadata,
+        numbers: [
+            .embeddingScaleByWidth, .queryScale(largeBlocks: 46), .scoreCap(standard: 50),
+            .logitCap(standard: 30),
             .window(
                 globalEvery: 2, hasLayerTypes: true, metadata: .always(standard: 4096)),
         ])
@@ -39,9 +40,9 @@ extension Architecture {
                 + BlockNames().gatedFeedForward() + gemmaNorms, norm: .plusOne),
         residualPath: .normed,
         config: gemma3Config,
-        metadata: MetadataField.standard + [.logitCap, .window],
-        traits: [
-            .scaledEmbedding, .queryScale(largeBlocks: 62), .softCaps(metadata: .logitsOnly),
+        numbers: [
+            .embeddingScaleByWidth, .queryScale(largeBlocks: 62), .scoreCap(standard: nil),
+            .logitCap(standard: nil),
             .window(
                 globalEvery: 6, pattern: "sliding_window_pattern", hasLayerTypes: true,
                 localRope: gemma3Config, metadata: .optional),
@@ -87,8 +88,11 @@ extension Architecture {
             only: [("use_bidirectional_attention", .bool(false))], renamedActivations: renamed)
     }
 
-    private static let gemmaMetadata: [MetadataField] = [
-        .general, .contextLength, .embeddingLength, .blockCount, .feedForwardLength, .headCount,
-        .keyValueHeadCount, .normEpsilon, .headSize, .fileType, .ropeScaling, .unusualRopeBase,
-    ]
+    private static let gemmaMetadata = MetadataFormat(
+        order: [
+            MetadataFormat.general, "context_length", "embedding_length", "block_count",
+            "feed_forward_length", "attention.head_count", "attention.head_count_kv",
+            "attention.layer_norm_rms_epsilon",
+        ] + MetadataFormat.headSize + [MetadataFormat.fileType] + MetadataFormat.ropeScaling
+            + ["rope.freq_base"], omitsUsualRopeBase: true)
 }

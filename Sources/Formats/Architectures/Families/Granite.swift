@@ -4,8 +4,8 @@ extension Architecture {
         name: "granite", huggingFaceModelType: "granite", huggingFaceClass: "GraniteForCausalLM",
         weights: llamaWeights(attentionBias: .flag("attention_bias"), bias: .flag("mlp_bias")),
         residualPath: .scaled,
-        metadata: llamaMetadata + [.attentionScale, .embeddingScale, .residualScale, .logitScale],
-        traits: [.multipliers],
+        metadata: MetadataFormat(order: llamaMetadata.order + ["attention.scale"]),
+        numbers: ModelNumber.multipliers,
         // Granite 4 can do without rotation.
         metadataOnly: [
             ("rope.scaling.finetuned", .yes), ("deepstack_mapping", .only([.integer(-1)])),

@@ -21,5 +21,6 @@ extension Architecture {
     }
 
     /// The metadata of everything that llama.cpp converts as a Llama.
-    static let llamaMetadata = MetadataField.standard + [.vocabularySize, .ropeDimensions]
+    static let llamaMetadata = MetadataFormat(
+        order: MetadataFormat.standard + ["vocab_size", "rope.dimension_count"])
 }

@@ -13,7 +13,7 @@ extension Architecture {
             "rms_norm_eps": .number(1e-5), "num_local_experts": .integer(8),
             "num_experts_per_tok": .integer(2),
         ]), metadata: llamaMetadata,
-        traits: [
+        numbers: [
             .window(),
             .experts(count: ["num_local_experts", "num_experts"], size: nil, shares: nil),
         ], marker: "expert_count")

@@ -17,11 +17,13 @@ extension Architecture {
             standard: [
                 "rms_norm_eps": .number(1e-5), "original_max_position_embeddings": .integer(4096),
             ]),
-        metadata: [
-            .longRopeFactor, .general, .contextLength, .originalContext, .embeddingLength,
-            .feedForwardLength, .blockCount, .headCount, .keyValueHeadCount, .normEpsilon,
-            .ropeDimensions, .ropeBase, .fileType, .windowOrZero,
-        ], traits: [.originalContext, .window(metadata: .unused)])
+        metadata: MetadataFormat(order: [
+            "rope.scaling.attn_factor", MetadataFormat.general, "context_length",
+            "rope.scaling.original_context_length", "embedding_length", "feed_forward_length",
+            "block_count", "attention.head_count", "attention.head_count_kv",
+            "attention.layer_norm_rms_epsilon", "rope.dimension_count", "rope.freq_base",
+            MetadataFormat.fileType, "attention.sliding_window",
+        ]), numbers: [.longRopeContext, .window(metadata: .unused)])
 
     private static let phi3Block =
         [

@@ -9,7 +9,7 @@ extension Architecture {
             standard: qwenStandard.merging(["num_key_value_heads": .integer(32)]) {
                 $1
             }, implied: ["attention_bias", "qkv_bias", "add_qkv_bias"]),
-        traits: [
+        numbers: [
             .window(
                 flag: "use_sliding_window", firstBlock: "max_window_layers", hasLayerTypes: true)
         ])

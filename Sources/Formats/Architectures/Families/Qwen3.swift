@@ -9,7 +9,7 @@ extension Architecture {
             standard: qwenStandard.merging([
                 "num_key_value_heads": .integer(32), "head_dim": .integer(128),
             ]) { $1 }),
-        traits: [
+        numbers: [
             .window(
                 flag: "use_sliding_window", firstBlock: "max_window_layers", hasLayerTypes: true)
         ])
@@ -29,8 +29,7 @@ extension Architecture {
                 "num_experts": .integer(128), "num_experts_per_tok": .integer(8),
                 "moe_intermediate_size": .integer(768),
             ], only: [("decoder_sparse_step", .integer(1)), ("mlp_only_layers", .array([]))]),
-        metadata: MetadataField.standard + [.expertFeedForward],
-        traits: [
+        numbers: [
             .window(flag: "use_sliding_window"),
             .experts(
                 count: ["num_experts", "num_local_experts"], size: "moe_intermediate_size",

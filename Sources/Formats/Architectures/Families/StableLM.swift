@@ -13,9 +13,12 @@ extension Architecture {
                 "num_key_value_heads": .integer(32), "partial_rotary_factor": .number(0.25),
             ], only: [("qk_layernorm", .bool(false))]
         ).withLayerNorm(),
-        metadata: [
-            .general, .contextLength, .embeddingLength, .blockCount, .feedForwardLength,
-            .ropeDimensions, .headCount, .keyValueHeadCount, .isParallel, .normEpsilon, .fileType,
-            .ropeScaling, .unusualRopeBase,
-        ], traits: [.parallelResidual(followsNorm: true)])
+        metadata: MetadataFormat(
+            order: [
+                MetadataFormat.general, "context_length", "embedding_length", "block_count",
+                "feed_forward_length", "rope.dimension_count", "attention.head_count",
+                "attention.head_count_kv", "use_parallel_residual", "attention.layer_norm_epsilon",
+                MetadataFormat.fileType,
+            ] + MetadataFormat.ropeScaling + ["rope.freq_base"], omitsUsualRopeBase: true),
+        numbers: [.parallelResidual(followsNorm: true)])
 }

@@ -1,4 +1,5 @@
-extension Trait {
+/// Windows, and which blocks have them.
+extension ModelNumber {
     /// Attention that sees only the last positions.
     ///
     /// - Parameters:
@@ -12,15 +13,14 @@ extension Trait {
     static func window(
         flag: String? = nil, firstBlock: String? = nil, globalEvery: Int = 0,
         pattern: String? = nil, hasLayerTypes: Bool = false, localRope: ConfigFormat? = nil,
-        metadata: WindowMetadata = .notRead
-    ) -> Trait {
+        metadata runtime: WindowMetadata = .notRead
+    ) -> ModelNumber {
         let key = "sliding_window"
         let types = hasLayerTypes ? "layer_types" : nil
-        return Trait(
+        let config = ConfigPlace(
             members: [key, flag, firstBlock, pattern, types].compactMap(\.self)
                 + (localRope == nil ? [] : ["rope_local_base_freq", "_sliding_window_pattern"]),
-            metadataKeys: metadata.keys,
-            readConfig: { keys, numbers in
+            read: { keys, numbers in
                 guard let size = try keys.integer(key),
                     try flag.map({ name in try keys.flag(name) ?? false }) ?? true
                 else { return }
@@ -35,7 +35,7 @@ extension Trait {
                     size: size, globalEvery: every,
                     ropeBase: try localRope.map { try localBase(keys, $0) })
             },
-            writeConfig: { numbers, config in
+            write: { numbers, config in
                 let size = numbers.window?.size ?? numbers.unusedWindow
                 config[key] = size.map { .integer($0) } ?? .null
                 if let flag { config[flag] = .bool(numbers.window != nil) }
@@ -45,17 +45,19 @@ extension Trait {
                         .string(window.covers(block: block) ? Layer.windowed : Layer.full)
                     })
                 if let base = window.ropeBase { config["rope_local_base_freq"] = .number(base) }
-            },
-            readMetadata: { keys, numbers in
+            })
+        let sizeKey = WindowMetadata.sizeKey
+        let metadata = MetadataPlace(
+            keys: runtime.keys,
+            read: { keys, numbers in
                 var size: Int?
-                switch metadata {
+                switch runtime {
                 case .notRead: return
                 case .unused:
-                    numbers.unusedWindow = try keys.nonZero("attention.sliding_window")
+                    numbers.unusedWindow = try keys.nonZero(sizeKey)
                     return
-                case .optional: size = try keys.nonZero("attention.sliding_window")
-                case .always(let standard):
-                    size = try keys.integer("attention.sliding_window") ?? standard
+                case .optional: size = try keys.nonZero(sizeKey)
+                case .always(let standard): size = try keys.integer(sizeKey) ?? standard
                 }
                 guard let size,
                     let every = try globalInterval(
@@ -65,7 +67,19 @@ extension Trait {
                 numbers.window = SlidingWindow(
                     size: size, globalEvery: every,
                     ropeBase: localRope == nil ? nil : base ?? 10_000)
+            },
+            write: { numbers throws(CheckpointError) in
+                let size =
+                    switch runtime {
+                    case .notRead: Int?.none
+                    case .unused: numbers.window?.size ?? 0
+                    case .optional, .always: numbers.window?.size
+                    }
+                return (size.map { [(sizeKey, .count($0))] } ?? [])
+                    + (numbers.window?.ropeBase.map { [("rope.freq_base_swa", .f32(Float($0)))] }
+                        ?? [])
             })
+        return window.kept(config, metadata)
     }
 
     /// What llama.cpp makes of a family's GGUF keys for the window.
@@ -79,15 +93,14 @@ extension Trait {
         /// There always is one, of this size where the key is missing.
         case always(standard: Int)
 
+        static let sizeKey = "attention.sliding_window"
+
         var keys: [String] {
             switch self {
             case .notRead: []
-            case .unused: ["attention.sliding_window"]
+            case .unused: [Self.sizeKey]
             case .optional, .always:
-                [
-                    "attention.sliding_window", "attention.sliding_window_pattern",
-                    "rope.freq_base_swa",
-                ]
+                [Self.sizeKey, "attention.sliding_window_pattern", "rope.freq_base_swa"]
             }
         }
     }
