@@ -35,6 +35,23 @@ struct InspectProgramTests {
         Samples.path("../Tests/FormatsTests/Fixtures/Adapters/plain")
     }
 
+    /// What the families' tables say of a model is in the report: as a line, and by its name for scripts.
+    @Test(arguments: ["gemma3", "granite", "qwen3_moe", "gpt_neox", "phi3"])
+    func everyNumberIsShown(family: String) throws {
+        let source = try Checkpoint.open(Families.folder(family))
+        let facts = try source.requireArchitecture().facts(of: source.hyperparameters())
+        let report = try json(try ProgramRun.rtedit(["inspect", source.path, "--json"]))
+        let numbers = try #require(report["numbers"]?.object)
+        let text = try ProgramRun.rtedit(["inspect", source.path]).output
+        for fact in facts {
+            #expect(numbers[fact.name] == .string(fact.text), "\(fact.name)")
+            let isTold = ModelFacts.told.contains(fact.name) || text.contains(fact.name)
+            #expect(isTold, "\(fact.name)")
+        }
+        #expect(numbers.members.count == facts.count)
+        #expect(text.contains("norm epsilon") && text.contains("activation"))
+    }
+
     @Test func aVectorIsShownWithItsBlocksNormsAndBase() throws {
         let path = try vector()
         let run = try ProgramRun.rtedit(["inspect", path])

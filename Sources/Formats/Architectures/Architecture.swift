@@ -24,6 +24,8 @@ package struct Architecture: Sendable {
     let numbers: [ModelNumber]
     /// Those for which the family has keys that not every family has, in the order of its `config.json`.
     let ownNumbers: [ModelNumber]
+    /// What llama.cpp's converter makes of the tokenizer.
+    package let tokenizer: TokenizerLayout
     /// GGUF keys, without the family's name, that llama.cpp reads for the family and rtedit does not compute with, and the
     /// values that change nothing.
     let metadataOnly: [(key: String, neutral: Neutral)]
@@ -54,7 +56,7 @@ package struct Architecture: Sendable {
         weights: [WeightRule], residualPath: ResidualPath = .direct,
         config: ConfigFormat = ConfigFormat(), metadata: MetadataFormat = MetadataFormat(),
         numbers own: [ModelNumber] = [], metadataOnly: [(key: String, neutral: Neutral)] = [],
-        marker: String? = nil,
+        tokenizer: TokenizerLayout = .standard, marker: String? = nil,
         optionalPrefix: String? = nil, cutsEmbedding: Bool = false
     ) {
         self.name = name
@@ -75,6 +77,7 @@ package struct Architecture: Sendable {
             + own.filter { !names.contains($0.name) }
         ownNumbers = own
         self.metadataOnly = metadataOnly
+        self.tokenizer = tokenizer
         self.marker = marker
         self.optionalPrefix = optionalPrefix
         self.cutsEmbedding = cutsEmbedding
@@ -134,6 +137,13 @@ package struct Architecture: Sendable {
     /// The numbers that every family keeps.
     var commonNumbers: [ModelNumber] {
         numbers.filter { number in !ownNumbers.contains { $0.name == number.name } }
+    }
+
+    /// What people see of a model's numbers, as far as the family's files keep them.
+    package func facts(of model: Hyperparameters) -> [(name: String, text: String)] {
+        let own = Set(ownNumbers.map(\.name))
+        return numbers.filter { !$0.config.members.isEmpty || own.contains($0.name) }
+            .flatMap(\.parts).map { ($0.name, $0.text(model)) }
     }
 
     /// The members of `config.json` that change the family's numbers and that rtedit reads.

@@ -1,63 +1,83 @@
-/// What the runtimes outside do with a bias on the attention output and on the feed-forward output, for every
-/// architecture they load: facts about other programs, read off llama.cpp's model sources (commit 0c1e570) and
-/// transformers 5.23's configurations. They decide whether a vector can be baked as a bias that survives loading.
+/// What the runtimes outside do with a bias on the attention output and on the feed-forward output. It decides whether a
+/// vector can be baked as a bias that survives loading.
+///
+/// Of a family that rtedit knows its rules say so (`Architecture.biasLoading`). Here stand the others, whose files can be
+/// edited all the same: read off llama.cpp's model sources (commit 0c1e570) and transformers 5.23's configurations.
 package enum RuntimeBiasSlots {
-    /// What llama.cpp does with a bias tensor.
+    /// What a runtime does with a bias tensor.
     package enum Loading: Sendable, Hashable {
         /// Loads and uses it.
         case used
-        /// Loads it, but the model's graph never reads it.
+        /// llama.cpp loads it, but the model's graph never reads it; transformers drops it in silence.
         case ignored
         /// Refuses the whole file: one tensor more than it created.
         case refused
     }
 
-    private static let bothUsed: Set<String> = [
-        "llama", "llama-embed", "deci", "granite", "granitemoe", "granitehybrid", "granite_swa",
-        "minicpm", "mistral3", "mpt", "nemotron", "nemotron_h", "nemotron_h_moe", "gpt2", "gptneox",
-        "bloom", "codeshell", "jais", "jais2", "phi2", "starcoder", "starcoder2",
-    ]
-    private static let bothIgnored: Set<String> = ["refact", "llada"]
-    private static let attentionUsed: Set<String> = [
-        "apertus", "paddleocr", "phimoe", "pangu-embedded", "gpt-oss",
-    ]
-    private static let attentionIgnored: Set<String> = ["ernie4_5", "ernie4_5-moe", "falcon-h1"]
-    private static let feedForwardUsed: Set<String> = ["falcon-h1"]
+    /// What happens to `attn_output.bias` and to `ffn_down.bias` in a GGUF file of these architectures.
+    static let llamaCpp = table([
+        (
+            .used, .used,
+            """
+            llama-embed deci granitemoe granitehybrid granite_swa minicpm mistral3 mpt nemotron
+            nemotron_h nemotron_h_moe bloom codeshell jais jais2 phi2 starcoder
+            """
+        ),
+        (.ignored, .ignored, "refact llada"),
+        (.used, .refused, "apertus paddleocr phimoe pangu-embedded gpt-oss"),
+        (.ignored, .refused, "ernie4_5 ernie4_5-moe"), (.ignored, .used, "falcon-h1"),
+    ])
 
-    /// What llama.cpp does with `blk.N.attn_output.bias` or `blk.N.ffn_down.bias` in a GGUF of this architecture.
-    ///
-    /// - Parameter isMixture: whether the feed-forward part is a mixture of experts; llama's has no bias there.
-    package static func llamaCpp(architecture: String, slot: BlockSlot, isMixture: Bool = false)
-        -> Loading
-    {
-        if slot == .feedForwardDown, isMixture { return .refused }
-        if bothUsed.contains(architecture) { return .used }
-        if bothIgnored.contains(architecture) { return .ignored }
-        if slot == .attentionOutput {
-            if attentionUsed.contains(architecture) { return .used }
-            return attentionIgnored.contains(architecture) ? .ignored : .refused
+    /// What happens to the same biases in a folder of these model types.
+    static let transformers = table([
+        (.used, .used, "smollm3 nemotron phi bloom"),
+        (
+            .used, .ignored,
+            """
+            qwen3_next gemma3 olmo olmo3 olmoe cohere cohere2 deepseek_v3 granitemoe gpt_oss apertus
+            phimoe bitnet hunyuan_v1_dense dots1 diffllama nanochat
+            """
+        ),
+        (.ignored, .used, "seed_oss helium cwm"),
+    ])
+
+    private static func table(
+        _ rows: [(attention: Loading, feedForward: Loading, names: String)]
+    ) -> [String: (attention: Loading, feedForward: Loading)] {
+        var table: [String: (attention: Loading, feedForward: Loading)] = [:]
+        for row in rows {
+            for name in row.names.split(whereSeparator: \.isWhitespace) {
+                table[String(name)] = (row.attention, row.feedForward)
+            }
         }
-        return feedForwardUsed.contains(architecture) ? .used : .refused
+        return table
     }
 
-    private static let attentionFlag: Set<String> = [
-        "llama", "granite", "smollm3", "nemotron", "qwen3", "qwen3_moe", "qwen3_next", "gemma",
-        "gemma2",
-        "gemma3", "gemma3_text", "olmo", "olmo2", "olmo3", "olmoe", "cohere", "cohere2",
-        "deepseek_v3",
-        "granitemoe", "gpt_oss", "apertus", "phimoe", "bitnet", "hunyuan_v1_dense", "dots1",
-        "diffllama",
-        "nanochat", "starcoder2",
-    ]
-    private static let feedForwardFlag: Set<String> = [
-        "llama", "granite", "smollm3", "nemotron", "seed_oss", "helium", "cwm", "starcoder2",
-    ]
-    private static let always: Set<String> = ["gpt2", "phi", "bloom", "gpt_neox"]
+    /// What a format's runtime does with the bias in files of a family that rtedit does not know.
+    ///
+    /// - Parameter isMixture: whether the feed-forward part is a mixture of experts: no runtime has a bias there.
+    package static func loading(
+        of slot: BlockSlot, in format: FileFormat, family: String, isMixture: Bool = false
+    ) -> Loading {
+        let none = Loading.ofNone(in: format)
+        if slot == .feedForwardDown, isMixture, format == .gguf { return none }
+        let slots = (format == .gguf ? llamaCpp : transformers)[family]
+        return (slot == .attentionOutput ? slots?.attention : slots?.feedForward) ?? none
+    }
+}
 
-    /// Whether transformers can create a bias on this projection in a model of this `model_type`; where it cannot,
-    /// it drops the tensor in silence.
-    package static func transformers(modelType: String, slot: BlockSlot) -> Bool {
-        let flagged = slot == .attentionOutput ? attentionFlag : feedForwardFlag
-        return flagged.contains(modelType) || always.contains(modelType)
+extension RuntimeBiasSlots.Loading {
+    /// What a format's runtime does with a bias that it has no place for.
+    fileprivate static func ofNone(in format: FileFormat) -> Self {
+        format == .gguf ? .refused : .ignored
+    }
+}
+
+extension Architecture {
+    /// What a format's runtime does with a bias of this place in the family's files.
+    package func biasLoading(of slot: BlockSlot, in format: FileFormat) -> RuntimeBiasSlots.Loading
+    {
+        let bias = rule(for: .block(0, slot))?.bias
+        return bias?.formats.contains(format) ?? false ? .used : .ofNone(in: format)
     }
 }

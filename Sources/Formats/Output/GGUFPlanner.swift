@@ -24,7 +24,8 @@ struct GGUFPlanner {
         let numbers = try source.hyperparameters()
         let name = source.name
         let tokenizer = try TokenizerConversion(
-            folder: files.folder, config: files.config ?? JSONObject(), name: name
+            folder: files.folder, config: files.config ?? JSONObject(),
+            layout: architecture.tokenizer, name: name
         ).result()
         var loss = ConversionLoss(source: source, architecture: architecture, numbers: numbers)
         let planner = TensorPlanner(

@@ -49,12 +49,6 @@ struct PreTokenizerName: Sendable {
             names: ["gpt-4o", "llama4", "kanana2", "talkie"]),
     ]
 
-    /// The names that llama.cpp's converter finds for the published models of a family, where several fit.
-    private static let ofFamily = [
-        "gpt_neox": ["olmo"], "olmo2": ["dbrx"], "granite": ["refact", "dbrx"],
-        "starcoder2": ["starcoder"], "stablelm": ["stablelm2", "olmo"],
-    ]
-
     /// The names of published vocabularies of one rule by the SHA-256 of their merges, each ended by a new line.
     ///
     /// The converter knows a vocabulary by the ids it gives to a certain text. So it also knows SmolLM's where a folder
@@ -74,11 +68,11 @@ struct PreTokenizerName: Sendable {
     /// The name to write for these rules; nil where llama.cpp has none.
     ///
     /// - Parameters:
-    ///   - family: `model_type` of `config.json`
+    ///   - preferred: the names of the family's published models, see `TokenizerLayout`
     ///   - merges: as a GGUF file has them
     ///   - hasAddedSpaces: whether runs of spaces are added tokens, by which Phi-2's vocabulary differs from GPT-2's
     static func name(
-        of rule: PreTokenizerRule.SplitRule, ignoresMerges: Bool, family: String,
+        of rule: PreTokenizerRule.SplitRule, ignoresMerges: Bool, preferred: [String],
         merges: ByteStringList, hasAddedSpaces: Bool = false
     ) -> String? {
         if let published = ofVocabulary[fingerprint(of: merges)] {
@@ -86,7 +80,7 @@ struct PreTokenizerName: Sendable {
         }
         let names = all.filter { $0.rule == rule && $0.ignoresMerges == ignoresMerges }
             .flatMap(\.names)
-        return ofFamily[family]?.first { names.contains($0) } ?? names.first
+        return preferred.first { names.contains($0) } ?? names.first
     }
 
     private static func fingerprint(of merges: ByteStringList) -> String {

@@ -20,22 +20,20 @@ package struct TokenizerConversion {
     private let folder: HuggingFaceTokenizerFolder
     private let config: JSONObject
     private let name: String?
-    private let family: String
+    private let layout: TokenizerLayout
 
     /// - Parameters:
     ///   - folder: the checkpoint's folder
     ///   - config: its `config.json`
+    ///   - layout: what the converter does for the family
     ///   - name: the `general.name` that the file gets, by which llama.cpp knows Phi-3
-    package init(folder: String, config: JSONObject, name: String? = nil) {
+    package init(
+        folder: String, config: JSONObject, layout: TokenizerLayout, name: String? = nil
+    ) {
         self.folder = HuggingFaceTokenizerFolder(path: folder)
         self.config = config
         self.name = name
-        family = config["model_type"]?.string ?? ""
-    }
-
-    /// The families that the converter treats as it treats llama.
-    private var isLlamaLike: Bool {
-        ["llama", "mistral", "mixtral", "granite"].contains(family)
+        self.layout = layout
     }
 
     private var vocabularySize: Int? { config["vocab_size"]?.integer }
@@ -53,7 +51,7 @@ package struct TokenizerConversion {
         let own = try TokenizerDefinition.read(folder, vocabularySize: vocabularySize)
         var metadata = GGUFMetadata()
         var notes = own.notes + [try folder.chatTemplateNote()].compactMap { $0 }
-        if isLlamaLike,
+        if layout.isLlama,
             let flag = try folder.object("tokenizer_config.json")?["add_prefix_space"]?.bool
         {
             metadata[GGUFTokenizerKey.addsSpacePrefix] = .bool(flag)
@@ -71,13 +69,12 @@ package struct TokenizerConversion {
                     file: folder.path("tokenizer.json"), key: "model.type", found: "Unigram",
                     supported: "BPE in GGUF")
             }
-            if family.hasPrefix("gemma") {
-                // The converter gives every Gemma of the first generation what it knows of CodeGemma.
-                if family == "gemma" { addEndOfTurn(107, to: &metadata) }
+            if let endOfTurn = layout.endOfTurn { addEndOfTurn(endOfTurn, to: &metadata) }
+            if layout.startsWithoutSpace {
                 metadata[GGUFTokenizerKey.addsSpacePrefix] = .bool(false)
             }
         }
-        if isLlamaLike {
+        if layout.isLlama {
             // The converter knows CodeLlama and Granite's small models by the sizes of their vocabularies.
             if vocabularySize == 32016 { addEndOfTurn(32010, to: &metadata) }
             if vocabularySize == 49152 {
@@ -104,7 +101,7 @@ package struct TokenizerConversion {
         _ own: TokenizerDefinition, to metadata: inout GGUFMetadata
     ) throws {
         let vocabulary = try SentencePieceConversion(folder: folder, vocabularySize: vocabularySize)
-            .vocabulary(family == "phi3" ? .phi3 : .converter)
+            .vocabulary(layout.readsAddedTokens ? .converterOfAddedTokens : .converter)
         try addScored(
             vocabulary.tokenList, vocabulary.scores, vocabulary.kinds, to: &metadata)
     }
@@ -149,7 +146,8 @@ package struct TokenizerConversion {
             texts.append(own.tokens[Int(merge.left)] + [0x20] + own.tokens[Int(merge.right)])
         }
         let name = PreTokenizerName.name(
-            of: rule, ignoresMerges: ignoresMerges, family: family, merges: texts,
+            of: rule, ignoresMerges: ignoresMerges, preferred: layout.preTokenizerNames,
+            merges: texts,
             hasAddedSpaces: own.tokens.indices.contains {
                 own.kinds[$0].isAdded && own.tokens[$0].elementsEqual("  ".utf8)
             })

@@ -68,29 +68,25 @@ package enum BiasRoute {
             return .quantized(file: checkpoint.path, quantization)
         }
         let name = checkpoint.architectureName ?? ""
-        switch format {
-        case .gguf:
+        let loading =
+            checkpoint.architecture?.biasLoading(of: slot, in: format)
+            ?? RuntimeBiasSlots.loading(
+                of: slot, in: format, family: name,
+                isMixture: checkpoint.tensors.contains { $0.name.contains("_exps") })
+        switch (format, loading) {
+        case (_, .used): break
+        case (.gguf, _):
             let architecture = checkpoint.architecture?.name ?? name
             let tensor =
                 "blk.N." + (slot == .feedForwardDown ? "ffn_down" : "attn_output") + ".bias"
-            let isMixture =
-                checkpoint.architecture?.hasExperts
-                ?? checkpoint.tensors.contains { $0.name.contains("_exps") }
-            switch RuntimeBiasSlots.llamaCpp(
-                architecture: architecture, slot: slot, isMixture: isMixture)
-            {
-            case .used: break
-            case .ignored: return .llamaCppIgnores(architecture: architecture, tensor: tensor)
-            case .refused: return .llamaCppRefuses(architecture: architecture, tensor: tensor)
-            }
-        case .safetensors:
-            let modelType = checkpoint.architecture?.huggingFaceModelType ?? name
-            guard RuntimeBiasSlots.transformers(modelType: modelType, slot: slot) else {
-                return .transformersDrops(
-                    modelType: modelType,
-                    projection: slot == .feedForwardDown
-                        ? "feed-forward output" : "attention output")
-            }
+            return loading == .ignored
+                ? .llamaCppIgnores(architecture: architecture, tensor: tensor)
+                : .llamaCppRefuses(architecture: architecture, tensor: tensor)
+        case (.safetensors, _):
+            return .transformersDrops(
+                modelType: checkpoint.architecture?.huggingFaceModelType ?? name,
+                projection: slot == .feedForwardDown
+                    ? "feed-forward output" : "attention output")
         }
         if let architecture = checkpoint.architecture, architecture.residualPath == .normed {
             return .postNorm(architecture: architecture.name)

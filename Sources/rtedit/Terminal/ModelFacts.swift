@@ -86,6 +86,9 @@ struct ModelFacts {
             ]
             for (key, value) in members { json[key] = .integer(value) }
             json["tied_embeddings"] = .bool(numbers.tiesEmbeddings)
+            let facts = checkpoint.architecture?.facts(of: numbers) ?? []
+            for fact in facts where !Self.told.contains(fact.name) { add(fact.name, fact.text) }
+            json["numbers"] = .object(JSONObject(facts.map { .init($0.name, .string($0.text)) }))
             let unread = checkpoint.unreadKeys
             if !unread.isEmpty { add("not read", unread.joined(separator: ", ")) }
             json["not_read"] = .array(unread.map { .string($0) })
@@ -99,6 +102,13 @@ struct ModelFacts {
             json["problem"] = .string("\(error)")
         }
     }
+
+    /// The numbers that have their place in the lines above; all others get a line of their own.
+    static let told: Set<String> = [
+        "blocks", "width", "feed-forward width", "heads", "key/value heads", "head width",
+        "vocabulary size", "context length", "rotary base", "rotary dimensions", "rotary scaling",
+        "tied embeddings",
+    ]
 
     /// Where the model has rows for its positions, rotary numbers mean nothing.
     private mutating func addPositions(_ checkpoint: Checkpoint, _ numbers: Hyperparameters) {

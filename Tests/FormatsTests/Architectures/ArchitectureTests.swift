@@ -53,17 +53,47 @@ import Testing
     }
 
     @Test func runtimesThatWouldLoseABiasAreKnown() {
-        #expect(RuntimeBiasSlots.llamaCpp(architecture: "llama", slot: .feedForwardDown) == .used)
+        #expect(Architecture.llama.biasLoading(of: .feedForwardDown, in: .gguf) == .used)
+        #expect(Architecture.mixtral.biasLoading(of: .feedForwardDown, in: .gguf) == .refused)
+        #expect(Architecture.qwen2.biasLoading(of: .feedForwardDown, in: .gguf) == .refused)
         #expect(
-            RuntimeBiasSlots.llamaCpp(
-                architecture: "llama", slot: .feedForwardDown, isMixture: true)
-                == .refused)
+            RuntimeBiasSlots.loading(of: .attentionOutput, in: .gguf, family: "refact") == .ignored)
         #expect(
-            RuntimeBiasSlots.llamaCpp(architecture: "qwen2", slot: .feedForwardDown) == .refused)
+            RuntimeBiasSlots.loading(of: .feedForwardDown, in: .gguf, family: "nemotron") == .used)
         #expect(
-            RuntimeBiasSlots.llamaCpp(architecture: "refact", slot: .attentionOutput) == .ignored)
-        #expect(!RuntimeBiasSlots.transformers(modelType: "qwen3", slot: .feedForwardDown))
-        #expect(RuntimeBiasSlots.transformers(modelType: "qwen3", slot: .attentionOutput))
+            RuntimeBiasSlots.loading(
+                of: .feedForwardDown, in: .gguf, family: "nemotron", isMixture: true) == .refused)
+        #expect(Architecture.qwen3.biasLoading(of: .feedForwardDown, in: .safetensors) == .ignored)
+        #expect(Architecture.qwen3.biasLoading(of: .attentionOutput, in: .safetensors) == .used)
+    }
+
+    /// Which biases llama.cpp and transformers load, by hand: attention's output and the feed-forward part's in a GGUF
+    /// file, the same in a folder.
+    private static let loadedBiases: [String: [Bool]] = [
+        "llama": [true, true, true, true], "granite": [true, true, true, true],
+        "gpt2": [true, true, true, true], "gpt_neox": [true, true, true, true],
+        "starcoder2": [true, true, true, true], "mistral": [true, true, false, false],
+        "mixtral": [true, false, false, false], "gemma": [false, false, true, false],
+        "gemma2": [false, false, true, false], "gemma3_text": [false, false, true, false],
+        "olmo2": [false, false, true, false], "qwen3": [false, false, true, false],
+        "qwen3_moe": [false, false, true, false], "qwen2": [false, false, false, false],
+        "phi3": [false, false, false, false], "stablelm": [false, false, false, false],
+    ]
+
+    @Test(arguments: Architecture.all)
+    func aFamilysRulesSayWhichBiasesAreLoaded(architecture: Architecture) throws {
+        let loaded = [FileFormat.gguf, .safetensors].flatMap { format in
+            [BlockSlot.attentionOutput, .feedForwardDown].map {
+                architecture.biasLoading(of: $0, in: format) == .used
+            }
+        }
+        #expect(loaded == Self.loadedBiases[architecture.huggingFaceModelType])
+    }
+
+    @Test(arguments: Architecture.all)
+    func theTableOfBiasesIsOfOtherFamiliesOnly(architecture: Architecture) {
+        #expect(RuntimeBiasSlots.llamaCpp[architecture.name] == nil)
+        #expect(RuntimeBiasSlots.transformers[architecture.huggingFaceModelType] == nil)
     }
 
     @Test func rowOrdersOfPartsAreInverse() {

@@ -3,8 +3,9 @@ import Testing
 
 @testable import Formats
 
-/// Every member of `Hyperparameters` is known to the readers and writers of both formats, to the loss check and to
-/// `diff`: each is really changed, written, read back and compared. A member without a row in `rows` fails by its name.
+/// Every member of `Hyperparameters` is known to the readers and writers of both formats, to the loss check, to `diff`
+/// and to `inspect`: each is really changed, written, read back and compared. A member without a row in `rows` fails by
+/// its name.
 @Suite struct EveryNumberTests {
     /// What becomes of a changed number in a format.
     enum Fate: Sendable {
@@ -121,6 +122,11 @@ import Testing
         #expect(
             !row.isCompared || !SettingComparison.differences(base, changed, table).isEmpty,
             "'\(row.member)' is unknown to diff")
+        let architecture = try source.requireArchitecture()
+        let (before, after) = (architecture.facts(of: base), architecture.facts(of: changed))
+        #expect(
+            !row.isCompared || before.map(\.text) != after.map(\.text),
+            "'\(row.member)' is unknown to inspect")
     }
 
     @Test(arguments: rows, [FileFormat.safetensors, .gguf])

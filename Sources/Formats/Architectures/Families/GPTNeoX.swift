@@ -23,7 +23,8 @@ extension Architecture {
                 "feed_forward_length", "rope.dimension_count", "attention.head_count",
                 "use_parallel_residual", "attention.layer_norm_epsilon",
             ] + MetadataFormat.ropeScaling + ["rope.freq_base"], omitsUsualRopeBase: true),
-        numbers: [.parallelResidual(followsNorm: false)])
+        numbers: [.parallelResidual(followsNorm: false)],
+        tokenizer: TokenizerLayout(preTokenizerNames: ["olmo"]))
 
     private static let gptNeoXBlock: [WeightRule] = {
         let block = BlockNames(layers: "gpt_neox.layers")

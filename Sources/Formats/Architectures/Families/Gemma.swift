@@ -7,7 +7,9 @@ extension Architecture {
             blocks: gemmaAttention + BlockNames().gatedFeedForward()
                 + BlockNames().inputNorms(.plusOne), norm: .plusOne),
         config: gemmaConfig(keyValueHeads: 16, renamed: ["gelu": .geluTanh]),
-        metadata: gemmaMetadata, numbers: [.embeddingScaleByWidth])
+        metadata: gemmaMetadata, numbers: [.embeddingScaleByWidth],
+        // The converter gives every Gemma of the first generation what it knows of CodeGemma.
+        tokenizer: TokenizerLayout(startsWithoutSpace: true, endOfTurn: 107))
 
     /// Gemma 2: norms of what a sub-layer adds to the stream, soft caps, a window in every other block.
     package static let gemma2 = Architecture(
@@ -28,7 +30,7 @@ extension Architecture {
             .logitCap(standard: 30),
             .window(
                 globalEvery: 2, hasLayerTypes: true, metadata: .always(standard: 4096)),
-        ])
+        ], tokenizer: gemmaTokenizer)
 
     /// Gemma 3, the text model: norms of queries and keys in place of the soft caps, a window and a rotary base of its
     /// own in five of six blocks.
@@ -46,7 +48,7 @@ extension Architecture {
             .window(
                 globalEvery: 6, pattern: "sliding_window_pattern", hasLayerTypes: true,
                 localRope: gemma3Config, metadata: .optional),
-        ], cutsEmbedding: true)
+        ], tokenizer: gemmaTokenizer, cutsEmbedding: true)
 
     private static let gemma3Config = {
         var config = gemmaConfig(
@@ -60,6 +62,8 @@ extension Architecture {
         config.only.append(("attn_logit_softcapping", .null))
         return config
     }()
+
+    private static let gemmaTokenizer = TokenizerLayout(startsWithoutSpace: true)
 
     /// llama.cpp loads no bias of the output projection.
     private static let gemmaAttention = BlockNames().attention(

@@ -6,7 +6,8 @@ extension Architecture {
     package static let llama = Architecture(
         name: "llama", huggingFaceModelType: "llama", huggingFaceClass: "LlamaForCausalLM",
         weights: llamaWeights(attentionBias: .flag("attention_bias"), bias: .flag("mlp_bias")),
-        config: ConfigFormat(fillsHeadSize: true), metadata: llamaMetadata)
+        config: ConfigFormat(fillsHeadSize: true), metadata: llamaMetadata,
+        tokenizer: .llama)
 
     /// The weights of Llama and its nearest relatives.
     static func llamaWeights(

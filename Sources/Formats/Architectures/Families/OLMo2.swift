@@ -16,5 +16,6 @@ extension Architecture {
         residualPath: .normed,
         config: ConfigFormat(standard: ["rms_norm_eps": .number(1e-5)]),
         // OLMo 3 goes by the same name and has a window in most blocks.
-        metadataOnly: [("attention.sliding_window", .absent)])
+        metadataOnly: [("attention.sliding_window", .absent)],
+        tokenizer: TokenizerLayout(preTokenizerNames: ["dbrx"]))
 }

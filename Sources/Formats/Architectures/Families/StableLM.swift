@@ -20,5 +20,6 @@ extension Architecture {
                 "attention.head_count_kv", "use_parallel_residual", "attention.layer_norm_epsilon",
                 MetadataFormat.fileType,
             ] + MetadataFormat.ropeScaling + ["rope.freq_base"], omitsUsualRopeBase: true),
-        numbers: [.parallelResidual(followsNorm: true)])
+        numbers: [.parallelResidual(followsNorm: true)],
+        tokenizer: TokenizerLayout(preTokenizerNames: ["stablelm2", "olmo"]))
 }

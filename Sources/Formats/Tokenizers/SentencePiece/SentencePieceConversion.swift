@@ -7,8 +7,8 @@ struct SentencePieceConversion {
         /// Those of llama.cpp's converter: a piece that the user defined counts as normal unless
         /// `tokenizer_config.json` lists it; an added token that looks special is.
         case converter
-        /// Those of the converter for Phi-3, which reads the added tokens of `tokenizer.json` as well.
-        case phi3
+        /// The same where the converter reads the added tokens of `tokenizer.json` as well.
+        case converterOfAddedTokens
     }
 
     /// The arrays of a GGUF vocabulary.
@@ -87,7 +87,7 @@ struct SentencePieceConversion {
         for member in configuration?["added_tokens_decoder"]?.object?.members ?? [] {
             try add(member.value, id: Int(member.key), to: &vocabulary, style)
         }
-        guard style == .phi3 else { return }
+        guard style == .converterOfAddedTokens else { return }
         for token in try folder.object("tokenizer.json")?["added_tokens"]?.array ?? [] {
             try add(token, id: token.object?["id"]?.integer, to: &vocabulary, style)
         }
