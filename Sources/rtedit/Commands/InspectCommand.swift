@@ -66,7 +66,10 @@ struct InspectCommand: Command {
             path, arguments, console, refusesContradictions: false)
         let checkpoint = session.checkpoint
         let facts = ModelFacts(checkpoint)
-        for (name, value) in facts.lines { console.print("\(name.padded(to: 14))\(value)") }
+        let width = facts.lines.map(\.name.count).max() ?? 0
+        for (name, value) in facts.lines {
+            console.print("\(name.padded(to: max(14, width + 2)))\(value)")
+        }
         let settings: AdapterSummary.Settings =
             switch checkpoint.source {
             case .gguf(let gguf): .metadata(gguf.metadata)
