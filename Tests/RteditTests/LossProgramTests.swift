@@ -25,7 +25,8 @@ import Testing
         let tensor = try #require(Checkpoint.open(Samples.tinyModel).tensor(role))
         var values = try tensor.values()
         values[7] = 1e5
-        return try model([.set(role, values: values, type: .f32)], as: "large.gguf")
+        return try model(
+            [.set(role, values: values, form: .canonical, type: .f32)], as: "large.gguf")
     }
 
     @Test func anInfiniteWeightIsRefusedUnlessForced() throws {
@@ -50,7 +51,8 @@ import Testing
         let base = try model(
             tensors.compactMap { tensor in
                 guard let role = tensor.role, tensor.shape.count == 2 else { return nil }
-                return .set(role, values: try tensor.values(), type: .q4_0)
+                return .set(
+                    role, values: try tensor.values(), form: tensor.form.rowsOnly, type: .q4_0)
             }, as: "q.gguf")
         #expect(try Checkpoint.open(base).tensor(role)?.type == .q4_0)
         let full = try ProgramRun.rtedit(["merge", base, adapter, folder.path("a.gguf")])
@@ -110,7 +112,7 @@ import Testing
                 .set(
                     role,
                     values: (0..<count).map { _ in Float.random(in: -1...1, using: &generator) },
-                    type: .f16)
+                    form: .canonical, type: .f16)
             ], as: "other.gguf")
         for arguments in [
             ["generate", "-p", "The", "-n", "1"],

@@ -2,7 +2,7 @@ import Foundation
 
 /// A low-rank adapter (LoRA, arXiv 2106.09685): updates of some weights of a base checkpoint, in memory.
 package struct Adapter: Sendable, Hashable {
-    /// In the order of the base's tensors; rows of B in the base's order.
+    /// In the order of the base's tensors; rows of B in the base's order where they were read from a file.
     package var updates: [LowRankUpdate]
     /// The rank that files name; single updates may have another.
     package var rank: Int
@@ -25,10 +25,7 @@ package struct Adapter: Sendable, Hashable {
     ///   - type: the type of the merged tensors; nil keeps each tensor's own
     package func edits(strength: Float = 1, type: ElementType? = nil) -> [CheckpointEdit] {
         updates.map { update in
-            .add(
-                LowRankUpdate(
-                    role: update.role, rank: update.rank, a: update.a, b: update.b,
-                    scale: update.scale * strength), type: type)
+            .add(update.with(scale: update.scale * strength), type: type)
         }
     }
 
@@ -62,7 +59,7 @@ package struct Adapter: Sendable, Hashable {
     /// Writes a llama.cpp LoRA file where the name ends in `.gguf`, else a PEFT folder. It appears when it is complete.
     ///
     /// - Parameters:
-    ///   - checkpoint: the base in whose row order the updates are
+    ///   - checkpoint: the base
     ///   - baseName: what the files call the base
     ///   - replacing: whether an existing output is replaced
     /// - Throws: `AdapterError.doesNotFit` where an update is not one of the base's, `FileError` where the output

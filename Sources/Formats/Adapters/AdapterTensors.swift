@@ -59,6 +59,9 @@ struct AdapterTensors {
         return role
     }
 
+    /// What brings the rows of a half of an update into the canonical order.
+    func rows(of role: WeightRole) -> RowOrder { base.form(of: role, in: format).rows }
+
     /// Whether the base has the weight; a head that is tied to the embedding is there too.
     func has(_ role: WeightRole) -> Bool {
         if base.tensor(role) != nil { return true }
@@ -147,9 +150,7 @@ struct AdapterTensors {
     ///
     /// - Parameter scale: of an update of this rank; it may refuse the rank.
     func updates(scale: (_ rank: Int, _ pair: Pair) throws -> Float) throws -> [LowRankUpdate] {
-        let architecture = try base.requireArchitecture()
-        let numbers = try base.hyperparameters()
-        let experts = numbers.experts?.count ?? 0
+        let experts = try base.hyperparameters().experts?.count ?? 0
         let roles = base.tensors.compactMap(\.role).flatMap { role in
             // A GGUF base has the matrices of all experts in one tensor, an adapter updates single ones.
             [role]
@@ -167,13 +168,8 @@ struct AdapterTensors {
                 }
                 return factor
             }
-            return parts.updates.map { update in
-                let order = architecture.rowOrder(
-                    of: update.role, from: format, to: base.format, numbers: numbers)
-                return LowRankUpdate(
-                    role: update.role, rank: update.rank, a: update.a,
-                    b: order.reordered(update.b, columns: update.rank), scale: update.scale)
-            }
+            // Two files of one adapter, in either format, are the same in memory.
+            return parts.updates.map { $0.with(rows: base.form(of: $0.role).rows) }
         }.sorted { places[$0.role] ?? 0 < places[$1.role] ?? 0 }
     }
 
@@ -234,7 +230,8 @@ extension Adapter {
         for base: Checkpoint, in format: FileFormat
     ) throws -> [(module: String, update: LowRankUpdate)] {
         let architecture = try base.requireArchitecture()
-        let numbers = try base.hyperparameters()
+        // A base whose numbers are wrong has no orders of rows.
+        _ = try base.hyperparameters()
         return try updates.map { update in
             let role = update.role
             let named = format == .gguf ? WeightRole(role.slot, role.part) : role
@@ -242,13 +239,9 @@ extension Adapter {
                 let name = architecture.name(of: named, in: format), name.hasSuffix(".weight"),
                 role.slot != .tokenEmbedding
             else { throw AdapterError.doesNotFit(update: role, base: base.path) }
-            let order = architecture.rowOrder(
-                of: role, from: base.format, to: format, numbers: numbers)
             return (
                 String(name.dropLast(".weight".count)),
-                LowRankUpdate(
-                    role: role, rank: update.rank, a: update.a,
-                    b: order.reordered(update.b, columns: update.rank), scale: update.scale)
+                update.with(rows: base.form(of: role, in: format).rows)
             )
         }
     }

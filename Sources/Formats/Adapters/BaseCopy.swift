@@ -14,24 +14,20 @@ struct BaseCopy {
     ///
     /// - Throws: `AdapterError.otherBase` where they differ by more, `CheckpointError` where they cannot be read.
     func check() throws {
-        let architecture = try base.requireArchitecture()
-        guard let rule = architecture.rule(for: role.slot), let own = base.tensor(role) else {
+        guard let own = base.tensor(role) else {
             throw AdapterError.unknownTarget(file: file, tensor: tensor.name, base: base.path)
         }
         let copy = CheckpointTensor(
             description: tensor.description, bytes: tensor.bytes, role: role,
-            isTransposed: rule.isTransposed(role, in: .safetensors),
-            shift: rule.shift(of: role, in: .safetensors))
+            form: base.form(of: role, in: .safetensors))
         guard copy.canonicalShape == own.canonicalShape else {
             throw AdapterError.otherBase(
                 file: file, tensor: tensor.name, base: base.path,
                 difference: "has shape \(copy.canonicalShape), but the base's \(own.canonicalShape)"
             )
         }
-        let order = architecture.rowOrder(
-            of: role, from: base.format, to: .safetensors, numbers: try base.hyperparameters())
         let pair = TensorPair(
-            role: role, CanonicalTensor(own, order: order), CanonicalTensor(copy, order: .same),
+            role: role, WeightRows(own, own.form), WeightRows(copy, copy.form),
             ignoresPadding: false)
         let isExact = own.type.isPlainFloat && copy.type.isPlainFloat
         guard pair.a.isReadable, pair.b.isReadable, pair.columns > 0 else {

@@ -34,7 +34,7 @@ struct UpdateParts {
             updates = [
                 LowRankUpdate(
                     role: role, rank: rank, a: try tensors.values(of: a),
-                    b: try tensors.values(of: b), scale: factor)
+                    b: try tensors.values(of: b), rows: tensors.rows(of: role), scale: factor)
             ]
         case .embedding, .embeddingRows:
             let (rows, width) = try shape(role)
@@ -46,7 +46,8 @@ struct UpdateParts {
             updates = [
                 LowRankUpdate(
                     role: role, rank: rank, a: AdapterTensors.transposed(second, b.shape),
-                    b: ofRows ? first : AdapterTensors.transposed(first, a.shape), scale: factor)
+                    b: ofRows ? first : AdapterTensors.transposed(first, a.shape), rows: .same,
+                    scale: factor)
             ]
         case .stack:
             let (outputs, inputs) = try shape(WeightRole(role.slot, expert: 0))
@@ -60,7 +61,8 @@ struct UpdateParts {
                 }
                 return LowRankUpdate(
                     role: WeightRole(role.slot, expert: expert), rank: rank,
-                    a: part(first, rank * inputs), b: part(second, outputs * rank), scale: factor)
+                    a: part(first, rank * inputs), b: part(second, outputs * rank), rows: .same,
+                    scale: factor)
             }
         case .parameter(let slots):
             updates = try parameter(tensors, slots, of: role, experts: experts, shape, scale)
@@ -89,7 +91,7 @@ struct UpdateParts {
                     a: Array(first[(expert * rank * inputs)..<((expert + 1) * rank * inputs)]),
                     b: rows.flatMap { row in
                         (0..<rank).map { second[row * all + $0 * experts + expert] }
-                    }, scale: factor)
+                    }, rows: .same, scale: factor)
             }
         }
     }

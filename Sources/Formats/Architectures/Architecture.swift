@@ -118,22 +118,6 @@ package struct Architecture: Sendable {
         all.first { $0.huggingFaceModelType == modelType }
     }
 
-    /// How rotary embedding pairs the dimensions of a head in a file of this format.
-    ///
-    /// llama.cpp stores the query and key rows of some families permuted, so that pairs lie side by side.
-    package func ropePairing(in format: FileFormat) -> RopePairing {
-        let permutes = weights.contains {
-            if case .rotaryRows = $0.transform { true } else { false }
-        }
-        return permutes && format == .gguf ? .interleaved : .halves
-    }
-
-    /// How the rows of a matrix for queries, keys and values are ordered in a file of this format.
-    package func headLayout(in format: FileFormat) -> HeadLayout {
-        let transform = rule(for: .block(0, .attentionQueryKeyValue))?.transform
-        return transform == .headwiseRows && format == .safetensors ? .headwise : .stacked
-    }
-
     /// The numbers that every family keeps.
     var commonNumbers: [ModelNumber] {
         numbers.filter { number in !ownNumbers.contains { $0.name == number.name } }
@@ -184,26 +168,6 @@ package struct Architecture: Sendable {
     /// Whether Hugging Face files hold the projections' matrices as their transposes.
     var isTransposedInHuggingFace: Bool { weights.contains { $0.transform == .transposed } }
 
-    /// The order in which a file of one format takes the rows that a file of another holds.
-    func rowOrder(
-        of role: WeightRole, from source: FileFormat, to output: FileFormat,
-        numbers: Hyperparameters
-    ) -> TensorContent.RowOrder {
-        guard source != output else { return .same }
-        switch rule(for: role.slot)?.transform {
-        case .rotaryRows:
-            return output == .gguf
-                ? .interleavingHeads(headSize: numbers.headSize)
-                : .splittingHeads(headSize: numbers.headSize)
-        case .headwiseRows:
-            let (heads, headSize) = (numbers.headCount, numbers.headSize)
-            return output == .gguf
-                ? .gatheringParts(heads: heads, headSize: headSize)
-                : .spreadingParts(heads: heads, headSize: headSize)
-        default: return .same
-        }
-    }
-
     /// What a file of this format calls a weight, or nil where that format has no such weight.
     package func name(of role: WeightRole, in format: FileFormat) -> String? {
         rule(for: role.slot)?.name(of: role, in: format)
@@ -216,20 +180,4 @@ extension Architecture: CustomStringConvertible {
         name == huggingFaceModelType
             ? name : "\(huggingFaceModelType) (in GGUF files: \(name))"
     }
-}
-
-/// How the rows of a matrix for queries, keys and values are ordered.
-package enum HeadLayout: Sendable, Hashable {
-    /// All queries, all keys, all values.
-    case stacked
-    /// Head by head: its query, its key, its value.
-    case headwise
-}
-
-/// How rotary position embedding pairs the dimensions of a head of width D.
-package enum RopePairing: Sendable, Hashable {
-    /// (0, 1), (2, 3) …
-    case interleaved
-    /// (0, D/2), (1, D/2 + 1) …
-    case halves
 }

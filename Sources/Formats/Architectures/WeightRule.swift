@@ -138,17 +138,7 @@ package struct WeightRule: Sendable {
     ) -> [Int] {
         let canonical = shape(of: role.part, in: model)
         if role.expert != nil { return Array(canonical.dropFirst()) }
-        return isTransposed(role, in: format) ? canonical.reversed() : canonical
-    }
-
-    /// Whether a file of this format holds the transpose of the canonical matrix.
-    func isTransposed(_ role: WeightRole, in format: FileFormat) -> Bool {
-        transform == .transposed && role.part == .weight && format == .safetensors
-    }
-
-    /// What is to be added to a file's values for the canonical ones.
-    package func shift(of role: WeightRole, in format: FileFormat) -> Float {
-        transform == .plusOne && role.part == .weight && format == .safetensors ? 1 : 0
+        return form(of: role.part, in: format, model).shape(of: canonical)
     }
 
     /// Whether a Hugging Face file has a tensor for each expert.

@@ -29,6 +29,8 @@ package final class Checkpoint: Sendable {
     /// How the weights are quantised; nil where the tensors are the weights, as those of a GGUF file always are.
     package let quantization: StoredQuantization?
     private let places: [WeightRole: Int]
+    /// What the files say of the model's numbers, not yet held against the tensors.
+    private let statedNumbers: Result<Hyperparameters, any Error>
     let headCache = Mutex<OutputHead?>(nil)
     /// The SHA-256 of the weights once it has been computed.
     let knownHash = Mutex<String?>(nil)
@@ -107,27 +109,41 @@ package final class Checkpoint: Sendable {
         self.architecture = architecture
         fileWarnings = warnings
         let format: FileFormat = if case .gguf = source { .gguf } else { .safetensors }
-        let tensors = contents.map { description, bytes in
-            guard let role = architecture?.role(of: description.name, in: format),
-                let rule = architecture?.rule(for: role.slot)
-            else { return CheckpointTensor(description: description, bytes: bytes) }
-            return CheckpointTensor(
-                description: description, bytes: bytes, role: role,
-                isTransposed: rule.isTransposed(role, in: format),
-                shift: rule.shift(of: role, in: format))
+        func tensors(_ model: Hyperparameters?) -> [CheckpointTensor] {
+            contents.map { description, bytes in
+                guard let role = architecture?.role(of: description.name, in: format),
+                    var form = architecture?.form(of: role, in: format, model)
+                else { return CheckpointTensor(description: description, bytes: bytes) }
+                if !form.rows.isPermutation(ofRows: description.shape.first ?? 0) {
+                    form.rows = .same
+                }
+                return CheckpointTensor(
+                    description: description, bytes: bytes, role: role, form: form)
+            }
         }
-        self.tensors = tensors
+        let unordered = tensors(nil)
         var places: [WeightRole: Int] = [:]
-        for (index, tensor) in tensors.enumerated() {
+        for (index, tensor) in unordered.enumerated() {
             if let role = tensor.role { places[role] = index }
         }
         self.places = places
+        statedNumbers = Result {
+            guard let architecture else {
+                throw CheckpointError.unsupportedArchitecture(
+                    file: path, name: architectureName ?? "")
+            }
+            return try Self.statedNumbers(of: architecture, source, path) { role in
+                places[role].map { unordered[$0] }
+            }
+        }
+        let model = try? statedNumbers.get()
+        self.tensors = model == nil ? unordered : tensors(model)
         quantization =
             switch source {
             case .gguf: nil
             case .huggingFace(let files):
                 StoredQuantization(
-                    config: files.config, beside: files.quantizationFiles, tensors: tensors,
+                    config: files.config, beside: files.quantizationFiles, tensors: self.tensors,
                     metadata: files.shards.flatMap(\.file.metadata))
             }
     }
@@ -187,34 +203,52 @@ package final class Checkpoint: Sendable {
     /// - Throws: as `hyperparameters`.
     package func storedHyperparameters() throws -> Hyperparameters {
         let architecture = try requireArchitecture()
-        var numbers: Hyperparameters
+        let numbers = try statedNumbers.get()
+        try check(architecture, numbers)
+        if case .huggingFace(let files) = source { try checkFlags(architecture, numbers, files) }
+        return numbers
+    }
+
+    /// The numbers as the files say them, not held against the tensors.
+    ///
+    /// - Parameter tensor: finds a tensor by its role.
+    private static func statedNumbers(
+        of architecture: Architecture, _ source: Source, _ path: String,
+        tensor: (WeightRole) -> CheckpointTensor?
+    ) throws -> Hyperparameters {
+        let hasOwnHead = tensor(WeightRole(.output)) != nil
         switch source {
         case .gguf(let gguf):
-            guard let embedding = tensor(WeightRole(.tokenEmbedding)) else {
+            let role = WeightRole(.tokenEmbedding)
+            guard let embedding = tensor(role) else {
                 throw CheckpointError.missingTensor(
-                    file: path,
-                    name: architecture.name(of: WeightRole(.tokenEmbedding), in: format)
-                        ?? "embedding")
+                    file: path, name: architecture.name(of: role, in: .gguf) ?? "embedding")
             }
             let divisors = RopeParameters.Divisors(
                 frequencies: try tensor(WeightRole(.ropeFrequencies))?.values(),
                 short: try tensor(WeightRole(.ropeFactorsShort))?.values(),
                 long: try tensor(WeightRole(.ropeFactorsLong))?.values())
-            numbers = try Hyperparameters(
+            return try Hyperparameters(
                 metadata: gguf.metadata, architecture: architecture, file: path,
                 tensors: Hyperparameters.TensorFacts(
                     vocabularySize: embedding.shape.first ?? 0,
                     tiesEmbeddings: !hasOwnHead, divisors: divisors,
                     lacksFeedForwardNorm: tensor(.block(0, .feedForwardNorm)) == nil))
         case .huggingFace(let files):
-            numbers = try Hyperparameters(
+            var numbers = try Hyperparameters(
                 config: files.config ?? JSONObject(), architecture: architecture,
                 file: files.folder + "/config.json")
             if hasOwnHead { numbers.tiesEmbeddings = false }
+            return numbers
         }
-        try check(architecture, numbers)
-        if case .huggingFace(let files) = source { try checkFlags(architecture, numbers, files) }
-        return numbers
+    }
+
+    /// How a file of this model lays a weight out, whether it has the weight or not; canonical where the family is not
+    /// known.
+    ///
+    /// - Parameter other: the format of the file; nil for the checkpoint's own.
+    package func form(of role: WeightRole, in other: FileFormat? = nil) -> StorageForm {
+        architecture?.form(of: role, in: other ?? format, try? statedNumbers.get()) ?? .canonical
     }
 
     private func check(_ architecture: Architecture, _ numbers: Hyperparameters)

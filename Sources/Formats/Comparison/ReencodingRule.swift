@@ -43,8 +43,8 @@ struct ReencodingRule {
     let tolerance: Tolerance
 
     private let pair: TensorPair
-    private let source: CanonicalTensor
-    private let encoded: CanonicalTensor
+    private let source: WeightRows
+    private let encoded: WeightRows
 
     /// How many rows are looked at to choose.
     private static let sampleRows = 64
@@ -87,7 +87,7 @@ struct ReencodingRule {
     }
 
     /// What was taken off the values before they were encoded, as norms stored without their one.
-    var shift: Float { encoded.shift }
+    var shift: Float { encoded.change.shift }
 
     /// Reads rows of both sides and encodes the source's.
     func read(_ rows: Range<Int>) throws(CheckpointError) -> [ReencodedRow] {
@@ -101,8 +101,8 @@ private struct Way {
     let type: ElementType
     let pair: TensorPair
 
-    var source: CanonicalTensor { isFromA ? pair.a : pair.b }
-    var encoded: CanonicalTensor { isFromA ? pair.b : pair.a }
+    var source: WeightRows { isFromA ? pair.a : pair.b }
+    var encoded: WeightRows { isFromA ? pair.b : pair.a }
 
     /// - Returns: nil where the type cannot be encoded or its rows cannot be read one by one.
     init?(_ pair: TensorPair, isFromA: Bool, type: ElementType) {
@@ -137,14 +137,14 @@ private struct Way {
     }
 
     static func read(
-        _ pair: TensorPair, _ rows: Range<Int>, source: CanonicalTensor, encoded: CanonicalTensor,
+        _ pair: TensorPair, _ rows: Range<Int>, source: WeightRows, encoded: WeightRows,
         type: ElementType, isFromA: Bool
     ) throws(CheckpointError) -> [ReencodedRow] {
         let columns = pair.columns
         var a = [Float](repeating: 0, count: rows.count * columns)
         var b = a
         try pair.read(rows: rows, a: &a, b: &b)
-        let shift = encoded.shift
+        let shift = encoded.change.shift
         return rows.map { row in
             let part = ((row - rows.lowerBound) * columns)..<((row - rows.lowerBound + 1) * columns)
             let (from, to) = isFromA ? (a[part], b[part]) : (b[part], a[part])

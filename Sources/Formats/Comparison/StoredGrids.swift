@@ -31,9 +31,9 @@ package struct StoredGrids: Sendable, Hashable {
         private let shift: Float
         private var held: [(type: ElementType, rows: Int)]
 
-        init(_ tensor: CanonicalTensor) {
+        init(_ tensor: WeightRows) {
             type = tensor.tensor?.type ?? .f32
-            shift = tensor.shift
+            shift = tensor.change.shift
             let narrower: [ElementType] =
                 switch type {
                 case .f64: [.bf16, .f16, .f32]

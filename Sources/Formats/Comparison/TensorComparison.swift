@@ -100,7 +100,7 @@ struct ComparisonPart {
         let wholeRows = pair.a.needsWholeRows || pair.b.needsWholeRows
         let unit = wholeRows ? pair.columns : Self.unit
         // A transpose is read in strides, which pay for long runs only.
-        let isTransposed = pair.a.isTransposed || pair.b.isTransposed
+        let isTransposed = pair.a.change.isTransposed || pair.b.change.isTransposed
         let length = max(1, elementsPerPart * (isTransposed ? 4 : 1) / unit) * unit
         return stride(from: 0, to: pair.elementCount, by: length).map { start in
             ComparisonPart(
@@ -112,8 +112,8 @@ struct ComparisonPart {
     /// Compares the part.
     func compare() -> Result<Outcome, CheckpointError> {
         defer {
-            pair.a.releasePages(elements, columns: pair.columns)
-            pair.b.releasePages(elements, columns: pair.columns)
+            pair.releasePages(
+                rows: (elements.lowerBound / pair.columns)..<(elements.upperBound / pair.columns))
         }
         guard pair.a.isReadable, pair.b.isReadable else {
             return .success(Outcome(sums: nil, hasEqualBytes: hasEqualBytes(elements)))

@@ -108,12 +108,12 @@ struct TensorMatching {
     }
 
     /// Zeros where one side has no such bias.
-    private func absentBias(_ match: Match) -> CanonicalTensor? {
+    private func absentBias(_ match: Match) -> WeightRows? {
         guard match.role?.part == .bias, let present = match.a ?? match.b else { return nil }
-        return CanonicalTensor(zeros: present.canonicalShape)
+        return WeightRows(nil, shape: present.canonicalShape)
     }
 
-    private static func canCompare(_ a: CanonicalTensor, _ b: CanonicalTensor) -> Bool {
+    private static func canCompare(_ a: WeightRows, _ b: WeightRows) -> Bool {
         if a.shape == b.shape { return true }
         return a.isReadable && b.isReadable && a.shape.count > 1
             && a.shape.dropFirst() == b.shape.dropFirst() && !a.needsWholeRows && !b.needsWholeRows
@@ -138,7 +138,7 @@ struct TensorMatching {
 
     /// Whether the embeddings differ by rows that a GGUF file of the family does not have.
     private func isCutEmbedding(
-        _ match: Match, _ first: CanonicalTensor, _ second: CanonicalTensor
+        _ match: Match, _ first: WeightRows, _ second: WeightRows
     ) -> Bool {
         guard crossesFormats,
             match.role == WeightRole(.tokenEmbedding) || match.isTiedHead,
@@ -200,13 +200,12 @@ private struct Side {
     /// A tensor of bare weights, with the role its name has in the other checkpoint's family.
     private func recognised(_ tensor: CheckpointTensor) -> CheckpointTensor {
         let format = checkpoint.format
-        guard let architecture, let role = architecture.role(of: tensor.name, in: format),
-            let rule = architecture.rule(for: role.slot)
-        else { return tensor }
+        guard let architecture, let role = architecture.role(of: tensor.name, in: format) else {
+            return tensor
+        }
         return CheckpointTensor(
             description: tensor.description, bytes: tensor.bytes, role: role,
-            isTransposed: rule.isTransposed(role, in: format),
-            shift: rule.shift(of: role, in: format))
+            form: architecture.form(of: role, in: format, numbers))
     }
 
     /// The tensor's values, its rows in the order of a format.
@@ -214,13 +213,13 @@ private struct Side {
     /// - Throws: `CheckpointError.wrongShape` where the rows cannot be ordered, because the numbers make them others.
     func canonical(
         _ tensor: CheckpointTensor, as format: FileFormat
-    ) throws(CheckpointError) -> CanonicalTensor {
+    ) throws(CheckpointError) -> WeightRows {
         guard let architecture, let role = tensor.role, let numbers else {
-            return CanonicalTensor(tensor, order: .same)
+            return WeightRows(tensor, tensor.form.change(to: tensor.form.rowsOnly))
         }
-        let order = architecture.rowOrder(
-            of: role, from: checkpoint.format, to: format, numbers: numbers)
-        if order != .same, let rule = architecture.rule(for: role.slot) {
+        let shared = architecture.form(of: role, in: format, numbers).rowsOnly
+        let change = tensor.form.change(to: shared)
+        if change.rows != .same, let rule = architecture.rule(for: role.slot) {
             let expected = rule.shape(of: role, in: numbers, format: checkpoint.format)
             guard tensor.shape == expected else {
                 throw .wrongShape(
@@ -228,6 +227,6 @@ private struct Side {
                     expected: expected)
             }
         }
-        return CanonicalTensor(tensor, order: order)
+        return WeightRows(tensor, change)
     }
 }

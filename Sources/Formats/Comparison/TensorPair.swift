@@ -2,8 +2,8 @@
 package struct TensorPair: Sendable {
     /// The weight; nil where the tensors were matched by name.
     package let role: WeightRole?
-    package let a: CanonicalTensor
-    package let b: CanonicalTensor
+    package let a: WeightRows
+    package let b: WeightRows
     /// The rows and columns that both have: all of them, or, where an embedding was resized, the first ones.
     package let rows: Int
     package let columns: Int
@@ -11,15 +11,13 @@ package struct TensorPair: Sendable {
     let ignoresPadding: Bool
 
     /// - Precondition: the shapes are the same, or differ in the first of two or more dimensions.
-    init(role: WeightRole?, _ a: CanonicalTensor, _ b: CanonicalTensor, ignoresPadding: Bool) {
+    init(role: WeightRole?, _ a: WeightRows, _ b: WeightRows, ignoresPadding: Bool) {
         self.role = role
         self.a = a
         self.b = b
         self.ignoresPadding = ignoresPadding
         let elements = min(a.shape.reduce(1, *), b.shape.reduce(1, *))
-        // The elements of a bias are its rows where rows are reordered.
-        let isReorderedBias = a.shape.count == 1 && (a.isReordered || b.isReordered)
-        columns = isReorderedBias ? 1 : a.shape.last ?? 1
+        columns = min(a.change.columns(of: a.shape), b.change.columns(of: b.shape))
         rows = columns > 0 ? elements / columns : 0
     }
 
@@ -57,8 +55,7 @@ package struct TensorPair: Sendable {
 
     /// Gives the files' pages of some rows back to the system.
     package func releasePages(rows: Range<Int>) {
-        let elements = (rows.lowerBound * columns)..<(rows.upperBound * columns)
-        a.releasePages(elements, columns: columns)
-        b.releasePages(elements, columns: columns)
+        a.releasePages(rows: rows, columns: columns)
+        b.releasePages(rows: rows, columns: columns)
     }
 }

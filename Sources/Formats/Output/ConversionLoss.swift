@@ -25,11 +25,11 @@ struct ConversionLoss {
     ///
     /// - Throws: `QuantizationError` where the type cannot be widened.
     mutating func look(at tensor: CheckpointTensor) throws {
-        guard tensor.shift != 0 else { return }
+        guard tensor.form.shift != 0 else { return }
         let sums = try tensor.values()
         let stored = try CheckpointTensor(description: tensor.description, bytes: tensor.bytes)
             .values()
-        roundedValues += zip(sums, stored).count { $0 - tensor.shift != $1 }
+        roundedValues += zip(sums, stored).count { $0 - tensor.form.shift != $1 }
     }
 
     /// Compares the model with the one that llama.cpp reads from the metadata.

@@ -1,7 +1,7 @@
 /// What edits do to one weight.
 struct WeightChange {
-    /// New values in the source's row order, in place of what the weight had.
-    var values: [Float]?
+    /// New values in place of what the weight had, and how they lie.
+    var values: (all: [Float], form: StorageForm)?
     /// Added to the new or the present values.
     var updates: [LowRankUpdate] = []
     /// Nil: the type the tensor has without edits.
@@ -19,9 +19,9 @@ struct EditList {
     init(_ edits: [CheckpointEdit]) {
         for edit in edits {
             switch edit {
-            case .set(let role, let values, let type):
+            case .set(let role, let values, let form, let type):
                 note(role)
-                weights[role] = WeightChange(values: values, type: type)
+                weights[role] = WeightChange(values: (values, form), type: type)
             case .add(let update, let type):
                 note(update.role)
                 weights[update.role, default: WeightChange()].updates.append(update)

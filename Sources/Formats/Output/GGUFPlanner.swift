@@ -8,8 +8,7 @@ struct GGUFPlanner {
         var metadata = gguf.metadata
         for key in GGUFSplits.Key.all { metadata[key] = nil }
         if let type = changes.type { metadata["general.file_type"] = .u32(Self.fileType(of: type)) }
-        let planner = TensorPlanner(
-            source: source, changes: changes, format: .gguf, numbers: nil)
+        let planner = TensorPlanner(source: source, changes: changes, format: .gguf)
         var tensors = try source.tensors.map { tensor in
             try planner.tensor(named: tensor.name, from: tensor, as: try outputType(of: tensor))
         }
@@ -28,8 +27,7 @@ struct GGUFPlanner {
             layout: architecture.tokenizer, name: name
         ).result()
         var loss = ConversionLoss(source: source, architecture: architecture, numbers: numbers)
-        let planner = TensorPlanner(
-            source: source, changes: changes, format: .gguf, numbers: numbers)
+        let planner = TensorPlanner(source: source, changes: changes, format: .gguf)
         var tensors = divisorTensors(architecture, numbers.rope)
         var stacks = ExpertStacks(source: source, architecture: architecture, numbers: numbers)
         for tensor in sortedTensors(files) {
@@ -128,7 +126,8 @@ struct GGUFPlanner {
         return lists.compactMap { slot, list in
             architecture.name(of: WeightRole(slot), in: .gguf).map { name in
                 OutputPlan.Tensor(
-                    TensorDescription(name: name, type: .f32, shape: [list.count]), .values(list))
+                    TensorDescription(name: name, type: .f32, shape: [list.count]),
+                    TensorContent(.rows(WeightRows(list, shape: [list.count]))))
             }
         }
     }

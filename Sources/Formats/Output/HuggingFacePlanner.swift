@@ -13,8 +13,7 @@ struct HuggingFacePlanner {
         for (number, shard) in files.shards.enumerated() {
             for tensor in shard.file.tensors { shards[tensor.description.name] = number }
         }
-        let planner = TensorPlanner(
-            source: source, changes: changes, format: .safetensors, numbers: nil)
+        let planner = TensorPlanner(source: source, changes: changes, format: .safetensors)
         for tensor in source.tensors {
             tensors.append(
                 try planner.tensor(
@@ -73,8 +72,7 @@ struct HuggingFacePlanner {
                 file: source.path, name: tensor.name, architecture: architecture.name)
         }
         var tensors: [OutputPlan.Tensor] = []
-        let planner = TensorPlanner(
-            source: source, changes: changes, format: .safetensors, numbers: numbers)
+        let planner = TensorPlanner(source: source, changes: changes, format: .safetensors)
         let types = OutputTypes(source: source, asked: changes.type)
         for tensor in modules(architecture) {
             // Lists of rotary divisors go to config.json.

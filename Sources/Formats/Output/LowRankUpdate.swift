@@ -4,16 +4,21 @@ package struct LowRankUpdate: Sendable, Hashable {
     package let rank: Int
     /// (rank, inputs)
     package let a: [Float]
-    /// (outputs, rank), rows in the order of the checkpoint the update belongs to
+    /// (outputs, rank)
     package let b: [Float]
+    /// What brings the rows of B into the canonical order.
+    package let rows: RowOrder
     /// alpha / rank
     package let scale: Float
 
-    package init(role: WeightRole, rank: Int, a: [Float], b: [Float], scale: Float) {
+    package init(
+        role: WeightRole, rank: Int, a: [Float], b: [Float], rows: RowOrder, scale: Float
+    ) {
         self.role = role
         self.rank = rank
         self.a = a
         self.b = b
+        self.rows = rows
         self.scale = scale
     }
 
@@ -29,5 +34,46 @@ package struct LowRankUpdate: Sendable, Hashable {
         let sizes = shape.map { $0.multipliedReportingOverflow(by: rank) }
         return sizes.allSatisfy { !$0.overflow } && b.count == sizes[0].partialValue
             && a.count == sizes[1].partialValue
+    }
+
+    /// The same update, its rows in another order.
+    ///
+    /// - Precondition: both are orders of one weight of one model.
+    func with(rows order: RowOrder) -> LowRankUpdate {
+        let change = rows.followed(by: order.inverse)
+        return LowRankUpdate(
+            role: role, rank: rank, a: a, b: change.reordered(b, columns: rank), rows: order,
+            scale: scale)
+    }
+
+    /// The same update with another scale.
+    func with(scale: Float) -> LowRankUpdate {
+        LowRankUpdate(role: role, rank: rank, a: a, b: b, rows: rows, scale: scale)
+    }
+
+    /// The update of the transposed weight: (B · A)ᵀ = Aᵀ · Bᵀ. What were inputs have no order of rows.
+    var transposed: LowRankUpdate {
+        func transpose(_ values: [Float], rows: Int, columns: Int) -> [Float] {
+            (0..<columns).flatMap { column in (0..<rows).map { values[$0 * columns + column] } }
+        }
+        return LowRankUpdate(
+            role: role, rank: rank, a: transpose(b, rows: outputs, columns: rank),
+            b: transpose(a, rows: rank, columns: inputs), rows: .same, scale: scale)
+    }
+
+    /// Writes a row of scale · B · A. Sums are taken in the order of the ranks, and scaled at their end.
+    ///
+    /// - Precondition: row < outputs; the buffer holds `inputs` values.
+    func write(row: Int, to sums: UnsafeMutableBufferPointer<Float>) {
+        precondition(sums.count == inputs && row < outputs)
+        sums.update(repeating: 0)
+        a.withUnsafeBufferPointer { a in
+            for step in 0..<rank {
+                let factor = b[row * rank + step]
+                let first = step * sums.count
+                for column in 0..<sums.count { sums[column] += factor * a[first + column] }
+            }
+        }
+        for column in 0..<sums.count { sums[column] *= scale }
     }
 }

@@ -9,13 +9,10 @@ package struct OutputPlan: Sendable {
         /// The file of the source's layout that the tensor goes to.
         let shard: Int
 
-        init(
-            _ description: TensorDescription, _ content: TensorContent, columns: Int? = nil,
-            shard: Int = 0
-        ) {
+        init(_ description: TensorDescription, _ content: TensorContent, shard: Int = 0) {
             self.description = description
             self.content = content
-            self.columns = columns ?? description.columns
+            columns = content.columns(of: description.shape)
             self.shard = shard
         }
 
@@ -29,7 +26,7 @@ package struct OutputPlan: Sendable {
 
         /// The source's bytes of some rows where they are the output's.
         func mappedBytes(rows: Range<Int>) -> MappedBytes? {
-            guard isCopy, case .tensor(let tensor) = content.origin else { return nil }
+            guard isCopy, let tensor = content.rows?.tensor else { return nil }
             return tensor.bytes.slice((rows.lowerBound * rowBytes)..<(rows.upperBound * rowBytes))
         }
 

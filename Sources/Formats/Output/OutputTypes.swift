@@ -35,8 +35,7 @@ struct OutputTypes {
 
     /// Whether the output's values, encoded in the matrices' type, are the same.
     private func fits(_ tensor: CheckpointTensor) throws -> Bool {
-        let rule = tensor.role.flatMap { source.architecture?.rule(for: $0.slot) }
-        let shift = tensor.role.flatMap { rule?.shift(of: $0, in: .safetensors) } ?? 0
+        let shift = tensor.role.map { source.form(of: $0, in: .safetensors).shift } ?? 0
         let values = try tensor.values().map { $0 - shift }
         return zip(values, main.rounded(values)).allSatisfy { $0.bitPattern == $1.bitPattern }
     }

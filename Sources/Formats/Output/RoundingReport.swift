@@ -113,7 +113,7 @@ extension OutputPlan.Tensor {
     fileprivate func probe(as type: ElementType, rows wanted: Int) -> RoundingSums? {
         let probed = OutputPlan.Tensor(
             TensorDescription(name: description.name, type: type, shape: description.shape),
-            content, columns: columns)
+            content)
         let count = (description.elementCount ?? 0) / max(columns, 1)
         var sums = RoundingSums()
         for row in stride(from: 0, to: count, by: max(1, count / wanted)) {

@@ -1,111 +1,90 @@
-/// Where an output tensor's bytes come from: a source tensor or new values, with low-rank updates added or not, taken
-/// row by row.
+/// Where an output tensor's bytes come from: the rows of a source tensor or new values, with low-rank updates added or
+/// not, taken row by row.
 package struct TensorContent: Sendable {
     enum Origin: Sendable {
-        case tensor(CheckpointTensor)
-        case values([Float])
+        case rows(WeightRows)
         /// Contents one after the other, each of so many rows: the experts of a mixture.
         case parts([TensorContent], rows: Int)
     }
 
     let origin: Origin
-    let order: RowOrder
-    /// Whether the output is the transpose of the origin.
-    let isTransposed: Bool
-    /// Added to each value of the origin.
-    let shift: Float
-    /// Added to the rows of the output; their own rows are in the source's order.
+    /// Added to the rows, which are in the output's order in them too.
     let updates: [LowRankUpdate]
     /// What new values take the place of, in the same form; against it their change is measured.
-    let former: Former?
+    let former: WeightRows?
 
-    /// A tensor that new values replace, and how it comes into the output's form.
-    struct Former: Sendable {
-        let tensor: CheckpointTensor
-        let isTransposed: Bool
-        let shift: Float
-    }
-
-    init(
-        origin: Origin, order: RowOrder = .same, isTransposed: Bool = false, shift: Float = 0,
-        updates: [LowRankUpdate] = [], former: Former? = nil
-    ) {
+    init(_ origin: Origin, adding updates: [LowRankUpdate] = [], former: WeightRows? = nil) {
         self.origin = origin
-        self.order = order
-        self.isTransposed = isTransposed
-        self.shift = shift
         self.updates = updates
         self.former = former
     }
 
-    /// A source tensor's data.
-    package static func tensor(
-        _ tensor: CheckpointTensor, order: RowOrder = .same, adding updates: [LowRankUpdate] = []
+    /// A tensor's data as it is, or changed into another form.
+    static func tensor(
+        _ tensor: CheckpointTensor, _ change: StorageForm = .canonical
     ) -> TensorContent {
-        TensorContent(origin: .tensor(tensor), order: order, updates: updates)
+        TensorContent(.rows(WeightRows(tensor, change)))
     }
 
-    /// Values in C order.
-    package static func values(
-        _ values: [Float], order: RowOrder = .same, adding updates: [LowRankUpdate] = []
-    ) -> TensorContent {
-        TensorContent(origin: .values(values), order: order, updates: updates)
+    /// The rows of one source; nil where there are several.
+    var rows: WeightRows? { if case .rows(let rows) = origin { rows } else { nil } }
+
+    /// The length of the rows in which a tensor of this shape is made.
+    func columns(of shape: [Int]) -> Int {
+        switch origin {
+        case .rows(let rows): rows.change.columns(of: shape)
+        case .parts(let parts, _):
+            parts.map { $0.columns(of: shape) }.min() ?? StorageForm.canonical.columns(of: shape)
+        }
     }
 
     /// Whether the bytes are the source's own, in its order and type.
     package func isCopy(as type: ElementType) -> Bool {
-        order == .same && isKept(as: type)
+        isKept(as: type) && rows?.isReordered == false
     }
 
     /// Whether each row's bytes are the source's own.
     func isKept(as type: ElementType) -> Bool {
-        guard updates.isEmpty, shift == 0, !isTransposed, case .tensor(let tensor) = origin else {
+        guard updates.isEmpty, let rows, rows.change.shift == 0, !rows.change.isTransposed else {
             return false
         }
-        return tensor.type == type
+        return rows.tensor?.type == type
     }
 
     /// Where the bytes come from, in a few words.
     package var summary: String {
-        let place =
-            switch origin {
-            case .values: "new values"
-            case .tensor(let tensor): "\(tensor.name) (\(tensor.type.name))"
-            case .parts(let parts, _):
-                "\(parts.count) experts, first \(parts.first?.summary ?? "none")"
-            }
-        let additions = updates.map { " + update of rank \($0.rank)" }.joined()
-        let sum = shift == 0 ? "" : shift > 0 ? " + 1" : " - 1"
-        return place + sum + additions + (order == .same ? "" : ", rows reordered")
-            + (isTransposed ? ", transposed" : "")
-    }
-
-    /// The content that new values take the place of.
-    var formerContent: TensorContent? {
-        former.map {
-            TensorContent(
-                origin: .tensor($0.tensor), order: order, isTransposed: $0.isTransposed,
-                shift: $0.shift)
+        let rows: WeightRows
+        switch origin {
+        case .parts(let parts, _):
+            return "\(parts.count) experts, first \(parts.first?.summary ?? "none")"
+        case .rows(let own): rows = own
         }
+        let place = rows.tensor.map { "\($0.name) (\($0.type.name))" } ?? "new values"
+        let additions = updates.map { " + update of rank \($0.rank)" }.joined()
+        let shift = rows.change.shift
+        let sum = shift == 0 ? "" : shift > 0 ? " + 1" : " - 1"
+        return place + sum + additions + (rows.isReordered ? ", rows reordered" : "")
+            + (rows.change.isTransposed ? ", transposed" : "")
     }
 
     /// Gives the source's pages of some rows back to the system.
-    func releaseSource(rows: Range<Int>, columns: Int) {
-        formerContent?.releaseSource(rows: rows, columns: columns)
+    func releaseSource(rows range: Range<Int>, columns: Int) {
+        former?.releasePages(rows: range, columns: columns)
         switch origin {
-        case .values: break
+        case .rows(let rows): rows.releasePages(rows: range, columns: columns)
         case .parts(let parts, let count):
-            for (part, own) in Self.split(rows, by: count) where parts.indices.contains(part) {
+            for (part, own) in Self.split(range, by: count) where parts.indices.contains(part) {
                 parts[part].releaseSource(rows: own, columns: columns)
             }
-        case .tensor(let tensor):
-            // The rows of a transpose are all over the source.
-            if isTransposed { return tensor.releasePages() }
-            guard let bytes = tensor.type.byteCount(elements: columns),
-                let range = tensor.bytes.slice(
-                    (rows.lowerBound * bytes)..<(rows.upperBound * bytes))?.range
-            else { return }
-            tensor.bytes.file.release(range)
+        }
+    }
+
+    /// The parts that rows fall into, and their rows in each.
+    static func split(_ rows: Range<Int>, by count: Int) -> [(part: Int, rows: Range<Int>)] {
+        guard count > 0, !rows.isEmpty else { return [] }
+        return ((rows.lowerBound / count)...((rows.upperBound - 1) / count)).map { part in
+            let own = rows.clamped(to: (part * count)..<((part + 1) * count))
+            return (part, (own.lowerBound - part * count)..<(own.upperBound - part * count))
         }
     }
 }

@@ -4,8 +4,6 @@ struct TensorPlanner {
     let changes: EditList
     /// The format of the output.
     let format: FileFormat
-    /// The model's numbers; rows are only reordered where they are known.
-    let numbers: Hyperparameters?
 
     /// The tensor that a tensor of the source becomes.
     ///
@@ -21,13 +19,11 @@ struct TensorPlanner {
             return edited
         }
         let change = tensor.role.flatMap { changes.weights[$0] } ?? WeightChange()
-        var shape =
-            isTransposed(tensor.role) ? tensor.canonicalShape.reversed() : tensor.canonicalShape
+        var shape = form(of: tensor).shape(of: tensor.canonicalShape)
         if let rows, let first = shape.first { shape[0] = min(rows, first) }
         let description = TensorDescription(name: name, type: change.type ?? type, shape: shape)
-        return planned(
-            description, try content(of: tensor, change, as: description), role: tensor.role,
-            shard: shard)
+        return OutputPlan.Tensor(
+            description, try content(of: tensor, change, as: description), shard: shard)
     }
 
     /// One tensor for the matrices of all experts, which the source has one by one.
@@ -52,7 +48,7 @@ struct TensorPlanner {
         }
         return OutputPlan.Tensor(
             TensorDescription(name: name, type: type, shape: [tensors.count] + matrix),
-            TensorContent(origin: .parts(parts, rows: matrix.first ?? 0)), shard: shard)
+            TensorContent(.parts(parts, rows: matrix.first ?? 0)), shard: shard)
     }
 
     /// The tensor of all experts where edits touch single ones, or nil.
@@ -72,16 +68,17 @@ struct TensorPlanner {
     func newTensor(
         named name: String, role: WeightRole, shape: [Int], shard: Int = 0
     ) throws(CheckpointError) -> OutputPlan.Tensor {
-        var change = changes.weights[role] ?? WeightChange()
+        let change = changes.weights[role] ?? WeightChange()
         if change.values == nil, !change.updates.isEmpty {
             throw .missingTensor(file: source.path, name: name)
         }
         let description = TensorDescription(name: name, type: change.type ?? .f32, shape: shape)
-        let count = description.elementCount ?? 0
         try check(change, of: description, canonicalShape: shape)
-        change.values = change.values ?? [Float](repeating: 0, count: count)
-        return planned(
-            description, content(of: nil, change, role: role), role: role, shard: shard)
+        let form = source.form(of: role, in: format)
+        let rows = WeightRows(
+            change.values?.all, (change.values?.form ?? form).change(to: form), shape: shape)
+        return OutputPlan.Tensor(
+            description, TensorContent(.rows(rows), adding: updates(change, form)), shard: shard)
     }
 
     // MARK: - Contents
@@ -97,61 +94,35 @@ struct TensorPlanner {
                 fact: "tensor '\(tensor.name)' is \(tensor.type.name), to which nothing can "
                     + "be added")
         }
-        return content(of: tensor, change, role: tensor.role)
-    }
-
-    /// A tensor's data, or an edit's values, which are canonical, in the form of the output's format.
-    private func content(
-        of tensor: CheckpointTensor?, _ change: WeightChange, role: WeightRole?
-    ) -> TensorContent {
-        let rule = role.flatMap { source.architecture?.rule(for: $0.slot) }
-        let isTransposed = isTransposed(role)
-        let shift = role.flatMap { rule?.shift(of: $0, in: format) } ?? 0
-        let updates = isTransposed ? change.updates.map(\.transposed) : change.updates
-        let order = rowOrder(of: role)
-        if let values = change.values {
-            let former = tensor.flatMap { tensor in
-                !Dequantizer.isSupported(tensor.type)
-                    ? nil
-                    : TensorContent.Former(
-                        tensor: tensor, isTransposed: isTransposed != tensor.isTransposed,
-                        shift: tensor.shift - shift)
-            }
-            return TensorContent(
-                origin: .values(values), order: order, isTransposed: isTransposed, shift: -shift,
-                updates: updates, former: former)
+        let form = form(of: tensor)
+        let own = WeightRows(tensor, tensor.form.change(to: form))
+        let updates = updates(change, form)
+        guard let values = change.values else {
+            return TensorContent(.rows(own), adding: updates)
         }
-        guard let tensor else { return .values([], order: order) }
         return TensorContent(
-            origin: .tensor(tensor), order: order,
-            isTransposed: isTransposed != tensor.isTransposed, shift: tensor.shift - shift,
-            updates: updates)
+            .rows(WeightRows(values.all, values.form.change(to: form), shape: description.shape)),
+            adding: updates, former: own.isReadable ? own : nil)
     }
 
-    private func planned(
-        _ description: TensorDescription, _ content: TensorContent, role: WeightRole?, shard: Int
-    ) -> OutputPlan.Tensor {
-        // The elements of a bias are its rows where rows are reordered.
-        let isReorderedBias = content.order != .same && description.shape.count == 1
-        return OutputPlan.Tensor(
-            description, content, columns: isReorderedBias ? 1 : nil, shard: shard)
+    /// How the output lays a tensor of the source out.
+    private func form(of tensor: CheckpointTensor) -> StorageForm {
+        guard format != source.format, let role = tensor.role else { return tensor.form }
+        return source.form(of: role, in: format)
     }
 
-    /// Whether the output's format holds the transpose of the canonical weight.
-    private func isTransposed(_ role: WeightRole?) -> Bool {
-        guard let role, let rule = source.architecture?.rule(for: role.slot) else { return false }
-        return rule.isTransposed(role, in: format)
-    }
-
-    private func rowOrder(of role: WeightRole?) -> TensorContent.RowOrder {
-        guard let numbers, let role, let architecture = source.architecture else { return .same }
-        return architecture.rowOrder(of: role, from: source.format, to: format, numbers: numbers)
+    /// The updates of a weight as they are added to its rows in the output.
+    private func updates(_ change: WeightChange, _ form: StorageForm) -> [LowRankUpdate] {
+        change.updates.map { update in
+            let ordered = update.with(rows: form.rows)
+            return form.isTransposed ? ordered.transposed : ordered
+        }
     }
 
     private func check(
         _ change: WeightChange, of tensor: TensorDescription, canonicalShape: [Int]
     ) throws(CheckpointError) {
-        if let values = change.values, values.count != tensor.elementCount {
+        if let values = change.values?.all, values.count != tensor.elementCount {
             throw .contradiction(
                 file: source.path,
                 fact: "\(values.count) values are set for tensor '\(tensor.name)' of shape "
@@ -177,17 +148,5 @@ struct TensorPlanner {
                 fact: "tensor '\(tensor.name)': rows of \(tensor.columns) elements are no whole "
                     + "number of \(tensor.type.name) blocks of \(tensor.type.elementsPerBlock)")
         }
-    }
-}
-
-extension LowRankUpdate {
-    /// The update of the transposed weight: (B · A)ᵀ = Aᵀ · Bᵀ.
-    var transposed: LowRankUpdate {
-        func transpose(_ values: [Float], rows: Int, columns: Int) -> [Float] {
-            (0..<columns).flatMap { column in (0..<rows).map { values[$0 * columns + column] } }
-        }
-        return LowRankUpdate(
-            role: role, rank: rank, a: transpose(b, rows: outputs, columns: rank),
-            b: transpose(a, rows: rank, columns: inputs), scale: scale)
     }
 }

@@ -7,7 +7,7 @@ package import Formats
 package struct DecoderConfiguration: Sendable, Hashable {
     /// Sizes, norm epsilon, rotary parameters, tied head.
     package let sizes: Hyperparameters
-    /// Which dimensions of a head are rotated together; it follows the file format, see `Architecture`.
+    /// Which dimensions of a head are rotated together; it follows the file format, see `StorageForm`.
     package let ropePairing: RopePairing
     package let norm: Architecture.Norm
     package let positions: Architecture.Positions
@@ -63,16 +63,26 @@ package struct DecoderConfiguration: Sendable, Hashable {
         file: String
     ) throws(DecoderError) {
         self.sizes = sizes
-        ropePairing = architecture.ropePairing(in: format)
+        func form(_ slot: BlockSlot, _ format: FileFormat) -> StorageForm {
+            architecture.form(of: .block(0, slot), in: format, sizes)
+        }
+        // Hugging Face pairs the halves of a head; llama.cpp has all queries, all keys and all values together.
+        ropePairing =
+            if case .splittingHeads = form(.attentionQuery, format).rows { .interleaved } else {
+                .halves
+            }
         norm = architecture.norm
         positions = architecture.positions
         slots = Set(
             architecture.weights.compactMap { rule in
                 if case .everyBlock(let slot) = rule.place { slot } else { nil }
             })
+        let stacking = form(.attentionQueryKeyValue, format)
+            .change(to: form(.attentionQueryKeyValue, .gguf))
         headLayout =
-            architecture.headLayout(in: format) == .headwise
-            ? .headwise(heads: sizes.headCount) : .stacked
+            if case .gatheringParts(let heads, _) = stacking.rows { .headwise(heads: heads) } else {
+                .stacked
+            }
         guard positions == .rotary else { return }
         if let fact = Self.problem(of: sizes.rope) { throw .badRotary(file: file, fact: fact) }
     }

@@ -41,7 +41,7 @@ package final class CheckpointWeights: WeightSource {
     /// - Throws: `DecoderError.unsupportedType`; what `WeightMatrix` throws for a tensor that is no matrix.
     package func matrix(_ role: WeightRole) throws -> WeightMatrix? {
         guard let tensor = try tensor(role) else { return nil }
-        return try WeightMatrix(tensor: tensor, isTransposed: tensor.isTransposed)
+        return try WeightMatrix(tensor: tensor, isTransposed: tensor.form.isTransposed)
     }
 
     /// Whether the weight is there and is a matrix.

@@ -1,4 +1,10 @@
-package import Formats
+/// How rotary position embedding pairs the dimensions of a head of width D.
+package enum RopePairing: Sendable, Hashable {
+    /// (0, 1), (2, 3) …
+    case interleaved
+    /// (0, D/2), (1, D/2 + 1) …
+    case halves
+}
 
 /// Turns the pairs of each head by its token's angles (rotary position embedding, arXiv 2104.09864), in place.
 ///

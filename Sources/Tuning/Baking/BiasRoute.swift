@@ -189,7 +189,10 @@ package enum BiasRoute {
             try check(values, of: role)
         }
         return biases.sorted { ($0.key.block ?? 0, "\($0.key)") < ($1.key.block ?? 0, "\($1.key)") }
-            .map { .set($0.key, values: $0.value, type: .f32) }
+            .map { role, values in
+                .set(
+                    role, values: values, form: checkpoint.form(of: role).rowsOnly, type: .f32)
+            }
     }
 
     /// Refuses a bias that is not finite or that half precision cannot hold: folders are loaded in it and most

@@ -18,6 +18,7 @@ extension TuningModel {
             parameters.map { parameter in
                 .set(
                     parameter.role, values: parameter.values.values,
+                    form: base.form(of: parameter.role).rowsOnly,
                     type: outputType(of: parameter.role, type))
             }
         case .lowRank:
@@ -48,9 +49,11 @@ extension TuningModel {
         guard case .lowRank(let rank, let alpha) = form else { return [] }
         // A and B of a weight stand side by side.
         return stride(from: 0, to: parameters.count - 1, by: 2).map { index in
-            LowRankUpdate(
-                role: parameters[index].role, rank: rank, a: parameters[index].values.values,
-                b: parameters[index + 1].values.values, scale: alpha / Float(rank))
+            let role = parameters[index].role
+            return LowRankUpdate(
+                role: role, rank: rank, a: parameters[index].values.values,
+                b: parameters[index + 1].values.values, rows: base.form(of: role).rows,
+                scale: alpha / Float(rank))
         }
     }
 }

@@ -41,8 +41,7 @@ package final class TuningModel {
                     try weights.replace(
                         role,
                         sections: Self.sections(of: role, selection, baseDecoder.configuration),
-                        origin: base.architecture?.rule(for: role.slot)?
-                            .shift(of: role, in: .safetensors) ?? 0, crew: crew))
+                        origin: base.form(of: role, in: .safetensors).shift, crew: crew))
                 tensor.releasePages()
             case .lowRank(let rank, let alpha):
                 // A bias goes with its projection in full tuning only.

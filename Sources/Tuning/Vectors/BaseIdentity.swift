@@ -55,7 +55,7 @@ struct WeightSample {
         let columns = (0..<min(columnCount, width)).map { $0 * width / min(columnCount, width) }
         let chosen = rows.filter { $0 < height }
         // Rows of the file that hold the values, and the places in them.
-        let (outer, inner) = tensor.isTransposed ? (columns, chosen) : (chosen, columns)
+        let (outer, inner) = tensor.form.isTransposed ? (columns, chosen) : (chosen, columns)
         return outer.flatMap { row -> [Float] in
             let values = tensor.row(row)
             return inner.map { values.indices.contains($0) ? values[$0] : 0 }
@@ -67,14 +67,11 @@ extension CheckpointTensor {
     /// A row of the file, widened; nothing where that cannot be.
     fileprivate func row(_ number: Int) -> [Float] {
         let columns = description.columns
-        guard let size = type.byteCount(elements: columns),
-            let bytes = bytes.slice((number * size)..<((number + 1) * size))
-        else { return [] }
-        return
-            (try? CheckpointTensor(
-                description: TensorDescription(name: name, type: type, shape: [columns]),
-                bytes: bytes
-            ).values()) ?? []
+        var values = [Float](repeating: 0, count: columns)
+        let isWidened = values.withUnsafeMutableBufferPointer { values in
+            (try? widen((number * columns)..<((number + 1) * columns), into: values)) != nil
+        }
+        return isWidened ? values : []
     }
 }
 

@@ -162,7 +162,8 @@ import Testing
         }
         let values = try embedding.values()
         let base = try write(
-            hub, [.set(WeightRole(.tokenEmbedding), values: values, type: .q4_0)], as: "q.gguf")
+            hub, [.set(WeightRole(.tokenEmbedding), values: values, form: .canonical, type: .q4_0)],
+            as: "q.gguf")
         for (values, isOther) in [(values, false), (values.map { -$0 }, true)] {
             let check = BaseCopy(
                 file: "x", tensor: try copy(values), role: WeightRole(.tokenEmbedding), base: base)

@@ -167,7 +167,7 @@ import Testing
     @Test func updatesOfAnotherBaseAreNotWritten() throws {
         let base = try bases().gguf
         let stray = LowRankUpdate(
-            role: .block(1, .attentionQuery), rank: 1, a: [1, 2], b: [3], scale: 1)
+            role: .block(1, .attentionQuery), rank: 1, a: [1, 2], b: [3], rows: .same, scale: 1)
         let error = AdapterError.doesNotFit(update: stray.role, base: base.path)
         for name in ["a", "a.gguf"] {
             #expect(throws: error) {

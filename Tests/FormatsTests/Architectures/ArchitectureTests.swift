@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Formats
@@ -24,14 +25,33 @@ import Testing
         #expect(Architecture.llama.role(of: name, in: .gguf) == nil)
     }
 
-    @Test func llamaRowsAreInterleavedInGGUFOnly() {
-        #expect(Architecture.llama.ropePairing(in: .gguf) == .interleaved)
-        #expect(Architecture.llama.ropePairing(in: .safetensors) == .halves)
+    @Test func llamaRowsAreInterleavedInGGUFOnly() throws {
+        let model = try Checkpoint.open(Samples.tinyModel).hyperparameters()
+        let query = { Architecture.llama.form(of: .block(0, .attentionQuery), in: $0, model) }
+        #expect(query(.gguf) == StorageForm(rows: .splittingHeads(headSize: model.headSize)))
+        #expect(query(.safetensors) == .canonical)
+    }
+
+    @Test func formsAreChangesThatCanBeUndone() {
+        let forms = [
+            StorageForm.canonical, StorageForm(rows: .splittingHeads(headSize: 8)),
+            StorageForm(isTransposed: true, shift: 1),
+        ]
+        for form in forms {
+            #expect(form.change(to: form) == .canonical)
+            #expect(form.change(to: .canonical) == form)
+            #expect(StorageForm.canonical.change(to: form) == form.inverse)
+            #expect(form.inverse.inverse == form)
+            #expect(form.rows.inverse.inverse == form.rows)
+        }
+        #expect(forms[1].columns(of: [16]) == 1)
+        #expect(forms[1].columns(of: [16, 4]) == 4)
+        #expect(forms[2].columns(of: [16]) == 16)
     }
 
     @Test func rowOrdersAreInverse() {
-        let forward = TensorContent.RowOrder.interleavingHeads(headSize: 8)
-        let back = TensorContent.RowOrder.splittingHeads(headSize: 8)
+        let forward = RowOrder.interleavingHeads(headSize: 8)
+        let back = RowOrder.splittingHeads(headSize: 8)
         // GGUF[head·D + 2i + j] = HF[head·D + j·D/2 + i]
         #expect((0..<8).map(forward.source) == [0, 4, 1, 5, 2, 6, 3, 7])
         for row in 0..<32 { #expect(forward.source(of: back.source(of: row)) == row) }
@@ -97,8 +117,8 @@ import Testing
     }
 
     @Test func rowOrdersOfPartsAreInverse() {
-        let forward = TensorContent.RowOrder.gatheringParts(heads: 2, headSize: 2)
-        let back = TensorContent.RowOrder.spreadingParts(heads: 2, headSize: 2)
+        let forward = RowOrder.gatheringParts(heads: 2, headSize: 2)
+        let back = RowOrder.spreadingParts(heads: 2, headSize: 2)
         // (head, {query, key, value}, place) becomes ({query, key, value}, head, place).
         #expect((0..<12).map(forward.source) == [0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11])
         for row in 0..<12 { #expect(forward.source(of: back.source(of: row)) == row) }

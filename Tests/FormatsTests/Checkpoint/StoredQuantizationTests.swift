@@ -169,7 +169,7 @@ import Testing
         let model = try model("quantization_config", #"{"quant_method": "gptq"}"#)
         let plain = try Checkpoint.open(Samples.tinyModel)
         let update = LowRankUpdate(
-            role: .block(0, .attentionQuery), rank: 1, a: [], b: [], scale: 1)
+            role: .block(0, .attentionQuery), rank: 1, a: [], b: [], rows: .same, scale: 1)
         func plan(_ edits: [CheckpointEdit], _ format: FileFormat) throws {
             _ = try OutputPlan(source: model, edits: edits, format: format)
         }
@@ -186,7 +186,11 @@ import Testing
                 "bias",
                 {
                     try plan(
-                        [.set(.block(0, .feedForwardDown, .bias), values: [], type: .f32)],
+                        [
+                            .set(
+                                .block(0, .feedForwardDown, .bias), values: [], form: .canonical,
+                                type: .f32)
+                        ],
                         .safetensors)
                 }
             ),
@@ -216,7 +220,7 @@ import Testing
         let width = try model.storedHyperparameters().hiddenSize
         let role = WeightRole.block(1, .feedForwardDown, .bias)
         let bias = CheckpointEdit.set(
-            role, values: [Float](repeating: 0.5, count: width), type: .f32)
+            role, values: [Float](repeating: 0.5, count: width), form: .canonical, type: .f32)
         let plan = try OutputPlan(source: model, edits: [bias], format: .safetensors)
         let old = Set(model.tensors.map(\.name))
         for tensor in plan.tensors where old.contains(tensor.description.name) {

@@ -99,8 +99,9 @@ import Testing
         let columns = 128
         values[37 * columns + 5] += 3
         values[2 * columns + 7] -= 1
+        let form = try tiny().form(of: role).rowsOnly
         let hub = try write(
-            Samples.tinyModel, [.set(role, values: values, type: .f16)], as: "hub")
+            Samples.tinyModel, [.set(role, values: values, form: form, type: .f16)], as: "hub")
         let comparison = try compare(try tiny(), hub)
         let changed = try #require(comparison.changed.first)
         #expect(comparison.changed.count == 1)
@@ -126,7 +127,8 @@ import Testing
         }
         values[3 * shape[1] + 2] += 5
         let edited = try write(
-            source.path, [.set(role, values: values, type: weight.type)], as: "edited")
+            source.path, [.set(role, values: values, form: .canonical, type: weight.type)],
+            as: "edited")
         let gguf = try write(source.path, as: "model.gguf")
         let changed = try compare(gguf, edited).changed
         #expect(changed.map(\.role) == [role])
@@ -138,7 +140,8 @@ import Testing
         let role = WeightRole.block(0, .feedForwardDown)
         let values = try #require(tiny().tensor(role)).values().map { $0 * 1.01 }
         let edited = try write(
-            Samples.tinyModel, [.set(role, values: values, type: .q8_0)], as: "e.gguf")
+            Samples.tinyModel, [.set(role, values: values, form: .canonical, type: .q8_0)],
+            as: "e.gguf")
         let results = try [1, 2, 5].map { threads in
             try compare(try tiny(), edited, threads: threads).tensors.map(\.sums)
         }
@@ -149,10 +152,10 @@ import Testing
     @Test func aBiasOfZerosIsNoDifferenceAndOneOfValuesIs() throws {
         let zero = CheckpointEdit.set(
             .block(1, .feedForwardDown, .bias), values: [Float](repeating: 0, count: 128),
-            type: .f32)
+            form: .canonical, type: .f32)
         let one = CheckpointEdit.set(
             .block(2, .feedForwardDown, .bias), values: [Float](repeating: 0.5, count: 128),
-            type: .f32)
+            form: .canonical, type: .f32)
         let harmless = try compare(
             try tiny(), try write(Samples.tinyModel, [zero], as: "z.gguf"))
         #expect(harmless.isSame)
@@ -169,7 +172,7 @@ import Testing
         let role = WeightRole(.block(1, .expertDown), expert: 2)
         let weight = try #require(source.open().tensor(role))
         let edit = CheckpointEdit.set(
-            role, values: try weight.values().map { $0 + 1 }, type: weight.type)
+            role, values: try weight.values().map { $0 + 1 }, form: .canonical, type: weight.type)
         let edited = try write(source.path, [edit], as: "edited.gguf")
         let comparison = try compare(try source.open(), edited)
         #expect(comparison.changed.map(\.role) == [role])

@@ -88,7 +88,7 @@ import Testing
     /// Every prediction there is, with numbers that do not fit.
     @Test func aPredictionThatDoesNotFitIsRefused() throws {
         let patch = try PatchFile(path: try fixture.create(base, target)).directory
-        let orders: [TensorContent.RowOrder] = [
+        let orders: [RowOrder] = [
             .same, .interleavingHeads(headSize: 3), .interleavingHeads(headSize: 0),
             .splittingHeads(headSize: 64), .gatheringParts(heads: 5, headSize: 7),
             .spreadingParts(heads: 0, headSize: 0), .gatheringParts(heads: .max, headSize: .max),
@@ -100,8 +100,9 @@ import Testing
                     (ElementType.f16, [32, 32]), (.q8_0, [32, 32]), (.f32, [64, 16]),
                 ] {
                     let part = Prediction.Part(
-                        source: 0, expert: expert, order: order, isTransposed: isTransposed,
-                        shift: .infinity)
+                        source: 0, expert: expert,
+                        change: StorageForm(
+                            rows: order, isTransposed: isTransposed, shift: .infinity))
                     let description = TensorDescription(name: "a", type: type, shape: shape)
                     let size = description.byteCount ?? 0
                     let tensor = PatchDirectory.Tensor(

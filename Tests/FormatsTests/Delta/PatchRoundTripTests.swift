@@ -21,7 +21,7 @@ import Testing
         var numbers = Numbers(seed: 1)
         let values = (0..<width).map { _ in numbers.normal(1) }
         let edit = CheckpointEdit.set(
-            .block(1, .feedForwardDown, .bias), values: values, type: .f32)
+            .block(1, .feedForwardDown, .bias), values: values, form: .canonical, type: .f32)
         let target = try fixture.write(model, [edit], as: "baked.gguf")
         let (isEqual, size) = try fixture.roundTrip(model, target)
         #expect(isEqual)

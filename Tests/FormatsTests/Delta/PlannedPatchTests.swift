@@ -30,7 +30,7 @@ import Testing
         var numbers = Numbers(seed: 9)
         return .set(
             .block(0, .feedForwardDown, .bias),
-            values: (0..<width).map { _ in numbers.normal(1) }, type: .f32)
+            values: (0..<width).map { _ in numbers.normal(1) }, form: .canonical, type: .f32)
     }
 
     private func update(_ source: String) throws -> CheckpointEdit {
@@ -41,7 +41,8 @@ import Testing
             LowRankUpdate(
                 role: .block(1, .feedForwardDown), rank: 1,
                 a: (0..<shape[1]).map { _ in numbers.normal(0.1) },
-                b: (0..<shape[0]).map { _ in numbers.normal(0.1) }, scale: 0.01), type: nil)
+                b: (0..<shape[0]).map { _ in numbers.normal(0.1) }, rows: .same, scale: 0.01),
+            type: nil)
     }
 
     @Test func ofAGGUFFile() throws {

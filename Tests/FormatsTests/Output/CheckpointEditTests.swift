@@ -56,8 +56,10 @@ import Testing
     func valuesAreInTheRowOrderOfTheSourceInBothDirections(role: WeightRole) throws {
         let hub = try write(Samples.tinyModel, as: "hub")
         for source in [Samples.tinyModel, hub.path] {
-            let count = try #require(Checkpoint.open(source).tensor(role)?.description.elementCount)
-            let edit = CheckpointEdit.set(role, values: numbered(count), type: .f32)
+            let tensor = try #require(try Checkpoint.open(source).tensor(role))
+            let count = try #require(tensor.description.elementCount)
+            let edit = CheckpointEdit.set(
+                role, values: numbered(count), form: tensor.form, type: .f32)
             // What the edited source holds, converted without further edits, is what both at once must give.
             let kept = try write(
                 source, [edit], as: source == hub.path ? "kept" : "kept.gguf")
@@ -74,10 +76,11 @@ import Testing
     @Test func biasesAreInTheRowOrderOfTheSourceInBothDirections() throws {
         let role = WeightRole.block(0, .attentionKey, .bias)
         let hub = try write(Samples.tinyModel, as: "hub")
-        let edit = CheckpointEdit.set(role, values: numbered(64), type: .f32)
         for (source, same, other) in [
             (Samples.tinyModel, "kept.gguf", "crossed"), (hub.path, "kept", "crossed.gguf"),
         ] {
+            let form = try Checkpoint.open(source).form(of: role)
+            let edit = CheckpointEdit.set(role, values: numbered(64), form: form, type: .f32)
             let kept = try write(source, [edit], as: same)
             #expect(try values(kept, role) == numbered(64))
             let crossed = try write(source, [edit], as: other)
@@ -98,7 +101,8 @@ import Testing
         let role = WeightRole.block(3, .feedForwardDown)
         let new = try values(source, .block(4, .feedForwardDown))
         let edited = try write(
-            Samples.tinyModel, [.set(role, values: new, type: type)], as: "edited.gguf")
+            Samples.tinyModel, [.set(role, values: new, form: .canonical, type: type)],
+            as: "edited.gguf")
         try expectKept(edited, of: source, but: role)
         let tensor = try #require(edited.tensor(role))
         #expect(tensor.type == type)
@@ -120,17 +124,27 @@ import Testing
         let matrix = [Float](repeating: 1, count: 128 * 384)
         let refused: [(CheckpointEdit, String)] = [
             // 384 is no multiple of 256.
-            (.set(role, values: matrix, type: .q4K), "edited.gguf"),
-            (.set(role, values: matrix, type: .iq4NL), "edited.gguf"),
-            (.set(role, values: matrix, type: .q8_0), "edited"),
-            (.set(role, values: Array(matrix.dropLast()), type: .f32), "edited.gguf"),
+            (.set(role, values: matrix, form: .canonical, type: .q4K), "edited.gguf"),
+            (.set(role, values: matrix, form: .canonical, type: .iq4NL), "edited.gguf"),
+            (.set(role, values: matrix, form: .canonical, type: .q8_0), "edited"),
             (
-                .set(
-                    .block(0, .feedForwardNorm), values: Array(matrix.prefix(128)), type: .q8_0),
+                .set(role, values: Array(matrix.dropLast()), form: .canonical, type: .f32),
                 "edited.gguf"
             ),
-            (.set(role, values: [.nan] + matrix.dropFirst(), type: .q8_0), "edited.gguf"),
-            (.set(role, values: [1e20] + matrix.dropFirst(), type: .q8_0), "edited.gguf"),
+            (
+                .set(
+                    .block(0, .feedForwardNorm), values: Array(matrix.prefix(128)),
+                    form: .canonical, type: .q8_0),
+                "edited.gguf"
+            ),
+            (
+                .set(role, values: [.nan] + matrix.dropFirst(), form: .canonical, type: .q8_0),
+                "edited.gguf"
+            ),
+            (
+                .set(role, values: [1e20] + matrix.dropFirst(), form: .canonical, type: .q8_0),
+                "edited.gguf"
+            ),
             (.add(update(role, rank: 2, outputs: 128, inputs: 383), type: nil), "edited.gguf"),
             (.add(update(role, rank: 0, outputs: 128, inputs: 384), type: nil), "edited.gguf"),
             (
@@ -155,7 +169,8 @@ import Testing
     @Test func aRowThatCannotBeEncodedIsNamed() throws {
         var matrix = [Float](repeating: 1, count: 128 * 384)
         matrix[5 * 384 + 7] = .infinity
-        let edit = CheckpointEdit.set(.block(3, .feedForwardDown), values: matrix, type: .q8_0)
+        let edit = CheckpointEdit.set(
+            .block(3, .feedForwardDown), values: matrix, form: .canonical, type: .q8_0)
         let error = CheckpointError.cannotEncode(
             tensor: "blk.3.ffn_down.weight", row: 5, problem: .notFinite(type: .q8_0, index: 7))
         #expect(throws: error) { _ = try write(Samples.tinyModel, [edit], as: "edited.gguf") }
@@ -168,13 +183,15 @@ import Testing
     // MARK: - Low-rank updates
 
     private func update(
-        _ role: WeightRole, rank: Int, outputs: Int, inputs: Int, scale: Float = 0.5
+        _ role: WeightRole, rank: Int, outputs: Int, inputs: Int, rows: RowOrder = .same,
+        scale: Float = 0.5
     ) -> LowRankUpdate {
         var random = SeededGenerator(seed: UInt64(rank + outputs))
         return LowRankUpdate(
             role: role, rank: rank,
             a: (0..<rank * inputs).map { _ in .random(in: -1...1, using: &random) },
-            b: (0..<rank * outputs).map { _ in .random(in: -1...1, using: &random) }, scale: scale)
+            b: (0..<rank * outputs).map { _ in .random(in: -1...1, using: &random) }, rows: rows,
+            scale: scale)
     }
 
     /// W + scale · B · A, element by element.
@@ -198,7 +215,7 @@ import Testing
         try expectKept(edited, of: source, but: role)
         let expected = sum(try values(source, role), update)
         let reference = try write(
-            Samples.tinyModel, [.set(role, values: expected, type: type ?? .f16)],
+            Samples.tinyModel, [.set(role, values: expected, form: .canonical, type: type ?? .f16)],
             as: "reference.gguf")
         #expect(
             bytes(try #require(edited.tensor(role))) == bytes(try #require(reference.tensor(role))))
@@ -212,13 +229,18 @@ import Testing
         let role = WeightRole.block(2, .feedForwardDown)
         let base = try values(Checkpoint.open(Samples.tinyModel), role)
         let quantised = try write(
-            Samples.tinyModel, [.set(role, values: base, type: .q4_1)], as: "quantised.gguf")
+            Samples.tinyModel, [.set(role, values: base, form: .canonical, type: .q4_1)],
+            as: "quantised.gguf")
         let update = update(role, rank: 2, outputs: 128, inputs: 384)
         let edited = try write(quantised.path, [.add(update, type: nil)], as: "edited.gguf")
         #expect(edited.tensor(role)?.type == .q4_1)
         let expected = try write(
             quantised.path,
-            [.set(role, values: sum(values(quantised, role), update), type: .q4_1)],
+            [
+                .set(
+                    role, values: sum(values(quantised, role), update), form: .canonical,
+                    type: .q4_1)
+            ],
             as: "expected.gguf")
         #expect(
             try TestSupport.bytes(ofFile: edited.path) == TestSupport.bytes(ofFile: expected.path))
@@ -232,10 +254,11 @@ import Testing
     func updatesAreInTheRowOrderOfTheSourceInBothDirections(role: WeightRole) throws {
         let hub = try write(Samples.tinyModel, as: "hub")
         let outputs = try #require(hub.tensor(role)).shape[0]
-        let update = update(role, rank: 2, outputs: outputs, inputs: 128)
         for (source, same, other) in [
             (Samples.tinyModel, "kept.gguf", "crossed"), (hub.path, "kept", "crossed.gguf"),
         ] {
+            let rows = try Checkpoint.open(source).form(of: role).rows
+            let update = update(role, rank: 2, outputs: outputs, inputs: 128, rows: rows)
             let kept = try write(source, [.add(update, type: .f32)], as: same)
             #expect(try values(kept, role) == sum(values(Checkpoint.open(source), role), update))
             let crossed = try write(source, [.add(update, type: .f32)], as: other)
@@ -252,7 +275,7 @@ import Testing
         let edited = try write(
             Samples.tinyModel,
             [
-                .add(second, type: .bf16), .set(role, values: new, type: .f32),
+                .add(second, type: .bf16), .set(role, values: new, form: .canonical, type: .f32),
                 .add(first, type: nil), .add(second, type: nil),
             ], as: "edited.gguf")
         #expect(try values(edited, role) == sum(sum(new, first), second))

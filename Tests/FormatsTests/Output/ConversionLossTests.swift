@@ -76,8 +76,9 @@ import Testing
         let source = try FamilyFixture("stablelm").open()
         let plan = try OutputPlan(source: source, edits: [], format: .gguf)
         let extra = TensorDescription(name: "blk.0.attn_q_norm.weight", type: .f32, shape: [2])
+        let content = TensorContent(.rows(WeightRows([1, 2], shape: [2])))
         let more = OutputPlan(
-            source: source, tensors: plan.tensors + [.init(extra, .values([1, 2]))],
+            source: source, tensors: plan.tensors + [.init(extra, content)],
             container: plan.container, notes: [])
         _ = try CheckpointWriter(crew: WorkCrew(threads: 1)).write(more, to: path, replacing: false)
         let error = #expect(throws: CheckpointError.self) {

@@ -43,7 +43,11 @@ import Testing
         let values = (0..<numbers.hiddenSize).map { Float($0) / 7 }
         let edited = try write(
             Samples.tinyModel,
-            [.set(.block(1, .feedForwardDown, .bias), values: values, type: .f32)],
+            [
+                .set(
+                    .block(1, .feedForwardDown, .bias), values: values, form: .canonical, type: .f32
+                )
+            ],
             as: "edited.gguf")
         var found = try tensors(edited)
         let bias = found.removeValue(forKey: "blk.1.ffn_down.bias")
@@ -85,7 +89,11 @@ import Testing
         let values = [Float](repeating: 0.5, count: numbers.hiddenSize)
         let hub = try write(
             Samples.tinyModel,
-            [.set(.block(0, .feedForwardDown, .bias), values: values, type: .f32)],
+            [
+                .set(
+                    .block(0, .feedForwardDown, .bias), values: values, form: .canonical, type: .f32
+                )
+            ],
             as: "biased")
         let checkpoint = try Checkpoint.open(hub)
         for block in 0..<numbers.blockCount {
@@ -106,7 +114,11 @@ import Testing
         let values = [Float](repeating: 0.5, count: numbers.hiddenSize)
         let hub = try write(
             Samples.tinyModel,
-            [.set(.block(0, .feedForwardDown, .bias), values: values, type: .f32)],
+            [
+                .set(
+                    .block(0, .feedForwardDown, .bias), values: values, form: .canonical, type: .f32
+                )
+            ],
             as: "biased")
         let plain = try write(Samples.tinyModel, as: "plain")
         // Each with the other's flags.
@@ -153,7 +165,7 @@ import Testing
         let edit = CheckpointEdit.set(
             .block(0, .feedForwardDown, .bias),
             values: [Float](repeating: 1, count: numbers.hiddenSize),
-            type: .f32)
+            form: .canonical, type: .f32)
         #expect(throws: CheckpointError.self) {
             try write(Samples.tinyModel, [edit], as: "alone.safetensors")
         }

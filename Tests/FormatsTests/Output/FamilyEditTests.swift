@@ -27,7 +27,7 @@ import Testing
     ) throws -> [Float] {
         let numbers = try source.hyperparameters()
         let planner = TensorPlanner(
-            source: source, changes: EditList(edits), format: .gguf, numbers: numbers)
+            source: source, changes: EditList(edits), format: .gguf)
         let tensor =
             if let experts = numbers.experts, role.slot.isOfExperts {
                 try planner.stack(
@@ -60,10 +60,10 @@ import Testing
         let role = WeightRole.block(0, .feedForwardUp)
         let source = try FamilyFixture("gpt2").open()
         let tensor = try #require(source.tensor(role))
-        #expect(tensor.isTransposed)
+        #expect(tensor.form.isTransposed)
         let shape = tensor.canonicalShape
         let values = numbered(shape[0] * shape[1])
-        let edits = [CheckpointEdit.set(role, values: values, type: .f32)]
+        let edits = [CheckpointEdit.set(role, values: values, form: .canonical, type: .f32)]
         let written = try #require(try folder(source, edits).tensor(role))
         #expect(written.shape == tensor.shape)
         #expect(
@@ -76,7 +76,8 @@ import Testing
         let source = try FamilyFixture("gpt2").open()
         let shape = try #require(source.tensor(role)).canonicalShape
         let update = LowRankUpdate(
-            role: role, rank: 2, a: numbered(2 * shape[1]), b: numbered(2 * shape[0]), scale: 0.5)
+            role: role, rank: 2, a: numbered(2 * shape[1]), b: numbered(2 * shape[0]), rows: .same,
+            scale: 0.5)
         let edits = [CheckpointEdit.add(update, type: nil)]
         let hub = try #require(try folder(source, edits).tensor(role)).values()
         let file = try gguf(source, edits, role)
@@ -88,9 +89,9 @@ import Testing
         let role = WeightRole.block(0, .feedForwardNorm)
         let source = try FamilyFixture("gemma2").open()
         let tensor = try #require(source.tensor(role))
-        #expect(tensor.shift == 1)
+        #expect(tensor.form.shift == 1)
         let values = numbered(tensor.shape[0])
-        let edits = [CheckpointEdit.set(role, values: values, type: .f32)]
+        let edits = [CheckpointEdit.set(role, values: values, form: .canonical, type: .f32)]
         let written = try #require(try folder(source, edits).tensor(role))
         #expect(try written.values() == values)
         let stored = try CheckpointTensor(description: written.description, bytes: written.bytes)
@@ -126,7 +127,7 @@ import Testing
         #expect(source.tensor(.block(1, .expertDown)) == nil)
         let count = tensor.shape[0] * tensor.shape[1]
         let plain = try gguf(source, [], .block(1, .expertDown))
-        let edit = CheckpointEdit.set(role, values: numbered(count), type: .f32)
+        let edit = CheckpointEdit.set(role, values: numbered(count), form: .canonical, type: .f32)
         let edited = try gguf(source, [edit], .block(1, .expertDown))
         #expect(Array(edited[(2 * count)..<(3 * count)]) == numbered(count))
         #expect(edited.prefix(2 * count) == plain.prefix(2 * count))

@@ -48,7 +48,7 @@ import Testing
         let shape = try shape()
         return LowRankUpdate(
             role: role, rank: 2, a: random(2 * shape[1], 1, seed: 4),
-            b: random(2 * shape[0], 1, seed: 5), scale: size)
+            b: random(2 * shape[0], 1, seed: 5), rows: .same, scale: size)
     }
 
     private func product(_ update: LowRankUpdate) -> [Float] {
@@ -75,7 +75,7 @@ import Testing
     private func quantised() throws -> String {
         let shape = try shape()
         let edit = CheckpointEdit.set(
-            role, values: random(shape[0] * shape[1], 0.1, seed: 3), type: .q4_0)
+            role, values: random(shape[0] * shape[1], 0.1, seed: 3), form: .canonical, type: .q4_0)
         _ = try write(Samples.tinyModel, [edit], as: "q.gguf")
         return folder.path("q.gguf")
     }
@@ -121,7 +121,8 @@ import Testing
         let former = try values("q.gguf")
         let change = random(former.count, 0.0005, seed: 8)
         let tuned = zip(former, change).map(+)
-        let report = try write(base, [.set(role, values: tuned, type: .q4_0)], as: "t.gguf")
+        let report = try write(
+            base, [.set(role, values: tuned, form: .canonical, type: .q4_0)], as: "t.gguf")
         let wanted = zip(tuned, former).map(-)
         let share = kept(wanted, from: former, to: try values("t.gguf"))
         #expect(abs(try #require(report.keptShare) - share) < 1e-6)
@@ -139,7 +140,7 @@ import Testing
             (0..<width).map { stored[$0 * height + row] + 0.25 }
         }
         let report = try write(
-            source, [.set(role, values: tuned, type: .f16)], as: "gpt2")
+            source, [.set(role, values: tuned, form: .canonical, type: .f16)], as: "gpt2")
         #expect(abs(try #require(report.keptShare) - 1) < 1e-3)
     }
 
@@ -187,7 +188,9 @@ import Testing
         let shape = try shape()
         var values = random(shape[0] * shape[1], 0.1, seed: 6)
         values[77] = value
-        _ = try write(Samples.tinyModel, [.set(role, values: values, type: .f32)], as: "l.gguf")
+        _ = try write(
+            Samples.tinyModel, [.set(role, values: values, form: .canonical, type: .f32)],
+            as: "l.gguf")
         return folder.path("l.gguf")
     }
 
@@ -253,7 +256,8 @@ import Testing
         let count = shape[0] * shape[1]
         _ = try write(
             Samples.tinyModel,
-            [.set(role, values: random(count, 0.1, seed: 6), type: .f64)], as: "d.gguf")
+            [.set(role, values: random(count, 0.1, seed: 6), form: .canonical, type: .f64)],
+            as: "d.gguf")
         var file = try bytes(ofFile: folder.path("d.gguf"))
         let tensor = try #require(Checkpoint.open(folder.path("d.gguf")).tensor(role))
         let start = tensor.bytes.range.lowerBound

@@ -62,7 +62,7 @@ struct ExplanationFixture {
     ) throws -> CheckpointEdit {
         .set(
             try #require(tensor.role), values: try change(try tensor.values()),
-            type: type ?? tensor.type)
+            form: tensor.form.rowsOnly, type: type ?? tensor.type)
     }
 
     /// Noise of a size in units of the weights' own.
@@ -82,7 +82,8 @@ struct ExplanationFixture {
         LowRankUpdate(
             role: try #require(tensor.role), rank: rank,
             a: random(rank * tensor.shape[1], seed: seed, deviation: 0.05),
-            b: random(tensor.shape[0] * rank, seed: seed + 1000, deviation: 0.05), scale: 1)
+            b: random(tensor.shape[0] * rank, seed: seed + 1000, deviation: 0.05),
+            rows: tensor.form.rows, scale: 1)
     }
 
     /// Removes a unit direction from what a weight writes into the stream.

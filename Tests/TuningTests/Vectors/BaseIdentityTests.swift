@@ -33,7 +33,7 @@ import Transformer
             return .set(
                 role,
                 values: (0..<count).map { _ in Float.random(in: -1...1, using: &generator) },
-                type: .f16)
+                form: .canonical, type: .f16)
         }
         return try write(edits, as: "other.gguf")
     }
@@ -45,7 +45,7 @@ import Transformer
         #expect(try identity.relation(to: write([.retype(.bf16)], as: "b.gguf")) == .same)
         let quantised = try base.tensors.compactMap { tensor -> CheckpointEdit? in
             guard let role = tensor.role, tensor.shape.count == 2 else { return nil }
-            return .set(role, values: try tensor.values(), type: .q4_0)
+            return .set(role, values: try tensor.values(), form: tensor.form.rowsOnly, type: .q4_0)
         }
         #expect(try identity.relation(to: write(quantised, as: "q.gguf")) == .same)
     }

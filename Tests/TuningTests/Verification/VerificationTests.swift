@@ -118,8 +118,8 @@ import Transformer
         let shifted = rows.indices.map { rows[$0] + direction[$0 % direction.count] }
         // The tied head stays as it was.
         let edits: [CheckpointEdit] = [
-            .set(WeightRole(.tokenEmbedding), values: shifted, type: .f32),
-            .set(WeightRole(.output), values: rows, type: .f32),
+            .set(WeightRole(.tokenEmbedding), values: shifted, form: .canonical, type: .f32),
+            .set(WeightRole(.output), values: rows, form: .canonical, type: .f32),
         ]
         #expect(try verify(base, write(base, edits, as: "embed.gguf"), steering).verdict == .equal)
         #expect(try verify(base, base, steering).verdict == .notEqual)

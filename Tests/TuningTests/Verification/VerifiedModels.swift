@@ -69,7 +69,10 @@ struct VerifiedModels {
         var edits = more
         for tensor in base.tensors where tensor.shape.count == 2 {
             guard let role = tensor.role else { continue }
-            edits.append(.set(role, values: try values[role] ?? tensor.values(), type: type))
+            edits.append(
+                .set(
+                    role, values: try values[role] ?? tensor.values(), form: tensor.form.rowsOnly,
+                    type: type))
         }
         return try write(base, edits, as: "stored-\(type.name).gguf")
     }

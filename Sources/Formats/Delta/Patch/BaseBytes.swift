@@ -70,17 +70,17 @@ struct BaseBytes: Sendable {
         return CheckpointTensor(description: description, bytes: bytes[source])
     }
 
-    /// A prediction with its tensors, or nil where a source is none.
-    func match(_ prediction: Prediction) -> TensorMatch? {
-        var parts: [TensorMatch.Part] = []
+    /// A prediction with its tensors, or nil where a source is none, or has no such expert.
+    func content(_ prediction: Prediction) -> TensorContent? {
+        var parts: [TensorContent] = []
         for part in prediction.parts {
-            guard let tensor = tensor(part.source) else { return nil }
-            parts.append(
-                TensorMatch.Part(
-                    tensor, expert: part.expert, order: part.order,
-                    isTransposed: part.isTransposed, shift: part.shift))
+            guard let whole = tensor(part.source),
+                let own = part.expert.map(whole.matrix(ofExpert:)) ?? whole
+            else { return nil }
+            parts.append(.tensor(own, part.change))
         }
-        return TensorMatch(parts: parts, rows: prediction.rows)
+        return parts.count == 1
+            ? parts.first : TensorContent(.parts(parts, rows: prediction.rows))
     }
 }
 

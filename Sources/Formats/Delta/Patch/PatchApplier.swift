@@ -169,7 +169,7 @@ package struct PatchApplier: Sendable {
         guard let prediction = tensor.prediction else {
             return TensorJob(tensor.description, nil)
         }
-        let predictor = base.match(prediction).flatMap {
+        let predictor = base.content(prediction).flatMap {
             TensorPredictor($0, for: tensor.description)
         }
         guard let predictor, tensor.frameSize % predictor.unit == 0 else {

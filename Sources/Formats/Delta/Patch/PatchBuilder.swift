@@ -2,6 +2,8 @@
 struct PatchBuilder {
     private let output: AtomicFile
     private let base: FileSet
+    /// The base's tensors, whole.
+    private let tensors: [ExactString: CheckpointTensor]
     private let isFolder: Bool
     private var sources: [PatchDirectory.Source] = []
     private var tensorSources: [ExactString: Int] = [:]
@@ -14,6 +16,7 @@ struct PatchBuilder {
     init(output: AtomicFile, base: FileSet, isFolder: Bool) throws(FileError) {
         self.output = output
         self.base = base
+        tensors = base.tensorsByName
         self.isFolder = isFolder
         // The head is written last.
         try output.append([UInt8](repeating: 0, count: PatchHead.size))
@@ -73,28 +76,23 @@ struct PatchBuilder {
 
     /// Ends the tensor under way.
     mutating func finish(
-        _ description: TensorDescription, _ match: TensorMatch?, frameSize: Int
+        _ description: TensorDescription, _ match: TensorContent?, frameSize: Int
     ) {
         defer { frames = [] }
         let isCopy = frames.allSatisfy { $0.coding == .copy }
-        if isCopy, let match, match.parts.count == 1, let part = match.parts.first,
-            part.isIdentity(for: description),
-            part.tensor.bytes.count == description.byteCount
+        if isCopy, let tensor = match?.identity(for: description),
+            tensor.bytes.count == description.byteCount
         {
-            segments.append(.copy(source: add(part.tensor), description))
+            segments.append(.copy(source: add(tensor), description))
             return
         }
         // Named also where no frame needs it, so that a base in which it differs is refused.
-        let parts = (match?.parts ?? []).map { part in
-            Prediction.Part(
-                source: add(part.tensor), expert: part.expert, order: part.order,
-                isTransposed: part.isTransposed, shift: part.shift)
-        }
+        let prediction = match.map { add($0) }
         segments.append(
             .tensor(
                 PatchDirectory.Tensor(
                     description: description,
-                    prediction: match.map { Prediction(parts: parts, rows: $0.rows) },
+                    prediction: prediction,
                     frameSize: frameSize, frames: frames)))
     }
 
@@ -114,11 +112,26 @@ struct PatchBuilder {
         return sources.count - 1
     }
 
+    /// The number of a base tensor, of the whole one where only an expert's matrix is used.
     private mutating func add(_ tensor: CheckpointTensor) -> Int {
         let name = ExactString(tensor.name)
         if let source = tensorSources[name] { return source }
-        tensorSources[name] = add(.tensor(tensor.description))
-        return sources.count - 1
+        let source = add(.tensor((tensors[name] ?? tensor).description))
+        tensorSources[name] = source
+        return source
+    }
+
+    private mutating func add(_ content: TensorContent) -> Prediction {
+        var (contents, rows) = ([content], 0)
+        if case .parts(let parts, let count) = content.origin { (contents, rows) = (parts, count) }
+        var parts: [Prediction.Part] = []
+        for own in contents.compactMap(\.rows) {
+            guard let tensor = own.tensor else { continue }
+            parts.append(
+                Prediction.Part(
+                    source: add(tensor), expert: tensor.expert, change: own.change))
+        }
+        return Prediction(parts: parts, rows: rows)
     }
 
     // MARK: - End

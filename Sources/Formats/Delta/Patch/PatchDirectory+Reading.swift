@@ -289,12 +289,13 @@ private struct DirectoryReader {
             let shift = try fixed(Float.self)
             let kind = try byte()
             let (heads, headSize) = (try variable(), try variable())
-            guard let order = TensorContent.RowOrder(kind: kind, heads: heads, headSize: headSize)
-            else { throw damage("rows have the unknown order \(kind)") }
+            guard let rows = RowOrder(kind: kind, heads: heads, headSize: headSize) else {
+                throw damage("rows have the unknown order \(kind)")
+            }
             parts.append(
                 Prediction.Part(
-                    source: source, expert: expert == 0 ? nil : expert - 1, order: order,
-                    isTransposed: isTransposed, shift: shift))
+                    source: source, expert: expert == 0 ? nil : expert - 1,
+                    change: StorageForm(rows: rows, isTransposed: isTransposed, shift: shift)))
         }
         return Prediction(parts: parts, rows: rows)
     }

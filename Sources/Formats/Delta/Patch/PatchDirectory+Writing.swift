@@ -108,49 +108,12 @@ extension [UInt8] {
         for part in prediction.parts {
             appendVariable(part.source)
             appendVariable(part.expert.map { $0 + 1 } ?? 0)
-            append(part.isTransposed ? 1 : 0)
-            appendBytes(of: part.shift)
-            let (kind, heads, headSize) = part.order.numbers
+            append(part.change.isTransposed ? 1 : 0)
+            appendBytes(of: part.change.shift)
+            let (kind, heads, headSize) = part.change.rows.numbers
             append(kind)
             appendVariable(heads)
             appendVariable(headSize)
-        }
-    }
-}
-
-extension TensorContent.RowOrder {
-    /// The order as a patch stores it; the number of heads is 0 where it does not matter.
-    var numbers: (kind: UInt8, heads: Int, headSize: Int) {
-        switch self {
-        case .same: (0, 0, 0)
-        case .interleavingHeads(let headSize): (1, 0, headSize)
-        case .splittingHeads(let headSize): (2, 0, headSize)
-        case .gatheringParts(let heads, let headSize): (3, heads, headSize)
-        case .spreadingParts(let heads, let headSize): (4, heads, headSize)
-        }
-    }
-
-    /// The order with these numbers, or nil where there is none.
-    init?(kind: UInt8, heads: Int, headSize: Int) {
-        switch kind {
-        case 0: self = .same
-        case 1: self = .interleavingHeads(headSize: headSize)
-        case 2: self = .splittingHeads(headSize: headSize)
-        case 3: self = .gatheringParts(heads: heads, headSize: headSize)
-        case 4: self = .spreadingParts(heads: heads, headSize: headSize)
-        default: return nil
-        }
-    }
-
-    /// Whether the order permutes so many rows without a rest.
-    func isPermutation(ofRows rows: Int) -> Bool {
-        switch self {
-        case .same: true
-        case .interleavingHeads(let headSize), .splittingHeads(let headSize):
-            headSize > 0 && headSize % 2 == 0 && rows % headSize == 0
-        case .gatheringParts(let heads, let headSize), .spreadingParts(let heads, let headSize):
-            heads > 0 && headSize > 0 && rows % 3 == 0 && (rows / 3) % headSize == 0
-                && rows / 3 / headSize == heads
         }
     }
 }

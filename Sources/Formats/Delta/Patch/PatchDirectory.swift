@@ -89,10 +89,8 @@ struct Prediction: Equatable, Sendable {
         let source: Int
         /// The matrix of a tensor that holds those of all experts.
         let expert: Int?
-        let order: TensorContent.RowOrder
-        let isTransposed: Bool
-        /// Added to each value.
-        let shift: Float
+        /// What brings the source into the tensor's form.
+        let change: StorageForm
     }
 
     /// The parts that the tensor is made of, one after the other.

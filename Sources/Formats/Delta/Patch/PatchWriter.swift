@@ -126,13 +126,13 @@ package struct PatchWriter: Sendable {
 
     private final class TensorJob: Sendable {
         let plan: OutputPlan.Tensor
-        let match: TensorMatch?
+        let match: TensorContent?
         let predictor: TensorPredictor?
         let byteCount: Int
         let frameSize: Int
 
         init(
-            _ plan: OutputPlan.Tensor, _ match: TensorMatch?, byteCount: Int, path: String
+            _ plan: OutputPlan.Tensor, _ match: TensorContent?, byteCount: Int, path: String
         ) throws(PatchError) {
             self.plan = plan
             self.byteCount = byteCount

@@ -8,7 +8,7 @@ struct TensorMatcher {
     private let bySample: [Sample: CheckpointTensor]
     private let byRole: [WeightRole: CheckpointTensor]
     /// The base converted to the target's format, by the names there.
-    private let converted: [ExactString: TensorMatch]
+    private let converted: [ExactString: TensorContent]
     private let target: Checkpoint?
 
     /// - Parameter target: the model that the target is; nil where it is none, or a plan for the base's own format.
@@ -30,34 +30,34 @@ struct TensorMatcher {
     }
 
     /// What the tensor is predicted from, or nil where there is nothing like it.
-    func match(_ tensor: OutputPlan.Tensor) -> TensorMatch? {
+    func match(_ tensor: OutputPlan.Tensor) -> TensorContent? {
         let description = tensor.description
         let name = ExactString(description.name)
         if let bytes = tensor.wholeMappedBytes {
             let sample = Sample(
                 CheckpointTensor(description: description, bytes: bytes), description.type)
-            if let own = byName[name], Sample(own) == sample { return TensorMatch(own) }
-            if let other = bySample[sample] { return TensorMatch(other) }
+            if let own = byName[name], Sample(own) == sample { return .tensor(own) }
+            if let other = bySample[sample] { return .tensor(other) }
         }
         if let match = converted[name] { return match }
-        if let own = byName[name] { return TensorMatch(own) }
+        if let own = byName[name] { return .tensor(own) }
         guard converted.isEmpty, let target,
             let role = target.architecture?.role(of: description.name, in: target.format)
         else { return nil }
-        return byRole[role].map { TensorMatch($0) }
+        return byRole[role].map { .tensor($0) }
     }
 
     /// What a conversion makes each tensor of the other format from.
     private static func converted(
         _ base: Checkpoint, to format: FileFormat, _ byName: [ExactString: CheckpointTensor]
-    ) -> [ExactString: TensorMatch] {
+    ) -> [ExactString: TensorContent] {
         // Where the model cannot be converted, its tensors can still be compared by name.
         guard let plan = try? OutputPlan(source: base, edits: [], format: format) else {
             return [:]
         }
-        var matches: [ExactString: TensorMatch] = [:]
+        var matches: [ExactString: TensorContent] = [:]
         for tensor in plan.tensors {
-            if let match = tensor.content.match(byName) {
+            if let match = tensor.content.taken(from: byName) {
                 matches[ExactString(tensor.description.name)] = match
             }
         }
@@ -92,7 +92,7 @@ struct TensorMatcher {
 extension OutputPlan.Tensor {
     /// The bytes where they are those of a mapped file as they are.
     var wholeMappedBytes: MappedBytes? {
-        guard isCopy, case .tensor(let tensor) = content.origin,
+        guard isCopy, let tensor = content.rows?.tensor,
             tensor.bytes.count == description.byteCount
         else { return nil }
         return tensor.bytes
@@ -100,25 +100,19 @@ extension OutputPlan.Tensor {
 }
 
 extension TensorContent {
-    /// The content as a prediction from base tensors, or nil where it has values of its own.
-    fileprivate func match(_ byName: [ExactString: CheckpointTensor]) -> TensorMatch? {
-        if case .parts(let contents, let rows) = origin {
-            let parts = contents.compactMap { $0.part(byName) }
-            guard parts.count == contents.count else { return nil }
-            return TensorMatch(parts: parts, rows: rows)
+    /// The same content made of other tensors of the same names, or nil where there are none, or it has values of its own.
+    fileprivate func taken(from byName: [ExactString: CheckpointTensor]) -> TensorContent? {
+        guard updates.isEmpty else { return nil }
+        switch origin {
+        case .parts(let parts, let rows):
+            let own = parts.compactMap { $0.taken(from: byName) }
+            return own.count == parts.count ? TensorContent(.parts(own, rows: rows)) : nil
+        case .rows(let rows):
+            guard let tensor = rows.tensor, let whole = byName[ExactString(tensor.name)] else {
+                return nil
+            }
+            guard let expert = tensor.expert else { return .tensor(whole, rows.change) }
+            return whole.matrix(ofExpert: expert).map { .tensor($0, rows.change) }
         }
-        return part(byName).map { TensorMatch(parts: [$0], rows: 0) }
-    }
-
-    private func part(_ byName: [ExactString: CheckpointTensor]) -> TensorMatch.Part? {
-        guard updates.isEmpty, case .tensor(let tensor) = origin,
-            let whole = byName[ExactString(tensor.name)]
-        else { return nil }
-        let isWhole = tensor.bytes.count == whole.bytes.count
-        let start = tensor.bytes.range.lowerBound - whole.bytes.range.lowerBound
-        guard isWhole || (tensor.bytes.count > 0 && start >= 0) else { return nil }
-        return TensorMatch.Part(
-            whole, expert: isWhole ? nil : start / tensor.bytes.count, order: order,
-            isTransposed: isTransposed, shift: shift)
     }
 }

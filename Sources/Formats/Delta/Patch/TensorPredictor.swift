@@ -1,54 +1,3 @@
-/// What a tensor is predicted from: base tensors, and how a conversion would bring them into the tensor's form.
-struct TensorMatch: Sendable {
-    struct Part: Sendable {
-        let tensor: CheckpointTensor
-        let expert: Int?
-        let order: TensorContent.RowOrder
-        let isTransposed: Bool
-        let shift: Float
-
-        init(
-            _ tensor: CheckpointTensor, expert: Int? = nil, order: TensorContent.RowOrder = .same,
-            isTransposed: Bool = false, shift: Float = 0
-        ) {
-            self.tensor = tensor
-            self.expert = expert
-            self.order = order
-            self.isTransposed = isTransposed
-            self.shift = shift
-        }
-
-        /// The part of the base that is used, as a matrix of its own where it is one of several.
-        fileprivate var origin: CheckpointTensor? {
-            guard let expert else { return tensor }
-            let count = tensor.shape.first ?? 0
-            guard tensor.shape.count == 3, expert < count else { return nil }
-            let size = tensor.bytes.count / count
-            return tensor.bytes.slice((expert * size)..<((expert + 1) * size)).map { bytes in
-                CheckpointTensor(
-                    description: TensorDescription(
-                        name: tensor.name, type: tensor.type,
-                        shape: Array(tensor.shape.dropFirst())),
-                    bytes: bytes)
-            }
-        }
-    }
-
-    let parts: [Part]
-    /// The rows of each part, where there are several.
-    let rows: Int
-
-    init(parts: [Part], rows: Int) {
-        self.parts = parts
-        self.rows = rows
-    }
-
-    /// A tensor that is predicted from one of the same form.
-    init(_ tensor: CheckpointTensor) {
-        self.init(parts: [Part(tensor)], rows: 0)
-    }
-}
-
 /// Bytes that are in a mapped file or were made.
 enum FrameBytes: Sendable {
     case mapped(MappedBytes)
@@ -83,45 +32,21 @@ struct TensorPredictor: Sendable {
     /// The smallest range that can be made: a row of the tensor, or one byte.
     let unit: Int
 
+    /// - Parameter content: base tensors, and how a conversion would bring them into the tensor's form.
     /// - Returns: nil where the base tensors do not fit the tensor.
-    init?(_ match: TensorMatch, for description: TensorDescription) {
-        if match.parts.count == 1, let part = match.parts.first,
-            part.isIdentity(for: description)
-        {
-            origin = .bytes(part.tensor.bytes)
+    init?(_ content: TensorContent, for description: TensorDescription) {
+        if let tensor = content.identity(for: description) {
+            origin = .bytes(tensor.bytes)
             unit = 1
             return
         }
-        let isReorderedBias =
-            description.shape.count == 1 && match.parts.contains { $0.order != .same }
-        let columns = isReorderedBias ? 1 : description.columns
+        let columns = content.columns(of: description.shape)
         guard let elements = description.elementCount, columns > 0,
             let rowBytes = description.type.byteCount(elements: columns), rowBytes > 0,
-            RowEncoder.isSupported(description.type)
-                || match.parts.allSatisfy({
-                    $0.tensor.type == description.type
-                })
+            let available = content.availableRows(
+                of: elements / columns, columns: columns, as: description.type)
         else { return nil }
-        let rows = elements / columns
-        var contents: [TensorContent] = []
-        var available = rows
-        for part in match.parts {
-            let own = match.parts.count == 1 ? rows : match.rows
-            guard let (content, reached) = part.content(rows: own, columns: columns) else {
-                return nil
-            }
-            if match.parts.count == 1 { available = reached }
-            contents.append(content)
-        }
-        guard let first = contents.first,
-            match.parts.count == 1
-                || match.rows.multipliedReportingOverflow(by: contents.count) == (rows, false)
-        else { return nil }
-        let content =
-            contents.count == 1
-            ? first : TensorContent(origin: .parts(contents, rows: match.rows))
-        origin = .rows(
-            OutputPlan.Tensor(description, content, columns: columns), available: available)
+        origin = .rows(OutputPlan.Tensor(description, content), available: available)
         unit = rowBytes
     }
 
@@ -141,35 +66,47 @@ struct TensorPredictor: Sendable {
     }
 }
 
-extension TensorMatch.Part {
-    /// Whether the tensor's bytes are expected to be the base's own.
-    func isIdentity(for description: TensorDescription) -> Bool {
-        expert == nil && order == .same && !isTransposed && shift == 0
-            && tensor.type == description.type
+extension TensorContent {
+    /// The base tensor whose own bytes the tensor is expected to have, or nil.
+    func identity(for description: TensorDescription) -> CheckpointTensor? {
+        guard isCopy(as: description.type), let tensor = rows?.tensor, tensor.expert == nil else {
+            return nil
+        }
+        return tensor
     }
 
-    /// The rows as a conversion makes them, and how many there are at most; nil where the base does not have the form
-    /// they need.
-    fileprivate func content(
-        rows: Int, columns: Int
-    ) -> (content: TensorContent, available: Int)? {
-        guard let origin, let elements = origin.description.elementCount,
-            order.isPermutation(ofRows: rows), shift.isFinite
+    /// How many of so many rows can be made; nil where the sources do not have the form they need.
+    fileprivate func availableRows(of count: Int, columns: Int, as type: ElementType) -> Int? {
+        switch origin {
+        case .rows(let source): return source.availableRows(of: count, columns: columns, as: type)
+        case .parts(let parts, let rows):
+            guard !parts.isEmpty,
+                rows.multipliedReportingOverflow(by: parts.count) == (count, false),
+                parts.allSatisfy({
+                    $0.availableRows(of: rows, columns: columns, as: type) == rows
+                })
+            else { return nil }
+            return count
+        }
+    }
+}
+
+extension WeightRows {
+    /// How many of so many rows can be made; nil where the base does not have the form they need.
+    fileprivate func availableRows(of count: Int, columns: Int, as type: ElementType) -> Int? {
+        guard let tensor, let elements = tensor.description.elementCount,
+            RowEncoder.isSupported(type) || tensor.type == type,
+            change.rows.isPermutation(ofRows: count), change.shift.isFinite
         else { return nil }
         let available = elements / columns
-        if isTransposed {
-            guard origin.shape == [columns, rows], Dequantizer.isSupported(origin.type) else {
+        if change.isTransposed {
+            guard tensor.shape == [columns, count], Dequantizer.isSupported(tensor.type) else {
                 return nil
             }
         } else {
-            guard columns % origin.type.elementsPerBlock == 0,
-                order == .same || available == rows
+            guard columns % tensor.type.elementsPerBlock == 0, !isReordered || available == count
             else { return nil }
         }
-        return (
-            TensorContent(
-                origin: .tensor(origin), order: order, isTransposed: isTransposed, shift: shift),
-            min(available, rows)
-        )
+        return min(available, count)
     }
 }

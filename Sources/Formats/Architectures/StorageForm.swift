@@ -1,0 +1,79 @@
+/// How data lays a weight out, seen from the canonical weight: what brings it into that, and, between two layouts of
+/// one weight, what brings the first into the second.
+///
+/// The canonical weight has a row for each output and its heads in Hugging Face's order, and is what the model computes
+/// with. Forms are inverted and chained like the changes they are: `a.change(to: b)` is `a` and then `b.inverse`.
+package struct StorageForm: Sendable, Hashable {
+    /// The order in which rows are taken.
+    package var rows: RowOrder
+    /// Whether the data is the transpose: its rows are inputs.
+    package var isTransposed: Bool
+    /// What is added to each value.
+    package var shift: Float
+
+    package init(rows: RowOrder = .same, isTransposed: Bool = false, shift: Float = 0) {
+        self.rows = rows
+        self.isTransposed = isTransposed
+        self.shift = shift
+    }
+
+    /// The layout of the canonical weight itself; as a change, none.
+    package static let canonical = StorageForm()
+
+    /// The order of the rows alone. So a decoder holds the weight of its file.
+    package var rowsOnly: StorageForm { StorageForm(rows: rows) }
+
+    /// What makes a layout of the canonical weight.
+    package var inverse: StorageForm {
+        StorageForm(rows: rows.inverse, isTransposed: isTransposed, shift: -shift)
+    }
+
+    /// What brings data in this layout into another one.
+    ///
+    /// - Precondition: both are layouts of one weight of one model.
+    package func change(to other: StorageForm) -> StorageForm {
+        StorageForm(
+            rows: rows.followed(by: other.rows.inverse),
+            isTransposed: isTransposed != other.isTransposed, shift: shift - other.shift)
+    }
+
+    /// The shape of the canonical weight that data of this shape lays out, and the inverse.
+    package func shape(of shape: [Int]) -> [Int] { isTransposed ? shape.reversed() : shape }
+
+    /// The length of the rows of a result of this shape: the last dimension, but 1 where the elements of a vector have
+    /// an order, so that they are rows.
+    package func columns(of shape: [Int]) -> Int {
+        shape.count == 1 && rows != .same ? 1 : shape.last ?? 1
+    }
+}
+
+extension Architecture {
+    /// How a file of a format lays a weight out: the only source of what differs between the formats.
+    ///
+    /// - Parameter model: the numbers that orders of rows follow from; where they are not known, rows count as canonical.
+    package func form(
+        of role: WeightRole, in format: FileFormat, _ model: Hyperparameters?
+    ) -> StorageForm {
+        rule(for: role.slot)?.form(of: role.part, in: format, model) ?? .canonical
+    }
+}
+
+extension WeightRule {
+    /// The same by the weight's own rule.
+    func form(
+        of part: WeightRole.Part, in format: FileFormat, _ model: Hyperparameters?
+    ) -> StorageForm {
+        switch (transform, format, part) {
+        case (.transposed, .safetensors, .weight): StorageForm(isTransposed: true)
+        case (.plusOne, .safetensors, .weight): StorageForm(shift: 1)
+        case (.rotaryRows, .gguf, _):
+            StorageForm(rows: model.map { .splittingHeads(headSize: $0.headSize) } ?? .same)
+        case (.headwiseRows, .gguf, _):
+            StorageForm(
+                rows: model.map {
+                    .spreadingParts(heads: $0.headCount, headSize: $0.headSize)
+                } ?? .same)
+        default: .canonical
+        }
+    }
+}
