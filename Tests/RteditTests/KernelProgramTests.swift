@@ -72,7 +72,7 @@ import Transformer
     private func logits(_ path: String) throws -> [Float] {
         let tensor = try #require(
             SafetensorsFile(path: path).tensors.first { $0.description.name == "logits" })
-        return try CheckpointTensor(description: tensor.description, bytes: tensor.bytes).values()
+        return try tensor.values()
     }
 
     // MARK: - The user's

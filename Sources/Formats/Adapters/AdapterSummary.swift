@@ -25,7 +25,7 @@ package struct AdapterSummary: Sendable {
     package let isRankStabilized: Bool
     /// In the order of the file.
     package let updates: [Update]
-    package let tensors: [CheckpointTensor]
+    package let tensors: [StoredTensor]
     /// Why it cannot be merged into any base; nil where only the base can tell.
     package let obstacle: (any Error)?
     /// The configuration of a PEFT folder, or the metadata of a GGUF file.
@@ -60,9 +60,7 @@ package struct AdapterSummary: Sendable {
         do { _ = try PEFTConfiguration(object, isTransposed: true, file: file) } catch {
             obstacle = error
         }
-        tensors = try SafetensorsFile(path: weights).tensors.map {
-            CheckpointTensor(description: $0.description, bytes: $0.bytes)
-        }
+        tensors = try SafetensorsFile(path: weights).tensors
         for tensor in tensors {
             do {
                 switch try PEFTTensorName(tensor.name, in: weights) {
@@ -92,9 +90,7 @@ package struct AdapterSummary: Sendable {
 
     private init(gguf: GGUFFile, path: String) throws {
         let metadata = gguf.metadata
-        tensors = gguf.tensors.map {
-            CheckpointTensor(description: $0.description, bytes: $0.bytes)
-        }
+        tensors = gguf.tensors
         updates = tensors.filter { $0.name.hasSuffix(".lora_b") }.map {
             Update(name: String($0.name.dropLast(".lora_b".count)), rank: $0.shape.last ?? 0)
         }

@@ -25,8 +25,8 @@ struct AdapterTensors {
 
     /// The halves found for a target.
     struct Pair {
-        var a: CheckpointTensor?
-        var b: CheckpointTensor?
+        var a: StoredTensor?
+        var b: StoredTensor?
         /// What patterns for ranks and scales are compared with.
         let name: String
     }
@@ -51,7 +51,7 @@ struct AdapterTensors {
     ///
     /// - Throws: `AdapterError.unknownTarget`.
     func role(
-        of weight: String, for tensor: CheckpointTensor
+        of weight: String, for tensor: StoredTensor
     ) throws(AdapterError) -> WeightRole {
         guard let role = base.architecture?.role(of: weight, in: format), has(role) else {
             throw .unknownTarget(file: file, tensor: tensor.name, base: base.path)
@@ -77,7 +77,7 @@ struct AdapterTensors {
     ///
     /// - Parameter name: what patterns are compared with.
     mutating func add(
-        _ tensor: CheckpointTensor, _ half: Half, of target: Target, name: String
+        _ tensor: StoredTensor, _ half: Half, of target: Target, name: String
     ) throws(AdapterError) {
         let isEmbedding =
             target.role.slot == .tokenEmbedding || target.role.slot == .positionEmbedding
@@ -175,7 +175,7 @@ struct AdapterTensors {
 
     private func halves(
         _ pair: Pair
-    ) throws(AdapterError) -> (a: CheckpointTensor, b: CheckpointTensor) {
+    ) throws(AdapterError) -> (a: StoredTensor, b: StoredTensor) {
         switch (pair.a, pair.b) {
         case (let a?, let b?): return (a, b)
         case (let present?, nil): throw missing("B", beside: present, "A")
@@ -185,7 +185,7 @@ struct AdapterTensors {
     }
 
     private func missing(
-        _ letter: String, beside present: CheckpointTensor, _ other: String
+        _ letter: String, beside present: StoredTensor, _ other: String
     ) -> AdapterError {
         var name = present.name
         for (ending, letter) in [
@@ -199,7 +199,7 @@ struct AdapterTensors {
     /// All values of a half.
     ///
     /// - Throws: `AdapterError` where they cannot be read or are not finite.
-    func values(of tensor: CheckpointTensor) throws -> [Float] {
+    func values(of tensor: StoredTensor) throws -> [Float] {
         guard tensor.type.isPlainFloat || tensor.type.isQuantized,
             Dequantizer.isSupported(tensor.type)
         else {

@@ -2,7 +2,7 @@
 /// and the head: it must be the base's own, or the adapter was trained on another one.
 struct BaseCopy {
     let file: String
-    let tensor: CheckpointTensor
+    let tensor: StoredTensor
     let role: WeightRole
     let base: Checkpoint
 
@@ -17,9 +17,8 @@ struct BaseCopy {
         guard let own = base.tensor(role) else {
             throw AdapterError.unknownTarget(file: file, tensor: tensor.name, base: base.path)
         }
-        let copy = CheckpointTensor(
-            description: tensor.description, bytes: tensor.bytes, role: role,
-            form: base.form(of: role, in: .safetensors))
+        let copy = WeightTensor(
+            tensor, role: role, form: base.form(of: role, in: .safetensors))
         guard copy.canonicalShape == own.canonicalShape else {
             throw AdapterError.otherBase(
                 file: file, tensor: tensor.name, base: base.path,
@@ -27,8 +26,7 @@ struct BaseCopy {
             )
         }
         let pair = TensorPair(
-            role: role, WeightRows(own, own.form), WeightRows(copy, copy.form),
-            ignoresPadding: false)
+            role: role, WeightRows(own.stored, own.form), WeightRows(copy.stored, copy.form))
         let isExact = own.type.isPlainFloat && copy.type.isPlainFloat
         guard pair.a.isReadable, pair.b.isReadable, pair.columns > 0 else {
             throw AdapterError.unsupportedTensor(

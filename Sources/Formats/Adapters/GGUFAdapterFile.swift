@@ -33,14 +33,13 @@ struct GGUFAdapterFile {
                 throw AdapterError.unsupportedTensor(
                     file: path, tensor: name, reason: "ends neither in .lora_a nor in .lora_b")
             }
-            let half = CheckpointTensor(description: tensor.description, bytes: tensor.bytes)
             let weight = String(name.dropLast(suffix.count))
-            let role = try tensors.role(of: weight, for: half)
+            let role = try tensors.role(of: weight, for: tensor)
             let form: AdapterTensors.Form =
                 role.slot == .tokenEmbedding
                 ? .embeddingRows : role.slot.isOfExperts ? .stack : .matrix
             try tensors.add(
-                half, side, of: AdapterTensors.Target(role: role, form: form), name: weight)
+                tensor, side, of: AdapterTensors.Target(role: role, form: form), name: weight)
         }
         let scale = { (rank: Int, _: AdapterTensors.Pair) in Self.scale(alpha, rank: rank) }
         try tensors.settleTiedHead(isOneUpdate: false, scale: scale)
@@ -92,8 +91,7 @@ struct GGUFAdapterFile {
     ) throws {
         let updates = try adapter.updates(for: base, in: .gguf)
         let experts = try base.hyperparameters().experts?.count ?? 0
-        var contents: [[Float]] = []
-        var descriptions: [TensorDescription] = []
+        var tensors: [TensorFile.Tensor] = []
         var stacks: Set<WeightRole.Slot> = []
         for (module, update) in updates {
             let weight = module + ".weight"
@@ -102,31 +100,19 @@ struct GGUFAdapterFile {
             if isStack, !stacks.insert(slot).inserted { continue }
             let parts = isStack ? updates.map(\.update).filter { $0.role.slot == slot } : [update]
             let halves = Self.halves(parts, experts: isStack ? experts : 1, alpha: adapter.alpha)
-            contents += [halves.a, halves.b]
             let all = isStack ? [experts] : []
-            descriptions += [
-                TensorDescription(
-                    name: weight + Self.suffixes.a, type: .f32,
-                    shape: all + [halves.rank, update.inputs]),
-                TensorDescription(
-                    name: weight + Self.suffixes.b, type: .f32,
-                    shape: all + [update.outputs, halves.rank]),
+            tensors += [
+                .floats(
+                    weight + Self.suffixes.a, shape: all + [halves.rank, update.inputs]
+                ) { halves.a },
+                .floats(
+                    weight + Self.suffixes.b, shape: all + [update.outputs, halves.rank]
+                ) { halves.b },
             ]
         }
-        let header = try GGUFHeader(
-            path: path, metadata: try metadata(adapter, for: base, baseName: baseName),
-            tensors: descriptions)
-        let file = try AtomicFile(
-            path: path, reserving: header.fileSize, replacing: replacing)
-        try file.append(header.bytes)
-        var end = header.bytes.count
-        for (values, placement) in zip(contents, header.layout) {
-            try file.append([UInt8](repeating: 0, count: placement.offset - end))
-            try values.withUnsafeBytes { try file.append($0) }
-            end = placement.offset + placement.byteCount
-        }
-        try file.append([UInt8](repeating: 0, count: header.fileSize - end))
-        try file.commit()
+        let metadata = try metadata(adapter, for: base, baseName: baseName)
+        try TensorFile(tensors, metadata: metadata, path: path)
+            .write(to: path, replacing: replacing)
     }
 
     /// Both halves of an update, or of those of all experts one after the other: the largest rank for all, zeros where an

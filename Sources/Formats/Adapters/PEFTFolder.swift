@@ -34,9 +34,7 @@ struct PEFTFolder {
         var tensors = AdapterTensors(
             file: weights, base: base, format: .safetensors, suffixes: PEFTTensorName.suffixes)
         for tensor in try SafetensorsFile(path: weights).tensors {
-            try Self.take(
-                CheckpointTensor(description: tensor.description, bytes: tensor.bytes),
-                into: &tensors, configuration)
+            try Self.take(tensor, into: &tensors, configuration)
         }
         try checkParameters(tensors, configuration)
         let scale = { (rank: Int, pair: AdapterTensors.Pair) in
@@ -78,7 +76,7 @@ struct PEFTFolder {
 
     /// Sorts a tensor in, or compares it with the base's where it is a weight of the base.
     private static func take(
-        _ tensor: CheckpointTensor, into tensors: inout AdapterTensors,
+        _ tensor: StoredTensor, into tensors: inout AdapterTensors,
         _ configuration: PEFTConfiguration
     ) throws {
         switch try PEFTTensorName(tensor.name, in: tensors.file) {
@@ -168,32 +166,24 @@ struct PEFTFolder {
         _ adapter: Adapter, for base: Checkpoint, baseName: String?, replacing: Bool
     ) throws {
         let updates = try adapter.updates(for: base, in: .safetensors)
-        var contents: [ExactString: [Float]] = [:]
-        var descriptions: [TensorDescription] = []
-        for (module, update) in updates {
-            let names = (
-                PEFTTensorName.prefix + module + PEFTTensorName.suffixes.a,
-                PEFTTensorName.prefix + module + PEFTTensorName.suffixes.b
-            )
-            contents[ExactString(names.0)] = update.a
-            contents[ExactString(names.1)] = update.b
-            descriptions += [
-                TensorDescription(name: names.0, type: .f32, shape: [update.rank, update.inputs]),
-                TensorDescription(name: names.1, type: .f32, shape: [update.outputs, update.rank]),
+        let tensors = updates.flatMap { module, update in
+            let name = PEFTTensorName.prefix + module
+            return [
+                TensorFile.Tensor.floats(
+                    name + PEFTTensorName.suffixes.a, shape: [update.rank, update.inputs]
+                ) { update.a },
+                .floats(
+                    name + PEFTTensorName.suffixes.b, shape: [update.outputs, update.rank]
+                ) { update.b },
             ]
         }
         let configuration = try Self.configuration(
             adapter, updates, for: base, baseName: baseName)
         let folder = try OutputFolder(path: path, replacing: replacing)
-        let header = try SafetensorsHeader(
-            path: PathParts.join(path, Self.weightsName), tensors: descriptions,
-            metadata: [SafetensorsMetadata("format", "pt")])
-        let weights = try folder.create(Self.weightsName, reserving: header.fileSize)
-        try weights.append(header.bytes)
-        for placement in header.layout {
-            let values = contents[ExactString(placement.description.name)] ?? []
-            try values.withUnsafeBytes { try weights.append($0) }
-        }
+        let file = try TensorFile(
+            tensors, metadata: [SafetensorsMetadata("format", "pt")],
+            path: PathParts.join(path, Self.weightsName))
+        try file.append(to: try folder.create(Self.weightsName, reserving: file.size))
         try folder.create(Self.configurationName).append(
             JSONWriter(.indented).bytes(.object(configuration)) + Array("\n".utf8))
         let own = [Self.weightsName, Self.configurationName]

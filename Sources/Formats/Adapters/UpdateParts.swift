@@ -3,8 +3,8 @@ struct UpdateParts {
     private(set) var updates: [LowRankUpdate] = []
 
     private let file: String
-    private let a: CheckpointTensor
-    private let b: CheckpointTensor
+    private let a: StoredTensor
+    private let b: StoredTensor
 
     /// - Parameters:
     ///   - experts: how many the base has; 0 where it has none
@@ -12,7 +12,7 @@ struct UpdateParts {
     /// - Throws: `AdapterError` where the halves do not fit the base.
     init(
         _ tensors: AdapterTensors, _ target: AdapterTensors.Target,
-        _ halves: (a: CheckpointTensor, b: CheckpointTensor), experts: Int,
+        _ halves: (a: StoredTensor, b: StoredTensor), experts: Int,
         scale: (Int) throws -> Float
     ) throws {
         file = tensors.file

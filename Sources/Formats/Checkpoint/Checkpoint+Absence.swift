@@ -103,7 +103,7 @@ extension Checkpoint {
     // MARK: - Experts
 
     /// The tensor that holds this weight of all experts of its block, where each expert should have its own.
-    private func expertStack(for role: WeightRole) -> CheckpointTensor? {
+    private func expertStack(for role: WeightRole) -> WeightTensor? {
         guard let block = role.block, format == .safetensors, architecture?.hasExperts ?? false
         else { return nil }
         switch role.slot {

@@ -1,4 +1,3 @@
-import Glibc
 import Synchronization
 
 /// The matrix that makes logits of the last stream.
@@ -24,7 +23,8 @@ extension Checkpoint {
         else { return .embedding }
         return headCache.withLock { cache in
             if let cache { return cache }
-            let head: OutputHead = own.hasBytes(of: embedding) ? .copyOfEmbedding : .own
+            let head: OutputHead =
+                own.stored.hasBytes(of: embedding.stored) ? .copyOfEmbedding : .own
             cache = head
             return head
         }
@@ -48,31 +48,5 @@ extension Checkpoint {
             "\(path): 'tie_word_embeddings' is true, but tensor '\(own.name)' is another matrix than "
                 + "the embedding: it is used, as transformers 5 does; other runtimes may go by the flag"
         ]
-    }
-}
-
-extension CheckpointTensor {
-    /// Whether both tensors have one type, one shape and the same bytes.
-    package func hasBytes(of other: CheckpointTensor) -> Bool {
-        guard type == other.type, shape == other.shape, bytes.count == other.bytes.count else {
-            return false
-        }
-        let piece = 1 << 24
-        return stride(from: 0, to: bytes.count, by: piece).allSatisfy { start in
-            let range = start..<min(start + piece, bytes.count)
-            guard let left = bytes.slice(range), let right = other.bytes.slice(range) else {
-                return false
-            }
-            defer {
-                left.file.release(left.range)
-                right.file.release(right.range)
-            }
-            return left.withUnsafeBytes { first in
-                right.withUnsafeBytes { second in
-                    guard let a = first.baseAddress, let b = second.baseAddress else { return true }
-                    return memcmp(a, b, first.count) == 0
-                }
-            }
-        }
     }
 }

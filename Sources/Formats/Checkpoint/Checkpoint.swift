@@ -19,7 +19,7 @@ package final class Checkpoint: Sendable {
     package let path: String
     package let source: Source
     /// Every tensor in the order of the file or files.
-    package let tensors: [CheckpointTensor]
+    package let tensors: [WeightTensor]
     /// The model family, or nil where rtedit has no description of it.
     package let architecture: Architecture?
     /// What the file calls its family, or nil where it does not say.
@@ -85,7 +85,7 @@ package final class Checkpoint: Sendable {
             path: path, source: .gguf(gguf), architectureName: name,
             architecture: name.flatMap { Architecture.named($0, metadata: gguf.metadata) },
             warnings: gguf.warnings,
-            contents: gguf.tensors.map { ($0.description, $0.bytes) })
+            stored: gguf.tensors)
     }
 
     private convenience init(path: String, files: HuggingFaceFiles) throws {
@@ -94,14 +94,12 @@ package final class Checkpoint: Sendable {
             path: path, source: .huggingFace(files), architectureName: name,
             architecture: name.flatMap(Architecture.huggingFace(modelType:)),
             warnings: files.warnings,
-            contents: files.shards.flatMap { shard in
-                shard.file.tensors.map { ($0.description, $0.bytes) }
-            })
+            stored: files.shards.flatMap(\.file.tensors))
     }
 
     private init(
         path: String, source: Source, architectureName: String?, architecture: Architecture?,
-        warnings: [String], contents: [(TensorDescription, MappedBytes)]
+        warnings: [String], stored: [StoredTensor]
     ) {
         self.path = path
         self.source = source
@@ -109,16 +107,13 @@ package final class Checkpoint: Sendable {
         self.architecture = architecture
         fileWarnings = warnings
         let format: FileFormat = if case .gguf = source { .gguf } else { .safetensors }
-        func tensors(_ model: Hyperparameters?) -> [CheckpointTensor] {
-            contents.map { description, bytes in
-                guard let role = architecture?.role(of: description.name, in: format),
+        func tensors(_ model: Hyperparameters?) -> [WeightTensor] {
+            stored.map { stored in
+                guard let role = architecture?.role(of: stored.name, in: format),
                     var form = architecture?.form(of: role, in: format, model)
-                else { return CheckpointTensor(description: description, bytes: bytes) }
-                if !form.rows.isPermutation(ofRows: description.shape.first ?? 0) {
-                    form.rows = .same
-                }
-                return CheckpointTensor(
-                    description: description, bytes: bytes, role: role, form: form)
+                else { return WeightTensor(stored) }
+                if !form.rows.isPermutation(ofRows: stored.shape.first ?? 0) { form.rows = .same }
+                return WeightTensor(stored, role: role, form: form)
             }
         }
         let unordered = tensors(nil)
@@ -160,7 +155,7 @@ package final class Checkpoint: Sendable {
 
     /// The tensor with this role, or nil. An expert's matrix is found where it has a tensor of its own and where it is
     /// a part of one.
-    package func tensor(_ role: WeightRole) -> CheckpointTensor? {
+    package func tensor(_ role: WeightRole) -> WeightTensor? {
         if let place = places[role] { return tensors[place] }
         guard let expert = role.expert, let all = places[WeightRole(role.slot, role.part)] else {
             return nil
@@ -214,7 +209,7 @@ package final class Checkpoint: Sendable {
     /// - Parameter tensor: finds a tensor by its role.
     private static func statedNumbers(
         of architecture: Architecture, _ source: Source, _ path: String,
-        tensor: (WeightRole) -> CheckpointTensor?
+        tensor: (WeightRole) -> WeightTensor?
     ) throws -> Hyperparameters {
         let hasOwnHead = tensor(WeightRole(.output)) != nil
         switch source {

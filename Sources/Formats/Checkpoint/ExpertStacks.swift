@@ -22,7 +22,7 @@ struct ExpertStacks {
     /// - Returns: where it is the block's last, each slot's name in GGUF and its experts' tensors in order.
     mutating func complete(
         with role: WeightRole
-    ) -> [(name: String, matrices: [CheckpointTensor])] {
+    ) -> [(name: String, matrices: [WeightTensor])] {
         guard let block = role.block else { return [] }
         let left = missing[block, default: slots.count * expertCount] - 1
         missing[block] = left

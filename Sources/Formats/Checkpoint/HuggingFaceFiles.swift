@@ -72,7 +72,7 @@ package struct HuggingFaceFiles: Sendable {
     }
 
     /// Whether these tensors are PEFT's, updates and nothing else.
-    static func isAdapter(_ tensors: [SafetensorsTensor]) -> Bool {
+    static func isAdapter(_ tensors: [StoredTensor]) -> Bool {
         !tensors.isEmpty && tensors.allSatisfy { $0.description.name.contains(".lora_") }
     }
 

@@ -4,7 +4,7 @@ struct QuantizerTrace {
     let evidence: String
 
     /// - Parameter tensors: those with a role are weights or biases, and tell by their type alone.
-    init?(_ tensors: [CheckpointTensor], _ metadata: [SafetensorsMetadata]) {
+    init?(_ tensors: [WeightTensor], _ metadata: [SafetensorsMetadata]) {
         if let key = metadata.first(where: { $0.value.contains("\"_tensor_data_names\"") })?.key {
             self.init(method: "torchao", evidence: "the header's metadata '\(key)'")
             return
@@ -50,7 +50,7 @@ struct QuantizerTrace {
 
     /// The quantiser that writes tensors of such a name, and how much the name tells.
     private static func mark(
-        of tensor: CheckpointTensor, _ types: [ExactString: ElementType]
+        of tensor: WeightTensor, _ types: [ExactString: ElementType]
     ) -> (rank: Int, method: String)? {
         let name = tensor.name
         if name.contains(".quant_state.bitsandbytes__") { return (-1, "bitsandbytes") }

@@ -18,7 +18,7 @@ package struct StoredQuantization: Sendable, Hashable {
     /// - Parameter beside: files of a folder besides `config.json` that can say so, parsed.
     init?(
         config: JSONObject?, beside: [(name: String, object: JSONObject)] = [],
-        tensors: [CheckpointTensor], metadata: [SafetensorsMetadata] = []
+        tensors: [WeightTensor], metadata: [SafetensorsMetadata] = []
     ) {
         if let declared = Self.declaration(config, beside) {
             self = declared

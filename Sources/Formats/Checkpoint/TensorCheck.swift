@@ -24,7 +24,7 @@ package struct TensorCheck: Sendable {
     ///
     /// - Parameter advance: called from any thread with the number of bytes looked at since.
     package init(
-        _ tensors: [CheckpointTensor], crew: WorkCrew,
+        _ tensors: [StoredTensor], crew: WorkCrew,
         advance: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         let results = Mutex([Int: Finding]())
@@ -44,10 +44,10 @@ package struct TensorCheck: Sendable {
         _ checkpoint: Checkpoint, crew: WorkCrew,
         advance: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
-        self.init(checkpoint.tensors, crew: crew, advance: advance)
+        self.init(checkpoint.tensors.map(\.stored), crew: crew, advance: advance)
     }
 
-    private static func look(at tensor: CheckpointTensor) -> Finding? {
+    private static func look(at tensor: StoredTensor) -> Finding? {
         let columns = tensor.description.columns
         guard let rowBytes = tensor.type.byteCount(elements: columns), rowBytes > 0 else {
             return nil
@@ -60,12 +60,8 @@ package struct TensorCheck: Sendable {
         guard rows > 0 else { return nil }
         var row = [Float](repeating: 0, count: columns)
         for number in 0..<rows {
-            guard let bytes = tensor.bytes.slice((number * rowBytes)..<((number + 1) * rowBytes))
-            else { break }
-            let isWidened = bytes.withUnsafeBytes { source in
-                row.withUnsafeMutableBufferPointer { target in
-                    (try? Dequantizer.widen(source, type: tensor.type, into: target)) != nil
-                }
+            let isWidened = row.withUnsafeMutableBufferPointer { row in
+                (try? tensor.widen((number * columns)..<((number + 1) * columns), into: row)) != nil
             }
             guard isWidened else { return nil }
             var isZero = true
@@ -74,9 +70,11 @@ package struct TensorCheck: Sendable {
                 if value.isNaN { nans += 1 } else if value.isInfinite { infinities += 1 }
             }
             if !isZero { lastNonZero = number }
-            if number % 4096 == 4095 { tensor.bytes.file.release(bytes.range) }
+            if number % 4096 == 4095, let done = tensor.bytes.slice(0..<((number + 1) * rowBytes)) {
+                done.file.release(done.range)
+            }
         }
-        tensor.bytes.file.release(tensor.bytes.range)
+        tensor.releasePages()
         let tail = rows - 1 - lastNonZero
         let isZero = lastNonZero < 0 && rows > 0
         // A tail of a row or two is nothing odd in an embedding.

@@ -3,7 +3,7 @@
 package struct WeightRows: Sendable {
     /// Where the values come from.
     enum Origin: Sendable {
-        case tensor(CheckpointTensor)
+        case stored(StoredTensor)
         /// In C order.
         case values([Float])
         /// Zeros: a bias that is not there.
@@ -12,13 +12,13 @@ package struct WeightRows: Sendable {
 
     let origin: Origin
     /// What brings the origin into the other layout. A transpose has no order of rows.
-    let change: StorageForm
+    package let change: StorageForm
     /// The shape in the other layout.
     package let shape: [Int]
 
     /// A tensor of a file.
-    init(_ tensor: CheckpointTensor, _ change: StorageForm) {
-        origin = .tensor(tensor)
+    init(_ tensor: StoredTensor, _ change: StorageForm) {
+        origin = .stored(tensor)
         self.change = change
         shape = change.shape(of: tensor.shape)
     }
@@ -33,8 +33,8 @@ package struct WeightRows: Sendable {
     }
 
     /// The tensor in its file; nil for values that are in none.
-    package var tensor: CheckpointTensor? {
-        if case .tensor(let tensor) = origin { tensor } else { nil }
+    package var tensor: StoredTensor? {
+        if case .stored(let tensor) = origin { tensor } else { nil }
     }
 
     // MARK: - Layout
@@ -133,7 +133,7 @@ package struct WeightRows: Sendable {
         case .zeros: values.update(repeating: 0)
         case .values(let source):
             for index in values.indices { values[index] = source[first + index] }
-        case .tensor(let tensor): try tensor.widen(first..<(first + values.count), into: values)
+        case .stored(let tensor): try tensor.widen(first..<(first + values.count), into: values)
         }
     }
 }
@@ -189,7 +189,7 @@ struct RowReader {
     ) throws(CheckpointError) -> [Float] {
         let (width, block) =
             switch source.origin {
-            case .tensor(let tensor): (tensor.description.columns, tensor.type.elementsPerBlock)
+            case .stored(let tensor): (tensor.description.columns, tensor.type.elementsPerBlock)
             case .values(let values): (values.count / max(columns, 1), 1)
             case .zeros: (0, 1)
             }

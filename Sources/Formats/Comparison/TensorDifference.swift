@@ -23,7 +23,7 @@ package struct TensorDifference: Sendable {
         /// Where in the file's shape the largest change lies.
         package internal(set) var placeOfLargest: [Int]?
 
-        init(_ tensor: CheckpointTensor) {
+        init(_ tensor: WeightTensor) {
             name = tensor.name
             type = tensor.type
             shape = tensor.shape

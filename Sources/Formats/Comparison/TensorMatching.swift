@@ -4,8 +4,8 @@ struct TensorMatching {
     /// A weight of both checkpoints, or of one.
     struct Match {
         var role: WeightRole?
-        var a: CheckpointTensor?
-        var b: CheckpointTensor?
+        var a: WeightTensor?
+        var b: WeightTensor?
         /// The values; nil where there are none to compare.
         var pair: TensorPair?
         /// Whether one side has no head of its own, so that its embedding stands for it.
@@ -75,7 +75,7 @@ struct TensorMatching {
     }
 
     /// The role, or the name where there is none or another tensor has it already.
-    private func key(of tensor: CheckpointTensor, _ isByRole: Bool, taken: [Key: Int]) -> Key {
+    private func key(of tensor: WeightTensor, _ isByRole: Bool, taken: [Key: Int]) -> Key {
         let name = Key.name(ExactString(tensor.name))
         guard isByRole, let role = tensor.role, taken[.role(role)] == nil else { return name }
         return .role(role)
@@ -103,7 +103,9 @@ struct TensorMatching {
                 "\(match.a?.name ?? ""): rows beyond the tokenizer's tokens, which GGUF files of "
                     + "this family do not have")
         }
-        match.pair = TensorPair(role: match.role, first, second, ignoresPadding: isCut)
+        match.pair = TensorPair(
+            role: match.role, first, second, order: match.a?.form.rows ?? .same,
+            ignoresPadding: isCut)
         return match
     }
 
@@ -186,9 +188,9 @@ private struct Side {
     }
 
     /// The tensors in the order of the files; of a stack each expert's matrix where they are matched by role.
-    func tensors(byRole: Bool) -> [CheckpointTensor] {
+    func tensors(byRole: Bool) -> [WeightTensor] {
         guard byRole else { return checkpoint.tensors }
-        return checkpoint.tensors.flatMap { tensor -> [CheckpointTensor] in
+        return checkpoint.tensors.flatMap { tensor -> [WeightTensor] in
             let own = isBare ? recognised(tensor) : tensor
             guard let role = own.role, role.expert == nil, role.slot.isOfExperts,
                 own.shape.count == 3
@@ -198,24 +200,23 @@ private struct Side {
     }
 
     /// A tensor of bare weights, with the role its name has in the other checkpoint's family.
-    private func recognised(_ tensor: CheckpointTensor) -> CheckpointTensor {
+    private func recognised(_ tensor: WeightTensor) -> WeightTensor {
         let format = checkpoint.format
         guard let architecture, let role = architecture.role(of: tensor.name, in: format) else {
             return tensor
         }
-        return CheckpointTensor(
-            description: tensor.description, bytes: tensor.bytes, role: role,
-            form: architecture.form(of: role, in: format, numbers))
+        return WeightTensor(
+            tensor.stored, role: role, form: architecture.form(of: role, in: format, numbers))
     }
 
     /// The tensor's values, its rows in the order of a format.
     ///
     /// - Throws: `CheckpointError.wrongShape` where the rows cannot be ordered, because the numbers make them others.
     func canonical(
-        _ tensor: CheckpointTensor, as format: FileFormat
+        _ tensor: WeightTensor, as format: FileFormat
     ) throws(CheckpointError) -> WeightRows {
         guard let architecture, let role = tensor.role, let numbers else {
-            return WeightRows(tensor, tensor.form.change(to: tensor.form.rowsOnly))
+            return WeightRows(tensor.stored, tensor.form.change(to: tensor.form.rowsOnly))
         }
         let shared = architecture.form(of: role, in: format, numbers).rowsOnly
         let change = tensor.form.change(to: shared)
@@ -227,6 +228,6 @@ private struct Side {
                     expected: expected)
             }
         }
-        return WeightRows(tensor, change)
+        return WeightRows(tensor.stored, change)
     }
 }

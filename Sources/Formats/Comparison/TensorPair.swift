@@ -7,14 +7,20 @@ package struct TensorPair: Sendable {
     /// The rows and columns that both have: all of them, or, where an embedding was resized, the first ones.
     package let rows: Int
     package let columns: Int
+    /// What brings the rows into the canonical order.
+    package let order: RowOrder
     /// Whether one side's further rows are padding that the other format leaves out.
     let ignoresPadding: Bool
 
     /// - Precondition: the shapes are the same, or differ in the first of two or more dimensions.
-    init(role: WeightRole?, _ a: WeightRows, _ b: WeightRows, ignoresPadding: Bool) {
+    init(
+        role: WeightRole?, _ a: WeightRows, _ b: WeightRows, order: RowOrder = .same,
+        ignoresPadding: Bool = false
+    ) {
         self.role = role
         self.a = a
         self.b = b
+        self.order = order
         self.ignoresPadding = ignoresPadding
         let elements = min(a.shape.reduce(1, *), b.shape.reduce(1, *))
         columns = min(a.change.columns(of: a.shape), b.change.columns(of: b.shape))

@@ -24,11 +24,10 @@ struct ConversionLoss {
     /// Counts values of a norm that cannot be got back from their sum with 1.
     ///
     /// - Throws: `QuantizationError` where the type cannot be widened.
-    mutating func look(at tensor: CheckpointTensor) throws {
+    mutating func look(at tensor: WeightTensor) throws {
         guard tensor.form.shift != 0 else { return }
         let sums = try tensor.values()
-        let stored = try CheckpointTensor(description: tensor.description, bytes: tensor.bytes)
-            .values()
+        let stored = try tensor.stored.values()
         roundedValues += zip(sums, stored).count { $0 - tensor.form.shift != $1 }
     }
 

@@ -103,7 +103,7 @@ struct GGUFPlanner {
     }
 
     /// The source's tensors file by file in the order of their names.
-    private func sortedTensors(_ files: HuggingFaceFiles) -> [CheckpointTensor] {
+    private func sortedTensors(_ files: HuggingFaceFiles) -> [WeightTensor] {
         let shards = files.shards.flatMap { shard in
             repeatElement(shard.name, count: shard.file.tensors.count)
         }
@@ -169,7 +169,7 @@ struct GGUFPlanner {
 
     /// llama.cpp wants vectors, learned positions and routers in f32; other matrices take the type asked for, or stay
     /// as they are.
-    private func outputType(of tensor: CheckpointTensor) throws(CheckpointError) -> ElementType {
+    private func outputType(of tensor: WeightTensor) throws(CheckpointError) -> ElementType {
         let isFloat = tensor.type.canBeRetyped
         let isChanged = source.format == .safetensors || changes.type != nil
         if isChanged, isFloat, tensor.role?.slot.isAlwaysF32 ?? false { return .f32 }

@@ -149,13 +149,13 @@ struct HuggingFacePlanner {
 
     /// The source's tensors in the order of the architecture, which is that of transformers' modules: model, then block
     /// by block, then model; of each expert one.
-    private func modules(_ architecture: Architecture) -> [CheckpointTensor] {
+    private func modules(_ architecture: Architecture) -> [WeightTensor] {
         let rules = architecture.weights
         let firstOfBlock =
             rules.firstIndex { if case .everyBlock = $0.place { true } else { false } }
             ?? rules.count
         let ranked = source.tensors.flatMap {
-            tensor -> [(rank: [Int], tensor: CheckpointTensor)] in
+            tensor -> [(rank: [Int], tensor: WeightTensor)] in
             guard let role = tensor.role,
                 let rule = rules.firstIndex(where: { $0.place.matches(role.slot) })
             else { return [] }
@@ -208,7 +208,7 @@ struct HuggingFacePlanner {
     }
 
     /// What is no weight of a family that is known, such as rotary tables, keeps its type.
-    private func outputType(of tensor: CheckpointTensor) -> ElementType {
+    private func outputType(of tensor: WeightTensor) -> ElementType {
         guard tensor.type.canBeRetyped, tensor.role != nil || source.architecture == nil else {
             return tensor.type
         }

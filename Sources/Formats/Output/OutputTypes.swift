@@ -23,7 +23,7 @@ struct OutputTypes {
     }
 
     /// - Throws: `QuantizationError` where the type cannot be widened.
-    func type(of tensor: CheckpointTensor) throws -> ElementType {
+    func type(of tensor: WeightTensor) throws -> ElementType {
         guard tensor.type.isPlainFloat || tensor.type.isQuantized else { return tensor.type }
         if let asked { return asked }
         let isWidened = tensor.shape.count < 2 || tensor.role?.slot.isAlwaysF32 ?? false
@@ -34,7 +34,7 @@ struct OutputTypes {
     }
 
     /// Whether the output's values, encoded in the matrices' type, are the same.
-    private func fits(_ tensor: CheckpointTensor) throws -> Bool {
+    private func fits(_ tensor: WeightTensor) throws -> Bool {
         let shift = tensor.role.map { source.form(of: $0, in: .safetensors).shift } ?? 0
         let values = try tensor.values().map { $0 - shift }
         return zip(values, main.rounded(values)).allSatisfy { $0.bitPattern == $1.bitPattern }

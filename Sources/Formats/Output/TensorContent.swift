@@ -21,7 +21,7 @@ package struct TensorContent: Sendable {
 
     /// A tensor's data as it is, or changed into another form.
     static func tensor(
-        _ tensor: CheckpointTensor, _ change: StorageForm = .canonical
+        _ tensor: StoredTensor, _ change: StorageForm = .canonical
     ) -> TensorContent {
         TensorContent(.rows(WeightRows(tensor, change)))
     }

@@ -12,7 +12,7 @@ struct TensorPlanner {
     ///   - rows: how many of its rows are kept; nil for all.
     /// - Throws: `CheckpointError` where an edit does not fit the tensor or its type cannot be written.
     func tensor(
-        named name: String, from tensor: CheckpointTensor, as type: ElementType, rows: Int? = nil,
+        named name: String, from tensor: WeightTensor, as type: ElementType, rows: Int? = nil,
         shard: Int = 0
     ) throws(CheckpointError) -> OutputPlan.Tensor {
         if let edited = try editedExperts(named: name, of: tensor, as: type, shard: shard) {
@@ -30,7 +30,7 @@ struct TensorPlanner {
     ///
     /// - Throws: as `tensor`.
     func stack(
-        named name: String, from tensors: [CheckpointTensor], as type: ElementType, shard: Int = 0
+        named name: String, from tensors: [WeightTensor], as type: ElementType, shard: Int = 0
     ) throws(CheckpointError) -> OutputPlan.Tensor {
         let matrix = tensors.first?.canonicalShape ?? []
         let types = Set(tensors.compactMap { $0.role.flatMap { changes.weights[$0]?.type } })
@@ -53,7 +53,7 @@ struct TensorPlanner {
 
     /// The tensor of all experts where edits touch single ones, or nil.
     private func editedExperts(
-        named name: String, of tensor: CheckpointTensor, as type: ElementType, shard: Int
+        named name: String, of tensor: WeightTensor, as type: ElementType, shard: Int
     ) throws(CheckpointError) -> OutputPlan.Tensor? {
         guard let role = tensor.role, role.expert == nil, tensor.shape.count == 3,
             changes.roles.contains(where: { $0.expert != nil && $0.slot == role.slot })
@@ -84,7 +84,7 @@ struct TensorPlanner {
     // MARK: - Contents
 
     private func content(
-        of tensor: CheckpointTensor, _ change: WeightChange, as description: TensorDescription
+        of tensor: WeightTensor, _ change: WeightChange, as description: TensorDescription
     ) throws(CheckpointError) -> TensorContent {
         if change.values != nil || !change.updates.isEmpty || change.type != nil {
             try check(change, of: description, canonicalShape: tensor.canonicalShape)
@@ -95,7 +95,7 @@ struct TensorPlanner {
                     + "be added")
         }
         let form = form(of: tensor)
-        let own = WeightRows(tensor, tensor.form.change(to: form))
+        let own = WeightRows(tensor.stored, tensor.form.change(to: form))
         let updates = updates(change, form)
         guard let values = change.values else {
             return TensorContent(.rows(own), adding: updates)
@@ -106,7 +106,7 @@ struct TensorPlanner {
     }
 
     /// How the output lays a tensor of the source out.
-    private func form(of tensor: CheckpointTensor) -> StorageForm {
+    private func form(of tensor: WeightTensor) -> StorageForm {
         guard format != source.format, let role = tensor.role else { return tensor.form }
         return source.form(of: role, in: format)
     }

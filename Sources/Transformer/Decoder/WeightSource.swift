@@ -41,7 +41,7 @@ package final class CheckpointWeights: WeightSource {
     /// - Throws: `DecoderError.unsupportedType`; what `WeightMatrix` throws for a tensor that is no matrix.
     package func matrix(_ role: WeightRole) throws -> WeightMatrix? {
         guard let tensor = try tensor(role) else { return nil }
-        return try WeightMatrix(tensor: tensor, isTransposed: tensor.form.isTransposed)
+        return try WeightMatrix(tensor: tensor.stored, isTransposed: tensor.form.isTransposed)
     }
 
     /// Whether the weight is there and is a matrix.
@@ -58,7 +58,7 @@ package final class CheckpointWeights: WeightSource {
         return FloatBuffer(try tensor.values())
     }
 
-    private func tensor(_ role: WeightRole) throws(DecoderError) -> CheckpointTensor? {
+    private func tensor(_ role: WeightRole) throws(DecoderError) -> WeightTensor? {
         // One expert's matrix may be a part of the tensor of all.
         askedRoles.formUnion([role, WeightRole(role.slot, role.part)])
         guard let tensor = checkpoint.tensor(role) else { return nil }

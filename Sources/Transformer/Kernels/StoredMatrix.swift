@@ -27,7 +27,7 @@ struct StoredMatrix: Sendable {
     private static let mostPlainRowsPerTile = 384
 
     /// - Throws: `WeightMatrixError` as `WeightMatrix.init` does.
-    init(tensor: CheckpointTensor) throws(WeightMatrixError) {
+    init(tensor: StoredTensor) throws(WeightMatrixError) {
         guard let kernels = RowKernels(tensor.type) else {
             throw .unsupportedType(tensor: tensor.name, type: tensor.type)
         }

@@ -21,7 +21,7 @@ package struct WeightMatrix: Sendable {
     ///   - isTransposed: which of the two it is
     /// - Throws: `WeightMatrixError` where the tensor is not a matrix of a type that arithmetic knows, its bytes are
     ///   not as many as its shape says, or quantised blocks are to be used transposed.
-    package init(tensor: CheckpointTensor, isTransposed: Bool = false) throws(WeightMatrixError) {
+    package init(tensor: StoredTensor, isTransposed: Bool = false) throws(WeightMatrixError) {
         let stored = try StoredMatrix(tensor: tensor)
         guard !isTransposed || !tensor.type.isQuantized else {
             throw .transposedBlocks(tensor: tensor.name, type: tensor.type)

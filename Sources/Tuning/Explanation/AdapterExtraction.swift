@@ -86,7 +86,7 @@ package struct AdapterExtraction: Sendable {
         let error = found.energy > 0 ? (found.residualEnergy / found.energy).squareRoot() : 0
         return (
             LowRankUpdate(
-                role: role, rank: rank, a: a, b: b, rows: pair.a.tensor?.form.rows ?? .same,
+                role: role, rank: rank, a: a, b: b, rows: pair.order,
                 scale: 1),
             Remainder(name: tensor.name, error: error)
         )

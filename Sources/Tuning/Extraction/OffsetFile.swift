@@ -34,41 +34,27 @@ package enum OffsetFile {
     package static func write(_ scan: OffsetScan, to path: String, replacing: Bool) throws {
         let vectors = scan.entries.map(\.extraction.vector)
         let blocks = vectors.first?.blocks ?? []
-        var values: [String: [UInt8]] = [
-            "directions": vectors.flatMap { vector in
-                blocks.flatMap { floatBytes(vector.directions[$0] ?? []) }
-            },
-            "offsets": scan.entries.flatMap { integerBytes($0.offset) },
-            "blocks": blocks.flatMap { integerBytes($0) },
-        ]
         let (offsetCount, width) = (vectors.count, vectors.first?.width ?? 0)
-        var descriptions = [
-            TensorDescription(
-                name: "directions", type: .f32, shape: [offsetCount, blocks.count, width]),
-            TensorDescription(name: "offsets", type: .i64, shape: [offsetCount]),
-            TensorDescription(name: "blocks", type: .i64, shape: [blocks.count]),
+        var tensors = [
+            TensorFile.Tensor.floats("directions", shape: [offsetCount, blocks.count, width]) {
+                vectors.flatMap { vector in blocks.flatMap { vector.directions[$0] ?? [] } }
+            },
+            .integers("offsets", scan.entries.map(\.offset)), .integers("blocks", blocks),
         ]
         for (name, member) in measures {
             let rows = vectors.map { vector in blocks.map { vector.provenance[keyPath: member][$0] }
             }
             guard rows.allSatisfy({ !$0.contains(nil) }) else { continue }
-            values[name] = rows.flatMap { floatBytes($0.compactMap(\.self)) }
-            descriptions.append(
-                TensorDescription(name: name, type: .f32, shape: [offsetCount, blocks.count]))
+            tensors.append(
+                .floats(name, shape: [offsetCount, blocks.count]) {
+                    rows.flatMap { $0.compactMap(\.self) }
+                })
         }
         if let sample = vectors.first?.provenance.baseSample, !sample.isEmpty {
-            values[Self.baseSample] = floatBytes(sample)
-            descriptions.append(
-                TensorDescription(name: Self.baseSample, type: .f32, shape: [sample.count]))
+            tensors.append(.floats(Self.baseSample, shape: [sample.count]) { sample })
         }
-        let header = try SafetensorsHeader(
-            path: path, tensors: descriptions, metadata: vectors.first.map(metadata) ?? [])
-        let file = try AtomicFile(path: path, reserving: header.fileSize, replacing: replacing)
-        try file.append(header.bytes)
-        for placement in header.layout {
-            try file.append(values[placement.description.name] ?? [])
-        }
-        try file.commit()
+        try TensorFile(tensors, metadata: vectors.first.map(metadata) ?? [], path: path)
+            .write(to: path, replacing: replacing)
     }
 
     /// The figures of each direction, by the tensors that hold them.
@@ -96,14 +82,6 @@ package enum OffsetFile {
             ),
         ]
         return texts.compactMap { key, text in text.map { SafetensorsMetadata(key, $0) } }
-    }
-
-    private static func integerBytes(_ value: Int) -> [UInt8] {
-        withUnsafeBytes(of: Int64(value).littleEndian) { Array($0) }
-    }
-
-    private static func floatBytes(_ values: [Float]) -> [UInt8] {
-        values.withUnsafeBytes { Array($0) }
     }
 
     // MARK: - Reading
@@ -191,7 +169,7 @@ package enum OffsetFile {
 
     private static func tensor(
         _ name: String, _ type: ElementType, in file: SafetensorsFile
-    ) throws(VectorError) -> CheckpointTensor {
+    ) throws(VectorError) -> StoredTensor {
         guard let found = file.tensors.first(where: { $0.description.name == name }) else {
             throw .notAVector(file: file.path, reason: "it has no tensor '\(name)'")
         }
@@ -200,7 +178,7 @@ package enum OffsetFile {
                 file: file.path, name: name,
                 reason: "is \(found.description.type.name), not \(type.name)")
         }
-        return CheckpointTensor(description: found.description, bytes: found.bytes)
+        return found
     }
 
     /// Offsets and block numbers are small: those that f32 cannot hold make no sense.

@@ -43,7 +43,7 @@ struct RunState {
     ///
     /// - Throws: `TuningRunError.badState` where a tensor is missing, has another type or size, or none should be.
     func restore(_ sections: [Section], parameters: [TunedParameter]) throws {
-        var tensors: [String: SafetensorsTensor] = [:]
+        var tensors: [String: StoredTensor] = [:]
         for tensor in file.tensors { tensors[tensor.description.name] = tensor }
         for section in sections {
             for (parameter, buffer) in zip(parameters, section.buffers) {
@@ -56,9 +56,7 @@ struct RunState {
                         fact: "tensor '\(description.name)' is missing or not F32 of shape "
                             + "\(description.shape)")
                 }
-                buffer.replace(
-                    with: try CheckpointTensor(description: description, bytes: tensor.bytes)
-                        .values())
+                buffer.replace(with: try tensor.values())
             }
         }
         if let other = tensors.keys.min() {
@@ -73,34 +71,19 @@ struct RunState {
         to path: String, description: JSONObject, progress: JSONObject, sections: [Section],
         parameters: [TunedParameter]
     ) throws {
-        var buffers: [String: FloatBuffer] = [:]
-        var tensors: [TensorDescription] = []
-        for section in sections {
-            for (parameter, buffer) in zip(parameters, section.buffers) {
+        let tensors = sections.flatMap { section in
+            zip(parameters, section.buffers).map { parameter, buffer in
                 let description = Self.description(parameter, in: section.name)
-                tensors.append(description)
-                buffers[description.name] = buffer
+                return TensorFile.Tensor.floats(description.name, shape: description.shape) {
+                    buffer.values
+                }
             }
         }
-        let header = try SafetensorsHeader(
-            path: path, tensors: tensors,
-            metadata: [
-                SafetensorsMetadata(runKey, JSONWriter().text(.object(description))),
-                SafetensorsMetadata(progressKey, JSONWriter().text(.object(progress))),
-            ])
-        let file = try AtomicFile(path: path, reserving: header.fileSize, replacing: true)
-        try file.append(header.bytes)
-        for placement in header.layout {
-            guard let buffer = buffers[placement.description.name] else { continue }
-            try append(buffer, to: file)
-        }
-        try file.commit()
-    }
-
-    // In a function of its own: inlined above, it crashes the optimiser of Swift 6.3.
-    @inline(never)
-    private static func append(_ buffer: FloatBuffer, to file: AtomicFile) throws {
-        try buffer.values.withUnsafeBytes { try file.append($0) }
+        let metadata = [
+            SafetensorsMetadata(runKey, JSONWriter().text(.object(description))),
+            SafetensorsMetadata(progressKey, JSONWriter().text(.object(progress))),
+        ]
+        try TensorFile(tensors, metadata: metadata, path: path).write(to: path, replacing: true)
     }
 
     private static func description(_ parameter: TunedParameter, in section: String)

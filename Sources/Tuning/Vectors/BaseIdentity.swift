@@ -49,7 +49,7 @@ struct WeightSample {
         values = roles.compactMap { checkpoint.tensor($0) }.map { Self.values(of: $0) }
     }
 
-    private static func values(of tensor: CheckpointTensor) -> [Float] {
+    private static func values(of tensor: WeightTensor) -> [Float] {
         guard tensor.shape.count == 2 else { return [] }
         let (height, width) = (tensor.canonicalShape[0], tensor.canonicalShape[1])
         let columns = (0..<min(columnCount, width)).map { $0 * width / min(columnCount, width) }
@@ -57,13 +57,13 @@ struct WeightSample {
         // Rows of the file that hold the values, and the places in them.
         let (outer, inner) = tensor.form.isTransposed ? (columns, chosen) : (chosen, columns)
         return outer.flatMap { row -> [Float] in
-            let values = tensor.row(row)
+            let values = tensor.stored.row(row)
             return inner.map { values.indices.contains($0) ? values[$0] : 0 }
         }
     }
 }
 
-extension CheckpointTensor {
+extension StoredTensor {
     /// A row of the file, widened; nothing where that cannot be.
     fileprivate func row(_ number: Int) -> [Float] {
         let columns = description.columns

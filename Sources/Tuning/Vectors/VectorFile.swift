@@ -61,9 +61,7 @@ package enum VectorFile {
                     file: path, name: tensor.description.name,
                     reason: "names block \(block), which another tensor names too")
             }
-            directions[block] = try CheckpointTensor(
-                description: tensor.description, bytes: tensor.bytes
-            ).values()
+            directions[block] = try tensor.values()
         }
         for entry in file.metadata.entries where entry.key.hasPrefix(Key.direction) {
             guard let block = Int(entry.key.dropFirst(Key.direction.count)), block >= 0,
@@ -188,21 +186,14 @@ package enum VectorFile {
     /// - Throws: `FileError` where the file exists already or cannot be written.
     package static func write(_ vector: SteeringVector, to path: String, replacing: Bool) throws {
         let isTensor = { (block: Int) in vector.site == .residPost && block >= 1 }
-        let tensors = vector.blocks.filter(isTensor)
-        let header = try GGUFHeader(
-            path: path, metadata: metadata(vector, arrays: vector.blocks.filter { !isTensor($0) }),
-            tensors: tensors.map {
-                TensorDescription(name: "direction.\($0)", type: .f32, shape: [vector.width])
-            })
-        var bytes = header.bytes
-        for (block, placement) in zip(tensors, header.layout) {
-            bytes += [UInt8](repeating: 0, count: placement.offset - bytes.count)
-            bytes += vector.directions[block]?.withUnsafeBytes { Array($0) } ?? []
+        let tensors = vector.blocks.filter(isTensor).map { block in
+            TensorFile.Tensor.floats("direction.\(block)", shape: [vector.width]) {
+                vector.directions[block] ?? []
+            }
         }
-        bytes += [UInt8](repeating: 0, count: header.fileSize - bytes.count)
-        let file = try AtomicFile(path: path, reserving: bytes.count, replacing: replacing)
-        try file.append(bytes)
-        try file.commit()
+        let metadata = metadata(vector, arrays: vector.blocks.filter { !isTensor($0) })
+        try TensorFile(tensors, metadata: metadata, path: path)
+            .write(to: path, replacing: replacing)
     }
 
     private static func metadata(_ vector: SteeringVector, arrays: [Int]) -> GGUFMetadata {

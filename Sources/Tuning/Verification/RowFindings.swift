@@ -32,7 +32,7 @@ struct RowFindings {
             isExact = check.isExact
         } else {
             // A norm that is stored without its one comes back with what f32 left of it.
-            let slack: Float = a.form.shift == b.form.shift ? 0 : 0x1p-22
+            let slack: Float = pair.a.change.shift == pair.b.change.shift ? 0 : 0x1p-22
             outside = try Self.outside(pair) { values, stored in
                 zip(values, stored).allSatisfy {
                     abs($0 - $1) <= slack * max(abs($0), 1) || ($0.isNaN && $1.isNaN)

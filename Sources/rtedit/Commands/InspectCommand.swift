@@ -41,12 +41,15 @@ struct InspectCommand: Command {
             let view = try VectorView(path)
             view.show(on: console)
             return try finish(
-                view.json, view.tensors, .metadata(view.metadata), arguments, console)
+                view.json, view.tensors.map { WeightTensor($0) }, .metadata(view.metadata),
+                arguments, console)
         case .adapter:
             let summary = try AdapterSummary(path: path)
             let view = AdapterView(summary)
             view.show(on: console)
-            return try finish(view.json, summary.tensors, summary.settings, arguments, console)
+            return try finish(
+                view.json, summary.tensors.map { WeightTensor($0) }, summary.settings, arguments,
+                console)
         case .patch:
             for option in options where arguments.has(option) {
                 console.note(
@@ -82,7 +85,7 @@ struct InspectCommand: Command {
 
     /// Shows what the options ask for beside the overview, and reports both.
     private func finish(
-        _ overview: JSONObject, _ tensors: [CheckpointTensor],
+        _ overview: JSONObject, _ tensors: [WeightTensor],
         _ settings: AdapterSummary.Settings, _ arguments: ParsedArguments, _ console: Console
     ) throws -> ExitCode {
         var report = overview
@@ -98,7 +101,7 @@ struct InspectCommand: Command {
         if arguments.has(Self.check) {
             let total = tensors.reduce(0) { $0 + $1.bytes.count }
             let progress = console.progress("checking", total: total, unit: .bytes)
-            let check = TensorCheck(tensors, crew: crew) { progress.advance(by: $0) }
+            let check = TensorCheck(tensors.map(\.stored), crew: crew) { progress.advance(by: $0) }
             progress.finish()
             isFinite = check.isFinite
             report["check"] = .object(show(check, console))
@@ -109,7 +112,7 @@ struct InspectCommand: Command {
 
     /// - Parameter digests: of the tensors' bytes in their order, or none.
     private func showTensors(
-        _ tensors: [CheckpointTensor], digests: [String], _ console: Console
+        _ tensors: [WeightTensor], digests: [String], _ console: Console
     ) -> [JSONValue] {
         var table = Table(
             [.left("tensor"), .left("type"), .left("shape"), .right("bytes"), .left("role")]
@@ -198,7 +201,7 @@ struct InspectCommand: Command {
 
 extension WorkCrew {
     /// The SHA-256 of every tensor's bytes, the threads a tensor each.
-    fileprivate func digests(of tensors: [CheckpointTensor]) -> [String] {
+    fileprivate func digests(of tensors: [WeightTensor]) -> [String] {
         map(tensors.count) { index in
             var hash = SHA256()
             tensors[index].bytes.withUnsafeBytes { hash.update($0) }

@@ -6,7 +6,7 @@ import Tuning
 struct VectorView {
     private let path: String
     private let vector: SteeringVector
-    let tensors: [CheckpointTensor]
+    let tensors: [StoredTensor]
     let metadata: GGUFMetadata
 
     /// - Throws: as `VectorFile.read`.
@@ -15,9 +15,7 @@ struct VectorView {
         vector = try VectorFile.read(path)
         let file = try GGUFFile.open(path)
         metadata = file.metadata
-        tensors = file.tensors.map {
-            CheckpointTensor(description: $0.description, bytes: $0.bytes)
-        }
+        tensors = file.tensors
     }
 
     private var provenance: SteeringVector.Provenance { vector.provenance }

@@ -28,7 +28,7 @@ import Testing
         try #require(checkpoint.tensor(role)).values()
     }
 
-    private func bytes(_ tensor: CheckpointTensor) -> [UInt8] {
+    private func bytes(_ tensor: WeightTensor) -> [UInt8] {
         tensor.bytes.withUnsafeBytes { Array($0) }
     }
 

@@ -118,7 +118,7 @@ private struct Fact: Equatable {
 }
 
 extension Fact {
-    init(_ tensor: GGUFTensor) {
+    init(_ tensor: StoredTensor) {
         name = tensor.description.name
         type = tensor.description.type.name
         shape = tensor.description.shape.reversed()

@@ -24,7 +24,7 @@ enum TokenChecksum {
 /// A small model, and what transformers computed with it.
 struct FamilyReference {
     private let checkpoint: Checkpoint
-    private let tensors: [String: CheckpointTensor]
+    private let tensors: [String: StoredTensor]
 
     /// A weight, and the gradient of the loss in its canonical form.
     struct Weight {
@@ -38,12 +38,7 @@ struct FamilyReference {
         checkpoint = try Checkpoint.open(folder)
         let file = try SafetensorsFile(path: folder + "/reference.safetensors")
         tensors = Dictionary(
-            uniqueKeysWithValues: file.tensors.map {
-                (
-                    $0.description.name,
-                    CheckpointTensor(description: $0.description, bytes: $0.bytes)
-                )
-            })
+            uniqueKeysWithValues: file.tensors.map { ($0.name, $0) })
     }
 
     func decoder() throws -> Decoder {

@@ -237,7 +237,7 @@ private struct Matrices {
                 let slice = try #require(bytes.slice(offset..<offset + size))
                 matrices.append(
                     try WeightMatrix(
-                        tensor: CheckpointTensor(description: description, bytes: slice)))
+                        tensor: StoredTensor(description: description, bytes: slice)))
                 offset += size
             }
         }

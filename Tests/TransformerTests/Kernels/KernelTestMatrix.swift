@@ -22,7 +22,7 @@ struct TestMatrix {
         self.values = values
         let description = TensorDescription(name: "matrix", type: type, shape: [rows, columns])
         matrix = try WeightMatrix(
-            tensor: CheckpointTensor(description: description, bytes: Self.mapped(bytes)),
+            tensor: StoredTensor(description: description, bytes: Self.mapped(bytes)),
             isTransposed: isTransposed)
     }
 

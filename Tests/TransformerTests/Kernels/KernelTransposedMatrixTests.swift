@@ -52,7 +52,7 @@ import Transformer
     @Test(arguments: KernelWeightMatrixTests.supported.filter(\.isQuantized))
     func blocksAreRefused(type: ElementType) throws {
         let bytes = TestMatrix.randomElements(2 * 256, type: type, seed: 1)
-        let tensor = CheckpointTensor(
+        let tensor = StoredTensor(
             description: TensorDescription(name: "w", type: type, shape: [2, 256]),
             bytes: try TestMatrix.mapped(bytes))
         #expect(throws: WeightMatrixError.transposedBlocks(tensor: "w", type: type)) {

@@ -101,7 +101,7 @@ import Transformer
             let bytes = try TestMatrix.mapped([UInt8](repeating: 0, count: bytes))
             do throws(WeightMatrixError) {
                 _ = try WeightMatrix(
-                    tensor: CheckpointTensor(description: description, bytes: bytes))
+                    tensor: StoredTensor(description: description, bytes: bytes))
                 return nil
             } catch { return error }
         }

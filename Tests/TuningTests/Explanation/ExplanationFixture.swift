@@ -43,7 +43,7 @@ struct ExplanationFixture {
     // MARK: - Weights
 
     /// The matrices inside the blocks.
-    var projections: [CheckpointTensor] {
+    var projections: [WeightTensor] {
         base.tensors.filter { $0.role?.block != nil && $0.shape.count == 2 }
     }
 
@@ -58,7 +58,7 @@ struct ExplanationFixture {
 
     /// New values for a weight: a function of the old ones.
     func set(
-        _ tensor: CheckpointTensor, type: ElementType? = nil, _ change: ([Float]) throws -> [Float]
+        _ tensor: WeightTensor, type: ElementType? = nil, _ change: ([Float]) throws -> [Float]
     ) throws -> CheckpointEdit {
         .set(
             try #require(tensor.role), values: try change(try tensor.values()),
@@ -67,7 +67,7 @@ struct ExplanationFixture {
 
     /// Noise of a size in units of the weights' own.
     func noise(
-        _ tensor: CheckpointTensor, size: Float, seed: Int, type: ElementType? = nil
+        _ tensor: WeightTensor, size: Float, seed: Int, type: ElementType? = nil
     ) throws -> CheckpointEdit {
         try set(tensor, type: type) { values in
             let mean = values.reduce(0) { $0 + $1 * $1 } / Float(values.count)
@@ -78,7 +78,7 @@ struct ExplanationFixture {
     }
 
     /// A random update of a rank, some per cent of the weight.
-    func update(_ tensor: CheckpointTensor, rank: Int, seed: Int) throws -> LowRankUpdate {
+    func update(_ tensor: WeightTensor, rank: Int, seed: Int) throws -> LowRankUpdate {
         LowRankUpdate(
             role: try #require(tensor.role), rank: rank,
             a: random(rank * tensor.shape[1], seed: seed, deviation: 0.05),
@@ -88,7 +88,7 @@ struct ExplanationFixture {
 
     /// Removes a unit direction from what a weight writes into the stream.
     func ablate(
-        _ tensor: CheckpointTensor, _ direction: [Float], strength: Float = 1
+        _ tensor: WeightTensor, _ direction: [Float], strength: Float = 1
     ) throws -> CheckpointEdit {
         try set(tensor) { values in
             let (rows, columns) = (tensor.shape[0], tensor.shape[1])

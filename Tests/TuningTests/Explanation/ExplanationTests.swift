@@ -180,7 +180,7 @@ import Transformer
 
     // MARK: - Ablation
 
-    private var writers: [CheckpointTensor] {
+    private var writers: [WeightTensor] {
         base.tensors.filter { tensor in
             tensor.role.map { AblationFit.writesByColumns($0) != nil } ?? false
         }

@@ -273,7 +273,7 @@ private struct GradientCase {
             uniqueKeysWithValues: try file.tensors.map {
                 (
                     $0.description.name,
-                    try CheckpointTensor(description: $0.description, bytes: $0.bytes).values()
+                    try $0.values()
                 )
             })
     }

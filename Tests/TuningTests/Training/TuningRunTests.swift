@@ -144,7 +144,7 @@ import Transformer
         let whole = pull.parameters.map(\.values.values)
         let state = try SafetensorsFile(path: folder.path("a/" + RunState.fileName))
         let best = try state.tensors.filter { $0.description.name.hasPrefix("best/") }.map {
-            try CheckpointTensor(description: $0.description, bytes: $0.bytes).values()
+            try $0.values()
         }
         #expect(Set(best) == Set(whole))
     }
@@ -271,7 +271,7 @@ import Transformer
         let values = try SafetensorsFile(path: path).tensors.map {
             (
                 $0.description,
-                try CheckpointTensor(description: $0.description, bytes: $0.bytes).values()
+                try $0.values()
             )
         }
         func section(_ name: String) -> RunState.Section {

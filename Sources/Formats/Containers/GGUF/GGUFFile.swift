@@ -1,11 +1,5 @@
 import Glibc
 
-/// One tensor of a GGUF file; the bytes are mapped, not read.
-package struct GGUFTensor: Sendable {
-    package let description: TensorDescription
-    package let bytes: MappedBytes
-}
-
 /// One file of a GGUF model; a model that is not split has one.
 package struct GGUFShard: Sendable {
     package let path: String
@@ -15,7 +9,7 @@ package struct GGUFShard: Sendable {
     /// What each tensor's data is padded to, in bytes.
     package let alignment: Int
     /// The tensors in the order of the file, which is the order of their data.
-    package let tensors: [GGUFTensor]
+    package let tensors: [StoredTensor]
     /// Where the data starts, in bytes from the start of the file.
     package let dataOffset: Int
     /// What is odd about the file but does no harm, one line each.
@@ -54,7 +48,7 @@ package struct GGUFShard: Sendable {
 /// Where the tensors' data lies in a file: one after another in the order of the table, each padded.
 private struct GGUFDataLayout {
     let start: Int
-    let tensors: [GGUFTensor]
+    let tensors: [StoredTensor]
     /// The end of the last tensor's padding, or of the header where there are no tensors.
     let end: Int
 
@@ -65,7 +59,7 @@ private struct GGUFDataLayout {
             throw .fileTooLarge(tensor: entries.first?.description.name ?? "")
         }
         var end = start
-        var tensors: [GGUFTensor] = []
+        var tensors: [StoredTensor] = []
         tensors.reserveCapacity(entries.count)
         for entry in entries {
             let name = entry.description.name
@@ -83,7 +77,7 @@ private struct GGUFDataLayout {
             guard let data = bytes.slice(end..<dataEnd) else {
                 throw .dataBeyondFile(tensor: name, end: dataEnd, fileSize: bytes.count)
             }
-            tensors.append(GGUFTensor(description: entry.description, bytes: data))
+            tensors.append(StoredTensor(description: entry.description, bytes: data))
             end = next
         }
         self.start = start
@@ -102,7 +96,7 @@ package struct GGUFFile: Sendable {
     /// The model's metadata: that of the first shard.
     package let metadata: GGUFMetadata
     /// The tensors of all shards, in order.
-    package let tensors: [GGUFTensor]
+    package let tensors: [StoredTensor]
 
     package var path: String { first.path }
     package var version: Int { first.version }
@@ -188,7 +182,7 @@ package struct GGUFFile: Sendable {
         }
     }
 
-    private static func checkNames(_ tensors: [GGUFTensor]) throws(GGUFError.Problem) {
+    private static func checkNames(_ tensors: [StoredTensor]) throws(GGUFError.Problem) {
         var seen: Set<ExactString> = []
         for tensor in tensors {
             let name = tensor.description.name

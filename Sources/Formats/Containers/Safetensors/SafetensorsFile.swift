@@ -1,9 +1,3 @@
-/// One tensor of a safetensors file; the bytes are mapped, not read.
-package struct SafetensorsTensor: Sendable {
-    package let description: TensorDescription
-    package let bytes: MappedBytes
-}
-
 /// A string of a safetensors header's `__metadata__`.
 package struct SafetensorsMetadata: Hashable, Sendable {
     package let key: String
@@ -29,7 +23,7 @@ package struct SafetensorsFile: Sendable {
     /// The header's `__metadata__`, in the order of the file.
     package let metadata: [SafetensorsMetadata]
     /// The tensors in the order of their data.
-    package let tensors: [SafetensorsTensor]
+    package let tensors: [StoredTensor]
 
     /// Maps and validates the file.
     ///
@@ -105,9 +99,9 @@ package struct SafetensorsFile: Sendable {
     /// The tensors in the order of their data, which they must tile from its first byte to its last.
     private static func place(
         _ entries: [SafetensorsEntry], in data: MappedBytes
-    ) throws(SafetensorsError.Problem) -> [SafetensorsTensor] {
+    ) throws(SafetensorsError.Problem) -> [StoredTensor] {
         var end = 0
-        var tensors: [SafetensorsTensor] = []
+        var tensors: [StoredTensor] = []
         tensors.reserveCapacity(entries.count)
         let inOrder = entries.enumerated().sorted { left, right in
             (left.element.begin, left.element.end, left.offset)
@@ -120,7 +114,7 @@ package struct SafetensorsFile: Sendable {
             guard let bytes = data.slice(entry.begin..<entry.end) else {
                 throw .dataBeyondFile(tensor: name, end: entry.end, available: data.count)
             }
-            tensors.append(SafetensorsTensor(description: entry.description, bytes: bytes))
+            tensors.append(StoredTensor(description: entry.description, bytes: bytes))
             end = entry.end
         }
         guard end == data.count else { throw .trailingData(end: end, available: data.count) }

@@ -13,7 +13,7 @@ package struct SafetensorsIndex: Sendable {
     package let shards: [SafetensorsFile]
 
     /// The tensors of all shards, in order.
-    package var tensors: [SafetensorsTensor] { shards.flatMap(\.tensors) }
+    package var tensors: [StoredTensor] { shards.flatMap(\.tensors) }
 
     /// Reads the index and opens its shards, which must be beside it.
     ///

@@ -65,9 +65,9 @@ struct BaseBytes: Sendable {
     }
 
     /// The tensor with this source's number, or nil where it is none.
-    func tensor(_ source: Int) -> CheckpointTensor? {
+    func tensor(_ source: Int) -> StoredTensor? {
         guard case .tensor(let description) = sources[source].place else { return nil }
-        return CheckpointTensor(description: description, bytes: bytes[source])
+        return StoredTensor(description: description, bytes: bytes[source])
     }
 
     /// A prediction with its tensors, or nil where a source is none, or has no such expert.

@@ -8,7 +8,7 @@ package struct FileSet: Sendable {
         let name: String
         let file: MappedFile
         /// In the order of their data.
-        let tensors: [CheckpointTensor]
+        let tensors: [StoredTensor]
     }
 
     /// The path as the user gave it.
@@ -102,13 +102,13 @@ package struct FileSet: Sendable {
     package var byteCount: Int { members.reduce(0) { $0 + $1.file.size } }
 
     /// The tensors of all files; of several with one name only the first.
-    var tensors: [CheckpointTensor] {
+    var tensors: [StoredTensor] {
         var seen: Set<ExactString> = []
         return members.flatMap(\.tensors).filter { seen.insert(ExactString($0.name)).inserted }
     }
 
     /// The same by their names.
-    var tensorsByName: [ExactString: CheckpointTensor] {
+    var tensorsByName: [ExactString: StoredTensor] {
         Dictionary(uniqueKeysWithValues: tensors.map { (ExactString($0.name), $0) })
     }
 
@@ -130,25 +130,13 @@ extension FileSet.Member {
         self.name = name
         file = try MappedFile(path: path)
         switch FileContent(file.bytes) {
-        case .gguf: tensors = try Self.tensors(ofGGUF: path)
-        case .safetensors: tensors = try Self.tensors(ofSafetensors: path)
+        case .gguf: tensors = try GGUFShard(path: path).tensors
+        case .safetensors: tensors = try SafetensorsFile(path: path).tensors
         // The reader of the named format says what the file is instead.
         case _ where name.hasSuffix(".safetensors"):
-            tensors = try Self.tensors(ofSafetensors: path)
-        case _ where name.hasSuffix(".gguf"): tensors = try Self.tensors(ofGGUF: path)
+            tensors = try SafetensorsFile(path: path).tensors
+        case _ where name.hasSuffix(".gguf"): tensors = try GGUFShard(path: path).tensors
         default: tensors = []
-        }
-    }
-
-    private static func tensors(ofGGUF path: String) throws -> [CheckpointTensor] {
-        try GGUFShard(path: path).tensors.map {
-            CheckpointTensor(description: $0.description, bytes: $0.bytes)
-        }
-    }
-
-    private static func tensors(ofSafetensors path: String) throws -> [CheckpointTensor] {
-        try SafetensorsFile(path: path).tensors.map {
-            CheckpointTensor(description: $0.description, bytes: $0.bytes)
         }
     }
 

@@ -3,7 +3,7 @@ struct PatchBuilder {
     private let output: AtomicFile
     private let base: FileSet
     /// The base's tensors, whole.
-    private let tensors: [ExactString: CheckpointTensor]
+    private let tensors: [ExactString: StoredTensor]
     private let isFolder: Bool
     private var sources: [PatchDirectory.Source] = []
     private var tensorSources: [ExactString: Int] = [:]
@@ -113,7 +113,7 @@ struct PatchBuilder {
     }
 
     /// The number of a base tensor, of the whole one where only an expert's matrix is used.
-    private mutating func add(_ tensor: CheckpointTensor) -> Int {
+    private mutating func add(_ tensor: StoredTensor) -> Int {
         let name = ExactString(tensor.name)
         if let source = tensorSources[name] { return source }
         let source = add(.tensor((tensors[name] ?? tensor).description))

@@ -4,9 +4,9 @@
 /// sample; the tensor of the same name; the one with the same role, through the conversion between the formats where
 /// they differ. A wrong guess costs bytes, never correctness.
 struct TensorMatcher {
-    private let byName: [ExactString: CheckpointTensor]
-    private let bySample: [Sample: CheckpointTensor]
-    private let byRole: [WeightRole: CheckpointTensor]
+    private let byName: [ExactString: StoredTensor]
+    private let bySample: [Sample: StoredTensor]
+    private let byRole: [WeightRole: StoredTensor]
     /// The base converted to the target's format, by the names there.
     private let converted: [ExactString: TensorContent]
     private let target: Checkpoint?
@@ -16,7 +16,7 @@ struct TensorMatcher {
         let tensors = base.tensors
         byName = base.tensorsByName
         bySample = Dictionary(tensors.map { (Sample($0), $0) }) { first, _ in first }
-        var byRole: [WeightRole: CheckpointTensor] = [:]
+        var byRole: [WeightRole: StoredTensor] = [:]
         for tensor in base.checkpoint?.tensors ?? [] {
             if let role = tensor.role { byRole[role] = byName[ExactString(tensor.name)] }
         }
@@ -34,8 +34,7 @@ struct TensorMatcher {
         let description = tensor.description
         let name = ExactString(description.name)
         if let bytes = tensor.wholeMappedBytes {
-            let sample = Sample(
-                CheckpointTensor(description: description, bytes: bytes), description.type)
+            let sample = Sample(StoredTensor(description: description, bytes: bytes))
             if let own = byName[name], Sample(own) == sample { return .tensor(own) }
             if let other = bySample[sample] { return .tensor(other) }
         }
@@ -49,7 +48,7 @@ struct TensorMatcher {
 
     /// What a conversion makes each tensor of the other format from.
     private static func converted(
-        _ base: Checkpoint, to format: FileFormat, _ byName: [ExactString: CheckpointTensor]
+        _ base: Checkpoint, to format: FileFormat, _ byName: [ExactString: StoredTensor]
     ) -> [ExactString: TensorContent] {
         // Where the model cannot be converted, its tensors can still be compared by name.
         guard let plan = try? OutputPlan(source: base, edits: [], format: format) else {
@@ -72,8 +71,8 @@ struct TensorMatcher {
 
         private static let partSize = 1024
 
-        init(_ tensor: CheckpointTensor, _ type: ElementType? = nil) {
-            self.type = type ?? tensor.type
+        init(_ tensor: StoredTensor) {
+            type = tensor.type
             byteCount = tensor.bytes.count
             hash = tensor.bytes.withUnsafeBytes { bytes in
                 guard bytes.count > 4 * Self.partSize else { return XXH64.hash(bytes) }
@@ -101,7 +100,7 @@ extension OutputPlan.Tensor {
 
 extension TensorContent {
     /// The same content made of other tensors of the same names, or nil where there are none, or it has values of its own.
-    fileprivate func taken(from byName: [ExactString: CheckpointTensor]) -> TensorContent? {
+    fileprivate func taken(from byName: [ExactString: StoredTensor]) -> TensorContent? {
         guard updates.isEmpty else { return nil }
         switch origin {
         case .parts(let parts, let rows):

@@ -68,7 +68,7 @@ struct TensorPredictor: Sendable {
 
 extension TensorContent {
     /// The base tensor whose own bytes the tensor is expected to have, or nil.
-    func identity(for description: TensorDescription) -> CheckpointTensor? {
+    func identity(for description: TensorDescription) -> StoredTensor? {
         guard isCopy(as: description.type), let tensor = rows?.tensor, tensor.expert == nil else {
             return nil
         }

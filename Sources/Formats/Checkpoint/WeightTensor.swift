@@ -1,0 +1,47 @@
+/// One tensor of a checkpoint: where it lies, what it is for, and how it lays its weight out.
+package struct WeightTensor: Sendable {
+    package let stored: StoredTensor
+    /// What the tensor is for in its architecture, or nil where the architecture does not know the name.
+    package let role: WeightRole?
+    /// How the file lays the weight out; canonical where the role is not known, and its rows where the numbers are not
+    /// that tell their order.
+    package let form: StorageForm
+
+    package init(
+        _ stored: StoredTensor, role: WeightRole? = nil, form: StorageForm = .canonical
+    ) {
+        self.stored = stored
+        self.role = role
+        self.form = form
+    }
+
+    package var description: TensorDescription { stored.description }
+    package var bytes: MappedBytes { stored.bytes }
+    package var name: String { stored.name }
+    package var type: ElementType { stored.type }
+    /// The shape in the file.
+    package var shape: [Int] { stored.shape }
+
+    /// The shape of the weight the model computes with: a matrix has a row for each output.
+    package var canonicalShape: [Int] { form.shape(of: shape) }
+
+    /// Gives the tensor's pages of memory back to the system; they are read again where they are needed again.
+    package func releasePages() { stored.releasePages() }
+
+    /// One expert's matrix of a tensor that holds those of all experts, or nil where it has no such expert.
+    func matrix(ofExpert expert: Int) -> WeightTensor? {
+        stored.matrix(ofExpert: expert).map { matrix in
+            WeightTensor(
+                matrix, role: role.map { WeightRole($0.slot, $0.part, expert: expert) }, form: form)
+        }
+    }
+
+    /// All values the model computes with, widened to f32, in the file's order; for small tensors (norms, biases): a
+    /// matrix is widened row by row where it is used.
+    ///
+    /// - Throws: `QuantizationError` where the type cannot be widened.
+    package func values() throws(QuantizationError) -> [Float] {
+        let values = try stored.values()
+        return form.shift == 0 ? values : values.map { $0 + form.shift }
+    }
+}
