@@ -69,6 +69,7 @@ struct HelpPromiseTests {
         }
     }
 
+    /// A route that does not fit the model or the vector says so itself; the option is never what is refused.
     @Test(arguments: BakeCommand.method.value?.allowed ?? [])
     func everyMethodOfBakeBakes(method: String) throws {
         let folder = try TemporaryFolder()
@@ -77,7 +78,28 @@ struct HelpPromiseTests {
             "bake", Samples.tinyModel, folder.path("out.gguf"), "--vector", vector, "--method",
             method, "--dry-run",
         ])
-        #expect(run.exitCode == 0, "\(run.errors)")
+        let refuses = ["auto", "bias"].contains(method) ? [0] : [0, ExitCode.unsupported.rawValue]
+        #expect(refuses.contains(run.exitCode), "\(run.errors)")
+    }
+
+    @Test func theDryRunOfBakeShowsEveryRoute() throws {
+        let folder = try TemporaryFolder()
+        let call = [
+            "bake", Samples.tinyModel, folder.path("out.gguf"), "--vector",
+            try Self.vector(in: folder), "--dry-run",
+        ]
+        let text = try ProgramRun.rtedit(call).output
+        let json = try ProgramRun.rtedit(call + ["--json"]).output
+        for route in BakeRoutes.all {
+            #expect(text.contains("\n\(route.name) "))
+            #expect(BakeCommand().details.contains("Route \(route.name): \(route.summary)"))
+        }
+        #expect(
+            json.contains(
+                """
+                {"route":"bias","chosen":true,"refusal":null,"extra_bytes":512,"extra_multiply_adds":128,\
+                "runtimes":["llama.cpp"]}
+                """))
     }
 
     @Test(arguments: [

@@ -3,7 +3,18 @@ package import Transformer
 
 /// The exact route by bias: a vector added to the stream after a sub-layer is the bias of that sub-layer's last
 /// projection, in every block whose sub-layer output is added to the stream as it is or multiplied by a number.
-package enum BiasRoute {
+package struct BiasRoute: BakeRoute {
+    package let name = "bias"
+    package let form = "a bias"
+    package let forms = "biases"
+    package let summary = """
+        A vector added after a block's feed-forward part (resid_post) or after its attention (resid_mid) is the bias \
+        of that part's last projection, which the output has in f32.
+        """
+    package let sites = [Site.residPost, .residMid]
+
+    package init() {}
+
     /// Why a vector cannot be baked as a bias.
     package enum Refusal: Failure, Hashable {
         case noSlot(site: Site)
@@ -47,7 +58,7 @@ package enum BiasRoute {
     }
 
     /// The projection whose bias acts at a site, or nil where none does.
-    package static func slot(for site: Site) -> BlockSlot? {
+    private static func slot(for site: Site) -> BlockSlot? {
         switch site {
         case .residPost: .feedForwardDown
         case .residMid: .attentionOutput
@@ -55,10 +66,16 @@ package enum BiasRoute {
         }
     }
 
-    /// Why a vector at this site cannot be baked as a bias into a file of this format; nil where it can.
-    ///
-    /// It asks for no more of the checkpoint than its architecture's name.
-    package static func refusal(
+    package func refusal(
+        of operation: Intervention.Operation, at site: Site, in checkpoint: Checkpoint,
+        format: FileFormat
+    ) -> (any Failure)? {
+        guard operation == .add else { return Refusal.notAnAddition(operation: operation) }
+        return Self.refusal(site: site, in: checkpoint, format: format)
+    }
+
+    /// Why no vector at this site can be a bias; it asks for no more of the checkpoint than its architecture's name.
+    private static func refusal(
         site: Site, in checkpoint: Checkpoint, format: FileFormat
     ) -> Refusal? {
         guard let slot = slot(for: site) else { return .noSlot(site: site) }
@@ -94,80 +111,22 @@ package enum BiasRoute {
         return nil
     }
 
-    /// Why vectors at these sites cannot be baked into an output of this format, whatever the reason: a bias that no
-    /// runtime would honour, numbers that are unusable, an output that cannot hold the model. It plans the output, and
-    /// reads no weight.
-    ///
-    /// - Returns: the reason for each site that has one.
-    package static func obstacles(
-        at sites: [Site], in checkpoint: Checkpoint, format: FileFormat
-    ) -> [Site: any Error] {
-        var obstacles: [Site: any Error] = [:]
-        do throws(CheckpointError) {
-            _ = try checkpoint.requireArchitecture()
-        } catch {
-            for site in sites {
-                // A runtime's refusal is worth more to the user than that the family is not known.
-                let refusal: Refusal? =
-                    if case .unsupportedArchitecture = error {
-                        refusal(site: site, in: checkpoint, format: format)
-                    } else { nil }
-                obstacles[site] = refusal ?? error
-            }
-            return obstacles
-        }
-        for site in sites {
-            obstacles[site] = refusal(site: site, in: checkpoint, format: format)
-        }
-        let open = sites.filter { obstacles[$0] == nil }
-        guard let problem = problem(of: open, in: checkpoint, format) else { return obstacles }
-        for site in open {
-            obstacles[site] =
-                open.count == 1 ? problem : self.problem(of: [site], in: checkpoint, format)
-        }
-        return obstacles
-    }
-
-    /// Why an output with biases at all these sites cannot be planned.
-    private static func problem(
-        of sites: [Site], in checkpoint: Checkpoint, _ format: FileFormat
-    ) -> (any Error)? {
-        guard !sites.isEmpty else { return nil }
-        do {
-            let width = try checkpoint.storedHyperparameters().hiddenSize
-            let zeros = sites.map {
-                Intervention(site: $0, block: 0, vector: [Float](repeating: 0, count: width))
-            }
-            _ = try OutputPlan(
-                source: checkpoint,
-                edits: try edits(baking: zeros, into: checkpoint, format: format), format: format)
-            return nil
-        } catch {
-            return error
-        }
-    }
-
     /// The edits that make interventions permanent: one f32 bias for each site and block, the sum of all vectors that
     /// act there and of the bias the model has there already. Where the model multiplies what a sub-layer adds to the
     /// stream, the vectors are divided by that number first.
     ///
     /// - Throws: `Refusal` where a runtime would not honour a bias or cannot hold its values, `CheckpointError` where rtedit does not know the
     ///   architecture, `VectorError` where a vector does not fit the model.
-    package static func edits(
+    package func edits(
         baking interventions: [Intervention], into checkpoint: Checkpoint, format: FileFormat
     ) throws -> [CheckpointEdit] {
-        for intervention in interventions {
-            guard intervention.operation == .add else {
-                throw Refusal.notAnAddition(operation: intervention.operation)
-            }
-            if let refusal = refusal(site: intervention.site, in: checkpoint, format: format) {
-                throw refusal
-            }
+        if let refusal = refusal(of: interventions, in: checkpoint, format: format) {
+            throw refusal
         }
         let numbers = try checkpoint.storedHyperparameters()
         var biases: [WeightRole: [Float]] = [:]
         for intervention in interventions {
-            guard let slot = slot(for: intervention.site) else { continue }
+            guard let slot = Self.slot(for: intervention.site) else { continue }
             guard intervention.vector.count == numbers.hiddenSize else {
                 throw VectorError.wrongWidth(
                     file: checkpoint.path, width: intervention.vector.count,
@@ -186,7 +145,7 @@ package enum BiasRoute {
             biases[role] = zip(present, intervention.vector).map { $0 + factor * $1 }
         }
         for (role, values) in biases.sorted(by: { "\($0.key)" < "\($1.key)" }) {
-            try check(values, of: role)
+            try Self.check(values, of: role)
         }
         return biases.sorted { ($0.key.block ?? 0, "\($0.key)") < ($1.key.block ?? 0, "\($1.key)") }
             .map { role, values in
@@ -203,5 +162,69 @@ package enum BiasRoute {
             throw .tooLarge(
                 role: role, index: index, value: values[index], limit: limit, type: .f16)
         }
+    }
+}
+
+// MARK: - Cost and inverse
+
+extension BiasRoute {
+    package func cost(
+        of interventions: [Intervention], in checkpoint: Checkpoint, format: FileFormat
+    ) throws -> BakeCost {
+        let width = try checkpoint.storedHyperparameters().hiddenSize
+        let roles = Set(
+            interventions.compactMap { intervention in
+                Self.slot(for: intervention.site).map {
+                    WeightRole.block(intervention.block, $0, .bias)
+                }
+            })
+        let present = roles.compactMap { checkpoint.tensor($0) }
+        let bytes = roles.count * width * MemoryLayout<Float>.stride
+        return BakeCost(
+            bytes: bytes - present.reduce(0) { $0 + $1.bytes.count },
+            operations: (roles.count - present.count) * width,
+            runtimes: [format == .gguf ? "llama.cpp" : "transformers"])
+    }
+
+    package func recovery(
+        from changes: [TensorDifference], base: Checkpoint
+    ) throws -> BakeRecovery? {
+        var places: [BakeRecovery.Place] = []
+        var vectors: [SteeringVector] = []
+        for site in sites {
+            let biases = changes.filter { change in
+                guard case .block(_, let found) = change.role?.slot else { return false }
+                return found == Self.slot(for: site) && change.role?.part == .bias
+            }
+            guard !biases.isEmpty, let slot = Self.slot(for: site) else { continue }
+            // Bare weights say nothing of a scale; most families have none.
+            let scale =
+                base.architecture == nil ? 1 : Float(try base.hyperparameters().residualScale)
+            var directions: [Int: [Float]] = [:]
+            for bias in biases {
+                guard let block = bias.role?.block, let pair = bias.pair else { continue }
+                directions[block] = try Self.change(pair).map { $0 * scale }
+            }
+            places.append(
+                BakeRecovery.Place(
+                    weights: "\(slot.rawValue) biases", tensors: biases.map(\.name),
+                    blocks: directions.keys.sorted(), addedCount: biases.count { $0.a == nil }))
+            vectors.append(
+                SteeringVector(
+                    site: site, directions: directions,
+                    provenance: SteeringVector.Provenance(
+                        modelHint: base.architectureName ?? "",
+                        method: "recovered from biases", normalization: "none")))
+        }
+        return vectors.isEmpty
+            ? nil : BakeRecovery(route: self, places: places, vectors: vectors)
+    }
+
+    /// B − A; what is not finite counts as unchanged.
+    private static func change(_ pair: TensorPair) throws -> [Float] {
+        var a = [Float](repeating: 0, count: pair.elementCount)
+        var b = a
+        try pair.read(rows: 0..<pair.rows, a: &a, b: &b)
+        return zip(a, b).map { ($1 - $0).isFinite ? $1 - $0 : 0 }
     }
 }

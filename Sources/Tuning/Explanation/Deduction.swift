@@ -8,6 +8,10 @@ struct Deduction {
     private let changes: [TensorChange]
     /// The names of tensors that were tuned with others, whatever their own change looks like.
     private var absorbed: Set<String> = []
+    /// The names of tensors whose change is what a route of `bake` makes.
+    private var baked: Set<String> = []
+    /// The changes that no bake explains.
+    private var unbaked: [TensorChange] { changes.filter { !baked.contains($0.tensor.name) } }
 
     /// Matrices with less in common than this are not versions of each other; two unrelated ones have a cosine near 0,
     /// a fine-tune one above 0.9.
@@ -32,10 +36,11 @@ struct Deduction {
             return
         }
         deduceTampering()
+        baked = Set(try bakes(isTrained: false).flatMap(\.places).flatMap(\.tensors))
         absorbed = Set(tunedBesideOthers.map(\.tensor.name))
         deduceForms()
         deduceTraining()
-        try deduceBiases()
+        try deduceBakes()
         deduceStructure()
         deduceRounding()
         deduceLastPlaces()
@@ -96,7 +101,7 @@ struct Deduction {
 
     private mutating func deduceForms() {
         deduceAblation()
-        let parts = changes.compactMap { change -> LowRankChange.Part? in
+        let parts = unbaked.compactMap { change -> LowRankChange.Part? in
             guard case .lowRank(let rank) = change.form, let spectrum = change.spectrum,
                 !absorbed.contains(change.tensor.name)
             else { return nil }
@@ -105,12 +110,12 @@ struct Deduction {
                 isAboveRounding: spectrum.rankOf99Percent != rank)
         }
         if !parts.isEmpty { findings.append(.lowRank(LowRankChange(parts: parts))) }
-        let scaled = changes.compactMap { change -> (name: String, factor: Double)? in
+        let scaled = unbaked.compactMap { change -> (name: String, factor: Double)? in
             guard case .scaled(let factor) = change.form else { return nil }
             return (change.tensor.name, factor)
         }
         if !scaled.isEmpty { findings.append(.scaled(scaled)) }
-        let rows = changes.compactMap { change -> EditedRows? in
+        let rows = unbaked.compactMap { change -> EditedRows? in
             guard case .rows(let count) = change.form, let spectrum = change.spectrum else {
                 return nil
             }
@@ -122,7 +127,7 @@ struct Deduction {
     }
 
     private mutating func deduceAblation() {
-        let fits = changes.compactMap { change -> AblationSummary.Part? in
+        let fits = unbaked.compactMap { change -> AblationSummary.Part? in
             guard case .ablation(let fit) = change.form else { return nil }
             return AblationSummary.Part(tensor: change.tensor, fit: fit)
         }
@@ -138,14 +143,14 @@ struct Deduction {
     /// Tensors between others that were trained: storing them anew in a quantised type hides all but the largest
     /// directions of a small change, or all of it, and in one kind of weight some blocks' changes have few directions.
     private var tunedBesideOthers: [TensorChange] {
-        let full = changes.filter { change in
+        let full = unbaked.filter { change in
             guard case .fullRank = change.form else { return false }
             return (change.tensor.sums?.cosine ?? 1) >= Self.unrelatedCosine
         }
         guard full.count >= Self.fewestTuned else { return [] }
         let blocks = Set(full.compactMap(\.tensor.role?.block))
         let kinds = Set(full.map(\.tensor.kind))
-        return changes.filter { change in
+        return unbaked.filter { change in
             guard let block = change.tensor.role?.block, blocks.contains(block) else {
                 return false
             }
@@ -160,14 +165,14 @@ struct Deduction {
     }
 
     private mutating func deduceTraining() {
-        let full = changes.filter { if case .fullRank = $0.form { true } else { false } }
+        let full = unbaked.filter { if case .fullRank = $0.form { true } else { false } }
         let unrelated = full.filter { ($0.tensor.sums?.cosine ?? 1) < Self.unrelatedCosine }
         if !unrelated.isEmpty { findings.append(.replaced(unrelated.map(\.tensor))) }
         let trained = full.filter { ($0.tensor.sums?.cosine ?? 1) >= Self.unrelatedCosine }
-        let vectors = changes.filter { if case .vector = $0.form { true } else { false } }
+        let vectors = unbaked.filter { if case .vector = $0.form { true } else { false } }
         let (own, rounded) = Self.nearRounding(trained)
         let matrices =
-            own.isEmpty ? [] : own + changes.filter { absorbed.contains($0.tensor.name) }
+            own.isEmpty ? [] : own + unbaked.filter { absorbed.contains($0.tensor.name) }
         if isTraining(matrices), matrices.count >= Self.fewestTuned {
             findings.append(.fineTuned(fineTuning(matrices + vectors)))
         } else {
@@ -242,15 +247,38 @@ struct Deduction {
             roundingRatio: ratios.isEmpty ? nil : ratios[ratios.count / 2])
     }
 
-    // MARK: - Biases
+    // MARK: - Bakes
 
-    private mutating func deduceBiases() throws {
-        let all = changes.filter { if case .bias = $0.form { true } else { false } }
+    /// What the routes of `bake` would have made.
+    ///
+    /// - Parameter isTrained: whether biases that both models have were trained with everything else.
+    private func bakes(isTrained: Bool) throws -> [BakeRecovery] {
+        let changed = changes.filter { change in
+            switch change.form {
+            case .rounding, .beyondRounding, .lastPlace: false
+            case .bias: !isTrained || change.tensor.isAddedBias
+            default: true
+            }
+        }.map(\.tensor)
+        return try BakeRoutes.all.compactMap {
+            try $0.recovery(from: changed, base: comparison.a)
+        }
+    }
+
+    private mutating func deduceBakes() throws {
         let isTrained = findings.contains { if case .fineTuned = $0 { true } else { false } }
-        // Biases that both models have are trained with everything else.
-        let biases = all.filter { !isTrained || $0.tensor.isAddedBias }.map(\.tensor)
-        guard !biases.isEmpty else { return }
-        findings.append(.biases(try BiasRecovery(biases, base: comparison.a).change))
+        let bakes = try bakes(isTrained: isTrained)
+        let explained = Set(bakes.flatMap(\.places).flatMap(\.tensors))
+        let others = changes.filter { change in
+            guard case .bias = change.form, !isTrained || change.tensor.isAddedBias else {
+                return false
+            }
+            return !explained.contains(change.tensor.name)
+        }.map(\.tensor.name)
+        findings += bakes.enumerated().map { index, bake in
+            .baked(bake, otherBiases: index == 0 ? others : [])
+        }
+        if bakes.isEmpty, !others.isEmpty { findings.append(.biases(others)) }
     }
 
     // MARK: - Shapes, types, settings

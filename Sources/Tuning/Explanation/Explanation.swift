@@ -50,7 +50,7 @@ package struct Explanation: Sendable {
     package var vectors: [SteeringVector] {
         findings.flatMap { finding -> [SteeringVector] in
             switch finding {
-            case .biases(let change): change.vectors
+            case .baked(let recovery, _): recovery.vectors
             case .ablation(let ablation): [ablation.vector]
             default: []
             }

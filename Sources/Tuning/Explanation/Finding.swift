@@ -11,7 +11,10 @@ package enum Finding: Sendable {
     case reencoded(Reencoding)
     /// Numbers that differ by what adding and taking away again leaves.
     case lastPlace(LastPlaceChange)
-    case biases(BiasChange)
+    /// What a route of `bake` makes; with the names of changed biases that it does not make.
+    case baked(BakeRecovery, otherBiases: [String])
+    /// Biases of inner projections, which add nothing to the stream itself.
+    case biases([String])
     case lowRank(LowRankChange)
     case ablation(Ablation)
     case resizedEmbedding(ResizedEmbedding)
@@ -90,23 +93,6 @@ package struct LastPlaceChange: Sendable {
     package let parts: [Part]
 
     package var largest: Double { parts.map(\.units).max() ?? 0 }
-}
-
-/// Biases that are new or other ones.
-package struct BiasChange: Sendable {
-    package struct Place: Sendable, Hashable {
-        package let slot: BlockSlot
-        package let blocks: [Int]
-        /// In how many of the blocks A has no such bias.
-        package let addedCount: Int
-    }
-
-    /// The projections into the stream whose biases act as a steering vector.
-    package let places: [Place]
-    /// Biases of other weights.
-    package let others: [String]
-    /// What the places add to the stream, a vector for each site.
-    package let vectors: [SteeringVector]
 }
 
 /// Updates of low rank: merged adapters.

@@ -8,17 +8,17 @@ struct BakeCommand: Command {
     static let output = Positional(
         "OUT", "A .gguf file, a folder, or a patch (.rtdelta); may be MODEL itself with --force.")
     static let method = Option.value(
-        "method", "NAME", "The route; auto takes the exact one there is.", standard: "auto",
-        allowed: ["auto", "bias"])
+        "method", "NAME", "The route; auto takes the first that does not refuse.",
+        standard: automatic, allowed: [automatic] + BakeRoutes.all.map(\.name))
+    private static let automatic = "auto"
 
     let name = "bake"
     let summary = "Make an added vector permanent in the weights, exactly."
     let details = """
-        A vector added after a block's feed-forward part (site resid_post) is the bias of its last projection; one \
-        added after attention (resid_mid) is the bias of attention's. The output gains those biases in f32, and \
-        nothing else changes: every other tensor is copied byte for byte, quantised ones too. Where a runtime would \
-        refuse or ignore the bias, or a value is beyond f16, bake refuses and says why.
-        """
+        A route says how. Every tensor that it does not name is copied byte for byte, quantised ones too. Where a \
+        runtime would refuse or ignore the edit, or a value is beyond f16, bake refuses and says why; --dry-run shows \
+        what each route costs or why it refuses.
+        """ + BakeRoutes.all.map { "\n\nRoute \($0.name): \($0.summary)" }.joined()
     let positionals = [Self.model, Self.output]
     let options = [
         SteeringOptions.vector, SteeringOptions.convention, Self.method, CheckpointOutput.shardSize,
@@ -38,18 +38,34 @@ struct BakeCommand: Command {
         let output = try CheckpointOutput(arguments, Self.output)
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let source = session.checkpoint
+        let format = output.format(from: source)
         if source.architecture == nil || source.quantization != nil {
             // What keeps every vector out is worth more to the user than a complaint about the files.
-            let sites = [Site.residPost, .residMid]
-            let obstacles = BiasRoute.obstacles(
-                at: sites, in: source, format: output.format(from: source))
-            if let first = obstacles[sites[0]], obstacles.count == sites.count { throw first }
+            let obstacles = BakeRoutes.sites.compactMap { site -> (any Error)? in
+                guard
+                    case .failure(let obstacle) = BakeRoutes.answer(
+                        at: site, in: source, format: format)
+                else { return nil }
+                return obstacle
+            }
+            if let first = obstacles.first, obstacles.count == BakeRoutes.sites.count {
+                throw first
+            }
         }
-        let interventions = try SteeringOptions.interventions(
-            arguments, on: session, console)
-        let edits = try BiasRoute.edits(
-            baking: interventions, into: source, format: output.format(from: source))
-        try output.write(source, edits: edits, crew: session.crew, arguments, console)
+        let interventions = try SteeringOptions.interventions(arguments, on: session, console)
+        let name = try arguments.text(Self.method)
+        let route = try BakeRoutes.route(
+            named: name == Self.automatic ? nil : name, for: interventions, in: source,
+            format: format)
+        let edits = try route.edits(baking: interventions, into: source, format: format)
+        var report = try output.save(source, edits: edits, crew: session.crew, arguments, console)
+        if arguments.has(CheckpointOutput.dryRun) {
+            let view = try BakeRouteView(
+                chosen: route, for: interventions, in: source, format: format)
+            view.show(on: console)
+            report["routes"] = .array(view.json)
+        }
+        console.report(report)
         return .done
     }
 }

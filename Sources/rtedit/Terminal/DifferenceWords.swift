@@ -17,7 +17,10 @@ struct DifferenceWords {
         case .beyondReencoding(let beyond): self = Self.beyond(beyond)
         case .reencoded(let reencoding): self = Self.reencoded(reencoding)
         case .lastPlace(let change): self = Self.lastPlace(change)
-        case .biases(let change): self = Self.biases(change)
+        case .baked(let recovery, let others): self = Self.baked(recovery, otherBiases: others)
+        case .biases(let names):
+            self.init(
+                "bias change", "Biases of inner projections were changed.", [Self.other(names)])
         case .lowRank(let change): self = Self.lowRank(change)
         case .ablation(let ablation): self = Self.ablation(ablation)
         case .resizedEmbedding(let resized): self = Self.resized(resized)
@@ -191,26 +194,28 @@ struct DifferenceWords {
 
     // MARK: - Edits
 
-    private static func biases(_ change: BiasChange) -> DifferenceWords {
-        var evidence = change.places.map { place in
-            "\(place.slot.rawValue) biases of blocks \(BlockSet.text(place.blocks)): "
-                + "\(place.blocks.count - place.addedCount) changed, \(place.addedCount) new"
+    private static func baked(
+        _ recovery: BakeRecovery, otherBiases: [String]
+    ) -> DifferenceWords {
+        var evidence = recovery.places.map { place in
+            "\(place.weights)\(place.blocks.isEmpty ? "" : " of blocks \(BlockSet.text(place.blocks))"): "
+                + "\(place.tensors.count - place.addedCount) changed, \(place.addedCount) new"
         }
-        for vector in change.vectors {
+        for vector in recovery.vectors {
             evidence.append(
                 "they add a vector at \(vector.site.rawValue) of length "
                     + range(vector.directions.values.map(length)))
         }
-        if !change.others.isEmpty {
-            evidence.append(
-                "other biases: \(list(change.others)); these are no addition to the stream")
-        }
-        let isBake = !change.vectors.isEmpty
+        if !otherBiases.isEmpty { evidence.append(other(otherBiases)) }
+        let name = recovery.route.name
         return DifferenceWords(
-            isBake ? "bias bake" : "bias change",
-            isBake
-                ? "Bias bake: a steering vector is added to the stream by biases."
-                : "Biases of inner projections were changed.", evidence)
+            "\(name) bake",
+            "\(name.prefix(1).uppercased() + name.dropFirst()) bake: a steering vector is added to the stream by "
+                + "\(recovery.route.forms).", evidence)
+    }
+
+    private static func other(_ biases: [String]) -> String {
+        "other biases: \(list(biases)); these are no addition to the stream"
     }
 
     private static func ablation(_ ablation: Ablation) -> DifferenceWords {

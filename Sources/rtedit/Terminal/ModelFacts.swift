@@ -190,21 +190,27 @@ struct ModelFacts {
             return
         }
         var answers: [(place: String, text: String)] = []
+        var isPossible = false
         for (format, runtime) in [(FileFormat.gguf, "GGUF"), (.safetensors, "folder")] {
             // Another format is reached by conversion, which needs the architecture.
             guard checkpoint.architecture != nil || format == checkpoint.format else { continue }
-            let sites = [Site.residPost, .residMid]
-            let obstacles = BiasRoute.obstacles(at: sites, in: checkpoint, format: format)
-            for site in sites {
-                let obstacle = obstacles[site]
-                let answer = obstacle.map(Self.words) ?? "exact, as a bias"
-                answers.append(("\(site.rawValue) into \(runtime)", answer))
-                routes["\(runtime.lowercased()).\(site.rawValue)"] = .string(
-                    obstacle == nil ? "bias" : answer)
+            for site in BakeRoutes.sites {
+                let place = "\(site.rawValue) into \(runtime)"
+                let key = "\(runtime.lowercased()).\(site.rawValue)"
+                switch BakeRoutes.answer(at: site, in: checkpoint, format: format) {
+                case .success(let route):
+                    isPossible = true
+                    answers.append((place, "exact, as \(route.form)"))
+                    routes[key] = .string(route.name)
+                case .failure(let obstacle):
+                    let text = Self.words(obstacle)
+                    answers.append((place, text))
+                    routes[key] = .string(text)
+                }
             }
         }
-        if let first = answers.first, answers.allSatisfy({ $0.text == first.text }),
-            first.text != "exact, as a bias"
+        if !isPossible, let first = answers.first,
+            answers.allSatisfy({ $0.text == first.text })
         {
             answers = [("no route", first.text)]
         }

@@ -29,7 +29,7 @@ import Tuning
     private func obstacles(
         _ checkpoint: Checkpoint, _ format: FileFormat
     ) -> [Site: any Error] {
-        BiasRoute.obstacles(at: [.residPost, .residMid], in: checkpoint, format: format)
+        BiasRoute().obstacles(at: [.residPost, .residMid], in: checkpoint, format: format)
     }
 
     @Test func aModelThatTakesBothBiasesHasNone() throws {

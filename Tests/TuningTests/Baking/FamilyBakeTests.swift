@@ -50,13 +50,15 @@ import Transformer
             Families.convertible.contains(family) ? [.safetensors, .gguf] : [.safetensors]
         for format in formats {
             let base = format == .gguf ? try write(original, [], as: .gguf) : original
-            if let refusal = BiasRoute.refusal(site: site, in: base, format: format) {
+            if let refusal = BiasRoute().refusal(of: .add, at: site, in: base, format: format)
+                as? BiasRoute.Refusal
+            {
                 #expect(throws: refusal) {
-                    try BiasRoute.edits(baking: interventions, into: base, format: format)
+                    try BiasRoute().edits(baking: interventions, into: base, format: format)
                 }
                 continue
             }
-            let edits = try BiasRoute.edits(baking: interventions, into: base, format: format)
+            let edits = try BiasRoute().edits(baking: interventions, into: base, format: format)
             let edited = try write(base, edits, as: format)
             #expect(try verify(base, edited, interventions).passes, "\(format)")
             #expect(try !verify(base, base, interventions).passes, "\(format)")
@@ -66,9 +68,11 @@ import Transformer
     @Test(arguments: Families.convertible)
     func aFolderCanBeBakedStraightIntoAFile(_ family: String) throws {
         let base = try Checkpoint.open(Families.folder(family))
-        guard BiasRoute.refusal(site: .residPost, in: base, format: .gguf) == nil else { return }
+        guard BiasRoute().refusal(of: .add, at: .residPost, in: base, format: .gguf) == nil else {
+            return
+        }
         let interventions = try vectors(base.hyperparameters(), at: .residPost)
-        let edits = try BiasRoute.edits(baking: interventions, into: base, format: .gguf)
+        let edits = try BiasRoute().edits(baking: interventions, into: base, format: .gguf)
         let edited = try write(base, edits, as: .gguf)
         let converted = try write(base, [], as: .gguf)
         #expect(try verify(converted, edited, interventions).passes)

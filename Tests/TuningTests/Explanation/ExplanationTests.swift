@@ -79,18 +79,18 @@ import Transformer
         let interventions = vectors.map {
             Intervention(site: site, block: $0.key, vector: $0.value, strength: 1.5)
         }
-        return try BiasRoute.edits(baking: interventions, into: base, format: .gguf)
+        return try BiasRoute().edits(baking: interventions, into: base, format: .gguf)
     }
 
     @Test(arguments: ["baked.gguf", "baked"])
     func aBakeIsNamedAndCanBeUndone(name: String) throws {
         let vectors = [2: fixture.direction(seed: 1), 4: fixture.direction(seed: 2)]
         let baked = try fixture.write(try bake(.residPost, vectors), as: name)
-        guard case .biases(let change) = try only(baked) else {
+        guard case .baked(let change, let others) = try only(baked) else {
             Issue.record("not a bias bake")
             return
         }
-        #expect(change.others.isEmpty)
+        #expect(others.isEmpty)
         let vector = try #require(change.vectors.first)
         #expect(vector.site == .residPost)
         #expect(vector.blocks == [2, 4])
@@ -101,7 +101,7 @@ import Transformer
         let path = fixture.folder.path("vector.gguf")
         try VectorFile.write(vector, to: path, replacing: true)
         let undo = try VectorFile.read(path).interventions(.add, scale: -1, name: path)
-        let edits = try BiasRoute.edits(baking: undo, into: baked, format: baked.format)
+        let edits = try BiasRoute().edits(baking: undo, into: baked, format: baked.format)
         let undone = try fixture.write(edits, of: baked, as: "undone-" + name)
         #expect(try fixture.compare(base, undone).isSame)
     }
@@ -110,7 +110,7 @@ import Transformer
         let edits =
             try bake(.residPost, [1: fixture.direction(seed: 3)])
             + bake(.residMid, [3: fixture.direction(seed: 4)])
-        guard case .biases(let change) = try only(try fixture.write(edits)) else {
+        guard case .baked(let change, _) = try only(try fixture.write(edits)) else {
             Issue.record("not a bias bake")
             return
         }
@@ -123,7 +123,7 @@ import Transformer
         let baked = try fixture.write(
             [.retype(.bf16)] + bake(.residPost, [2: fixture.direction(seed: 5)]))
         let findings = try fixture.findings(baked)
-        #expect(findings.contains { if case .biases = $0 { true } else { false } })
+        #expect(findings.contains { if case .baked = $0 { true } else { false } })
         #expect(findings.contains { if case .reencoded = $0 { true } else { false } })
         #expect(findings.count == 2)
     }

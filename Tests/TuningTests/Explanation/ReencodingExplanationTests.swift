@@ -166,7 +166,7 @@ import Transformer
             let intervention = Intervention(
                 block: 2, vector: fixture.direction(seed: seed), strength: strength)
             return try fixture.write(
-                try BiasRoute.edits(baking: [intervention], into: source, format: .gguf),
+                try BiasRoute().edits(baking: [intervention], into: source, format: .gguf),
                 of: source, as: name)
         }
         let clean = try bake(try bake(base, 1, 1.7, as: "1.gguf"), 1, -1.7, as: "2.gguf")

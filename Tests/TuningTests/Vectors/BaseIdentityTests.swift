@@ -142,7 +142,7 @@ import Transformer
             // Two that are fine alone.
             let half = Intervention(
                 site: .residPost, block: 1, operation: .add, vector: vector, strength: strength)
-            return try BiasRoute.edits(baking: [half, half], into: base, format: format)
+            return try BiasRoute().edits(baking: [half, half], into: base, format: format)
         }
         #expect(try edits(100, times: 300).count == 1)
         for value in [Float(100), 3e38, .nan] {

@@ -38,7 +38,7 @@ import Transformer
     private func bake(_ interventions: [Intervention], as name: String) throws -> Checkpoint {
         let path = folder.path(name)
         let format: FileFormat = name.hasSuffix(".gguf") ? .gguf : .safetensors
-        let edits = try BiasRoute.edits(baking: interventions, into: base, format: format)
+        let edits = try BiasRoute().edits(baking: interventions, into: base, format: format)
         let plan = try OutputPlan(source: base, edits: edits, format: format)
         _ = try CheckpointWriter(crew: crew).write(plan, to: path, replacing: false)
         return try Checkpoint.open(path)
@@ -114,7 +114,7 @@ import Transformer
     @Test func bakingTwiceAddsUp() throws {
         let half = try mood(0.5, blocks: [2])
         let once = try bake(half, as: "once.gguf")
-        let edits = try BiasRoute.edits(baking: half, into: once, format: .gguf)
+        let edits = try BiasRoute().edits(baking: half, into: once, format: .gguf)
         let plan = try OutputPlan(source: once, edits: edits, format: .gguf)
         // The source is mapped while its own path is replaced.
         _ = try CheckpointWriter(crew: crew).write(plan, to: once.path, replacing: true)
@@ -144,17 +144,17 @@ import Transformer
         var interventions = try mood(1, blocks: [2])
         interventions[0].operation = .ablate
         #expect(throws: BiasRoute.Refusal.notAnAddition(operation: .ablate)) {
-            try BiasRoute.edits(baking: interventions, into: base, format: .gguf)
+            try BiasRoute().edits(baking: interventions, into: base, format: .gguf)
         }
         interventions[0].operation = .add
         interventions[0].site = .embed
         #expect(throws: BiasRoute.Refusal.noSlot(site: .embed)) {
-            try BiasRoute.edits(baking: interventions, into: base, format: .gguf)
+            try BiasRoute().edits(baking: interventions, into: base, format: .gguf)
         }
         interventions[0].site = .residPost
         interventions[0].block = 99
         #expect(throws: VectorError.self) {
-            try BiasRoute.edits(baking: interventions, into: base, format: .gguf)
+            try BiasRoute().edits(baking: interventions, into: base, format: .gguf)
         }
     }
 
@@ -170,7 +170,9 @@ import Transformer
         let bytes =
             header.bytes + [UInt8](repeating: 0, count: header.fileSize - header.bytes.count)
         let other = try Checkpoint.open(try folder.write(bytes, as: "other.gguf"))
-        let refusal = try #require(BiasRoute.refusal(site: .residPost, in: other, format: .gguf))
+        let refusal = try #require(
+            BiasRoute().refusal(of: .add, at: .residPost, in: other, format: .gguf)
+                as? BiasRoute.Refusal)
         #expect(refusal.description.contains(reason))
         #expect(refusal.description.contains(architecture))
     }

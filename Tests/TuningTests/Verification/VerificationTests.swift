@@ -57,7 +57,8 @@ import Transformer
         _ interventions: [Intervention], into base: Checkpoint, as name: String
     ) throws -> Checkpoint {
         try write(
-            base, BiasRoute.edits(baking: interventions, into: base, format: base.format), as: name)
+            base, BiasRoute().edits(baking: interventions, into: base, format: base.format),
+            as: name)
     }
 
     // MARK: - Positions

@@ -83,7 +83,7 @@ struct VerifiedModels {
     ) throws -> Checkpoint {
         try store(
             base, as: type,
-            and: BiasRoute.edits(baking: interventions, into: base, format: .gguf))
+            and: BiasRoute().edits(baking: interventions, into: base, format: .gguf))
     }
 
     /// A direction ablated wherever the stream is written to.
