@@ -48,18 +48,9 @@ struct GGUFSplits {
         _ tensors: [TensorDescription], limit: Int?
     ) -> [[TensorDescription]] {
         guard let limit else { return [tensors] }
-        var groups: [[TensorDescription]] = []
-        var size = 0
-        for tensor in tensors {
-            let count =
-                GGUFFormat.padded(tensor.byteCount ?? 0, to: GGUFFormat.defaultAlignment) ?? 0
-            if groups.isEmpty || size + count > limit {
-                groups.append([])
-                size = 0
-            }
-            groups[groups.count - 1].append(tensor)
-            size += count
+        let sizes = tensors.map {
+            GGUFFormat.padded($0.byteCount ?? 0, to: GGUFFormat.defaultAlignment) ?? 0
         }
-        return groups
+        return Packing.groups(sizes, limit: limit).map { Array(tensors[$0]) }
     }
 }

@@ -19,7 +19,7 @@ package struct Divergence: Sendable {
     package let topAgreement: Double
 
     package var positions: Int { values.count }
-    package var mean: Double { values.reduce(0, +) / Double(max(positions, 1)) }
+    package var mean: Double { Statistics.mean(values) }
     package var median: Double { Quantile.of(sorted: values.sorted(), 0.5) }
     package var percentile95: Double { Quantile.of(sorted: values.sorted(), 0.95) }
     package var largest: Double { values.max() ?? 0 }
@@ -96,28 +96,29 @@ package struct Divergence: Sendable {
         try Self.checkVocabularies(model: decoder, other: reference)
         let vocabulary = decoder.configuration.sizes.vocabularySize
         let limit = max(1, heldLogits / vocabulary)
-        let pieces = Self.pieces(runs.map(\.tokens.count), limit: limit)
+        // All pieces of a run but its last fill a pass each, so that no pass has two of the same run.
+        let pieces = Packing.pieces(runs.map(\.tokens.count), limit: limit)
         var (values, reverses, agreements) = ([Double](), 0.0, 0)
         var caches: [Int: (reference: KeyValueCache, model: KeyValueCache)] = [:]
-        for pass in PassPlan.passes(pieces.map(\.tokens.count), limit: limit) {
+        for pass in PassPlan.passes(pieces.map(\.range.count), limit: limit) {
             var slices: (reference: [DecoderSlice], model: [DecoderSlice]) = ([], [])
             var firsts: [Int] = []
             for piece in pieces[pass] {
-                let run = runs[runs.index(runs.startIndex, offsetBy: piece.run)]
-                if piece.tokens.lowerBound == 0, piece.tokens.count < run.tokens.count {
-                    caches[piece.run] = (
+                let run = runs[runs.index(runs.startIndex, offsetBy: piece.index)]
+                if piece.range.lowerBound == 0, piece.range.count < run.tokens.count {
+                    caches[piece.index] = (
                         KeyValueCache(reference.configuration), KeyValueCache(decoder.configuration)
                     )
                 }
-                let tokens = Array(run.tokens[piece.tokens])
+                let tokens = Array(run.tokens[piece.range])
                 let length = run.tokens.count
                 slices.reference.append(
                     DecoderSlice(
-                        tokens, cache: caches[piece.run]?.reference, sequenceLength: length))
+                        tokens, cache: caches[piece.index]?.reference, sequenceLength: length))
                 slices.model.append(
-                    DecoderSlice(tokens, cache: caches[piece.run]?.model, sequenceLength: length))
-                firsts.append(min(max(run.first - piece.tokens.lowerBound, 0), tokens.count))
-                if piece.tokens.upperBound == run.tokens.count { caches[piece.run] = nil }
+                    DecoderSlice(tokens, cache: caches[piece.index]?.model, sequenceLength: length))
+                firsts.append(min(max(run.first - piece.range.lowerBound, 0), tokens.count))
+                if piece.range.upperBound == run.tokens.count { caches[piece.index] = nil }
             }
             var held: [Float] = []
             let keep = LogitsReceiver(scope: .from(firsts)) { _, _, rows in
@@ -139,26 +140,10 @@ package struct Divergence: Sendable {
                 start += tokens.count * vocabulary
             }
             try decoder.forward(slices.model, interventions: interventions, logits: compare)
-            progress(pieces[pass.upperBound - 1].run + 1, runs.count)
+            progress(pieces[pass.upperBound - 1].index + 1, runs.count)
         }
         self.values = values
         reverseMean = reverses / Double(max(values.count, 1))
         topAgreement = Double(agreements) / Double(max(values.count, 1))
-    }
-
-    /// Part of a run that fits a pass.
-    private struct Piece {
-        let run: Int
-        let tokens: Range<Int>
-    }
-
-    /// Runs of these lengths, cut where they are longer than a pass may be. All pieces of a run but its last fill a
-    /// pass each, so that no pass has two of the same run.
-    private static func pieces(_ lengths: [Int], limit: Int) -> [Piece] {
-        lengths.enumerated().flatMap { run, length in
-            stride(from: 0, to: length, by: limit).map {
-                Piece(run: run, tokens: $0..<min(length, $0 + limit))
-            }
-        }
     }
 }

@@ -16,13 +16,15 @@ enum AblationSummary {
     static func ablation(_ parts: [Part], architecture: String) -> Ablation? {
         guard let first = parts.first else { return nil }
         let common = mean(of: parts)
-        let agreement = parts.map { abs(cosine($0.fit.direction, common)) }.min() ?? 0
+        let agreement = parts.map { abs($0.fit.direction.cosine(with: common)) }.min() ?? 0
         let isOne = agreement >= oneDirection
         // The stream itself has a direction in every block; what only the embedding lost stands for block 0's.
         let byBlock = Dictionary(grouping: parts) { $0.tensor.role?.block ?? 0 }
         let directions = byBlock.mapValues { isOne ? common : mean(of: $0) }
         let least = parts.map { part in
-            abs(cosine(part.fit.direction, directions[part.tensor.role?.block ?? 0] ?? common))
+            abs(
+                part.fit.direction.cosine(
+                    with: directions[part.tensor.role?.block ?? 0] ?? common))
         }.min()
         let strengths = parts.map(\.fit.strength)
         return Ablation(
@@ -44,19 +46,12 @@ enum AblationSummary {
         let reference = parts.first?.fit.direction ?? []
         var sum = [Double](repeating: 0, count: reference.count)
         for part in parts where part.fit.direction.count == sum.count {
-            let sign = cosine(part.fit.direction, reference) < 0 ? -1.0 : 1.0
+            let sign = part.fit.direction.cosine(with: reference) < 0 ? -1.0 : 1.0
             for index in sum.indices { sum[index] += sign * Double(part.fit.direction[index]) }
         }
         let norm = sum.reduce(0) { $0 + $1 * $1 }.squareRoot()
         let largest = sum.max { abs($0) < abs($1) } ?? 1
         let scale = (largest < 0 ? -1 : 1) / max(norm, .leastNormalMagnitude)
         return sum.map { Float($0 * scale) }
-    }
-
-    private static func cosine(_ a: [Float], _ b: [Float]) -> Double {
-        guard a.count == b.count else { return 0 }
-        let norms = (dotInDoubles(a, a, count: a.count) * dotInDoubles(b, b, count: b.count))
-            .squareRoot()
-        return norms > 0 ? dotInDoubles(a, b, count: a.count) / norms : 0
     }
 }

@@ -74,8 +74,8 @@ struct Deduction {
         }
         let cosines = matrices.compactMap { tensor in
             tensor.pair?.isMatrix ?? false ? tensor.sums?.cosine : nil
-        }.sorted()
-        let medianCosine = cosines.isEmpty ? nil : cosines[cosines.count / 2]
+        }
+        let medianCosine = Quantile.middle(of: cosines)
         let isUnmatched =
             Double(unmatched) > Self.differentShare * Double(matrices.count) && unmatched > 0
         guard isUnmatched || (medianCosine ?? 1) < Self.unrelatedCosine else { return nil }
@@ -202,8 +202,8 @@ struct Deduction {
 
     private mutating func addScattered(_ matrices: [TensorChange]) {
         guard !matrices.isEmpty else { return }
-        let sizes = matrices.compactMap { $0.tensor.sums?.normalized }.sorted()
-        addUnclear(.scattered(medianChange: sizes[sizes.count / 2]), matrices)
+        let sizes = matrices.compactMap { $0.tensor.sums?.normalized }
+        addUnclear(.scattered(medianChange: Quantile.middle(of: sizes) ?? 0), matrices)
     }
 
     private mutating func addUnclear(_ reason: Uncertainty.Reason, _ changes: [TensorChange]) {
@@ -225,13 +225,13 @@ struct Deduction {
 
     private func fineTuning(_ changes: [TensorChange]) -> FineTuning {
         let tensors = changes.map(\.tensor)
-        let sizes = tensors.compactMap { $0.sums?.normalized }.sorted()
+        let sizes = tensors.compactMap { $0.sums?.normalized }
         let matrices = comparison.tensors.filter { $0.isMatrix && $0.pair != nil }
         let blocks = Set(tensors.compactMap(\.role?.block))
         let changed = tensors.count(where: \.isMatrix)
-        let prominences = changes.compactMap { $0.spectrum?.prominence }.sorted()
-        let ratios = changes.compactMap { $0.noise?.ratio }.filter(\.isFinite).sorted()
-        let bounds = (sizes.first ?? 0)...(sizes.last ?? 0)
+        let prominences = changes.compactMap { $0.spectrum?.prominence }
+        let ratios = changes.compactMap { $0.noise?.ratio }.filter(\.isFinite)
+        let bounds = (sizes.min() ?? 0)...(sizes.max() ?? 0)
         let inBlocks = matrices.count { $0.role?.block.map(blocks.contains) ?? false }
         let types = Set(tensors.filter(\.isMatrix).compactMap(\.b?.type).filter(\.isQuantized))
         return FineTuning(
@@ -242,9 +242,9 @@ struct Deduction {
                 && tensors.count { $0.isMatrix && $0.role?.block != nil } == inBlocks,
             quantizedTypes: types.sorted { $0.name < $1.name },
             blocks: blocks.sorted(), kinds: Set(tensors.map(\.kind)).sorted(),
-            medianChange: sizes.isEmpty ? 0 : sizes[sizes.count / 2], changes: bounds,
-            prominence: prominences.isEmpty ? nil : prominences[prominences.count / 2],
-            roundingRatio: ratios.isEmpty ? nil : ratios[ratios.count / 2])
+            medianChange: Quantile.middle(of: sizes) ?? 0, changes: bounds,
+            prominence: Quantile.middle(of: prominences),
+            roundingRatio: Quantile.middle(of: ratios))
     }
 
     // MARK: - Bakes

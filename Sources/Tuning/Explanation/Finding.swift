@@ -111,7 +111,7 @@ package struct LowRankChange: Sendable {
     /// The largest rank of a part.
     package var largestRank: Int { parts.map(\.rank).max() ?? 0 }
     /// The rank in the middle of all parts.
-    package var medianRank: Int { parts.map(\.rank).sorted()[parts.count / 2] }
+    package var medianRank: Int { Quantile.middle(of: parts.map(\.rank)) ?? 0 }
 }
 
 /// A direction removed from what projections write into the residual stream.

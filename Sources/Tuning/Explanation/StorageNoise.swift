@@ -109,7 +109,7 @@ struct StorageNoise {
             try pair.read(rows: range, a: &a, b: &b)
             for row in range.indices {
                 let values = a[((row - first) * pair.columns)..<((row - first + 1) * pair.columns)]
-                squares.append(values.reduce(0) { $0 + Double($1) * Double($1) })
+                squares.append(values.dot(values))
             }
             pair.releasePages(rows: range)
         }

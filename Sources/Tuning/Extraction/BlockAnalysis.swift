@@ -45,7 +45,7 @@ struct BlockAnalysis {
             differences[pair] = zip(samples[pair], samples[pairs + pair]).map { $0 - $1 }[...]
         }
         (self.positive, self.negative, self.differences) = (positive, negative, differences)
-        let norms = (0..<samples.rows).map { SampleMatrix.norm(samples[$0]) }
+        let norms = (0..<samples.rows).map { samples[$0].norm }
         meanNorm = norms.reduce(0, +) / Double(norms.count)
         floor = RoundingFloor.length(streamNorm: meanNorm)
     }
@@ -53,7 +53,7 @@ struct BlockAnalysis {
     /// The direction of all pairs, and how good it is on pairs held out.
     func outcome(folds: Int) -> Outcome {
         let all = Array(groups.indices)
-        let largest = all.map { SampleMatrix.norm(differences[$0]) }.max() ?? 0
+        let largest = all.map { differences[$0].norm }.max() ?? 0
         guard largest > 0 else { return .noDirection }
         let spread = spread(of: all)
         guard spread > floor else { return onlyRounding(spread) }
@@ -87,8 +87,8 @@ struct BlockAnalysis {
     private func spread(of chosen: [Int]) -> Double {
         let mean = options.method == .pcaCentered ? differences.mean(of: chosen) : nil
         return chosen.map { pair in
-            guard let mean else { return SampleMatrix.norm(differences[pair]) }
-            return SampleMatrix.norm(zip(differences[pair], mean).map { $0 - $1 }[...])
+            guard let mean else { return differences[pair].norm }
+            return zip(differences[pair], mean).map { $0 - $1 }.norm
         }.max() ?? 0
     }
 
@@ -97,24 +97,18 @@ struct BlockAnalysis {
         guard spread(of: chosen) > floor else { return nil }
         let raw = options.method.direction(
             positive: positive, negative: negative, differences: differences, chosen: chosen)
-        guard let whole = Self.unit(raw) else { return nil }
+        guard let whole = raw.unit else { return nil }
         guard options.nuisance.acts(on: block) else { return oriented(whole, chosen, kept: 1) }
         let rest = options.nuisance.projectedOut(of: whole, block: block)
-        let kept = SampleMatrix.norm(rest[...])
-        return oriented(Self.unit(rest) ?? whole, chosen, kept: kept)
+        let kept = rest.norm
+        return oriented(rest.unit ?? whole, chosen, kept: kept)
     }
 
     /// The sign is that of the mean projection of the differences.
     private func oriented(_ unit: [Float], _ chosen: [Int], kept: Double) -> Direction {
-        let projection = SampleMatrix.dot(differences.mean(of: chosen)[...], unit[...])
+        let projection = differences.mean(of: chosen).dot(unit)
         return Direction(
             unit: projection < 0 ? unit.map { -$0 } : unit, length: abs(projection), kept: kept)
-    }
-
-    private static func unit(_ vector: [Float]) -> [Float]? {
-        let norm = SampleMatrix.norm(vector[...])
-        guard norm > 0, norm.isFinite else { return nil }
-        return vector.map { Float(Double($0) / norm) }
     }
 
     /// Cross-validation: each pair is judged by a direction that was found without its group; nil for a single group, and
@@ -130,8 +124,8 @@ struct BlockAnalysis {
             else { return nil }
             let unit = found.unit
             for pair in groups.indices where groups[pair] % folds == fold {
-                up.append(SampleMatrix.dot(positive[pair], unit[...]))
-                down.append(SampleMatrix.dot(negative[pair], unit[...]))
+                up.append(positive[pair].dot(unit))
+                down.append(negative[pair].dot(unit))
             }
         }
         return Separation(positive: up, negative: down, floor: floor)

@@ -42,14 +42,12 @@ package struct Nuisance: Sendable {
                         file: specification.file, found: direction.site, expected: site)
                 }
                 let basis = bases[direction.block] ?? []
-                let length = SampleMatrix.norm(direction.vector[...])
-                guard length > 0 else {
+                guard let unit = direction.vector.unit else {
                     throw ExtractionError.zeroNuisance(
                         file: specification.file, block: direction.block)
                 }
-                let unit = direction.vector.map { Float(Double($0) / length) }
                 let rest = Self.projectedOut(basis, of: unit)
-                let share = SampleMatrix.norm(rest[...])
+                let share = rest.norm
                 guard share > Self.independence else { continue }
                 bases[direction.block] = basis + [rest.map { Float(Double($0) / share) }]
             }
@@ -70,7 +68,7 @@ package struct Nuisance: Sendable {
     private static func projectedOut(_ basis: [[Float]], of vector: [Float]) -> [Float] {
         var rest = vector
         for row in basis + basis {
-            let part = SampleMatrix.dot(rest[...], row[...])
+            let part = rest.dot(row)
             rest = zip(rest, row).map { Float(Double($0) - part * Double($1)) }
         }
         return rest

@@ -37,13 +37,9 @@ package struct Separation: Sendable, Hashable {
             index = end
         }
         areaUnderCurve = area / max(Double(positive.count * negative.count), 1)
-        func moments(_ values: [Double]) -> (mean: Double, variance: Double) {
-            let mean = values.reduce(0, +) / Double(max(values.count, 1))
-            let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-            return (mean, squares / Double(max(values.count - 1, 1)))
-        }
-        let (up, down) = (moments(positive), moments(negative))
-        let deviation = max(((up.variance + down.variance) / 2).squareRoot(), floor)
-        effectSize = deviation > 0 ? (up.mean - down.mean) / deviation : 0
+        let variances = Statistics.variance(positive) + Statistics.variance(negative)
+        let deviation = max((variances / 2).squareRoot(), floor)
+        let distance = Statistics.mean(positive) - Statistics.mean(negative)
+        effectSize = deviation > 0 ? distance / deviation : 0
     }
 }

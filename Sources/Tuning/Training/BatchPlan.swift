@@ -1,3 +1,4 @@
+import Formats
 import Transformer
 
 /// A batch as the sequences that have to be run, and what each term reads in them.
@@ -69,17 +70,7 @@ struct BatchPlan {
 
     /// The sequences in parts of at most so many tokens, or of one longer sequence.
     func parts(limit: Int) -> [[Sequence]] {
-        var parts: [[Sequence]] = []
-        var count = 0
-        for sequence in sequences {
-            if parts.isEmpty || count + sequence.tokens.count > limit {
-                parts.append([])
-                count = 0
-            }
-            parts[parts.count - 1].append(sequence)
-            count += sequence.tokens.count
-        }
-        return parts
+        Packing.groups(sequences.map(\.tokens.count), limit: limit).map { Array(sequences[$0]) }
     }
 
     /// The tokens whose logits a term reads in a sequence.

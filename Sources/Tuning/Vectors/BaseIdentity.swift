@@ -107,12 +107,12 @@ extension BaseIdentity {
             for values in own {
                 let its = sample[start..<(start + values.count)]
                 start += values.count
-                let (length, itsLength) = (SampleMatrix.norm(values[...]), SampleMatrix.norm(its))
+                let (length, itsLength) = (values.norm, its.norm)
                 // What cannot be widened, or was not, says nothing.
                 guard length > 0, itsLength > 0, length.isFinite, itsLength.isFinite else {
                     continue
                 }
-                let cosine = SampleMatrix.dot(values[...], its) / length / itsLength
+                let cosine = values.dot(its) / length / itsLength
                 if cosine < Self.agreement { return .otherModel }
             }
             return .same

@@ -18,9 +18,7 @@ struct AdditionSamples {
 
         /// f32's rounding of the stream as a share of the vector's length.
         var rounding: Double {
-            let sorted = lengths.sorted()
-            guard !sorted.isEmpty else { return 0 }
-            return 0x1p-24 * sorted[sorted.count / 2] / squaredLength.squareRoot()
+            0x1p-24 * (Quantile.middle(of: lengths) ?? 0) / squaredLength.squareRoot()
         }
     }
 
@@ -31,7 +29,7 @@ struct AdditionSamples {
     init(added: [Int: [Float]]) {
         var random = Xoshiro256(seed: 20)
         for (block, vector) in added.sorted(by: { $0.key < $1.key }) {
-            let square = vector.reduce(0.0) { $0 + Double($1) * Double($1) }
+            let square = vector.dot(vector)
             guard square > 0, square.isFinite else { continue }
             let others = (0..<Self.directionCount).map { _ in
                 Self.direction(as: vector, squaredLength: square, &random)
@@ -65,7 +63,7 @@ struct AdditionSamples {
             let earlier = (steered[before], edited[before])
             for row in 0..<left.rows {
                 let stream = left.values[(row * left.columns)..<((row + 1) * left.columns)]
-                block.lengths.append(SampleMatrix.norm(stream))
+                block.lengths.append(stream.norm)
                 for (index, direction) in block.directions.enumerated() {
                     var sum = 0.0
                     for (column, value) in direction.enumerated() {

@@ -60,7 +60,8 @@ struct LinearSamples {
             guard let width = span.directions.first?.count else { return nil }
             (operation, strength) = (.ablate, ablated)
             aside = (0..<Self.directionCount).map { _ in
-                Self.unit((0..<width).map { _ in Float(2 * random.nextUnit() - 1) })
+                let noise = (0..<width).map { _ in Float(2 * random.nextUnit() - 1) }
+                return noise.unit ?? noise
             }
         case .scale(let factor) where factor != 0: (operation, strength) = (.scale, factor)
         case .add, .scale: return nil
@@ -70,15 +71,6 @@ struct LinearSamples {
                 operation: operation, block: block, strength: strength, aside: aside,
                 products: [Double](repeating: 0, count: aside.count)))
         return sums.count - 1
-    }
-
-    private static func unit(_ vector: [Float]) -> [Float] {
-        let length = SampleMatrix.norm(vector[...])
-        return vector.map { Float(Double($0) / length) }
-    }
-
-    private static func dot(_ a: ArraySlice<Float>, _ b: [Float]) -> Double {
-        zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) }
     }
 
     // MARK: - Summing
@@ -112,23 +104,23 @@ struct LinearSamples {
     private func add(
         _ stream: [Float], delta: [Float], _ change: InterventionPlan.Step, into sums: inout Sums
     ) {
-        let length = SampleMatrix.norm(stream[...])
+        let length = stream.norm
         guard length > 0 else { return }
         sums.lengths.append(length)
         switch change {
         case .add: return
         case .ablate(let span, _):
-            let projections = span.directions.map { Self.dot(stream[...], $0) }
+            let projections = span.directions.map { stream.dot($0) }
             for (direction, p) in zip(span.directions, projections) {
-                sums.pairs.append((Self.dot(delta[...], direction), p))
+                sums.pairs.append((delta.dot(direction), p))
             }
             guard let p = projections.first else { return }
             sums.squares += p * p
             for (index, direction) in sums.aside.enumerated() {
-                sums.products[index] += Self.dot(delta[...], direction) * p
+                sums.products[index] += delta.dot(direction) * p
             }
         case .scale:
-            sums.pairs.append((Self.dot(delta[...], stream) / length, length))
+            sums.pairs.append((delta.dot(stream) / length, length))
         }
     }
 
@@ -145,7 +137,7 @@ struct LinearSamples {
                 return total + rest * rest
             }
             let typical = (squares / Double(sums.pairs.count)).squareRoot()
-            let length = sums.lengths.sorted()[sums.lengths.count / 2]
+            let length = Quantile.middle(of: sums.lengths) ?? 0
             return StrengthRow(
                 operation: sums.operation, block: sums.block,
                 measurement: StrengthMeasurement(

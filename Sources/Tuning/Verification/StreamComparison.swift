@@ -1,4 +1,3 @@
-import Glibc
 import Transformer
 
 /// How far one trace is from another on the same tokens.
@@ -14,13 +13,8 @@ struct StreamComparison {
 
         /// The median of ‖Δ‖ over the tokens: a few tokens, the first above all, have streams so large that their
         /// rounding alone would hide a small vector in a mean.
-        var medianDistance: Double { Self.median(distances) }
-        var medianLength: Double { Self.median(lengths) }
-
-        private static func median(_ values: [Double]) -> Double {
-            let sorted = values.sorted()
-            return sorted.isEmpty ? 0 : sorted[sorted.count / 2]
-        }
+        var medianDistance: Double { Quantile.middle(of: distances) ?? 0 }
+        var medianLength: Double { Quantile.middle(of: lengths) ?? 0 }
     }
 
     /// By block: the stream after it.
@@ -78,18 +72,16 @@ package struct LogitComparison: Sendable {
     /// Share of positions with the same most likely token.
     package var topAgreement: Double { Double(agreements) / Double(max(positions, 1)) }
     /// KL(reference ‖ other) in nats, from f64 log-softmax, over positions.
-    package var meanDivergence: Double { divergences.reduce(0, +) / Double(max(positions, 1)) }
+    package var meanDivergence: Double { Statistics.mean(divergences) }
     package var largestDivergence: Double { divergences.max() ?? 0 }
     /// The 95th percentile, by the same rule as everywhere (`Quantile`).
     package var percentile95: Double { Quantile.of(sorted: divergences.sorted(), 0.95) }
 
     /// Adds one position.
     mutating func add(reference: ArraySlice<Float>, other: ArraySlice<Float>) {
-        let left = Self.logProbabilities(reference)
-        let right = Self.logProbabilities(other)
-        var divergence = 0.0
-        for (a, b) in zip(left, right) where a > -.infinity { divergence += exp(a) * (a - b) }
-        divergences.append(divergence.isNaN ? .infinity : max(divergence, 0))
+        let left = LogProbabilities.of(reference)
+        let right = LogProbabilities.of(other)
+        divergences.append(LogProbabilities.divergence(left, right))
         var bestLeft = 0
         var bestRight = 0
         for index in left.indices {
@@ -103,12 +95,5 @@ package struct LogitComparison: Sendable {
             largestLogit = max(largestLogit, abs(Double(a)))
             squaredDifference += delta * delta
         }
-    }
-
-    static func logProbabilities(_ logits: ArraySlice<Float>) -> [Double] {
-        let largest = Double(logits.max() ?? 0)
-        let sum = logits.reduce(0.0) { $0 + exp(Double($1) - largest) }
-        let shift = largest + log(sum)
-        return logits.map { Double($0) - shift }
     }
 }

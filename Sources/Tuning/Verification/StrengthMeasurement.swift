@@ -32,11 +32,11 @@ package struct StrengthMeasurement: Sendable, Hashable {
     init(along: [Double], aside: [[Double]], rounding: Double) {
         let sorted = along.sorted()
         let count = sorted.count
-        let middle = Self.median(sorted)
+        let middle = Quantile.middle(of: along) ?? 0
         let reach = Int((0.98 * Double(count).squareRoot()).rounded(.up))
         let low = sorted[max(0, count / 2 - reach)]
         let high = sorted[min(count - 1, count / 2 + reach)]
-        let offsets = aside.map { Self.median($0.sorted()) }
+        let offsets = aside.map { Quantile.middle(of: $0) ?? 0 }
         let square = offsets.reduce(0) { $0 + $1 * $1 } / Double(max(offsets.count, 1))
         let margin = 3 * square.squareRoot() + rounding
         found = 1 + middle
@@ -60,10 +60,6 @@ package struct StrengthMeasurement: Sendable, Hashable {
         found = 1 + (isScaling ? slope : -slope) / strength
         lowest = found - margin
         highest = found + margin
-    }
-
-    private static func median(_ sorted: [Double]) -> Double {
-        sorted.isEmpty ? 0 : sorted[sorted.count / 2]
     }
 }
 

@@ -172,7 +172,7 @@ package struct Verification: Sendable {
         let strengths = sums.strengths(
             storage: Tolerance.vectorStorage(base: base, edited: edited),
             rounding: tolerance.rounding)
-        let lengths = added.mapValues { SampleMatrix.norm($0[...]) }.filter { $0.value > 0 }
+        let lengths = added.mapValues { $0.norm }.filter { $0.value > 0 }
         func rows(_ errors: StreamComparison, _ strengths: [StrengthRow] = []) -> [BlockRow] {
             Self.rows(
                 errors: errors, effects: sums.effects, lengths: lengths, strengths: strengths,

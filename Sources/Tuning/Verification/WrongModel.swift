@@ -56,7 +56,7 @@ struct WrongModel {
     /// The intervention with a direction at right angles to its own.
     private static func turned(_ intervention: Intervention) -> Intervention {
         var copy = intervention
-        let square = intervention.vector.reduce(0.0) { $0 + Double($1) * Double($1) }
+        let square = intervention.vector.dot(intervention.vector)
         guard square > 0, square.isFinite else { return copy }
         var random = Xoshiro256(seed: UInt64(truncatingIfNeeded: intervention.block) &+ 7)
         copy.vector = AdditionSamples.direction(

@@ -1,5 +1,6 @@
 import Formats
 import Transformer
+import Tuning
 
 /// `rtedit bench`
 struct BenchCommand: Command {
@@ -90,8 +91,8 @@ struct BenchCommand: Command {
         let benchmark = try TrainingBenchmark(
             mode, checkpoint: session.checkpoint, sequences: sequences, length: length,
             steps: try arguments.integer(Self.runs, in: 1...1000) + 1, crew: session.crew)
-        let times = try benchmark.run().sorted()
-        let median = times[times.count / 2]
+        let times = try benchmark.run()
+        let (fastest, median) = (times.min() ?? 0, Quantile.middle(of: times) ?? 0)
         let rate = Double(sequences * length) / median
         let memory = Double(Processor.peakMemory)
         var table = Table([
@@ -100,13 +101,13 @@ struct BenchCommand: Command {
         ])
         table.add(
             mode.rawValue, "\(session.crew.threads)", "\(Quantity.fixed(median, 2)) s",
-            "\(Quantity.fixed(times[0], 2)) s", Quantity.fixed(rate, 0),
+            "\(Quantity.fixed(fastest, 2)) s", Quantity.fixed(rate, 0),
             Quantity.bytes(Processor.peakMemory))
         console.print(table)
         console.report(
             JSONObject([
                 .init("tuned", .string(mode.rawValue)), .init("step_seconds", .number(median)),
-                .init("fastest_step_seconds", .number(times[0])),
+                .init("fastest_step_seconds", .number(fastest)),
                 .init("tokens_per_second", .number(rate)),
                 .init("peak_memory_bytes", .number(memory)),
                 .init("threads", .integer(session.crew.threads)),
@@ -123,6 +124,6 @@ struct BenchCommand: Command {
             try work()
             times.append((ContinuousClock.now - start) / .seconds(1))
         }
-        return times.sorted()[times.count / 2]
+        return Quantile.middle(of: times) ?? 0
     }
 }

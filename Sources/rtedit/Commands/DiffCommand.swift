@@ -134,11 +134,11 @@ struct DiffCommand: Command {
             progress.advance()
         }
         progress.finish()
-        let errors = extraction.remainders.map(\.error).sorted()
+        let errors = extraction.remainders.map(\.error)
         console.print(
             "\(path): an adapter of rank \(rank) for \(errors.count) matrices; it misses "
-                + "\(Quantity.percent(errors[errors.count / 2])) of the median change, "
-                + "\(Quantity.percent(errors.last ?? 0)) at most")
+                + "\(Quantity.percent(Quantile.middle(of: errors) ?? 0)) of the median change, "
+                + "\(Quantity.percent(errors.max() ?? 0)) at most")
         if !extraction.leftOut.isEmpty {
             console.warning(
                 "\(extraction.leftOut.count) changed tensors are not in the adapter, which cannot update "

@@ -204,7 +204,7 @@ struct DifferenceWords {
         for vector in recovery.vectors {
             evidence.append(
                 "they add a vector at \(vector.site.rawValue) of length "
-                    + range(vector.directions.values.map(length)))
+                    + range(vector.directions.values.map(\.norm)))
         }
         if !otherBiases.isEmpty { evidence.append(other(otherBiases)) }
         let name = recovery.route.name
@@ -407,10 +407,6 @@ struct DifferenceWords {
     /// Names, not too many.
     private static func list(_ names: [String]) -> String {
         names.prefix(6).joined(separator: ", ") + (names.count > 6 ? ", …" : "")
-    }
-
-    private static func length(_ vector: [Float]) -> Double {
-        vector.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
     }
 
     private static func range(_ values: [Double]) -> String {

@@ -64,7 +64,7 @@ struct VectorView {
     }
 
     private func norm(ofBlock block: Int) -> Double {
-        (vector.directions[block] ?? []).reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+        (vector.directions[block] ?? []).norm
     }
 
     var json: JSONObject {

@@ -47,7 +47,7 @@ import Transformer
             var expected = 0.0
             for place in prompt.count..<sequence.tokens.count {
                 expected +=
-                    LogitComparison.logProbabilities(rows[place - 1][...])[sequence.tokens[place]]
+                    LogProbabilities.of(rows[place - 1][...])[sequence.tokens[place]]
             }
             #expect(abs(score - expected) < 1e-4)
         }

@@ -61,6 +61,6 @@ struct ExtractionFixture {
 
 /// The cosine of two vectors.
 func cosine(_ left: [Float], _ right: [Float]) -> Double {
-    SampleMatrix.dot(left[...], right[...]) / SampleMatrix.norm(left[...])
-        / SampleMatrix.norm(right[...])
+    left.dot(right) / left.norm
+        / right.norm
 }

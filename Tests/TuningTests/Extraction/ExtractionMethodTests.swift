@@ -19,7 +19,7 @@ import Transformer
         func noise() -> Float { Float(numbers.nextUnit() - 0.5) }
         var truth = (0..<width).map { _ in noise() }
         truth[width - 1] = 0
-        let norm = Float(SampleMatrix.norm(truth[...]))
+        let norm = Float(truth.norm)
         truth = truth.map { $0 / norm }
         var positive = SampleMatrix(width: width, rows: pairs)
         var negative = positive
@@ -42,8 +42,8 @@ import Transformer
         let found = method.direction(
             positive: positive, negative: negative, differences: differences,
             chosen: Array(0..<pairs))
-        return SampleMatrix.dot(found[...], other[...])
-            / SampleMatrix.norm(found[...]) / SampleMatrix.norm(other[...])
+        return found.dot(other)
+            / found.norm / other.norm
     }
 
     @Test func meanFindsWhatTheSidesShare() {
@@ -65,8 +65,8 @@ import Transformer
             plain[pair] = row[...]
         }
         let found = PrincipalComponent.first(of: plain, rows: Array(0..<pairs), centre: nil)
-        #expect(abs(SampleMatrix.dot(found[...], truth[...])) > 0.999)
-        #expect(abs(SampleMatrix.norm(found[...]) - 1) < 1e-6)
+        #expect(abs(found.dot(truth)) > 0.999)
+        #expect(abs(found.norm - 1) < 1e-6)
         let again = PrincipalComponent.first(of: plain, rows: Array(0..<pairs), centre: nil)
         #expect(found == again)
     }

@@ -72,7 +72,7 @@ import Transformer
         options.nuisance = try nuisance("a.gguf")
         let found = try fixture.extract(prompts, options)
         let rest = try #require(found.vector.directions[2])
-        let share = SampleMatrix.norm(rest[...]) / SampleMatrix.norm(plain[...])
+        let share = rest.norm / plain.norm
         #expect(abs(1 - share - (found.blocks[0].lengthLost ?? 9)) < 1e-5)
         let part = cosine(plain, other[2] ?? [])
         #expect(abs(share - (1 - part * part).squareRoot()) < 1e-5)

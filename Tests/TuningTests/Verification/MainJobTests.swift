@@ -136,7 +136,7 @@ import Transformer
     @Test func unitVectorsHaveLengthOne() throws {
         let vector = try extraction(Extraction.Options(method: .pca, normalization: .unit)).vector
         for direction in vector.directions.values {
-            #expect(abs(SampleMatrix.norm(direction[...]) - 1) < 1e-5)
+            #expect(abs(direction.norm - 1) < 1e-5)
         }
     }
 

@@ -73,24 +73,8 @@ package struct SafetensorsShards: Sendable {
     private static func groups(_ tensors: [TensorDescription], limit: Int?) -> [[TensorDescription]]
     {
         guard let limit else { return [tensors] }
-        var groups: [[TensorDescription]] = []
-        var open: [TensorDescription] = []
-        var size = 0
-        for tensor in tensors {
-            let count = tensor.byteCount ?? 0
-            if count > limit {
-                groups.append([tensor])
-                continue
-            }
-            if size + count > limit {
-                groups.append(open)
-                open = []
-                size = 0
-            }
-            open.append(tensor)
-            size += count
-        }
-        return open.isEmpty ? groups : groups + [open]
+        return Packing.groupsAroundLarge(tensors.map { $0.byteCount ?? 0 }, limit: limit)
+            .map { group in group.map { tensors[$0] } }
     }
 
     private static func name(_ number: Int, of count: Int) -> String {

@@ -198,7 +198,8 @@ enum Orthonormal {
     }
 }
 
-/// Σ a b of the first elements, in f64.
+/// Σ a b of the first elements in f64, in eight sums: for whole tiles, twice as fast as `dot`, whose order of summing
+/// vectors keep.
 func dotInDoubles(_ a: [Float], _ b: [Float], count: Int) -> Double {
     precondition(count <= a.count && count <= b.count)
     var sums = SIMD8<Double>.zero

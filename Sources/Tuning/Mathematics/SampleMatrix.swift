@@ -35,7 +35,7 @@ struct SampleMatrix: Sendable {
 
     /// The projections of all rows on a direction.
     func projections(on direction: [Float]) -> [Double] {
-        (0..<rows).map { Self.dot(self[$0], direction[...]) }
+        (0..<rows).map { self[$0].dot(direction) }
     }
 
     /// The mean of some rows.
@@ -47,27 +47,4 @@ struct SampleMatrix: Sendable {
         let count = Double(max(chosen.count, 1))
         return sums.map { Float($0 / count) }
     }
-
-    /// The inner product, summed in f64 in a fixed order: four sums side by side, which the compiler can interleave.
-    static func dot(_ left: ArraySlice<Float>, _ right: ArraySlice<Float>) -> Double {
-        let count = min(left.count, right.count)
-        let (l, r) = (left.startIndex, right.startIndex)
-        var sums = SIMD4<Double>()
-        var index = 0
-        while index + 4 <= count {
-            for lane in 0..<4 {
-                sums[lane] += Double(left[l + index + lane]) * Double(right[r + index + lane])
-            }
-            index += 4
-        }
-        var sum = sums.sum()
-        while index < count {
-            sum += Double(left[l + index]) * Double(right[r + index])
-            index += 1
-        }
-        return sum
-    }
-
-    /// The Euclidean norm.
-    static func norm(_ vector: ArraySlice<Float>) -> Double { dot(vector, vector).squareRoot() }
 }

@@ -43,13 +43,11 @@ package struct Bootstrap: Sendable, Hashable {
         }
         guard figures.allSatisfy(\.isFinite) else { return nil }
         figures.sort()
-        let mean = figures.reduce(0, +) / Double(figures.count)
-        let squares = figures.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
         let tail = (1 - Self.coverage) / 2
         return Interval(
             lower: Quantile.of(sorted: figures, tail),
             upper: Quantile.of(sorted: figures, 1 - tail),
-            standardError: (squares / Double(max(figures.count - 1, 1))).squareRoot())
+            standardError: Statistics.variance(figures).squareRoot())
     }
 
     /// The interval of a mean.
@@ -57,21 +55,5 @@ package struct Bootstrap: Sendable, Hashable {
         interval(units: values.count) { chosen in
             chosen.reduce(0) { $0 + values[$1] } / Double(chosen.count)
         }
-    }
-}
-
-/// Quantiles of sorted numbers: the one rule for every median and percentile that is printed.
-enum Quantile {
-    /// The number below which a share of the others lies, interpolated between neighbours (type 7 of Hyndman and Fan
-    /// 1996, NumPy's default); 0 for no numbers.
-    static func of(sorted values: [Double], _ share: Double) -> Double {
-        guard let last = values.last else { return 0 }
-        let place = share * Double(values.count - 1)
-        let index = Int(place)
-        guard index + 1 < values.count else { return last }
-        let fraction = place - Double(index)
-        // Without this, an infinite neighbour that does not count would give 0 · ∞.
-        guard fraction > 0 else { return values[index] }
-        return values[index] + fraction * (values[index + 1] - values[index])
     }
 }
