@@ -194,4 +194,11 @@ extension ParsedArguments {
 
     /// Whether outputs that exist may be replaced.
     var replacesOutputs: Bool { has(.force) }
+
+    /// What is told, and how.
+    var consoleSettings: Console.Settings {
+        Console.Settings(
+            isQuiet: has(.quiet), isVerbose: has(.verbose), isJSON: has(.json),
+            hidesProgress: has(.noProgress))
+    }
 }

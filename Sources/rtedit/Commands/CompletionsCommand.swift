@@ -14,13 +14,17 @@ struct CompletionsCommand: Command {
         Example("For zsh:", "rtedit completions zsh > ~/.zfunc/_rtedit"),
         Example("For fish:", "rtedit completions fish > ~/.config/fish/completions/rtedit.fish"),
     ]
+    /// The commands that the script completes, this one too.
+    private let commands: @Sendable () -> [any Command]
+
+    init(_ commands: @escaping @Sendable () -> [any Command]) { self.commands = commands }
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         // The parser lets only the allowed names through.
         guard let shell = CompletionScript.Shell(rawValue: try arguments.text(Self.shell)) else {
             throw UsageError.missingArgument(Self.shell.name)
         }
-        let script = CompletionScript(commands: CommandRegistry.commands).text(for: shell)
+        let script = CompletionScript(commands: commands()).text(for: shell)
         console.print(script)
         console.report(JSONObject([.init("script", .string(script))]))
         return .done

@@ -8,9 +8,13 @@ struct HelpCommand: Command {
     let summary = "Explain rtedit or one of its commands."
     let positionals = [topic]
     let examples = [Example("What baking does and takes:", "rtedit help bake")]
+    /// The commands that can be explained, this one too.
+    private let commands: @Sendable () -> [any Command]
+
+    init(_ commands: @escaping @Sendable () -> [any Command]) { self.commands = commands }
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
-        let commands = CommandRegistry.commands
+        let commands = commands()
         let command = try arguments.textIfGiven(Self.topic).map(commands.named)
         Self.show(command, of: commands, on: console)
         return .done

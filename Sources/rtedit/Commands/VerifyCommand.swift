@@ -61,7 +61,9 @@ struct VerifyCommand: Command {
             arguments, on: base, console)
         let renderer = try base.renderer()
         let prompts = try prompts(arguments, renderer)
-        let tokenizers = try TokenizerAgreement(base: base, edited: edited, prompts: prompts)
+        let tokenizers = try TokenizerAgreement(
+            base: base.checkpoint, edited: edited.checkpoint, prompts: prompts,
+            tokenizer: { try edited.renderer().tokenizer })
         let progress = console.progress("verifying", total: 100, unit: .things("%"))
         let verification = try Verification(
             base: base.checkpoint, edited: edited.checkpoint, interventions: interventions,
@@ -107,34 +109,5 @@ struct VerifyCommand: Command {
                 try renderer.text(prompt, asChat: asChat)
             )
         }
-    }
-}
-
-/// Whether the edited checkpoint's tokenizer is the base's: the comparison that `diff` makes, and the prompts' tokens.
-struct TokenizerAgreement {
-    /// Nil where a checkpoint has no tokenizer of its own.
-    let isSame: Bool?
-    /// What differs, one line each.
-    let differences: [String]
-
-    init(
-        base: ModelSession, edited: ModelSession, prompts: [(tokens: [Int], text: String)]
-    ) throws {
-        let comparison = try TokenizerComparison(base.checkpoint, edited.checkpoint)
-        guard comparison.isComplete else {
-            isSame = nil
-            differences = []
-            return
-        }
-        let tokenizer = try edited.renderer().tokenizer
-        let givesTokens = prompts.allSatisfy { tokenizer.encode($0.text) == $0.tokens }
-        isSame = givesTokens && !comparison.isDifference
-        let settings = comparison.settings.filter(\.isDifference).map { setting in
-            "\(setting.group.rawValue): \(setting.name): \(DifferenceView.clipped(setting.a)) > "
-                + DifferenceView.clipped(setting.b)
-        }
-        differences =
-            (givesTokens ? [] : ["the prompts become other tokens"])
-            + DifferenceView.tokenLines(comparison, limit: 6) + settings
     }
 }

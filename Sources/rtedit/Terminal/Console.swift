@@ -38,13 +38,6 @@ final class Console: Sendable {
         }
     }
 
-    convenience init(_ arguments: ParsedArguments) {
-        self.init(
-            Settings(
-                isQuiet: arguments.has(.quiet), isVerbose: arguments.has(.verbose),
-                isJSON: arguments.has(.json), hidesProgress: arguments.has(.noProgress)))
-    }
-
     // MARK: - Results
 
     /// Prints a line of the result; control characters but line ends and tabs are escaped. Nothing with `--json`.

@@ -16,9 +16,9 @@ enum CommandRegistry {
         DiffCommand(),
         EvalCommand(),
         BenchCommand(),
-        HelpCommand(),
+        HelpCommand { commands },
         VersionCommand(),
-        CompletionsCommand(),
+        CompletionsCommand { commands },
     ]
 }
 

@@ -178,7 +178,7 @@ struct VerificationView {
         if let isSame = tokenizers.isSame {
             console.print(
                 "tokenizers: \(isSame ? "the same tokens on every prompt" : "DIFFERENT tokens")")
-            for difference in tokenizers.differences { console.print("  \(difference)") }
+            for difference in tokenizerDifferences { console.print("  \(difference)") }
         }
     }
 
@@ -325,7 +325,21 @@ struct VerificationView {
                     })),
             .init("same_tokens", tokenizers.isSame.map { .bool($0) } ?? .null),
             .init(
-                "tokenizer_differences", .array(tokenizers.differences.map { .string($0) })),
+                "tokenizer_differences", .array(tokenizerDifferences.map { .string($0) })),
         ])
+    }
+}
+
+extension VerificationView {
+    /// What differs between the tokenizers, one line each.
+    private var tokenizerDifferences: [String] {
+        guard let givesTokens = tokenizers.givesTokens else { return [] }
+        let comparison = tokenizers.comparison
+        let settings = comparison.settings.filter(\.isDifference).map { setting in
+            "\(setting.group.rawValue): \(setting.name): \(DifferenceView.clipped(setting.a)) > "
+                + DifferenceView.clipped(setting.b)
+        }
+        return (givesTokens ? [] : ["the prompts become other tokens"])
+            + DifferenceView.tokenLines(comparison, limit: 6) + settings
     }
 }

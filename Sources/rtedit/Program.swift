@@ -11,8 +11,9 @@ struct Program {
         do {
             let (command, rest) = try select(words)
             if let command { topic = "rtedit help \(command.name)" }
-            let arguments = try ArgumentParser(command: command ?? HelpCommand()).parse(rest)
-            console = Console(arguments)
+            let arguments = try ArgumentParser(command: command ?? HelpCommand { commands }).parse(
+                rest)
+            console = Console(arguments.consoleSettings)
             let code = try run(command, arguments, console)
             // What was read of a file that changed meanwhile is neither what it was nor what it is.
             if let change = MappedFiles.change { throw change }
