@@ -58,9 +58,9 @@ struct HelpPromiseTests {
     @Test func everyNameThatHelpListsIsRead() throws {
         for name in ["toward", "away", "token", "soft", "keep"] {
             #expect(TuneOptions.objective.help.contains(name))
-            #expect(TuneRequest.ObjectiveName(rawValue: name) != nil)
+            #expect(ObjectiveTerm.Kind(rawValue: name) != nil)
         }
-        #expect(TuneRequest.ObjectiveName.allCases.count == 5)
+        #expect(ObjectiveTerm.Kind.allCases.count == 5)
         for weight in TunedWeight.allCases {
             #expect(TuneOptions.weights.help.contains(weight.rawValue))
         }

@@ -6,6 +6,14 @@ package import Transformer
 /// Representation terms are those of Representation Tuning (arXiv 2409.06927): they act on the residual stream at a
 /// site of some blocks, token terms on the logits.
 package struct ObjectiveTerm: Sendable, Hashable {
+    /// The objectives there are, by the words that options and records have for them.
+    package enum Kind: String, Sendable, CaseIterable {
+        case toward, away, token, soft, keep
+
+        /// Whether it is about the residual stream rather than the logits.
+        package var isRepresentation: Bool { self == .toward || self == .away }
+    }
+
     package enum Goal: Sendable, Hashable {
         /// (1 − cos(h, v)) / 2 for each block that has a direction; nothing pulls beyond a cosine of `limit`.
         case toward([Int: [Float]], limit: Float)
@@ -18,14 +26,13 @@ package struct ObjectiveTerm: Sendable, Hashable {
         /// KL(untuned ‖ tuned) at every position of ordinary text.
         case keep
 
-        /// The word that names the goal in options and records.
-        package var name: String {
+        package var kind: Kind {
             switch self {
-            case .toward: "toward"
-            case .away: "away"
-            case .token: "token"
-            case .soft: "soft"
-            case .keep: "keep"
+            case .toward: .toward
+            case .away: .away
+            case .token: .token
+            case .soft: .soft
+            case .keep: .keep
             }
         }
 
@@ -77,7 +84,7 @@ package struct ObjectiveTerm: Sendable, Hashable {
                 throw .noLength(block: block)
             }
             guard roles.contains(where: { acts($0, on: block) }) else {
-                throw .unreachable(goal: goal.name, site: site.rawValue, block: block)
+                throw .unreachable(goal: goal.kind.rawValue, site: site.rawValue, block: block)
             }
         }
     }

@@ -59,7 +59,7 @@ package struct ParameterGroup: Sendable, Hashable {
         of parameters: [TunedParameter], terms: [ObjectiveTerm], learningRate: Double,
         representationLearningRate: Double
     ) -> [ParameterGroup] {
-        let representation = terms.filter(\.goal.isRepresentation)
+        let representation = terms.filter(\.goal.kind.isRepresentation)
         var (reached, others): ([Place], [Place]) = ([], [])
         for (index, parameter) in parameters.enumerated() {
             for (place, section) in parameter.sections.enumerated() {
@@ -74,9 +74,4 @@ package struct ParameterGroup: Sendable, Hashable {
             ParameterGroup(name: "token", learningRate: learningRate, places: others),
         ].filter { !$0.places.isEmpty }
     }
-}
-
-extension ObjectiveTerm.Goal {
-    /// Whether the term is about the residual stream rather than the logits.
-    package var isRepresentation: Bool { directions != nil }
 }

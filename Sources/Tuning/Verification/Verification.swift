@@ -241,14 +241,9 @@ package struct Verification: Sendable {
 
     /// What is added in each block that has additions, at all its sites together; under −1 at the embedding.
     private static func added(_ interventions: [Intervention]) -> [Int: [Float]] {
-        var sums: [Int: [Float]] = [:]
-        for intervention in interventions where intervention.operation == .add {
-            let place = intervention.site == .embed ? -1 : intervention.block
-            let zeros = [Float](repeating: 0, count: intervention.vector.count)
-            sums[place] = zip(sums[place] ?? zeros, intervention.vector)
-                .map { $0 + intervention.strength * $1 }
-        }
-        return sums
+        Dictionary(grouping: interventions.filter { $0.operation == .add }) {
+            $0.site == .embed ? -1 : $0.block
+        }.mapValues(\.sumOfAdditions)
     }
 
     private static func rows(

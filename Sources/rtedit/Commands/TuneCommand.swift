@@ -47,13 +47,17 @@ struct TuneCommand: Command {
         let vectors = try SteeringOptions.interventions(arguments, on: session, console)
         let selection = try request.selection(
             of: base, vectors: vectors, blockCount: numbers.blockCount)
-        let terms = request.terms(vectors, tuned: selection)
+        let terms = request.objectives.terms(vectors, tuned: selection)
         let renderer = try session.renderer()
         let data = try data(request, arguments, session, renderer)
         try data.check(terms)
         if arguments.has(TuneOptions.dryRun) {
             TuningPlanView(
-                request: request, selection: selection, terms: terms, data: data, base: base
+                plan: TuningPlan(
+                    request.weights, of: selection, form: request.form, terms: terms,
+                    isValidated: !data.validation.isEmpty, base: base),
+                data: data, steps: request.options.steps(examples: data.training.count),
+                learningRates: (request.representationLearningRate, request.learningRate)
             ).show(on: console)
             return .done
         }
@@ -66,7 +70,7 @@ struct TuneCommand: Command {
             console.note("\(run.folder): \(mixture.description)")
         }
         let summary = try carryOut(run, terms, console)
-        let view = TuningView(summary, names: Self.names(of: terms), folder: run.folder)
+        let view = TuningView(summary, names: terms.names, folder: run.folder)
         guard !summary.isInterrupted else {
             view.showInterruption(on: console)
             return .interrupted
@@ -126,7 +130,7 @@ struct TuneCommand: Command {
             data: data, options: request.options,
             description: RunDescription(
                 version: Version.current, inputs: try inputs(arguments, session),
-                options: options, objectives: Self.names(of: terms),
+                options: options, objectives: terms.names,
                 parameters: model.parameters.map { ($0.name, $0.shape) },
                 steps: request.options.steps(examples: data.training.count)),
             folder: folder, resumes: resumed != nil, replacing: arguments.replacesOutputs,
@@ -137,14 +141,6 @@ struct TuneCommand: Command {
         var path = output
         while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
         return path + ".run"
-    }
-
-    /// The terms by name; with their sites where there are several.
-    static func names(of terms: [ObjectiveTerm]) -> [String] {
-        terms.map { term in
-            let isAlone = terms.count { $0.goal.name == term.goal.name } == 1
-            return isAlone ? term.goal.name : "\(term.goal.name) \(term.site.rawValue)"
-        }
     }
 
     private func inputs(
@@ -193,7 +189,7 @@ struct TuneCommand: Command {
     private func carryOut(_ run: TuningRun, _ terms: [ObjectiveTerm], _ console: Console) throws
         -> TuningSummary
     {
-        let names = Self.names(of: terms)
+        let names = terms.names
         defer { console.clearProgress() }
         return try Interruption.deferring {
             console.note("stopping after this step; the same signal again stops at once")

@@ -4,21 +4,9 @@ import Tuning
 
 /// What a call of `tune` asks for, checked as far as that goes without the model.
 struct TuneRequest {
-    enum ObjectiveName: String, CaseIterable {
-        case toward, away, token, soft, keep
-
-        /// Whether it is about the vector.
-        var isRepresentation: Bool { self == .toward || self == .away }
-    }
-
-    let objectives: [(name: ObjectiveName, weight: Float)]
-    let position: Position
-    let site: Site?
-    let limit: Float
+    let objectives: ObjectiveRequest
     let blocks: [Int]?
     let weights: [TunedWeight]
-    /// What representation terms reach; nil for everything.
-    let representationWeights: [TunedWeight]?
     let form: TuningForm
     let learningRate: Double
     let representationLearningRate: Double
@@ -33,18 +21,20 @@ struct TuneRequest {
 
     /// - Throws: `UsageError` for the first option that is malformed, or contradicts another.
     init(_ arguments: ParsedArguments) throws(UsageError) {
-        objectives = try Self.objectives(arguments)
-        try Self.checkTogether(arguments, objectives.map(\.name))
-        position = try Self.parsed(Names.position, arguments, "a position") { Position($0) }
-        site = arguments.textIfGiven(Names.site).flatMap(Site.init(rawValue:))
-        limit = Float(try arguments.number(Names.limit, in: -1...1))
+        let terms = try Self.objectives(arguments)
+        try Self.checkTogether(arguments, terms.map(\.kind))
+        let position = try Self.parsed(Names.position, arguments, "a position") { Position($0) }
+        let limit = Float(try arguments.number(Names.limit, in: -1...1))
         blocks = try arguments.textIfGiven(Names.blocks).map { _ throws(UsageError) in
             try Self.parsed(Names.blocks, arguments, "a list of blocks such as 8,10-12") {
                 BlockSet.parse($0)
             }
         }
         weights = try Self.weights(Names.weights, arguments)
-        representationWeights = try Self.representationWeights(arguments, of: weights)
+        objectives = ObjectiveRequest(
+            terms, position: position,
+            site: arguments.textIfGiven(Names.site).flatMap(Site.init(rawValue:)), limit: limit,
+            representationWeights: try Self.representationWeights(arguments, of: weights))
         form = try Self.form(arguments, weights)
         let rates = 0.0...1.0
         learningRate = try arguments.number(Names.learningRate, in: rates)
@@ -65,7 +55,7 @@ struct TuneRequest {
 
     /// Refuses options that contradict each other, or that mean nothing without another.
     private static func checkTogether(
-        _ arguments: ParsedArguments, _ objectives: [ObjectiveName]
+        _ arguments: ParsedArguments, _ objectives: [ObjectiveTerm.Kind]
     ) throws(UsageError) {
         for pair in [
             [Names.validation, Names.validationShare],
@@ -118,24 +108,24 @@ struct TuneRequest {
 
     private static func objectives(
         _ arguments: ParsedArguments
-    ) throws(UsageError) -> [(name: ObjectiveName, weight: Float)] {
-        var objectives: [(name: ObjectiveName, weight: Float)] = []
+    ) throws(UsageError) -> [(kind: ObjectiveTerm.Kind, weight: Float)] {
+        var objectives: [(kind: ObjectiveTerm.Kind, weight: Float)] = []
         let text = try arguments.text(Names.objective)
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let fields = part.split(
                 separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-            let name = ObjectiveName(rawValue: String(fields[0]))
+            let kind = ObjectiveTerm.Kind(rawValue: String(fields[0]))
             let weight = fields.count == 1 ? 1 : Float(fields[1])
-            guard let name, let weight, weight.isFinite, weight > 0 else {
-                let names = ObjectiveName.allCases.map(\.rawValue).joined(separator: ", ")
+            guard let kind, let weight, weight.isFinite, weight > 0 else {
+                let names = ObjectiveTerm.Kind.allCases.map(\.rawValue).joined(separator: ", ")
                 throw arguments.invalid(
                     Names.objective, String(part), "one of \(names), or one with :WEIGHT above 0")
             }
-            guard !objectives.contains(where: { $0.name == name }) else {
+            guard !objectives.contains(where: { $0.kind == kind }) else {
                 throw arguments.invalid(
                     Names.objective, text, "a list that names each objective once")
             }
-            objectives.append((name, weight))
+            objectives.append((kind, weight))
         }
         return objectives
     }
@@ -228,43 +218,6 @@ struct TuneRequest {
 // MARK: - With the model
 
 extension TuneRequest {
-    /// The terms of the objective. Representation terms are made for every site that the vectors have.
-    func terms(_ vectors: [Intervention], tuned selection: WeightSelection) -> [ObjectiveTerm] {
-        var sites: [Site: [Int: [Float]]] = [:]
-        for vector in vectors {
-            let scaled = vector.vector.map { $0 * vector.strength }
-            let place = site ?? vector.site
-            let earlier = sites[place]?[vector.block]
-            sites[place, default: [:]][vector.block] =
-                earlier.map { zip($0, scaled).map(+) } ?? scaled
-        }
-        let reach = representationWeights.map { weights in
-            Set(
-                selection.roles.flatMap(selection.parts).filter { role in
-                    weights.contains { $0.contains(role) }
-                })
-        }
-        return objectives.flatMap { objective -> [ObjectiveTerm] in
-            let goal: ObjectiveTerm.Goal
-            switch objective.name {
-            case .toward, .away:
-                return Site.allCases.compactMap { site in
-                    sites[site].map { directions in
-                        ObjectiveTerm(
-                            objective.name == .toward
-                                ? .toward(directions, limit: limit) : .away(directions),
-                            weight: objective.weight, site: site, position: position,
-                            reach: reach)
-                    }
-                }
-            case .token: goal = .token
-            case .soft: goal = .soft
-            case .keep: goal = .keep
-            }
-            return [ObjectiveTerm(goal, weight: objective.weight)]
-        }
-    }
-
     /// The weights to tune.
     ///
     /// - Throws: `VectorError.noSuchBlock`, `UsageError` for a head that the model does not have, and

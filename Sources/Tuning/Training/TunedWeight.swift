@@ -1,0 +1,50 @@
+package import Formats
+
+/// Weights to tune, by the words that options have for them.
+package enum TunedWeight: String, CaseIterable, Sendable {
+    case query, key, value, output, gate, up, down, router, norms
+    case embedding, positions, head
+    case outputNorm = "output-norm"
+
+    /// The places in every tuned block; none for a weight outside the blocks. Where a family holds several of them in
+    /// one matrix, each names its rows there.
+    package var slots: [BlockSlot] {
+        switch self {
+        case .query: [.attentionQuery]
+        case .key: [.attentionKey]
+        case .value: [.attentionValue]
+        case .output: [.attentionOutput]
+        case .gate: [.feedForwardGate, .expertGate]
+        case .up: [.feedForwardUp, .expertUp]
+        case .down: [.feedForwardDown, .expertDown]
+        case .router: [.expertRouter]
+        case .norms: BlockSlot.allCases.filter(\.isNorm)
+        case .embedding, .positions, .head, .outputNorm: []
+        }
+    }
+
+    /// The place outside the blocks.
+    package var modelSlot: WeightRole.Slot? {
+        switch self {
+        case .embedding: .tokenEmbedding
+        case .positions: .positionEmbedding
+        case .head: .output
+        case .outputNorm: .outputNorm
+        default: nil
+        }
+    }
+
+    /// Whether it is a matrix of a block, which can have a low-rank update.
+    package var isProjection: Bool { !slots.isEmpty && self != .norms }
+
+    /// Whether a weight of the model is one of these.
+    package func contains(_ role: WeightRole) -> Bool {
+        if case .block(_, let slot) = role.slot { return slots.contains(slot) }
+        return role.slot == modelSlot
+    }
+
+    package static func names(inBlocks: Bool) -> String {
+        allCases.filter { ($0.modelSlot == nil) == inBlocks }.map(\.rawValue)
+            .joined(separator: ", ")
+    }
+}
