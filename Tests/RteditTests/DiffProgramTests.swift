@@ -58,6 +58,16 @@ import Testing
         #expect((json["tensors"] as? [Any])?.count == 56)
         let explanation = try #require(json["explanation"] as? [String: Any])
         #expect(explanation["verdict"] as? [String] == ["rank-k update"])
+        let findings = try #require(explanation["findings"] as? [[String: Any]])
+        let finding = try #require(findings.first)
+        #expect(finding["kind"] as? String == "rank-k update")
+        let names = try #require(finding["names"] as? [String])
+        #expect(finding["tensor_count"] as? Int == 3 && names.count == 3)
+        let ranks = ["least_rank", "median_rank", "rank"].compactMap { finding[$0] as? Int }
+        #expect(ranks.count == 3 && ranks == ranks.sorted() && ranks[0] >= 1)
+        #expect((finding["share"] as? Double ?? 0) >= 0.99)
+        #expect((finding["blocks"] as? [Int])?.isEmpty == false)
+        #expect((finding["summary"] as? String)?.contains("rank \(ranks[2])") == true)
     }
 
     @Test func theReportStandsAloneAndEscapesHostileNames() throws {

@@ -59,6 +59,8 @@ package struct Reencoding: Sendable {
     package let observed: Double
     /// The same for what the types round off, measured by encoding the values anew.
     package let expected: Double
+    /// How many times the expected error the observed is.
+    package var ratio: Double { observed / max(expected, .leastNormalMagnitude) }
     /// The least share of a tensor's rows, or of a vector's values, that are exactly what encoding the other side's
     /// gives.
     package let exactShare: Double
@@ -78,6 +80,8 @@ package struct BeyondReencoding: Sendable {
 
     /// How many values are outside of what their types round off.
     package var valueCount: Int { parts.reduce(0) { $0 + $1.check.outsideValues } }
+    /// In how many rows, or in a vector values, they lie.
+    package var rowCount: Int { parts.reduce(0) { $0 + $1.check.outside.count } }
 }
 
 /// Vectors that differ by a few units in the last place of their largest value, as those do to which something was
@@ -108,8 +112,18 @@ package struct LowRankChange: Sendable {
 
     package let parts: [Part]
 
+    /// The smallest rank of a part.
+    package var smallestRank: Int { parts.map(\.rank).min() ?? 0 }
     /// The largest rank of a part.
     package var largestRank: Int { parts.map(\.rank).max() ?? 0 }
+    /// The least share of a change's energy that its rank holds.
+    package var share: Double { parts.map(\.share).min() ?? 0 }
+    /// In how many parts the rest is what storing the sum rounds off.
+    package var aboveRoundingCount: Int { parts.count(where: \.isAboveRounding) }
+    /// The kinds of weights, by name.
+    package var kinds: [String] { Set(parts.map(\.tensor.kind)).sorted() }
+    /// Ascending.
+    package var blocks: [Int] { Set(parts.compactMap(\.tensor.role?.block)).sorted() }
     /// The rank in the middle of all parts.
     package var medianRank: Int { Quantile.middle(of: parts.map(\.rank)) ?? 0 }
 }
@@ -130,6 +144,15 @@ package struct Ablation: Sendable {
     package let residualShare: Double
     /// The unit directions, block by block.
     package let vector: SteeringVector
+
+    /// The dimensions of the stream in which a block's direction is largest, with their values; largest first.
+    package func largestComponents(ofBlock block: Int, count: Int) -> [(index: Int, value: Float)] {
+        let vector = vector.directions[block] ?? []
+        return vector.indices.sorted {
+            let (x, y) = (abs(vector[$0]), abs(vector[$1]))
+            return x != y ? x > y : $0 < $1
+        }.prefix(count).map { ($0, vector[$0]) }
+    }
 }
 
 /// An embedding or head with more or fewer rows.
@@ -171,6 +194,11 @@ package struct FineTuning: Sendable {
     package let prominence: Double?
     /// The middle of the change in units of the types' rounding; nil where that is not known.
     package let roundingRatio: Double?
+
+    /// How many of the tensors are matrices.
+    package var changedMatrixCount: Int {
+        tensors.count { $0.role?.part != .bias && ($0.a?.shape.count ?? 0) > 1 }
+    }
 
     /// Whether noise added to the weights would look the same.
     package var looksLikeNoise: Bool { (prominence ?? .infinity) < 1.05 }

@@ -68,14 +68,14 @@ struct DifferenceExplanation {
             .init(
                 "findings",
                 .array(
-                    words.map { finding in
+                    zip(words, explanation.findings).map { words, finding in
                         .object(
-                            JSONObject([
-                                .init("kind", .string(finding.key)),
-                                .init("summary", .string(finding.sentence)),
-                                .init("evidence", .array(finding.evidence.map { .string($0) })),
-                                .init("tensors", .array(finding.tensors)),
-                            ]))
+                            JSONObject(
+                                [
+                                    .init("kind", .string(words.key)),
+                                    .init("summary", .string(words.sentence)),
+                                    .init("evidence", .array(words.evidence.map { .string($0) })),
+                                ] + FindingFields(finding).members))
                     })),
             .init(
                 "spectra",

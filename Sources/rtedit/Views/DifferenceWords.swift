@@ -8,8 +8,6 @@ struct DifferenceWords {
     let key: String
     let sentence: String
     let evidence: [String]
-    /// The tensors meant, where scripts want more than their names.
-    let tensors: [JSONValue]
 
     init(_ finding: Finding) {
         switch finding {
@@ -39,13 +37,10 @@ struct DifferenceWords {
         }
     }
 
-    private init(
-        _ key: String, _ sentence: String, _ evidence: [String], json: [JSONValue] = []
-    ) {
+    private init(_ key: String, _ sentence: String, _ evidence: [String]) {
         self.key = key
         self.sentence = sentence
         self.evidence = evidence
-        tensors = json
     }
 
     // MARK: - Whole models
@@ -82,11 +77,10 @@ struct DifferenceWords {
     // MARK: - Types
 
     private static func reencoded(_ reencoding: Reencoding) -> DifferenceWords {
-        let ratio = reencoding.observed / max(reencoding.expected, .leastNormalMagnitude)
         var evidence = [
             "error \(Quantity.scientific(reencoding.observed, 2)) of the values' size; encoding the "
                 + "values anew gives \(Quantity.scientific(reencoding.expected, 2)): "
-                + "\(Quantity.fixed(ratio, 2)) times that level"
+                + "\(Quantity.fixed(reencoding.ratio, 2)) times that level"
         ]
         if reencoding.exactShare == 1 {
             evidence.append("every value is exactly what rtedit's encoder gives")
@@ -151,28 +145,15 @@ struct DifferenceWords {
         if beyond.parts.count > listedTensors {
             evidence.append("and \(tensors(beyond.parts.count - listedTensors)) more")
         }
-        let places = beyond.parts.reduce(0) { $0 + $1.check.outside.count }
         return DifferenceWords(
             "changed beyond re-encoding",
-            "Changed beyond re-encoding: \(counted(beyond.valueCount, "value")) in \(counted(places, "row")) of "
+            "Changed beyond re-encoding: \(counted(beyond.valueCount, "value")) in \(counted(beyond.rowCount, "row")) of "
                 + "\(tensors(beyond.parts.count)) \(beyond.valueCount == 1 ? "is" : "are") outside of what their type rounds off.",
-            evidence, json: beyond.parts.map(json))
-    }
-
-    private static func json(_ part: BeyondReencoding.Part) -> JSONValue {
-        let check = part.check
-        return .object(
-            JSONObject([
-                .init("name", .string(label(part.tensor))), .init("type", .string(check.type.name)),
-                .init("values", .integer(check.outsideValues)),
-                .init("row_count", .integer(check.outside.count)),
-                .init("rows", .array(check.outside.first.map { .integer($0) })),
-                .init("is_vector", .bool(check.isVector)),
-            ]))
+            evidence)
     }
 
     /// The name, and which expert of a stack.
-    private static func label(_ tensor: TensorDifference) -> String {
+    static func label(_ tensor: TensorDifference) -> String {
         tensor.name + (tensor.role?.expert.map { " (expert \($0))" } ?? "")
     }
 
@@ -230,14 +211,10 @@ struct DifferenceWords {
             "λ \(Quantity.fixed(ablation.strengths.lowerBound, 3)) to "
                 + "\(Quantity.fixed(ablation.strengths.upperBound, 3)) (1 removes all of it)",
         ]
-        if let first = ablation.vector.blocks.first,
-            let vector = ablation.vector.directions[first]
-        {
-            let largest = vector.indices.sorted {
-                let (x, y) = (abs(vector[$0]), abs(vector[$1]))
-                return x != y ? x > y : $0 < $1
+        if let first = ablation.vector.blocks.first {
+            let parts = ablation.largestComponents(ofBlock: first, count: 4).map {
+                "\($0.index): \(Quantity.fixed(Double($0.value), 3))"
             }
-            let parts = largest.prefix(4).map { "\($0): \(Quantity.fixed(Double(vector[$0]), 3))" }
             evidence.append(
                 "its largest components\(ablation.isOneDirection ? "" : " in block \(first)") are "
                     + parts.joined(separator: ", "))
@@ -250,15 +227,14 @@ struct DifferenceWords {
     }
 
     private static func lowRank(_ change: LowRankChange) -> DifferenceWords {
-        let ranks = change.parts.map(\.rank)
-        let least = change.parts.map(\.share).min() ?? 0
+        let (least, most) = (change.smallestRank, change.largestRank)
         var evidence = [
-            "rank \(span(ranks)), median \(change.medianRank), holds "
-                + "\(Quantity.percent(least)) or more of each change's energy",
-            "kinds: \(list(Set(change.parts.map(\.tensor.kind)).sorted())); blocks "
-                + BlockSet.text(Array(Set(change.parts.compactMap(\.tensor.role?.block)))),
+            "rank \(least == most ? "\(least)" : "\(least) to \(most)"), median \(change.medianRank), holds "
+                + "\(Quantity.percent(change.share)) or more of each change's energy",
+            "kinds: \(list(change.kinds)); blocks "
+                + BlockSet.text(change.blocks),
         ]
-        let rounded = change.parts.count(where: \.isAboveRounding)
+        let rounded = change.aboveRoundingCount
         if rounded > 0 {
             evidence.append(
                 "in \(tensors(rounded)) the rest is what storing the sum in its type rounds off; the rank "
@@ -318,7 +294,7 @@ struct DifferenceWords {
     private static func fineTuned(_ tuning: FineTuning) -> DifferenceWords {
         let blocks = tuning.blocks.isEmpty ? "" : " of blocks \(BlockSet.text(tuning.blocks))"
         var evidence = [
-            "\(tuning.tensors.count(where: { $0.role?.part != .bias && ($0.a?.shape.count ?? 0) > 1 })) of "
+            "\(tuning.changedMatrixCount) of "
                 + "\(tuning.matrixCount) matrices changed; kinds: \(list(tuning.kinds))",
             "median change \(Quantity.scientific(tuning.medianChange, 2)) of the values' size, "
                 + "from \(Quantity.scientific(tuning.changes.lowerBound, 1)) to "
@@ -396,12 +372,6 @@ struct DifferenceWords {
 
     private static func counted(_ count: Int, _ thing: String) -> String {
         "\(count) \(thing)\(count == 1 ? "" : "s")"
-    }
-
-    /// "4", "2 to 8".
-    private static func span(_ ranks: [Int]) -> String {
-        let (least, most) = (ranks.min() ?? 0, ranks.max() ?? 0)
-        return least == most ? "\(least)" : "\(least) to \(most)"
     }
 
     /// Names, not too many.
