@@ -54,6 +54,13 @@ struct HelpPromiseTests {
         }
     }
 
+    /// A resumed run must have every option that has a say in the result; of a new one somebody has to say which it is.
+    @Test func everyOptionOfTuneDecidesOrDoesNot() {
+        let known = (TuneOptions.deciding + TuneOptions.neutral).map(\.name)
+        #expect(Set(known).count == known.count)
+        #expect(Set(known) == Set(TuneOptions.sections.flatMap(\.options).map(\.name)))
+    }
+
     /// Options whose values a command reads itself, and what reads them.
     @Test func everyNameThatHelpListsIsRead() throws {
         for name in ["toward", "away", "token", "soft", "keep"] {

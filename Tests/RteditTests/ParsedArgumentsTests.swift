@@ -79,6 +79,31 @@ struct ParsedArgumentsTests {
         }
     }
 
+    @Test func aKnobReadsItselfAndHasOneStandard() throws {
+        let steps = Knob<Int>.integer("steps", "N", "Steps.", standard: 3, in: 1...9)
+        let rate = Knob<Double>.number("rate", "X", "A rate.", standard: 1e-5, in: 0...1)
+        let method = Knob<Method>.choice("method", "NAME", "A method.", standard: .bias)
+        let none = ParsedArguments()
+        #expect(try none.value(steps) == 3 && none.value(rate) == 1e-5)
+        #expect(try none.value(method) == .bias)
+        #expect(steps.option.value?.standard == "3" && rate.option.value?.standard == "1e-5")
+        let rare = Knob<Double>.number("rate", "X", "A rate.", standard: 1e-4, in: 0...1)
+        #expect(rare.option.value?.standard == "1e-4")
+        #expect(method.option.value?.allowed == ["auto", "bias"])
+        #expect(try given(steps.option, "9").value(steps) == 9)
+        #expect(try given(method.option, "auto").value(method) == .auto)
+        #expect(
+            throws: UsageError.invalidValue(
+                place: "--steps", value: "10", expected: "a number from 1 to 9")
+        ) { try given(steps.option, "10").value(steps) }
+        #expect(throws: UsageError.self) { try given(rate.option, "nan").value(rate) }
+    }
+
+    @Test func anOptionThatIsNotDeclaredIsNotRead() throws {
+        let arguments = try ArgumentParser(command: VersionCommand()).parse(["--json"])
+        #expect(arguments.declares(.json) && !arguments.declares(SampleCommand.seed))
+    }
+
     @Test func whatIsMissingIsNamed() {
         #expect(throws: UsageError.missingOption("--seed")) {
             try ParsedArguments().integer(SampleCommand.seed)

@@ -73,9 +73,10 @@ struct ExperimentTraining {
         groups: [ParameterGroup]
     ) throws {
         let parameters = engine.model.parameters
+        let usual = TuningOptions()
         let update = ParameterUpdate(
-            parameters, groups: groups, optimizer: AdamW.Options(), gradientLimit: 1,
-            schedule: LearningRateSchedule(.linear, warmUp: 10), crew: crew)
+            parameters, groups: groups, optimizer: usual.optimizer,
+            gradientLimit: usual.gradientLimit, schedule: usual.schedule, crew: crew)
         var order = BatchOrder(
             exampleCount: examples.count, batchSize: options.batchSize, textCount: 0,
             textsPerStep: 0, seed: seed)

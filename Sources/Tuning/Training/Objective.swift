@@ -45,6 +45,9 @@ package struct ObjectiveTerm: Sendable, Hashable {
         }
     }
 
+    /// The last token of the prompt.
+    package static let usualPosition = Position.beforeCompletion(1)
+
     package var goal: Goal
     /// What the loss is multiplied by in the total.
     package var weight: Float
@@ -58,7 +61,7 @@ package struct ObjectiveTerm: Sendable, Hashable {
 
     package init(
         _ goal: Goal, weight: Float = 1, site: Site = .residPost,
-        position: Position = .beforeCompletion(1), reach: Set<WeightRole>? = nil
+        position: Position = usualPosition, reach: Set<WeightRole>? = nil
     ) {
         self.goal = goal
         self.weight = weight

@@ -4,8 +4,8 @@ package struct TuningOptions: Sendable, Hashable {
     package var epochs = 3
     /// The most steps the run makes; nil: as many as its epochs have.
     package var stepLimit: Int?
-    /// Windows of ordinary text that every step takes.
-    package var textsPerStep = 0
+    /// Windows of ordinary text that every step takes, where there are any.
+    package var textsPerStep = 4
     package var optimizer = AdamW.Options()
     package var schedule = LearningRateSchedule(.linear, warmUp: 10)
     /// The greatest length of all gradients together; nil for any.

@@ -4,7 +4,7 @@ struct ArgumentParser {
 
     /// Throws the `UsageError` of the first word that does not fit, then that of the first that is missing.
     func parse(_ words: [String]) throws(UsageError) -> ParsedArguments {
-        var arguments = ParsedArguments()
+        var arguments = ParsedArguments(declared: Set(command.allOptions.map(\.name)))
         var rest = words[...]
         var optionsAreOver = false
         while let word = rest.popFirst() {

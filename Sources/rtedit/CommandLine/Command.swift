@@ -72,9 +72,9 @@ struct OptionSection: Sendable {
     let title: String
     let options: [Option]
 
-    init(_ title: String, _ options: [Option]) {
+    init(_ title: String, _ options: [any DeclaredOption]) {
         self.title = title
-        self.options = options
+        self.options = options.map(\.option)
     }
 }
 

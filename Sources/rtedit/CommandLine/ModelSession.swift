@@ -78,7 +78,7 @@ enum ChatOptions {
 
     /// Midnight of the day that a call asks for.
     static func day(_ arguments: ParsedArguments) throws(UsageError) -> TemplateMoment? {
-        guard let text = arguments.textIfGiven(date) else { return nil }
+        guard arguments.declares(date), let text = arguments.textIfGiven(date) else { return nil }
         guard let moment = TemplateMoment(day: text) else {
             throw arguments.invalid(date, text, "a day such as 2026-11-27")
         }
@@ -110,10 +110,11 @@ enum SteeringOptions {
     ) throws -> [Intervention] {
         // Numbers as they are stored: a bias can be baked beside codes.
         let numbers = try session.checkpoint.storedHyperparameters()
-        try session.tellOtherBases(
-            arguments.values(vector) + arguments.values(ablate), console)
+        // Not every command can remove a direction.
+        let options = [vector, ablate].filter(arguments.declares)
+        try session.tellOtherBases(options.flatMap { arguments.values($0) }, console)
         let convention = try arguments.choice(convention, as: VectorFile.Convention.self)
-        return try arguments.valuesInOrder([vector, ablate]).flatMap { option, text in
+        return try arguments.valuesInOrder(options).flatMap { option, text in
             try VectorSpecification(text).interventions(
                 option.name == ablate.name ? .ablate : .add, convention: convention,
                 hiddenSize: numbers.hiddenSize, blockCount: numbers.blockCount)

@@ -11,17 +11,29 @@ struct ParsedArguments: Sendable {
     var order: [String] = []
     /// The names of the flags that were given.
     var flags: Set<String> = []
+    /// The names of the options that the command declares; nil outside a command's call.
+    var declared: Set<String>?
+
+    /// Whether the command declares the option.
+    func declares(_ option: Option) -> Bool { declared?.contains(option.name) ?? true }
 
     /// Whether the option was given, be it a flag or one with a value.
-    func isGiven(_ option: Option) -> Bool {
-        flags.contains(option.name) || values[option.name] != nil
-    }
+    func isGiven(_ option: Option) -> Bool { has(option) || given(option) != nil }
 
     /// Whether the flag was given.
-    func has(_ flag: Option) -> Bool { flags.contains(flag.name) }
+    func has(_ flag: Option) -> Bool {
+        assert(declares(flag), "\(flag.flagText) is read, but not declared")
+        return flags.contains(flag.name)
+    }
 
     /// Every value given to a list, in the order of the call.
-    func values(_ option: Option) -> [String] { values[option.name] ?? [] }
+    func values(_ option: Option) -> [String] { given(option) ?? [] }
+
+    /// An option that a command reads and does not declare would be its standard for ever: tests end here.
+    private func given(_ option: Option) -> [String]? {
+        assert(declares(option), "\(option.flagText) is read, but not declared")
+        return values[option.name]
+    }
 
     /// Every value given to some lists, in the order of the call.
     func valuesInOrder(_ options: [Option]) -> [(option: Option, text: String)] {
@@ -79,7 +91,7 @@ extension ParsedArguments {
 extension ParsedArguments {
     /// The option's value, or its standard value, or nil.
     func textIfGiven(_ option: Option) -> String? {
-        values[option.name]?.last ?? option.value?.standard
+        given(option)?.last ?? option.value?.standard
     }
 
     /// The option's value or its standard value. Throws `.missingOption` if there is neither.
@@ -177,7 +189,7 @@ extension ParsedArguments {
         .invalidValue(place: option.flagText, value: text, expected: expected)
     }
 
-    private static func words(for range: ClosedRange<Int>) -> String {
+    static func words(for range: ClosedRange<Int>) -> String {
         range.upperBound == Int.max
             ? "of at least \(range.lowerBound)"
             : "from \(range.lowerBound) to \(range.upperBound)"

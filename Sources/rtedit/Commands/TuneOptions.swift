@@ -4,6 +4,10 @@ import Tuning
 
 /// The options of `rtedit tune`, under the headings of its help.
 enum TuneOptions {
+    /// Where the library has a standard, it is the option's.
+    private static let usual = TuningOptions()
+    static let counts = 1...1 << 30
+
     // MARK: - What it is tuned toward
 
     static let vector = Option.list(
@@ -17,12 +21,12 @@ enum TuneOptions {
     static let position = Option.value(
         "position", "WHERE",
         "Tokens at which the vector is compared: before-completion:N, an index, last, prompt, completion or all.",
-        standard: Position.beforeCompletion(1).text)
+        standard: ObjectiveTerm.usualPosition.text)
     static let site = Option.value(
         "site", "SITE", "Where in the block; as the vector's file says unless given.",
         allowed: Site.allCases.map(\.rawValue))
-    static let limit = Option.value(
-        "limit", "X", "Do not pull toward the vector beyond this cosine.", standard: "1")
+    static let limit = Knob.number(
+        "limit", "X", "Do not pull toward the vector beyond this cosine.", standard: 1, in: -1...1)
 
     // MARK: - What it learns from
 
@@ -37,14 +41,15 @@ enum TuneOptions {
     static let noEndTurn = Option.flag(
         "no-end-turn", "Do not end the assistant's turn after a chat prompt's completion.")
     static let validation = Option.value("validation", "FILE", "Data for validation.")
-    static let validationShare = Option.value(
+    static let validationShare = Knob.number(
         "validation-share", "X", "Share of the data kept aside for validation instead; 0: none.",
-        standard: "0.2")
+        standard: 0.2, in: 0...0.9)
     static let text = Option.value("text", "FILE", "Ordinary text, for the objective keep.")
-    static let textWindow = Option.value(
-        "text-window", "N", "Tokens in a window of it.", standard: "64")
-    static let textsPerStep = Option.value(
-        "texts-per-step", "N", "Windows a step takes.", standard: "4")
+    static let textWindow = Knob.integer(
+        "text-window", "N", "Tokens in a window of it.", standard: 64, in: 2...1 << 20)
+    static let textsPerStep = Knob.integer(
+        "texts-per-step", "N", "Windows a step takes.", standard: usual.textsPerStep,
+        in: 1...1 << 16)
 
     // MARK: - What is tuned
 
@@ -67,40 +72,53 @@ enum TuneOptions {
 
     // MARK: - How it is tuned
 
-    static let learningRate = Option.value(
-        "learning-rate", "X", "For weights that toward and away do not reach.", standard: "1e-5")
-    static let representationLearningRate = Option.value(
-        "representation-learning-rate", "X", "For those that they reach.", standard: "1e-4")
-    static let schedule = Option.value(
-        "schedule", "SHAPE", "How the rates go after warm-up.", standard: "linear",
-        allowed: LearningRateSchedule.Shape.allCases.map(\.rawValue))
-    static let warmUp = Option.value(
-        "warmup", "N", "Steps over which the rates rise from 0.", standard: "10")
-    static let epochs = Option.value(
-        "epochs", "N", "Times through the data at most.", standard: "3")
-    static let batch = Option.value("batch", "N", "Examples a step takes.", standard: "4")
+    static let learningRate = Knob.number(
+        "learning-rate", "X", "For weights that toward and away do not reach.", standard: 1e-5,
+        in: 0...1)
+    static let representationLearningRate = Knob.number(
+        "representation-learning-rate", "X", "For those that they reach.", standard: 1e-4, in: 0...1
+    )
+    static let schedule = Knob.choice(
+        "schedule", "SHAPE", "How the rates go after warm-up.", standard: usual.schedule.shape)
+    static let warmUp = Knob.integer(
+        "warmup", "N", "Steps over which the rates rise from 0.", standard: usual.schedule.warmUp,
+        in: 0...1 << 30)
+    static let epochs = Knob.integer(
+        "epochs", "N", "Times through the data at most.", standard: usual.epochs, in: counts)
+    static let batch = Knob.integer(
+        "batch", "N", "Examples a step takes.", standard: usual.batchSize, in: 1...1 << 16)
     static let steps = Option.value("steps", "N", "Steps at most.")
-    static let weightDecay = Option.value(
-        "weight-decay", "X", "AdamW's weight decay.", standard: "0.1")
-    static let beta1 = Option.value("beta1", "X", "AdamW's first decay rate.", standard: "0.9")
-    static let beta2 = Option.value("beta2", "X", "AdamW's second.", standard: "0.999")
-    static let epsilon = Option.value("epsilon", "X", "AdamW's epsilon.", standard: "1e-8")
-    static let clip = Option.value(
-        "clip", "X", "The greatest length of all gradients together; 0: any.", standard: "1")
-    static let seed = Option.value(
-        "seed", "N", "Seed of the order, of the validation share and of --lora.", standard: "0")
+    static let weightDecay = Knob.number(
+        "weight-decay", "X", "AdamW's weight decay.", standard: usual.optimizer.weightDecay,
+        in: 0...1000)
+    static let beta1 = Knob.number(
+        "beta1", "X", "AdamW's first decay rate.", standard: usual.optimizer.beta1,
+        in: 0...0.999_999_9)
+    static let beta2 = Knob.number(
+        "beta2", "X", "AdamW's second.", standard: usual.optimizer.beta2, in: 0...0.999_999_9)
+    static let epsilon = Knob.number(
+        "epsilon", "X", "AdamW's epsilon.", standard: usual.optimizer.epsilon, in: 1e-30...1)
+    static let clip = Knob.number(
+        "clip", "X", "The greatest length of all gradients together; 0: any.",
+        standard: usual.gradientLimit ?? 0, in: 0...1e30)
+    static let seed = Knob.integer(
+        "seed", "N", "Seed of the order, of the validation share and of --lora.",
+        standard: Int(usual.seed))
 
     // MARK: - When it ends
 
-    static let validateEvery = Option.value(
-        "validate-every", "N", "Steps between validations.", standard: "20")
-    static let validationBatches = Option.value(
-        "validation-batches", "N", "Batches a validation takes at most.", standard: "20")
-    static let patience = Option.value(
+    static let validateEvery = Knob.integer(
+        "validate-every", "N", "Steps between validations.", standard: usual.validateEvery,
+        in: counts)
+    static let validationBatches = Knob.integer(
+        "validation-batches", "N", "Batches a validation takes at most.",
+        standard: usual.validationBatches, in: counts)
+    static let patience = Knob.integer(
         "patience", "N", "Validations without a new best after which it ends; 0: never.",
-        standard: "10")
-    static let minimumSteps = Option.value(
-        "minimum-steps", "N", "Steps before which it does not.", standard: "80")
+        standard: usual.earlyStop.patience ?? 0)
+    static let minimumSteps = Knob.integer(
+        "minimum-steps", "N", "Steps before which it does not.",
+        standard: usual.earlyStop.minimumSteps)
 
     // MARK: - What it leaves
 
@@ -113,8 +131,8 @@ enum TuneOptions {
         "adapter", "Write the low-rank updates alone: OUT is a .gguf file or a PEFT folder.")
     static let run = Option.value(
         "run", "DIR", "The folder for state and record; OUT.run unless given.")
-    static let saveEvery = Option.value(
-        "save-every", "N", "Steps between saved states.", standard: "50")
+    static let saveEvery = Knob.integer(
+        "save-every", "N", "Steps between saved states.", standard: usual.saveEvery, in: counts)
     static let resume = Option.value(
         "resume", "DIR", "Continue the run in this folder; all else must be as it was.")
     static let dryRun = Option.flag("dry-run", "Show what would be tuned, and tune nothing.")
@@ -147,11 +165,20 @@ enum TuneOptions {
     ]
 
     /// What has a say in the result and is not the content of a file: a resumed run must have the same.
-    static let deciding = [
-        objective, position, site, limit, opposite, chat, noEndTurn, validationShare, textWindow,
-        textsPerStep, blocks, weights, routing, representationWeights, lora, loraAlpha,
-        learningRate, representationLearningRate, schedule, warmUp, epochs, batch, steps,
-        weightDecay, beta1, beta2, epsilon, clip, seed, validateEvery, validationBatches, patience,
-        minimumSteps, SteeringOptions.convention,
+    static let deciding: [Option] =
+        ([
+            objective, position, site, limit, opposite, chat, noEndTurn, validationShare,
+            textWindow,
+            textsPerStep, blocks, weights, routing, representationWeights, lora, loraAlpha,
+            learningRate, representationLearningRate, schedule, warmUp, epochs, batch, steps,
+            weightDecay, beta1, beta2, epsilon, clip, seed, validateEvery, validationBatches,
+            patience,
+            minimumSteps, SteeringOptions.convention,
+        ] as [any DeclaredOption]).map(\.option)
+
+    /// The rest: files that are known by their contents, and what has no say in the result.
+    static let neutral = [
+        vector, data, ChatOptions.date, validation, text, type, adapter, CheckpointOutput.shardSize,
+        run, saveEvery.option, resume, dryRun,
     ]
 }

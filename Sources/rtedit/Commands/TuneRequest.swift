@@ -24,7 +24,7 @@ struct TuneRequest {
         let terms = try Self.objectives(arguments)
         try Self.checkTogether(arguments, terms.map(\.kind))
         let position = try Self.parsed(Names.position, arguments, "a position") { Position($0) }
-        let limit = Float(try arguments.number(Names.limit, in: -1...1))
+        let limit = Float(try arguments.value(Names.limit))
         blocks = try arguments.textIfGiven(Names.blocks).map { _ throws(UsageError) in
             try Self.parsed(Names.blocks, arguments, "a list of blocks such as 8,10-12") {
                 BlockSet.parse($0)
@@ -36,18 +36,16 @@ struct TuneRequest {
             site: arguments.textIfGiven(Names.site).flatMap(Site.init(rawValue:)), limit: limit,
             representationWeights: try Self.representationWeights(arguments, of: weights))
         form = try Self.form(arguments, weights)
-        let rates = 0.0...1.0
-        learningRate = try arguments.number(Names.learningRate, in: rates)
-        representationLearningRate = try arguments.number(
-            Names.representationLearningRate, in: rates)
+        learningRate = try arguments.value(Names.learningRate)
+        representationLearningRate = try arguments.value(Names.representationLearningRate)
         options = try Self.options(arguments)
         dataOptions = TuningDataReader.Options(
             asChat: arguments.has(Names.chat), endsTurns: !arguments.has(Names.noEndTurn),
             takesOpposite: arguments.has(Names.opposite))
         validationShare =
             arguments.isGiven(Names.validation)
-            ? 0 : try arguments.number(Names.validationShare, in: 0...0.9)
-        textWindow = try arguments.integer(Names.textWindow, in: 2...1 << 20)
+            ? 0 : try arguments.value(Names.validationShare)
+        textWindow = try arguments.value(Names.textWindow)
         outputType = arguments.has(Names.adapter) ? nil : try Self.outputType(arguments)
     }
 
@@ -58,7 +56,7 @@ struct TuneRequest {
         _ arguments: ParsedArguments, _ objectives: [ObjectiveTerm.Kind]
     ) throws(UsageError) {
         for pair in [
-            [Names.validation, Names.validationShare],
+            [Names.validation, Names.validationShare.option],
             [Names.adapter, Names.type], [Names.adapter, CheckpointOutput.shardSize],
         ] where pair.allSatisfy(arguments.isGiven) {
             throw .conflict(pair.map(\.flagText))
@@ -73,14 +71,14 @@ struct TuneRequest {
         for (option, isMet, need) in [
             (Names.adapter, arguments.isGiven(Names.lora), "--lora"),
             (Names.loraAlpha, arguments.isGiven(Names.lora), "--lora"),
-            (Names.limit, objectives.contains(.toward), "the objective toward"),
+            (Names.limit.option, objectives.contains(.toward), "the objective toward"),
             (Names.representationWeights, isPaper, "--routing paper"),
             (Names.representationWeights, hasVectorTerm, "the objective toward or away"),
             (Names.position, hasVectorTerm, "the objective toward or away"),
             (Names.site, hasVectorTerm, "the objective toward or away"),
             (Names.text, objectives.contains(.keep), "the objective keep"),
-            (Names.textWindow, arguments.isGiven(Names.text), "--text"),
-            (Names.textsPerStep, arguments.isGiven(Names.text), "--text"),
+            (Names.textWindow.option, arguments.isGiven(Names.text), "--text"),
+            (Names.textsPerStep.option, arguments.isGiven(Names.text), "--text"),
         ] where arguments.isGiven(option) && !isMet {
             throw .needs(option: option.flagText, other: need)
         }
@@ -174,31 +172,28 @@ struct TuneRequest {
 
     private static func options(_ arguments: ParsedArguments) throws(UsageError) -> TuningOptions {
         var options = TuningOptions()
-        let counts = 1...1 << 30
-        options.batchSize = try arguments.integer(Names.batch, in: 1...1 << 16)
-        options.epochs = try arguments.integer(Names.epochs, in: counts)
-        options.stepLimit = try arguments.integerIfGiven(Names.steps, in: counts)
-        options.textsPerStep =
-            arguments.isGiven(Names.text)
-            ? try arguments.integer(Names.textsPerStep, in: 1...1 << 16) : 0
+        options.batchSize = try arguments.value(Names.batch)
+        options.epochs = try arguments.value(Names.epochs)
+        options.stepLimit = try arguments.integerIfGiven(Names.steps, in: Names.counts)
+        options.textsPerStep = try arguments.value(Names.textsPerStep)
         options.optimizer = AdamW.Options(
-            beta1: try arguments.number(Names.beta1, in: 0...0.999_999_9),
-            beta2: try arguments.number(Names.beta2, in: 0...0.999_999_9),
-            epsilon: try arguments.number(Names.epsilon, in: 1e-30...1),
-            weightDecay: try arguments.number(Names.weightDecay, in: 0...1000))
+            beta1: try arguments.value(Names.beta1),
+            beta2: try arguments.value(Names.beta2),
+            epsilon: try arguments.value(Names.epsilon),
+            weightDecay: try arguments.value(Names.weightDecay))
         options.schedule = LearningRateSchedule(
-            try arguments.choice(Names.schedule, as: LearningRateSchedule.Shape.self),
-            warmUp: try arguments.integer(Names.warmUp, in: 0...1 << 30))
-        let clip = try arguments.number(Names.clip, in: 0...1e30)
+            try arguments.value(Names.schedule),
+            warmUp: try arguments.value(Names.warmUp))
+        let clip = try arguments.value(Names.clip)
         options.gradientLimit = clip > 0 ? clip : nil
-        options.seed = UInt64(try arguments.integer(Names.seed))
-        options.validateEvery = try arguments.integer(Names.validateEvery, in: counts)
-        options.validationBatches = try arguments.integer(Names.validationBatches, in: counts)
-        let patience = try arguments.integer(Names.patience)
+        options.seed = UInt64(try arguments.value(Names.seed))
+        options.validateEvery = try arguments.value(Names.validateEvery)
+        options.validationBatches = try arguments.value(Names.validationBatches)
+        let patience = try arguments.value(Names.patience)
         options.earlyStop = EarlyStop.Options(
             patience: patience > 0 ? patience : nil,
-            minimumSteps: try arguments.integer(Names.minimumSteps))
-        options.saveEvery = try arguments.integer(Names.saveEvery, in: counts)
+            minimumSteps: try arguments.value(Names.minimumSteps))
+        options.saveEvery = try arguments.value(Names.saveEvery)
         return options
     }
 
