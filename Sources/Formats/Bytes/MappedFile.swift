@@ -3,11 +3,11 @@ import Glibc
 /// A read-only memory map of a whole file.
 ///
 /// The map stays valid after the file is renamed over or unlinked, so an output may replace its own source.
-package final class MappedFile: @unchecked Sendable {
+package final class MappedFile: Sendable {
     package let path: String
     /// The file's size in bytes when it was opened.
     package let size: Int
-    private let base: UnsafeRawPointer?
+    private let base: Shared<UnsafeRawPointer>?
     private let registration: MappedFiles.Registration?
 
     /// Maps the file.
@@ -32,7 +32,7 @@ package final class MappedFile: @unchecked Sendable {
             guard let address, address != MAP_FAILED else {
                 throw .cannotRead(path: path, reason: SystemReason.current)
             }
-            base = UnsafeRawPointer(address)
+            base = Shared(UnsafeRawPointer(address))
             registration = MappedFiles.Registration(
                 address, size: size, path: path, status: status)
         }
@@ -42,7 +42,7 @@ package final class MappedFile: @unchecked Sendable {
 
     deinit {
         registration?.end()
-        if let base { munmap(UnsafeMutableRawPointer(mutating: base), size) }
+        if let base { munmap(UnsafeMutableRawPointer(mutating: base.pointer), size) }
     }
 
     /// The whole file.

@@ -32,8 +32,8 @@ package enum MappedFiles {
     }
 
     /// A map that is noted here until the value goes.
-    final class Registration: @unchecked Sendable {
-        private let entry: UnsafeMutablePointer<Entry>
+    final class Registration: Sendable {
+        private let entry: Shared<UnsafeMutablePointer<Entry>>
 
         /// Notes a map.
         init(_ address: UnsafeRawPointer, size: Int, path: String, status: stat) {
@@ -57,13 +57,14 @@ package enum MappedFiles {
                     MappedFiles.first.store(UInt(bitPattern: entry), ordering: .releasing)
                 }
                 state.sources[entry] = source
-                return entry
+                return Shared(entry)
             }
         }
 
         /// Forgets it, and remembers where its file changed.
         func end() {
-            MappedFiles.state.withLock { state in
+            MappedFiles.state.withLock { [entry] state in
+                let entry = entry.pointer
                 entry.pointee.start = 0
                 entry.pointee.size = 0
                 if let source = state.sources.removeValue(forKey: entry), state.change == nil {

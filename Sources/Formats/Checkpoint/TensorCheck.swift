@@ -1,5 +1,3 @@
-import Synchronization
-
 /// What a look at all data of a checkpoint finds.
 package struct TensorCheck: Sendable {
     /// One tensor with something odd in it.
@@ -27,15 +25,12 @@ package struct TensorCheck: Sendable {
         _ tensors: [StoredTensor], crew: WorkCrew,
         advance: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
-        let results = Mutex([Int: Finding]())
-        crew.run(tensors.count) { index in
-            guard Dequantizer.isSupported(tensors[index].type) else { return }
-            if let finding = Self.look(at: tensors[index]) {
-                results.withLock { $0[index] = finding }
-            }
-            advance(tensors[index].bytes.count)
+        let found = crew.map(tensors.count) { index -> Finding? in
+            guard Dequantizer.isSupported(tensors[index].type) else { return nil }
+            defer { advance(tensors[index].bytes.count) }
+            return Self.look(at: tensors[index])
         }
-        findings = results.withLock { found in tensors.indices.compactMap { found[$0] } }
+        findings = found.compactMap(\.self)
         skipped = tensors.filter { !Dequantizer.isSupported($0.type) }.map(\.name)
     }
 

@@ -23,14 +23,13 @@ package struct TensorComparison: Sendable {
         let parts = matching.matches.enumerated().flatMap { index, match in
             match.pair.map { ComparisonPart.parts(of: $0, number: index) } ?? []
         }
-        let results = crew.map(parts.count) { index in
-            let result = parts[index].compare()
-            advance(parts[index].elements.count)
-            return result
+        let results = try crew.map(parts.count) { index in
+            defer { advance(parts[index].elements.count) }
+            return try parts[index].compare()
         }
         var outcomes: [Int: ComparisonPart.Outcome] = [:]
         for (part, result) in zip(parts, results) {
-            outcomes[part.number, default: ComparisonPart.Outcome()].add(try result.get())
+            outcomes[part.number, default: ComparisonPart.Outcome()].add(result)
         }
         tensors = matching.matches.enumerated().map { index, match in
             Self.difference(match, outcomes[index])
@@ -110,28 +109,26 @@ struct ComparisonPart {
     }
 
     /// Compares the part.
-    func compare() -> Result<Outcome, CheckpointError> {
+    ///
+    /// - Throws: `CheckpointError` where values cannot be read.
+    func compare() throws(CheckpointError) -> Outcome {
         defer {
             pair.releasePages(
                 rows: (elements.lowerBound / pair.columns)..<(elements.upperBound / pair.columns))
         }
         guard pair.a.isReadable, pair.b.isReadable else {
-            return .success(Outcome(sums: nil, hasEqualBytes: hasEqualBytes(elements)))
+            return Outcome(sums: nil, hasEqualBytes: hasEqualBytes(elements))
         }
         let wholeRows = pair.a.needsWholeRows || pair.b.needsWholeRows
         let length = wholeRows ? elements.count : min(Self.elementsPerTile, elements.count)
         var a = [Float](repeating: 0, count: length)
         var b = a
         var outcome = Outcome()
-        do throws(CheckpointError) {
-            for start in stride(from: elements.lowerBound, to: elements.upperBound, by: length) {
-                let tile = start..<min(start + length, elements.upperBound)
-                try add(tile, to: &outcome, &a, &b)
-            }
-        } catch {
-            return .failure(error)
+        for start in stride(from: elements.lowerBound, to: elements.upperBound, by: length) {
+            let tile = start..<min(start + length, elements.upperBound)
+            try add(tile, to: &outcome, &a, &b)
         }
-        return .success(outcome)
+        return outcome
     }
 
     private func add(

@@ -57,18 +57,9 @@ package struct StoredTensor: Sendable {
     /// - Throws: `QuantizationError` where the type cannot be widened.
     package func values() throws(QuantizationError) -> [Float] {
         let count = description.elementCount ?? 0
-        var problem: QuantizationError?
-        let values = [Float](unsafeUninitializedCapacity: count) { buffer, filled in
-            do throws(QuantizationError) {
-                try widen(
-                    0..<count, into: UnsafeMutableBufferPointer(rebasing: buffer[0..<count]))
-                filled = count
-            } catch {
-                problem = error
-            }
+        return try [Float](filling: count) { target throws(QuantizationError) in
+            try widen(0..<count, into: target)
         }
-        if let problem { throw problem }
-        return values
     }
 
     /// Whether both tensors have one type, one shape and the same bytes.

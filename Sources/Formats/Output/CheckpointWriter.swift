@@ -156,14 +156,6 @@ package struct CheckpointWriter: Sendable {
         let offset: Int
     }
 
-    private struct Progress {
-        var problem: (any Error)?
-        /// By piece, so that they are added up in one order.
-        var sums: [Int: RoundingSums] = [:]
-        /// The first tensor with a value that its type does not hold. Later ones need not be written.
-        var firstOverflow = Int.max
-    }
-
     /// Writes a file; the crew takes the pieces of its tensors in any order.
     private func write(
         _ file: OutputLayout.File, to output: AtomicFile, _ path: String, _ summary: inout Summary
@@ -181,32 +173,22 @@ package struct CheckpointWriter: Sendable {
                 tensors.append(tensor.description)
             }
         }
-        let state = Mutex(Progress())
-        crew.run(pieces.count) { index in
+        // The first tensor with a value that its type does not hold. Later ones need not be written.
+        let firstOverflow = Atomic<Int>(.max)
+        let sums = try crew.map(pieces.count) { [pieces] index -> RoundingSums? in
             let piece = pieces[index]
-            let isWanted = state.withLock {
-                $0.problem == nil && (allowsInfinities || piece.number <= $0.firstOverflow)
+            guard allowsInfinities || piece.number <= firstOverflow.load(ordering: .relaxed) else {
+                return nil
             }
-            guard isWanted else { return }
-            do {
-                guard let sums = try write(piece, to: output) else { return }
-                state.withLock {
-                    $0.sums[index] = sums
-                    if sums.overflowCount > 0 {
-                        $0.firstOverflow = min($0.firstOverflow, piece.number)
-                    }
-                }
-            } catch {
-                state.withLock { $0.problem = $0.problem ?? error }
+            let sums = try write(piece, to: output)
+            if let sums, sums.overflowCount > 0 {
+                firstOverflow.min(piece.number, ordering: .relaxed)
             }
+            return sums
         }
-        let progress = state.withLock { $0 }
-        if let problem = progress.problem { throw problem }
         var report = RoundingReport()
         var totals = [RoundingSums](repeating: RoundingSums(), count: tensors.count)
-        for (index, piece) in pieces.enumerated() {
-            if let sums = progress.sums[index] { totals[piece.number].add(sums) }
-        }
+        for (piece, sums) in zip(pieces, sums) { if let sums { totals[piece.number].add(sums) } }
         for (tensor, sums) in zip(tensors, totals) { report.add(sums, of: tensor) }
         if !allowsInfinities, let refusal = report.refusal { throw refusal }
         summary.rounding.add(report)

@@ -1,6 +1,7 @@
 /// Everything an output will hold, decided before the first byte is written: the source with the edits applied, in
 /// the names, order and layout of the output's format.
 package struct OutputPlan: Sendable {
+    /// A tensor of the output and where its values come from.
     package struct Tensor: Sendable {
         package let description: TensorDescription
         package let content: TensorContent
@@ -37,20 +38,14 @@ package struct OutputPlan: Sendable {
         func bytes(
             rows: Range<Int>, measuring: Bool = true
         ) throws(CheckpointError) -> (bytes: [UInt8], sums: RoundingSums) {
-            let size = rows.count * rowBytes
-            var result = Result<RoundingSums, CheckpointError>.success(RoundingSums())
-            let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
-                let target = UnsafeMutableRawBufferPointer(
-                    rebasing: UnsafeMutableRawBufferPointer(buffer)[0..<size])
-                result = Result { () throws(CheckpointError) in
-                    try content.write(
-                        rows: rows, columns: columns, of: description, to: target,
-                        measuring: measuring)
-                }
-                // What a failure leaves unwritten is not handed out.
-                if case .success = result { filled = size }
+            var sums = RoundingSums()
+            let bytes = try [UInt8](filling: rows.count * rowBytes) {
+                target throws(CheckpointError) in
+                sums = try content.write(
+                    rows: rows, columns: columns, of: description,
+                    to: UnsafeMutableRawBufferPointer(target), measuring: measuring)
             }
-            return (bytes, try result.get())
+            return (bytes, sums)
         }
 
         /// Gives the source's pages of some rows back to the system.
@@ -67,6 +62,7 @@ package struct OutputPlan: Sendable {
 
     /// The files of a Hugging Face output.
     package struct HuggingFaceLayout: Sendable {
+        /// A weight file of the output.
         package struct Shard: Sendable {
             package let name: String
             package let metadata: [SafetensorsMetadata]

@@ -1,5 +1,5 @@
 /// Runs jobs that a crew makes in any order and that are taken in theirs: while a batch is made, the one before is taken
-/// by one of the threads. Memory holds two batches at most.
+/// by the calling thread. Memory holds two batches at most.
 struct OrderedWork {
     let crew: WorkCrew
 
@@ -9,30 +9,23 @@ struct OrderedWork {
     /// - Parameters:
     ///   - size: what a job holds in memory, in bytes.
     ///   - make: called from any thread.
-    ///   - take: called for one job after the other.
+    ///   - take: called on the calling thread, for one job after the other.
     /// - Throws: what `make` or `take` throws first, in the order of the jobs.
-    func run<Job, Value>(
-        _ jobs: [Job], size: (Job) -> Int, make: (Job) throws -> Value,
+    func run<Job: Sendable, Value: Sendable>(
+        _ jobs: [Job], size: (Job) -> Int, make: @Sendable (Job) throws -> Value,
         take: (Job, Value) throws -> Void
     ) throws {
+        var made: [(Job, Value)] = []
         var next = 0
-        var made: ArraySlice<(Job, Value)> = []
         while next < jobs.count || !made.isEmpty {
-            let batch = jobs[next..<end(of: jobs, from: next, size)]
-            let before = made
-            // The first chunk takes; the others make.
-            let results = crew.map(batch.count + 1) { chunk -> Result<Value?, any Error> in
-                Result {
-                    guard chunk == 0 else { return try make(batch[next + chunk - 1]) }
-                    for (job, value) in before { try take(job, value) }
-                    return nil
-                }
+            let batch = Array(jobs[next..<end(of: jobs, from: next, size)])
+            let values = try crew.map(batch.count) {
+                for (job, value) in made { try take(job, value) }
+            } _: { index in
+                try make(batch[index])
             }
-            made = []
-            for (chunk, result) in results.enumerated() {
-                if let value = try result.get() { made.append((batch[next + chunk - 1], value)) }
-            }
-            next = batch.endIndex
+            made = Array(zip(batch, values))
+            next += batch.count
         }
     }
 

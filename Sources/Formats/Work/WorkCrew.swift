@@ -37,23 +37,71 @@ package final class WorkCrew: Sendable {
     /// A call made while another region of this crew is under way (from inside a body, from another thread) does
     /// all of its chunks on the calling thread.
     /// - Precondition: chunks < 2³².
-    package func run(_ chunks: Int, _ body: (Int) -> Void) {
+    package func run(_ chunks: Int, _ body: @Sendable (Int) -> Void) {
+        run(chunks, atLeast: 2, meanwhile: {}, body)
+    }
+
+    /// What the body gives for 0 … count − 1, each computed once, in the order of the indices.
+    ///
+    /// - Throws: what the body throws for the least index, whatever the number of threads; what comes after a failure
+    ///   may be left out.
+    package func map<Value: Sendable, Problem: Error>(
+        _ count: Int, _ body: @Sendable (Int) throws(Problem) -> Value
+    ) throws(Problem) -> [Value] {
+        try map(count, meanwhile: { () throws(Problem) in }, body)
+    }
+
+    /// The same, with something of its own that the calling thread does first, while the others begin.
+    ///
+    /// - Throws: what `own` throws, else as the other.
+    package func map<Value: Sendable, Problem: Error>(
+        _ count: Int, meanwhile own: () throws(Problem) -> Void,
+        _ body: @Sendable (Int) throws(Problem) -> Value
+    ) throws(Problem) -> [Value] {
+        var ownProblem: Problem?
+        var results = [Result<Value, Problem>?](repeating: nil, count: max(0, count))
+        results.withUnsafeMutableBufferPointer { results in
+            let results = Shared(results)
+            let firstFailure = Atomic<Int>(.max)
+            run(count, atLeast: 1) {
+                do throws(Problem) {
+                    try own()
+                } catch {
+                    ownProblem = error
+                    firstFailure.min(-1, ordering: .relaxed)
+                }
+            } _: { index in
+                guard index < firstFailure.load(ordering: .relaxed) else { return }
+                do throws(Problem) {
+                    results.pointer[index] = .success(try body(index))
+                } catch {
+                    results.pointer[index] = .failure(error)
+                    firstFailure.min(index, ordering: .relaxed)
+                }
+            }
+        }
+        if let ownProblem { throw ownProblem }
+        var values: [Value] = []
+        values.reserveCapacity(results.count)
+        for result in results { if let result { values.append(try result.get()) } }
+        return values
+    }
+
+    /// Runs the chunks and, on the calling thread before it helps, something of its own.
+    ///
+    /// - Parameter least: how many chunks are worth a region.
+    private func run(
+        _ chunks: Int, atLeast least: Int, meanwhile own: () -> Void,
+        _ body: @Sendable (Int) -> Void
+    ) {
         precondition(chunks < 1 << 32)
-        guard !helpers.isEmpty, chunks > 1, region.tryEnter() else {
+        guard !helpers.isEmpty, chunks >= least, region.tryEnter() else {
+            own()
             for chunk in 0..<max(0, chunks) { body(chunk) }
             return
         }
         defer { region.leave() }
-        withoutActuallyEscaping(body) { region.run(chunks, $0) }
-    }
-
-    /// What the body gives for 0 … count − 1, each computed once, in the order of the indices.
-    package func map<Value>(_ count: Int, _ body: (Int) -> Value) -> [Value] {
-        [Value](unsafeUninitializedCapacity: max(0, count)) { buffer, filled in
-            guard let start = buffer.baseAddress else { return }
-            run(count) { (start + $0).initialize(to: body($0)) }
-            filled = max(0, count)
-        }
+        withoutActuallyEscaping(body) { region.run(chunks, meanwhile: own, $0) }
     }
 
     private static func startHelper(of region: Region) -> pthread_t? {
@@ -87,7 +135,7 @@ private final class Region: @unchecked Sendable {
 
     // Written before `claims` is published, read only by whoever holds a claim, so never while being written.
     private var chunks = 0
-    private var body: ((Int) -> Void)?
+    private var body: (@Sendable (Int) -> Void)?
 
     private static let spinsBeforeYield = 300
     private static let idleMilliseconds = 3
@@ -108,13 +156,16 @@ private final class Region: @unchecked Sendable {
 
     func leave() { isEntered.store(false, ordering: .releasing) }
 
-    func run(_ count: Int, _ escapable: @escaping (Int) -> Void) {
+    func run(
+        _ count: Int, meanwhile own: () -> Void, _ escapable: @escaping @Sendable (Int) -> Void
+    ) {
         chunks = count
         body = escapable
         unfinished.store(count, ordering: .relaxed)
         let generation = (claims.load(ordering: .relaxed) >> 32) &+ 1
         claims.store(generation << 32 | UInt64(count), ordering: .sequentiallyConsistent)
         wakeSleepers()
+        own()
         while let chunk = claim() { finish(chunk) }
         var spins = 0
         while unfinished.load(ordering: .acquiring) > 0 { pause(&spins) }

@@ -3,7 +3,10 @@ import Formats
 /// Rows of f32 activations, each `width` long and back to back, for kernels to read and write.
 ///
 /// The memory belongs to the object, grows on demand and never shrinks, so that a steady state allocates nothing.
-final class ActivationMatrix {
+///
+/// Threads share it as they do a `Shared` pointer: it grows only between parallel regions, and in one every body writes
+/// rows of its own.
+final class ActivationMatrix: @unchecked Sendable {
     let width: Int
     private var storage: UnsafeMutableBufferPointer<Float>
 

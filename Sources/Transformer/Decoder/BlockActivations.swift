@@ -149,7 +149,7 @@ struct BlockActivations {
 /// Memory of a backward pass that every block uses anew.
 ///
 /// Letters as in `BlockActivations`.
-final class BackwardScratch {
+final class BackwardScratch: Sendable {
     /// (R, D): a norm's output, computed again.
     let normed: ActivationMatrix
     /// (R, F): the gated activation, computed again.

@@ -3,7 +3,7 @@ import Formats
 /// Memory of a mixture of experts.
 ///
 /// Letters: R rows of the chunk, D hidden size, E experts, F inner width of an expert.
-final class MixtureMemory {
+final class MixtureMemory: Sendable {
     /// (R, E): the router's outputs, then their gradients.
     let logits: ActivationMatrix
     /// (R, D): the rows that go through an expert.

@@ -5,7 +5,7 @@ import Formats
 /// `BlockRunner+FeedForward.swift`, each with its mirror.
 ///
 /// Rows are shared out among the crew in parts of fixed size, so that results do not depend on the number of threads.
-struct BlockRunner {
+struct BlockRunner: Sendable {
     let configuration: DecoderConfiguration
     let crew: WorkCrew
     /// The rows' rotations, and those of blocks with frequencies of their own.
@@ -22,7 +22,7 @@ struct BlockRunner {
     let mixture: MixtureMemory?
 
     /// Cosines and sines of rows: (R, P), P rotated pairs.
-    struct Rotations {
+    struct Rotations: Sendable {
         let cosine: ActivationMatrix
         let sine: ActivationMatrix
 
@@ -149,7 +149,7 @@ struct BlockRunner {
     }
 
     /// Runs the body on parts of the rows, which together are all of them.
-    func forEachPart(of rows: Int, _ body: (Range<Int>) -> Void) {
+    func forEachPart(of rows: Int, _ body: @Sendable (Range<Int>) -> Void) {
         crew.run((rows + Self.rowsPerPart - 1) / Self.rowsPerPart) { part in
             let first = part * Self.rowsPerPart
             body(first..<min(rows, first + Self.rowsPerPart))

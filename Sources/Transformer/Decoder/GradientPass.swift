@@ -246,7 +246,7 @@ package final class GradientPass {
         plan.backward(at: .residMid, block: block, gradient, rows: rowCount, runner: runner)
         runner.attentionBackward(step, gradient, scratch)
         if decoder.configuration.sizes.isParallel {
-            runner.forEachPart(of: rowCount) { part in
+            runner.forEachPart(of: rowCount) { [gradient, scratch] part in
                 addForward(
                     gradient.row(part.lowerBound), scratch.inputGradient.row(part.lowerBound),
                     count: part.count * gradient.width)

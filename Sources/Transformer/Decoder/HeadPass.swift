@@ -2,6 +2,7 @@ import Formats
 
 /// What the logits of one row are to be.
 package struct LogitTarget: Sendable {
+    /// What the logits are compared with.
     package enum Kind: Sendable {
         /// Cross-entropy with these probabilities of some tokens: −Σ p log softmax(logits).
         case tokens([(token: Int, probability: Float)])
@@ -94,7 +95,7 @@ final class HeadPass {
                 from: logits.row(0), count: targets.count * logits.width)
         }
         let places = computeReference(targets, reference)
-        return runner.crew.map(targets.count) { index in
+        return runner.crew.map(targets.count) { [logits, referenceLogits] index in
             let row = logits.row(index)
             switch targets[index].kind {
             case .tokens(let tokens):

@@ -34,9 +34,10 @@ package struct LowRankAdapter: Sendable {
         _ output: UnsafeMutablePointer<Float>, input: UnsafePointer<Float>, tokens: Int,
         crew: WorkCrew
     ) {
-        forEachPart(of: tokens, size: Self.tokensPerPart, crew) { part in
+        forEachPart(of: tokens, size: Self.tokensPerPart, crew) {
+            [output = Shared(output), input = Shared(input)] part in
             ScratchPool.shared.withFloats(part.count * rank) { narrow in
-                narrowForward(narrow, input, part)
+                narrowForward(narrow, input.pointer, part)
                 BLAS.multiplyTransposed(
                     .init(start: output + part.lowerBound * outputs, rowStride: outputs),
                     .init(start: narrow, rowStride: rank),
@@ -59,7 +60,13 @@ package struct LowRankAdapter: Sendable {
     ) {
         ScratchPool.shared.withFloats(2 * tokens * rank) { narrow in
             let narrowGradient = narrow + tokens * rank
-            forEachPart(of: tokens, size: Self.tokensPerPart, crew) { part in
+            forEachPart(of: tokens, size: Self.tokensPerPart, crew) {
+                [
+                    inputGradient = inputGradient.map(Shared.init),
+                    outputGradient = Shared(outputGradient), input = Shared(input),
+                    narrow = Shared(narrow), narrowGradient = Shared(narrowGradient),
+                    hasFactors = factors != nil
+                ] part in
                 let own = narrowGradient + part.lowerBound * rank
                 BLAS.addProduct(
                     .init(start: own, rowStride: rank),
@@ -75,8 +82,8 @@ package struct LowRankAdapter: Sendable {
                         .init(start: down.floats, rowStride: inputs), m: part.count, n: inputs,
                         k: rank)
                 }
-                if factors != nil {
-                    narrowForward(narrow + part.lowerBound * rank, input, part)
+                if hasFactors {
+                    narrowForward(narrow + part.lowerBound * rank, input.pointer, part)
                 }
             }
             guard let factors else { return }
@@ -106,12 +113,16 @@ package struct LowRankAdapter: Sendable {
         let size = Self.columnsPerPart
         let downParts = (inputs + size - 1) / size
         let upParts = (outputs + size - 1) / size
-        crew.run(downParts + upParts) { part in
+        crew.run(downParts + upParts) {
+            [
+                outputGradient = Shared(outputGradient), input = Shared(input),
+                narrow = Shared(narrow), narrowGradient = Shared(narrowGradient)
+            ] part in
             if part < downParts {
                 let first = part * size
                 BLAS.addTransposedProduct(
                     .init(start: factors.down.floats + first, rowStride: inputs),
-                    .init(start: narrowGradient, rowStride: rank),
+                    .init(start: narrowGradient.pointer, rowStride: rank),
                     .init(start: input + first, rowStride: inputs), m: rank,
                     n: min(size, inputs - first), k: tokens)
             } else {
@@ -119,14 +130,15 @@ package struct LowRankAdapter: Sendable {
                 BLAS.addTransposedProduct(
                     .init(start: factors.up.floats + first * rank, rowStride: rank),
                     .init(start: outputGradient + first, rowStride: outputs),
-                    .init(start: narrow, rowStride: rank), m: min(size, outputs - first), n: rank,
+                    .init(start: narrow.pointer, rowStride: rank), m: min(size, outputs - first),
+                    n: rank,
                     k: tokens)
             }
         }
     }
 
     private func forEachPart(
-        of count: Int, size: Int, _ crew: WorkCrew, _ body: (Range<Int>) -> Void
+        of count: Int, size: Int, _ crew: WorkCrew, _ body: @Sendable (Range<Int>) -> Void
     ) {
         crew.run((count + size - 1) / size) { part in
             body(part * size..<min(count, (part + 1) * size))

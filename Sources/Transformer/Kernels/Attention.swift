@@ -73,9 +73,9 @@ package func attentionForward(
 ) {
     precondition(tokens >= 0 && tokens <= positions)
     let attention = Attention(
-        output: output, query: query, keys: keys, values: values, shape: shape, tokens: tokens,
-        firstPosition: positions - tokens)
-    crew.run(attention.taskCount, attention.run)
+        output: Shared(output), query: Shared(query), keys: Shared(keys), values: Shared(values),
+        shape: shape, tokens: tokens, firstPosition: positions - tokens)
+    crew.run(attention.taskCount) { attention.run($0) }
 }
 
 /// Causal attention of whole sequences that are packed row after row; each sees itself alone.
@@ -97,8 +97,9 @@ package func attentionForward(
         let queryOffset = rows.lowerBound * shape.heads * shape.headSize
         let keyOffset = rows.lowerBound * shape.keyValueHeads * shape.headSize
         return Attention(
-            output: output + queryOffset, query: query + queryOffset, keys: keys + keyOffset,
-            values: values + keyOffset, shape: shape, tokens: rows.count, firstPosition: 0)
+            output: Shared(output + queryOffset), query: Shared(query + queryOffset),
+            keys: Shared(keys + keyOffset), values: Shared(values + keyOffset), shape: shape,
+            tokens: rows.count, firstPosition: 0)
     }
     let tasks = attentions.flatMap { attention in
         (0..<attention.taskCount).map { (attention: attention, task: $0) }
@@ -106,11 +107,11 @@ package func attentionForward(
     crew.run(tasks.count) { index in tasks[index].attention.run(tasks[index].task) }
 }
 
-private struct Attention {
-    let output: UnsafeMutablePointer<Float>
-    let query: UnsafePointer<Float>
-    let keys: UnsafePointer<Float>
-    let values: UnsafePointer<Float>
+private struct Attention: Sendable {
+    let output: Shared<UnsafeMutablePointer<Float>>
+    let query: Shared<UnsafePointer<Float>>
+    let keys: Shared<UnsafePointer<Float>>
+    let values: Shared<UnsafePointer<Float>>
     let shape: AttentionShape
     let tokens: Int
     let firstPosition: Int

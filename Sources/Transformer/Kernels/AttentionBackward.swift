@@ -24,7 +24,13 @@ package func attentionBackward(
     output: UnsafePointer<Float>, shape: AttentionShape, sequences: [Range<Int>], crew: WorkCrew
 ) {
     let heads = shape.keyValueHeads
-    crew.run(sequences.count * heads) { task in
+    crew.run(sequences.count * heads) {
+        [
+            queryGradient = Shared(queryGradient), keyGradient = Shared(keyGradient),
+            valueGradient = Shared(valueGradient), outputGradient = Shared(outputGradient),
+            query = Shared(query), keys = Shared(keys), values = Shared(values),
+            output = Shared(output)
+        ] task in
         let rows = sequences[task / heads]
         let queryOffset = rows.lowerBound * shape.heads * shape.headSize
         let keyOffset = rows.lowerBound * shape.keyValueHeads * shape.headSize

@@ -1,10 +1,13 @@
+import Formats
+
 /// f32 memory of fixed size that weights, gradients and an optimiser's moments live in, shared by reference.
 ///
 /// Whoever writes sees to it that nobody reads at the same time: tuning changes weights only between passes.
-package final class FloatBuffer: @unchecked Sendable {
+package final class FloatBuffer: Sendable {
     package let count: Int
     /// Aligned to a cache line, for kernels.
-    package let floats: UnsafeMutablePointer<Float>
+    package var floats: UnsafeMutablePointer<Float> { memory.pointer }
+    private let memory: Shared<UnsafeMutablePointer<Float>>
 
     private static let alignment = 64
 
@@ -13,7 +16,7 @@ package final class FloatBuffer: @unchecked Sendable {
         self.count = count
         let memory = UnsafeMutableRawPointer.allocate(
             byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: Self.alignment)
-        floats = memory.bindMemory(to: Float.self, capacity: count)
+        self.memory = Shared(memory.bindMemory(to: Float.self, capacity: count))
         floats.initialize(repeating: 0, count: count)
     }
 

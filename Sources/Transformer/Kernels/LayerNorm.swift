@@ -55,9 +55,11 @@ package func layerNormBackward(
     input: UnsafePointer<Float>, weight: UnsafePointer<Float>, epsilon: Float, rows: Int,
     width: Int, accumulating: Bool = true, crew: WorkCrew
 ) {
-    addRowSums(
-        to: [weightGradient, biasGradient], width: width, rows: rows, crew: crew
-    ) { part, sums in
+    addRowSums(to: [weightGradient, biasGradient], width: width, rows: rows, crew: crew) {
+        [
+            inputGradient = Shared(inputGradient), outputGradient = Shared(outputGradient),
+            input = Shared(input), weight = Shared(weight)
+        ] part, sums in
         for row in part {
             let start = row * width
             let moments = RowMoments(input + start, count: width, epsilon: epsilon)
@@ -67,8 +69,8 @@ package func layerNormBackward(
             }
             if let sum = sums[1] { addForward(sum, outputGradient + start, count: width) }
             inputBackward(
-                inputGradient + start, outputGradient + start, input + start, weight, moments,
-                width, accumulating)
+                inputGradient + start, outputGradient + start, input + start, weight.pointer,
+                moments, width, accumulating)
         }
     }
 }

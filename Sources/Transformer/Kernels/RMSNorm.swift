@@ -48,13 +48,18 @@ package func rmsNormBackward(
     weight: UnsafePointer<Float>, epsilon: Float, rows: Int, width: Int,
     accumulating: Bool = true, crew: WorkCrew
 ) {
-    addRowSums(to: [weightGradient], width: width, rows: rows, crew: crew) { part, sums in
+    addRowSums(to: [weightGradient], width: width, rows: rows, crew: crew) {
+        [
+            inputGradient = Shared(inputGradient), outputGradient = Shared(outputGradient),
+            input = Shared(input), weight = Shared(weight)
+        ] part, sums in
         for row in part {
             let (y, x) = (outputGradient + row * width, input + row * width)
             let scale = 1 / (dotForward(x, x, count: width) / Float(width) + epsilon).squareRoot()
             // Before the input's gradient, which may take the place of the output's.
             if let sum = sums[0] { addProducts(sum, y, x, scale, width) }
-            inputBackward(inputGradient + row * width, y, x, weight, scale, width, accumulating)
+            inputBackward(
+                inputGradient + row * width, y, x, weight.pointer, scale, width, accumulating)
         }
     }
 }

@@ -11,18 +11,19 @@ import Formats
 ///   - body: adds some rows to sums of their own, nil where the total is
 func addRowSums(
     to totals: [UnsafeMutablePointer<Float>?], width: Int, rows: Int, crew: WorkCrew,
-    _ body: (Range<Int>, _ sums: [UnsafeMutablePointer<Float>?]) -> Void
+    _ body: @Sendable (Range<Int>, _ sums: [UnsafeMutablePointer<Float>?]) -> Void
 ) {
     // Some microseconds of work, and never so many parts that their sums take much memory.
     let rowsPerPart = max(16, (rows + 63) / 64)
     let parts = (rows + rowsPerPart - 1) / rowsPerPart
     ScratchPool.shared.withFloats(totals.count * parts * width) { scratch in
-        func partSum(_ index: Int, _ part: Int) -> UnsafeMutablePointer<Float> {
+        let (scratch, isWanted) = (Shared(scratch), totals.map { $0 != nil })
+        @Sendable func partSum(_ index: Int, _ part: Int) -> UnsafeMutablePointer<Float> {
             scratch + (index * parts + part) * width
         }
         crew.run(parts) { part in
-            let sums = totals.enumerated().map { index, total in
-                total == nil ? nil : partSum(index, part)
+            let sums = isWanted.enumerated().map { index, isWanted in
+                isWanted ? partSum(index, part) : nil
             }
             for sum in sums { sum?.update(repeating: 0, count: width) }
             body(part * rowsPerPart..<min(rows, (part + 1) * rowsPerPart), sums)

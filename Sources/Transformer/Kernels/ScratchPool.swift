@@ -1,3 +1,4 @@
+import Formats
 import Synchronization
 
 /// Working memory of kernels, kept for the next call: one buffer for each thread that works at the same time, each as
@@ -5,8 +6,8 @@ import Synchronization
 final class ScratchPool: Sendable {
     static let shared = ScratchPool()
 
-    private struct Buffer: @unchecked Sendable {
-        let floats: UnsafeMutablePointer<Float>
+    private struct Buffer: Sendable {
+        let floats: Shared<UnsafeMutablePointer<Float>>
         let count: Int
     }
 
@@ -15,7 +16,7 @@ final class ScratchPool: Sendable {
 
     deinit {
         idle.withLock { buffers in
-            for buffer in buffers { UnsafeMutableRawPointer(buffer.floats).deallocate() }
+            for buffer in buffers { UnsafeMutableRawPointer(buffer.floats.pointer).deallocate() }
         }
     }
 
@@ -25,17 +26,18 @@ final class ScratchPool: Sendable {
     ) -> Result {
         let buffer = take(count)
         defer { idle.withLock { $0.append(buffer) } }
-        return body(buffer.floats)
+        return body(buffer.floats.pointer)
     }
 
     private func take(_ count: Int) -> Buffer {
         let last = idle.withLock { $0.popLast() }
         if let last {
             if last.count >= count { return last }
-            UnsafeMutableRawPointer(last.floats).deallocate()
+            UnsafeMutableRawPointer(last.floats.pointer).deallocate()
         }
         let memory = UnsafeMutableRawPointer.allocate(
             byteCount: count * MemoryLayout<Float>.stride, alignment: Self.alignment)
-        return Buffer(floats: memory.bindMemory(to: Float.self, capacity: count), count: count)
+        return Buffer(
+            floats: Shared(memory.bindMemory(to: Float.self, capacity: count)), count: count)
     }
 }

@@ -26,7 +26,8 @@ extension StoredMatrix {
         to output: UnsafeMutablePointer<Float>, by input: UnsafePointer<Float>, tokens: Int,
         _ crew: WorkCrew
     ) {
-        addRowSums(to: [output], width: tokens * columns, rows: rows, crew: crew) { part, sums in
+        addRowSums(to: [output], width: tokens * columns, rows: rows, crew: crew) {
+            [input = Shared(input)] part, sums in
             guard let sum = sums[0] else { return }
             withBytes { weights in
                 ScratchPool.shared.withFloats(columns) { wide in
@@ -34,7 +35,7 @@ extension StoredMatrix {
                         let values = floats(at: weights + row * bytesPerRow, orWidenedTo: wide)
                         for token in 0..<tokens {
                             addScaledForward(
-                                sum + token * columns, input[token * rows + row], values,
+                                sum + token * columns, input.pointer[token * rows + row], values,
                                 count: columns)
                         }
                     }
@@ -59,7 +60,8 @@ extension StoredMatrix {
     ) {
         withWideChunks(crew) { first, count, values in
             let columnsPerTile = evenTile(columns, atMost: Self.mostColumnsPerTile)
-            crew.run((columns + columnsPerTile - 1) / columnsPerTile) { tile in
+            crew.run((columns + columnsPerTile - 1) / columnsPerTile) {
+                [input = Shared(input), output = Shared(output), values = Shared(values)] tile in
                 let column = tile * columnsPerTile
                 BLAS.addProduct(
                     .init(start: output + column, rowStride: columns),
@@ -82,7 +84,8 @@ extension StoredMatrix {
             ScratchPool.shared.withFloats(rowsPerChunk * columns) { values in
                 for first in stride(from: 0, to: rows, by: rowsPerChunk) {
                     let count = min(rowsPerChunk, rows - first)
-                    crew.run((count + rowsPerPart - 1) / rowsPerPart) { part in
+                    crew.run((count + rowsPerPart - 1) / rowsPerPart) {
+                        [weights = Shared(weights), values = Shared(values)] part in
                         let start = part * rowsPerPart
                         kernels.widen(
                             weights + (first + start) * bytesPerRow,

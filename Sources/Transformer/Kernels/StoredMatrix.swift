@@ -109,7 +109,11 @@ struct StoredMatrix: Sendable {
                 sumGroups(of: group, input, tokens * groups, into: sums)
             }
             let rowsPerChunk = max(1, Self.elementsPerChunk / columns)
-            crew.run((rows + rowsPerChunk - 1) / rowsPerChunk) { chunk in
+            crew.run((rows + rowsPerChunk - 1) / rowsPerChunk) {
+                [
+                    weights = Shared(weights), input = Shared(input), sums = Shared(sums),
+                    output = Shared(output)
+                ] chunk in
                 let first = chunk * rowsPerChunk
                 for token in 0..<tokens {
                     kernels.multiply(
@@ -136,13 +140,14 @@ struct StoredMatrix: Sendable {
             ? Self.mostPlainRowsPerTile
             : max(1, min(Self.mostRowsPerTile, Self.mostElementsPerTile / columns))
         let rowsPerTile = evenTile(rows, atMost: limit)
-        crew.run((rows + rowsPerTile - 1) / rowsPerTile) { tile in
+        crew.run((rows + rowsPerTile - 1) / rowsPerTile) {
+            [weights = Shared(weights), input = Shared(input), output = Shared(output)] tile in
             let first = tile * rowsPerTile
             let count = min(rowsPerTile, rows - first)
             withFloats(weights + first * bytesPerRow, rows: count) { values in
                 BLAS.multiplyTransposed(
                     .init(start: output + first, rowStride: rows),
-                    .init(start: input, rowStride: columns),
+                    .init(start: input.pointer, rowStride: columns),
                     .init(start: values, rowStride: columns), m: tokens, n: count, k: columns,
                     accumulating: accumulating)
             }

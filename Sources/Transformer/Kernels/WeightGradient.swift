@@ -17,12 +17,17 @@ package func weightGradientBackward(
 ) {
     precondition(rows > 0 && columns > 0 && tokens >= 0)
     let rowsPerTile = evenTile(rows, atMost: 288)
-    crew.run((rows + rowsPerTile - 1) / rowsPerTile) { tile in
+    crew.run((rows + rowsPerTile - 1) / rowsPerTile) {
+        [
+            gradient = Shared(gradient), outputGradient = Shared(outputGradient),
+            input = Shared(input)
+        ] tile in
         let first = tile * rowsPerTile
         BLAS.addTransposedProduct(
             .init(start: gradient + first * columns, rowStride: columns),
             .init(start: outputGradient + first, rowStride: rows),
-            .init(start: input, rowStride: columns), m: min(rowsPerTile, rows - first), n: columns,
+            .init(start: input.pointer, rowStride: columns), m: min(rowsPerTile, rows - first),
+            n: columns,
             k: tokens)
     }
 }
@@ -40,7 +45,9 @@ package func biasGradientBackward(
     tokens: Int, crew: WorkCrew
 ) {
     let rowsPerPart = 128
-    crew.run((rows + rowsPerPart - 1) / rowsPerPart) { part in
+    crew.run((rows + rowsPerPart - 1) / rowsPerPart) {
+        [gradient = Shared(gradient), outputGradient = Shared(outputGradient)] part in
+        let (gradient, outputGradient) = (gradient.pointer, outputGradient.pointer)
         let (first, end) = (part * rowsPerPart, min(rows, (part + 1) * rowsPerPart))
         let whole = first + wholeEights(end - first)
         for row in stride(from: first, to: whole, by: 8) {

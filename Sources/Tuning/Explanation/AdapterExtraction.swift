@@ -44,12 +44,10 @@ package struct AdapterExtraction: Sendable {
         guard !matrices.isEmpty else {
             throw Problem.nothingToExtract(a: comparison.a.path, b: comparison.b.path)
         }
-        let results = crew.map(matrices.count) { index in
-            let result = Result { try Self.update(matrices[index], rank: rank) }
-            advance()
-            return result
+        let updates = try crew.map(matrices.count) { index in
+            defer { advance() }
+            return try Self.update(matrices[index], rank: rank)
         }
-        let updates = try results.map { try $0.get() }
         adapter = Adapter(updates: updates.map(\.update), rank: rank, alpha: Float(rank))
         remainders = updates.map(\.remainder)
         leftOut = changed.filter { !Self.canUpdate($0) }.map(\.name)

@@ -29,15 +29,12 @@ package struct Explanation: Sendable {
             let sizes = [left, right].map { candidates[$0].pair?.elementCount ?? 0 }
             return sizes[0] != sizes[1] ? sizes[0] > sizes[1] : left < right
         }
-        let measured = crew.map(order.count) { index in
-            let result = Result { try TensorChange(candidates[order[index]]) }
-            advance()
-            return result
+        let measured = try crew.map(order.count) { index in
+            defer { advance() }
+            return try TensorChange(candidates[order[index]])
         }
-        var changes: [Int: TensorChange] = [:]
-        for (place, result) in zip(order, measured) { changes[place] = try result.get() }
-        self.changes = candidates.indices.compactMap { changes[$0] }
-        findings = try Deduction(comparison, self.changes).findings
+        changes = zip(order, measured).sorted { $0.0 < $1.0 }.compactMap(\.1)
+        findings = try Deduction(comparison, changes).findings
     }
 
     /// How many tensors will be measured.

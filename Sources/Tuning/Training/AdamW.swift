@@ -9,6 +9,7 @@ package import Transformer
 /// learning rate, so where that is 0 nothing changes but the moments. Of a norm that a Hugging Face folder stores as w
 /// and applies as 1 + w, as Gemma's, it is w that decays, in whichever format the base is.
 package final class AdamW {
+    /// The optimiser's numbers, beside the learning rate.
     package struct Options: Sendable, Hashable {
         package var beta1: Double
         package var beta2: Double
@@ -68,7 +69,7 @@ package final class AdamW {
         let factors = zip(parameters, learningRates).map { parameter, rates in
             rates.map { self.factors(learningRate: $0, origin: parameter.origin) }
         }
-        parts.run(crew) { part in
+        parts.run(crew) { [parameters, moments] part in
             let parameter = parameters[part.parameter]
             let moments = moments[part.parameter]
             let start = part.range.lowerBound

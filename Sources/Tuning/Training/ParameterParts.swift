@@ -4,7 +4,7 @@ import Transformer
 /// The tuned parameters cut into parts of fixed size, each of which one thread takes as a whole: results do not
 /// depend on how many threads there are.
 struct ParameterParts {
-    struct Part {
+    struct Part: Sendable {
         /// The parameter's index.
         let parameter: Int
         /// The index of its section.
@@ -32,7 +32,7 @@ struct ParameterParts {
     }
 
     /// Runs the body once for every part.
-    func run(_ crew: WorkCrew, _ body: (Part) -> Void) {
+    func run(_ crew: WorkCrew, _ body: @Sendable (Part) -> Void) {
         crew.run(parts.count) { body(parts[$0]) }
     }
 }

@@ -79,7 +79,7 @@ package final class TuningModel {
 
     /// Sets all gradients to zero.
     package func clearGradients() {
-        crew.run(parameters.count) { parameters[$0].gradient.clear() }
+        crew.run(parameters.count) { [parameters] in parameters[$0].gradient.clear() }
     }
 
     /// The lowest block with a tuned weight; 0 where the embedding is tuned, nil where only the head is.

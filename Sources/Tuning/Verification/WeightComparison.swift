@@ -95,11 +95,10 @@ package struct WeightComparison: Sendable {
         var isReordered = false
         for first in stride(from: 0, to: differing.count, by: Self.tensorsAtOnce) {
             let tensors = differing[first..<min(first + Self.tensorsAtOnce, differing.count)]
-            let found = crew.map(tensors.count) { index in
-                Result { try RowFindings(tensors[first + index], expected: expected) }
+            let found = try crew.map(tensors.count) { index in
+                try RowFindings(tensors[first + index], expected: expected)
             }
-            for (tensor, result) in zip(tensors, found) {
-                let rows = try result.get()
+            for (tensor, rows) in zip(tensors, found) {
                 guard let rows, rows.outside.count == 0, !rows.isExpected,
                     let type = tensor.b?.type
                 else {

@@ -12,15 +12,12 @@ package final class Zstandard: Sendable {
     /// What the library reports where it cannot go on: out of memory, or data that are not zstd.
     struct Problem: Error {}
 
-    private let encoders = Mutex<[Encoder]>([])
-    private let decoders = Mutex<[Decoder]>([])
-
-    private struct Encoder: @unchecked Sendable { let context: OpaquePointer }
-    private struct Decoder: @unchecked Sendable { let context: OpaquePointer }
+    private let encoders = Mutex<[Shared<OpaquePointer>]>([])
+    private let decoders = Mutex<[Shared<OpaquePointer>]>([])
 
     deinit {
-        for encoder in encoders.withLock({ $0 }) { ZSTD_freeCCtx(encoder.context) }
-        for decoder in decoders.withLock({ $0 }) { ZSTD_freeDCtx(decoder.context) }
+        for encoder in encoders.withLock({ $0 }) { ZSTD_freeCCtx(encoder.pointer) }
+        for decoder in decoders.withLock({ $0 }) { ZSTD_freeDCtx(decoder.pointer) }
     }
 
     /// One zstd frame of the bytes.
@@ -33,9 +30,9 @@ package final class Zstandard: Sendable {
     func compress(
         _ bytes: UnsafeRawBufferPointer, level: Int, prefix: UnsafeRawBufferPointer? = nil
     ) throws(Problem) -> [UInt8] {
-        let context = encoders.withLock { $0.popLast()?.context } ?? ZSTD_createCCtx()
+        let context = encoders.withLock { $0.popLast()?.pointer } ?? ZSTD_createCCtx()
         guard let context else { throw Problem() }
-        defer { encoders.withLock { $0.append(Encoder(context: context)) } }
+        defer { encoders.withLock { $0.append(Shared(context)) } }
         ZSTD_CCtx_reset(context, ZSTD_reset_session_and_parameters)
         ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, Int32(clamping: level))
         ZSTD_CCtx_setParameter(
@@ -64,9 +61,9 @@ package final class Zstandard: Sendable {
         _ bytes: UnsafeRawBufferPointer, prefix: UnsafeRawBufferPointer? = nil,
         into destination: UnsafeMutableRawBufferPointer
     ) throws(Problem) {
-        let context = decoders.withLock { $0.popLast()?.context } ?? ZSTD_createDCtx()
+        let context = decoders.withLock { $0.popLast()?.pointer } ?? ZSTD_createDCtx()
         guard let context else { throw Problem() }
-        defer { decoders.withLock { $0.append(Decoder(context: context)) } }
+        defer { decoders.withLock { $0.append(Shared(context)) } }
         ZSTD_DCtx_reset(context, ZSTD_reset_session_and_parameters)
         ZSTD_DCtx_setParameter(
             context, ZSTD_d_windowLogMax,

@@ -244,22 +244,10 @@ package struct PatchApplier: Sendable {
         count: Int, hash: UInt64,
         _ body: (UnsafeMutableRawBufferPointer) throws(PayloadProblem) -> Void
     ) throws(PayloadProblem) -> [UInt8] {
-        var problem: PayloadProblem?
-        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            let target = UnsafeMutableRawBufferPointer(
-                rebasing: UnsafeMutableRawBufferPointer(buffer)[0..<count])
-            do throws(PayloadProblem) {
-                try body(target)
-                guard XXH64.hash(UnsafeRawBufferPointer(target)) == hash else {
-                    throw PayloadProblem()
-                }
-                filled = count
-            } catch {
-                problem = error
-            }
+        try [UInt8](filling: count) { (target) throws(PayloadProblem) in
+            try body(UnsafeMutableRawBufferPointer(target))
+            guard XXH64.hash(UnsafeRawBufferPointer(target)) == hash else { throw PayloadProblem() }
         }
-        if let problem { throw problem }
-        return bytes
     }
 }
 
