@@ -2,6 +2,7 @@ import Foundation
 
 /// What an adapter says of itself, read without its base: where it comes from, what it updates and how strongly.
 package struct AdapterSummary: Sendable {
+    /// Whose files hold the adapter: PEFT's folder or llama.cpp's GGUF.
     package enum Format: String, Sendable { case peft, gguf }
 
     /// One weight that is updated.
@@ -31,6 +32,7 @@ package struct AdapterSummary: Sendable {
     /// The configuration of a PEFT folder, or the metadata of a GGUF file.
     package let settings: Settings
 
+    /// What the file says of itself, by its format.
     package enum Settings: Sendable {
         case config(JSONObject)
         case metadata(GGUFMetadata)

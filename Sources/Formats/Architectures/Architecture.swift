@@ -36,6 +36,7 @@ package struct Architecture: Sendable {
     /// Whether a GGUF file has no more rows of embeddings than the tokenizer has tokens.
     let cutsEmbedding: Bool
 
+    /// How norms are computed.
     package enum Norm: Sendable, Hashable {
         /// x / √(mean x² + ε) · w (arXiv 1910.07467)
         case rms
@@ -43,6 +44,7 @@ package struct Architecture: Sendable {
         case layer
     }
 
+    /// How the model knows of positions.
     package enum Positions: Sendable, Hashable {
         /// Queries and keys are rotated (arXiv 2104.09864).
         case rotary

@@ -17,6 +17,7 @@ package struct WeightRole: Hashable, Sendable, CustomStringConvertible {
         case block(Int, BlockSlot)
     }
 
+    /// Which of a layer's tensors it is.
     package enum Part: String, Hashable, Sendable {
         case weight, bias
     }

@@ -54,6 +54,7 @@ package struct WeightRule: Sendable {
         case headwiseRows
     }
 
+    /// Whose heads a matrix has.
     package enum Heads: Sendable, Hashable { case query, keyValue }
 
     /// Where a bias of this weight comes from, and which runtimes load it.

@@ -25,11 +25,13 @@ package struct ByteStringList: Hashable, Sendable, RandomAccessCollection {
         for string in strings { append(string.utf8) }
     }
 
+    /// Makes room for so many strings of so many bytes together.
     package mutating func reserve(strings: Int, bytes count: Int) {
         ends.reserveCapacity(strings)
         bytes.reserveCapacity(count)
     }
 
+    /// Adds a string at the end.
     package mutating func append(_ string: some Sequence<UInt8>) {
         bytes.append(contentsOf: string)
         ends.append(bytes.count)

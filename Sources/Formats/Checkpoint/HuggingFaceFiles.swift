@@ -2,6 +2,7 @@ import Foundation
 
 /// The files of a model in Hugging Face's layout: `config.json` and safetensors weights, in one file or in shards.
 package struct HuggingFaceFiles: Sendable {
+    /// One weight file of the folder.
     package struct Shard: Sendable {
         /// The file's name inside the folder.
         package let name: String

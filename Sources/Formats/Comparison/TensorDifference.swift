@@ -1,5 +1,6 @@
 /// What became of one weight between two checkpoints.
 package struct TensorDifference: Sendable {
+    /// What became of a tensor.
     package enum Status: String, Sendable, Hashable, CaseIterable {
         /// The same type and the same bytes.
         case identicalBytes = "identical bytes"

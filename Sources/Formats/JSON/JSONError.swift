@@ -6,6 +6,7 @@ package struct JSONError: Failure, Equatable {
     package let offset: Int
     package let problem: Problem
 
+    /// What is wrong with the text.
     package enum Problem: Error, Equatable {
         case unexpectedEnd(expected: String)
         case unexpectedByte(UInt8, expected: String)

@@ -29,6 +29,7 @@ package enum JSONValue: Sendable, Equatable {
 /// Swift compares strings by canonical equivalence, under which two different vocabulary entries can be equal;
 /// lookups here compare UTF-8. A lookup is linear: walk `members` where there are many.
 package struct JSONObject: Sendable, Equatable {
+    /// A name with its value.
     package struct Member: Sendable, Equatable {
         package let key: String
         package var value: JSONValue

@@ -4,6 +4,7 @@
 /// `Double`, spelled as Python's `json` does (`0.1`, `1e-05`, `10000.0`). Only what must be escaped is escaped.
 /// JSON has no form for numbers that are not finite: they become `null`, as in ECMAScript, or text where asked for.
 package struct JSONWriter: Sendable {
+    /// Where lines are broken.
     package enum Layout: Sendable {
         /// No spaces at all.
         case compact

@@ -1,5 +1,6 @@
 /// What the tensors of an output lose by the types they are stored in, as it was measured while they were written.
 package struct RoundingReport: Sendable {
+    /// What one tensor loses.
     package struct Tensor: Sendable {
         package let name: String
         package let type: ElementType

@@ -1,5 +1,6 @@
 /// One message of a conversation.
 package struct ChatMessage: Sendable, Hashable {
+    /// Who speaks.
     package enum Role: String, Sendable, Hashable, CaseIterable {
         case system
         case user

@@ -13,6 +13,7 @@ package enum Site: String, Hashable, Sendable, CaseIterable {
 /// The only description of steering there is: `generate` applies it online, `bake` turns it into edits,
 /// `verify` replays it.
 package struct Intervention: Hashable, Sendable {
+    /// What is done with the vector.
     package enum Operation: String, Hashable, Sendable {
         /// h + strength · v
         case add

@@ -17,6 +17,7 @@ package protocol WeightSource {
 }
 
 extension WeightSource {
+    /// None: the weights are a checkpoint's own.
     package func adapter(_ role: WeightRole) throws -> LowRankAdapter? { nil }
 }
 
@@ -34,6 +35,7 @@ package final class CheckpointWeights: WeightSource {
 
     package var path: String { checkpoint.path }
 
+    /// The name of the tensor in its file, for messages.
     package func name(of role: WeightRole) -> String {
         checkpoint.tensor(role)?.name ?? role.description
     }

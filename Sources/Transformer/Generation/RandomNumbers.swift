@@ -6,6 +6,7 @@ package struct SplitMix64: RandomNumberGenerator, Sendable {
         state = seed
     }
 
+    /// The next 64 bits.
     package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var word = state
@@ -24,6 +25,7 @@ package struct Xoshiro256: RandomNumberGenerator, Sendable {
         state = (seeder.next(), seeder.next(), seeder.next(), seeder.next())
     }
 
+    /// The next 64 bits.
     package mutating func next() -> UInt64 {
         let result = Self.rotate(state.1 &* 5, by: 7) &* 9
         let shifted = state.1 << 17

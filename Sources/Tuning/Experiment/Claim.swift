@@ -1,5 +1,6 @@
 /// A claim that an experiment's figures are judged by: two of arXiv 2409.06927, and one of ours about later steering.
 package struct Claim: Sendable {
+    /// What the numbers say of the claim.
     package enum Verdict: String, Sendable {
         case holds = "holds"
         case fails = "does not hold"

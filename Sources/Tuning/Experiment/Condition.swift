@@ -1,5 +1,6 @@
 /// One way to give a model a trait, or to take it away.
 package struct Condition: Sendable, Hashable {
+    /// How the model is changed.
     package enum Method: String, Sendable, CaseIterable {
         /// The model as it is.
         case untuned

@@ -70,6 +70,7 @@ package struct Reencoding: Sendable {
 
 /// Values of re-encoded tensors that are something else than the other side's in another type.
 package struct BeyondReencoding: Sendable {
+    /// A tensor with such values.
     package struct Part: Sendable {
         package let tensor: TensorDifference
         package let check: ReencodingCheck
@@ -87,6 +88,7 @@ package struct BeyondReencoding: Sendable {
 /// Vectors that differ by a few units in the last place of their largest value, as those do to which something was
 /// added and taken away again.
 package struct LastPlaceChange: Sendable {
+    /// A vector that changed so.
     package struct Part: Sendable {
         package let tensor: TensorDifference
         package let type: ElementType
@@ -101,6 +103,7 @@ package struct LastPlaceChange: Sendable {
 
 /// Updates of low rank: merged adapters.
 package struct LowRankChange: Sendable {
+    /// A matrix that changed so.
     package struct Part: Sendable {
         package let tensor: TensorDifference
         package let rank: Int
@@ -216,6 +219,7 @@ package struct DifferentModel: Sendable {
 
 /// Tensors whose change is none of the forms that are known.
 package struct Uncertainty: Sendable {
+    /// Why it is said.
     package enum Reason: Sendable {
         /// Types that cannot be widened.
         case unreadable([ElementType])

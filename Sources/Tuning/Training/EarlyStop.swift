@@ -1,5 +1,6 @@
 /// Ends a run whose validation loss has stopped falling, and knows the best so far.
 package struct EarlyStop: Sendable, Hashable {
+    /// When tuning ends before its last step.
     package struct Options: Sendable, Hashable {
         /// Validations without a new best after which the run ends; nil never ends it.
         package var patience: Int?

@@ -2,6 +2,7 @@ import Glibc
 
 /// How the learning rate goes over a run, as `transformers.get_*_schedule_with_warmup` define it.
 package struct LearningRateSchedule: Sendable, Hashable {
+    /// How the rate goes on after the warm-up.
     package enum Shape: String, Sendable, CaseIterable {
         case constant
         /// Straight down to 0 at the last step.

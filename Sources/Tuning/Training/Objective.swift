@@ -14,6 +14,7 @@ package struct ObjectiveTerm: Sendable, Hashable {
         package var isRepresentation: Bool { self == .toward || self == .away }
     }
 
+    /// What the term's loss measures.
     package enum Goal: Sendable, Hashable {
         /// (1 − cos(h, v)) / 2 for each block that has a direction; nothing pulls beyond a cosine of `limit`.
         case toward([Int: [Float]], limit: Float)

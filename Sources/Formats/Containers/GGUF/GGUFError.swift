@@ -3,6 +3,7 @@ package struct GGUFError: Failure, Equatable {
     package let path: String
     package let problem: Problem
 
+    /// What is wrong with the file.
     package enum Problem: Error, Equatable {
         case notGGUF(magic: [UInt8])
         /// The file is of another format, whatever its name says.

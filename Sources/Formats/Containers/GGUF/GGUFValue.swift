@@ -83,6 +83,7 @@ package enum GGUFArray: Hashable, Sendable {
 
 /// The metadata of a GGUF file: keys and values in the order of the file.
 package struct GGUFMetadata: Hashable, Sendable {
+    /// A key with its value.
     package struct Entry: Hashable, Sendable {
         package let key: String
         package var value: GGUFValue

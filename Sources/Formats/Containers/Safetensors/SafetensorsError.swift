@@ -3,6 +3,7 @@ package struct SafetensorsError: Failure, Equatable {
     package let path: String
     package let problem: Problem
 
+    /// What is wrong with the file.
     package enum Problem: Error, Equatable {
         /// The file is shorter than the 8 bytes that hold the header's length.
         case noHeaderLength(fileSize: Int)

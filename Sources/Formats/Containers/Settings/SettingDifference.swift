@@ -1,5 +1,6 @@
 /// A number or a piece of metadata that two checkpoints do not share.
 package struct SettingDifference: Sendable, Hashable {
+    /// What a setting belongs to.
     package enum Group: String, Sendable, Hashable, CaseIterable {
         /// A number that shapes the model, whatever the files call it.
         case hyperparameter
