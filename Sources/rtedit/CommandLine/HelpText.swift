@@ -11,13 +11,15 @@ struct HelpText {
         self.width = max(width, Self.narrowest)
     }
 
+    /// What rtedit is, in a sentence.
+    static let purpose =
+        "rtedit finds a behaviour direction in a language-model checkpoint, steers with it, bakes the "
+        + "steering into the weights and proves from the written file that the two are equal."
+
     /// The help of the program: what it is and its commands.
     static func program(_ commands: [any Command], width: Int) -> String {
         var text = HelpText(width: width)
-        text.paragraph(
-            "rtedit finds a behaviour direction in a language-model checkpoint, steers with it, bakes the "
-                + "steering into the weights and proves from the written file that the two are equal."
-        )
+        text.paragraph(purpose)
         text.heading("Usage")
         text.paragraph("rtedit COMMAND [ARGUMENT]... [OPTION]...", indent: indent)
         text.heading("Commands")
@@ -63,24 +65,27 @@ struct HelpText {
 
     // MARK: - Usage
 
-    /// The call of a command with all it takes, in the order: arguments, what must be given, the rest. Where there
-    /// is so much that it has several sections, the rest is left to them.
-    private mutating func usage(of command: any Command) {
+    /// What the call of a command takes, in the order: arguments, what must be given, the rest. Where there is so much
+    /// that it has several sections, the rest is left to them.
+    static func callParts(of command: any Command) -> [String] {
         let grouped = Set(command.groups.flatMap { $0.options.map(\.name) })
         let single = command.options.filter { !grouped.contains($0.name) }
         let required = single.filter { $0.value?.isRequired == true }
         let free = single.filter { $0.value?.isRequired != true }
         var parts = command.positionals.map { $0.isOptional ? "[\($0.name)]" : $0.name }
-        parts += required.map(Self.shortCall)
-        parts += command.groups.map(Self.choice)
+        parts += required.map(shortCall)
+        parts += command.groups.map(choice)
         if command.sections.count <= 1 {
-            parts += free.map { "[\($0.callText)]" + Self.dots($0) }
+            parts += free.map { "[\($0.callText)]" + dots($0) }
         }
-        parts.append("[OPTION]...")
+        return parts + ["[OPTION]..."]
+    }
+
+    private mutating func usage(of command: any Command) {
         let start = String(repeating: " ", count: Self.indent) + "rtedit \(command.name)"
         let hanging = String(repeating: " ", count: start.count)
         var line = start
-        for part in parts {
+        for part in Self.callParts(of: command) {
             if line.displayWidth + 1 + part.displayWidth > width, line != hanging {
                 lines.append(line)
                 line = hanging
@@ -129,14 +134,22 @@ struct HelpText {
         }
     }
 
+    /// What help says of an argument, with the values it may have and its default.
+    static func explanation(
+        _ help: String, allowed: [String] = [], standard: String? = nil
+    ) -> String {
+        var sentences = [help]
+        if !allowed.isEmpty { sentences.append("One of: \(allowed.joined(separator: ", ")).") }
+        if let standard { sentences.append("Default: \(standard).") }
+        return sentences.joined(separator: " ")
+    }
+
     /// A label with its explanation beside it, or below it where the label is too long.
     private mutating func entry(
         _ label: String, _ help: String, allowed: [String] = [], standard: String? = nil
     ) {
-        var sentences = [help]
-        if !allowed.isEmpty { sentences.append("One of: \(allowed.joined(separator: ", ")).") }
-        if let standard { sentences.append("Default: \(standard).") }
-        let explanation = sentences.joined(separator: " ").wrapped(to: width - Self.labelColumn)
+        let explanation = Self.explanation(help, allowed: allowed, standard: standard)
+            .wrapped(to: width - Self.labelColumn)
         let margin = String(repeating: " ", count: Self.labelColumn)
         let start = String(repeating: " ", count: Self.indent) + label
         if start.displayWidth + 2 > Self.labelColumn {

@@ -1,13 +1,18 @@
 import Formats
 
-/// `rtedit help [COMMAND]`
+/// `rtedit help [COMMAND]`, `rtedit help --man`
 struct HelpCommand: Command {
     private static let topic = Positional("COMMAND", "The command to explain.", isOptional: true)
+    private static let man = Option.flag("man", "Print the manual page of all commands, for man.")
 
     let name = "help"
     let summary = "Explain rtedit or one of its commands."
     let positionals = [topic]
-    let examples = [Example("What baking does and takes:", "rtedit help bake")]
+    let options = [man]
+    let examples = [
+        Example("What baking does and takes:", "rtedit help bake"),
+        Example("The manual page:", "rtedit help --man > rtedit.1"),
+    ]
     /// The commands that can be explained, this one too.
     private let commands: @Sendable () -> [any Command]
 
@@ -15,6 +20,12 @@ struct HelpCommand: Command {
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let commands = commands()
+        if arguments.has(Self.man) {
+            let page = ManualPage(commands: commands).text
+            console.print(page)
+            console.report(JSONObject([.init("manual", .string(page))]))
+            return .done
+        }
         let command = try arguments.textIfGiven(Self.topic).map(commands.named)
         Self.show(command, of: commands, on: console)
         return .done
