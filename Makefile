@@ -3,12 +3,16 @@
 SHELL := bash
 PREFIX ?= /usr/local
 model_folder := .rtedit-demo
+program := .build/release/rtedit
+version := $(shell sed -n 's/.*current = "\(.*\)".*/\1/p' Sources/rtedit/CommandLine/Version.swift)
+archive := rtedit-$(version)-linux-$(shell uname -m)
 packages := libopenblas-dev libzstd-dev pkg-config
 root := $(shell [[ $$(id -u) == 0 ]] || echo sudo)
 install_packages := $(root) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q $(packages) </dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages build demo test families verification sanitize bench experiment check-deep lint install clean
+.PHONY: help setup packages build demo test families verification sanitize bench experiment check-deep lint install uninstall \
+    dist clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,8 +27,14 @@ packages:
 	    echo "make: OpenBLAS and zstd with their headers, and pkg-config, are missing: install them" >&2; exit 1; }
 	$(install_packages) || { $(root) apt-get update -q && $(install_packages); }
 
+# Swift's run time goes into the program, and so does the C++ library that it needs: the linker finds the archive of that
+# before the shared one.
+static := $(CURDIR)/.build/static
+
 build: setup ## Build the program: .build/release/rtedit.
-	swift build -c release --product rtedit
+	@mkdir -p "$(static)"
+	@ln -sf "$$($$(command -v gcc clang | head -1) -print-file-name=libstdc++.a)" "$(static)"
+	swift build -c release --product rtedit --static-swift-stdlib -Xswiftc "-L$(static)"
 
 demo: build ## Extract, steer, bake and verify on a real model.
 	samples/demo.sh
@@ -50,8 +60,8 @@ verification: setup ## Show what `verify` tells from what, as a table.
 sanitize: setup ## Run the tests of the file formats under the address sanitizer.
 	swift test --sanitize=address --scratch-path .build-asan --disable-xctest --filter FormatsTests
 
-check-deep: build ## Stop, fail and double runs that write several files (needs strace), and change every kind of input.
-	RTEDIT=.build/release/rtedit Tests/deep/files.sh
+check-deep: build sanitize ## The sanitizer; stop, fail and double runs (needs strace); change every kind of input.
+	RTEDIT=$(program) Tests/deep/files.sh
 	swift build --build-tests
 	RTEDIT_MUTATIONS=$${RTEDIT_MUTATIONS:-10000} swift test --skip-build --disable-xctest --filter MutationTests
 
@@ -64,8 +74,37 @@ experiment: build ## Compare ways of tuning a trait into the real model; one to 
 lint: ## Check the format of the source.
 	swift format lint --strict -r Sources Tests Package.swift
 
-install: build ## Install the program under PREFIX (/usr/local).
-	install -D -m 755 .build/release/rtedit "$(DESTDIR)$(PREFIX)/bin/rtedit"
+# What the program prints about itself, and where it is looked for.
+pages := \
+    share/man/man1/rtedit.1=help,--man \
+    share/bash-completion/completions/rtedit=completions,bash \
+    share/zsh/site-functions/_rtedit=completions,zsh \
+    share/fish/vendor_completions.d/rtedit.fish=completions,fish
+comma := ,
+
+install: ## Install the program, its manual page and its completions under PREFIX (/usr/local).
+	@# Root often has no Swift; what was built before will do.
+	@if command -v swift >/dev/null; then $(MAKE) --no-print-directory build; fi
+	@[[ -x $(program) ]] || { echo "make: $(program) is missing: run 'make build' first" >&2; exit 1; }
+	install -D -m 755 $(program) "$(DESTDIR)$(PREFIX)/bin/rtedit"
+	@set -e -o pipefail; $(foreach page,$(pages),\
+	    $(program) $(subst $(comma), ,$(lastword $(subst =, ,$(page)))) \
+	        | install -D -m 644 /dev/stdin "$(DESTDIR)$(PREFIX)/$(firstword $(subst =, ,$(page)))";)
+
+uninstall: ## Remove what `make install` installed.
+	rm -f "$(DESTDIR)$(PREFIX)/bin/rtedit" \
+	    $(foreach page,$(pages),"$(DESTDIR)$(PREFIX)/$(firstword $(subst =, ,$(page)))")
+
+dist: ## Pack the program with all it needs but libc, zstd and OpenBLAS: .build/rtedit-VERSION-PLATFORM.tar.gz.
+	rm -rf .build/dist
+	$(MAKE) --no-print-directory install DESTDIR=.build/dist PREFIX=/$(archive)
+	strip .build/dist/$(archive)/bin/rtedit
+	install -D -m 644 -t .build/dist/$(archive)/share/doc/rtedit README.md CHANGELOG.md LICENSE SECURITY.md
+	install -D -m 644 -t .build/dist/$(archive)/share/rtedit/samples/tiny \
+	    samples/tiny/tiny-mood.gguf samples/tiny/*.jsonl samples/tiny/README.md
+	tar -C .build/dist --sort=name --owner=0 --group=0 --numeric-owner \
+	    --mtime="@$$(git log -1 --format=%ct 2>/dev/null || echo 0)" -c $(archive) | gzip -n >.build/$(archive).tar.gz
+	@ls -l .build/$(archive).tar.gz
 
 clean: ## Remove what was built and downloaded.
 	rm -rf .build .build-asan $(model_folder)
