@@ -103,17 +103,20 @@ package enum BakeRoutes {
         throw first ?? NoRoute(name: name ?? "")
     }
 
-    /// How an addition at a site can be baked: the first route that has nothing against it, or what the first has.
-    package static func answer(
-        at site: Site, in checkpoint: Checkpoint, format: FileFormat
-    ) -> Result<any BakeRoute, any Error> {
-        var first: (any Error)?
-        for route in all where route.sites.contains(site) {
-            guard let obstacle = route.obstacles(at: [site], in: checkpoint, format: format)[site]
-            else { return .success(route) }
-            first = first ?? obstacle
+    /// How an addition at each site can be baked: the first route that has nothing against it, or what the first has.
+    /// An output is planned once for each route.
+    package static func answers(
+        in checkpoint: Checkpoint, format: FileFormat
+    ) -> [(site: Site, answer: Result<any BakeRoute, any Error>)] {
+        let obstacles = all.map { $0.obstacles(at: $0.sites, in: checkpoint, format: format) }
+        return sites.map { site in
+            var first: (any Error)?
+            for (route, own) in zip(all, obstacles) where route.sites.contains(site) {
+                guard let obstacle = own[site] else { return (site, .success(route)) }
+                first = first ?? obstacle
+            }
+            return (site, .failure(first ?? NoRoute(name: site.rawValue)))
         }
-        return .failure(first ?? NoRoute(name: site.rawValue))
     }
 
     /// A name or a site that no route has.

@@ -41,12 +41,9 @@ struct BakeCommand: Command {
         let format = output.format(from: source)
         if source.architecture == nil || source.quantization != nil {
             // What keeps every vector out is worth more to the user than a complaint about the files.
-            let obstacles = BakeRoutes.sites.compactMap { site -> (any Error)? in
-                guard
-                    case .failure(let obstacle) = BakeRoutes.answer(
-                        at: site, in: source, format: format)
-                else { return nil }
-                return obstacle
+            let answers = BakeRoutes.answers(in: source, format: format)
+            let obstacles = answers.compactMap { _, answer -> (any Error)? in
+                if case .failure(let obstacle) = answer { obstacle } else { nil }
             }
             if let first = obstacles.first, obstacles.count == BakeRoutes.sites.count {
                 throw first

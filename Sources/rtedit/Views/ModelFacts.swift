@@ -194,10 +194,10 @@ struct ModelFacts {
         for (format, runtime) in [(FileFormat.gguf, "GGUF"), (.safetensors, "folder")] {
             // Another format is reached by conversion, which needs the architecture.
             guard checkpoint.architecture != nil || format == checkpoint.format else { continue }
-            for site in BakeRoutes.sites {
+            for (site, answer) in BakeRoutes.answers(in: checkpoint, format: format) {
                 let place = "\(site.rawValue) into \(runtime)"
                 let key = "\(runtime.lowercased()).\(site.rawValue)"
-                switch BakeRoutes.answer(at: site, in: checkpoint, format: format) {
+                switch answer {
                 case .success(let route):
                     isPossible = true
                     answers.append((place, "exact, as \(route.form)"))
