@@ -66,6 +66,7 @@ package struct BiasRoute: BakeRoute {
         }
     }
 
+    /// Why no bias does what the operation does at this site.
     package func refusal(
         of operation: Intervention.Operation, at site: Site, in checkpoint: Checkpoint,
         format: FileFormat
@@ -168,6 +169,7 @@ package struct BiasRoute: BakeRoute {
 // MARK: - Cost and inverse
 
 extension BiasRoute {
+    /// A bias for each block, in f32, and an addition for each of its elements.
     package func cost(
         of interventions: [Intervention], in checkpoint: Checkpoint, format: FileFormat
     ) throws -> BakeCost {
@@ -186,6 +188,7 @@ extension BiasRoute {
             runtimes: [format == .gguf ? "llama.cpp" : "transformers"])
     }
 
+    /// What changed biases of the projections into the stream add to it.
     package func recovery(
         from changes: [TensorDifference], base: Checkpoint
     ) throws -> BakeRecovery? {

@@ -43,6 +43,7 @@ package enum TunedWeight: String, CaseIterable, Sendable {
         return role.slot == modelSlot
     }
 
+    /// The words for weights inside the blocks, or for those outside.
     package static func names(inBlocks: Bool) -> String {
         allCases.filter { ($0.modelSlot == nil) == inBlocks }.map(\.rawValue)
             .joined(separator: ", ")

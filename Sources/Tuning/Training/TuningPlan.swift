@@ -2,6 +2,7 @@ package import Formats
 
 /// What a run would tune, and the memory it takes for that.
 package struct TuningPlan: Sendable {
+    /// One kind of weight.
     package struct Row: Sendable {
         package let weight: TunedWeight
         /// Ascending; empty for a weight outside the blocks.
