@@ -38,6 +38,11 @@ struct AdapterTensors {
     private let suffixes: (a: String, b: String)
     private(set) var pairs: [Target: Pair] = [:]
 
+    /// The pairs in the order of their names, so that of several that do not fit every run complains about the same.
+    private var namedPairs: [(key: Target, value: Pair)] {
+        pairs.sorted { $0.value.name.utf8.lexicographicallyPrecedes($1.value.name.utf8) }
+    }
+
     init(
         file: String, base: Checkpoint, format: FileFormat, suffixes: (a: String, b: String)
     ) {
@@ -111,9 +116,9 @@ struct AdapterTensors {
         isOneUpdate: Bool, scale: (_ rank: Int, _ pair: Pair) throws -> Float
     ) throws {
         guard isTied else { return }
-        let heads = pairs.filter { $0.key.role == WeightRole(.output) }
-        let embeddings = pairs.filter { $0.key.role == WeightRole(.tokenEmbedding) }
-        guard let first = (Array(heads.values) + Array(embeddings.values)).first else { return }
+        let heads = namedPairs.filter { $0.key.role == WeightRole(.output) }
+        let embeddings = namedPairs.filter { $0.key.role == WeightRole(.tokenEmbedding) }
+        guard let first = (heads + embeddings).first?.value else { return }
         let name = first.a?.name ?? first.b?.name ?? ""
         guard isOneUpdate, let embedding = embeddings.first?.value else {
             throw AdapterError.unsupportedTensor(
@@ -159,7 +164,7 @@ struct AdapterTensors {
                 }
         }
         let places = Dictionary(zip(roles, 0...)) { first, _ in first }
-        return try pairs.flatMap { target, pair in
+        return try namedPairs.flatMap { target, pair in
             let halves = try halves(pair)
             let parts = try UpdateParts(self, target, halves, experts: experts) { rank in
                 let factor = try scale(rank, pair)

@@ -28,6 +28,15 @@ import Testing
         }
     }
 
+    @Test func ofSeveralThatDoNotFitTheFirstByNameIsTold() throws {
+        let modules = ["q_proj", "k_proj", "v_proj", "o_proj"].map {
+            "base_model.model.model.layers.1.self_attn.\($0)"
+        }
+        let path = try peft([:], modules.flatMap { Self.halves($0, inputs: 3) })
+        let error = try #require(throws: AdapterError.self) { try Adapter.read(path, for: base) }
+        expectOneLine(error, containing: ["k_proj", "3"])
+    }
+
     private typealias Tensor = (name: String, shape: [Int], values: [Float])
 
     private static let query = "base_model.model.model.layers.1.self_attn.q_proj"
