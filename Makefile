@@ -11,7 +11,7 @@ root := $(shell [[ $$(id -u) == 0 ]] || echo sudo)
 install_packages := $(root) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q $(packages) </dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages build demo test families verification sanitize bench experiment check-deep lint install uninstall \
+.PHONY: help setup packages build demo tests test families verification sanitize bench experiment check-deep lint install uninstall \
     dist clean
 
 help: ## List the targets.
@@ -39,31 +39,35 @@ build: setup ## Build the program: .build/release/rtedit.
 demo: build ## Extract, steer, bake and verify on a real model.
 	samples/demo.sh
 
-test: setup lint ## Lint, build and run all tests, those on the real model if it can be had.
-	swift build --build-tests
+# Tests run optimised, in a folder of their own, since they are built with other flags than the program. `swift test
+# --filter` runs some of them as `swift build` builds: file by file, for a debugger.
+export TEST_OPTIONS := -c release -Xswiftc -enable-testing --scratch-path .build-tests
+
+tests: setup
+	swift build $(TEST_OPTIONS) --build-tests >&2
+
+test: lint tests ## Lint, build and run all tests, those on the real model if it can be had.
 	@samples/kernels.sh
 	@if model=$$(samples/fetch-model.sh $(model_folder)); then \
 	    export RTEDIT_MODEL="$$model"; \
 	else \
 	    echo "make: the tests on the real model are left out"; \
 	fi; \
-	set -x; swift test --skip-build --disable-xctest
+	set -x; swift test $(TEST_OPTIONS) --skip-build --disable-xctest
 
-families: setup ## Measure every model family against the references, as a table.
-	swift build --build-tests >&2
+families: tests ## Measure every model family against the references, as a table.
 	@samples/families.sh
 
-verification: setup ## Show what `verify` tells from what, as a table.
-	swift build --build-tests >&2
+verification: tests ## Show what `verify` tells from what, as a table.
 	@samples/verification.sh
 
-sanitize: setup ## Run the tests of the file formats under the address sanitizer.
+sanitize: setup ## The address sanitizer over the file formats, the thread sanitizer over crews and the main job.
 	swift test --sanitize=address --scratch-path .build-asan --disable-xctest --filter FormatsTests
+	swift test --sanitize=thread --scratch-path .build-tsan --disable-xctest --filter 'WorkCrew|OrderedWork|MainJobTests'
 
-check-deep: build sanitize ## The sanitizer; stop, fail and double runs (needs strace); change every kind of input.
+check-deep: build tests sanitize ## The sanitizer; stop, fail and double runs (needs strace); change every kind of input.
 	RTEDIT=$(program) Tests/deep/files.sh
-	swift build --build-tests
-	RTEDIT_MUTATIONS=$${RTEDIT_MUTATIONS:-10000} swift test --skip-build --disable-xctest --filter MutationTests
+	RTEDIT_MUTATIONS=$${RTEDIT_MUTATIONS:-10000} swift test $(TEST_OPTIONS) --skip-build --disable-xctest --filter MutationTests
 
 bench: build ## Measure the speed on the real model.
 	samples/bench.sh
@@ -107,4 +111,4 @@ dist: ## Pack the program with all it needs but libc, zstd and OpenBLAS: .build/
 	@ls -l .build/$(archive).tar.gz
 
 clean: ## Remove what was built and downloaded.
-	rm -rf .build .build-asan $(model_folder)
+	rm -rf .build .build-tests .build-asan .build-tsan $(model_folder)

@@ -15,14 +15,16 @@ let language: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-// Kernels are 100 times slower at -Onone, so debug builds of the libraries are optimised too: as whole modules, because
-// kernels are generics that are specialised across files.
-let library: [SwiftSetting] =
-    language + [
-        .unsafeFlags(vectorInstructions),
+let library = language + [.unsafeFlags(vectorInstructions)]
+
+// Loops over elements are 100 times slower at -Onone, so the modules that hold them are optimised in debug builds too:
+// as whole modules, because kernels are generics that are specialised across files. All others are built for a debugger,
+// file by file.
+let loops =
+    library + [
         .unsafeFlags(
             ["-O", "-wmo", "-disable-batch-mode", "-num-threads", "1"],
-            .when(configuration: .debug)),
+            .when(configuration: .debug))
     ]
 
 let package = Package(
@@ -38,11 +40,21 @@ let package = Package(
         .systemLibrary(name: "CSHA256", path: "Sources/Formats/CSHA256"),
         .systemLibrary(name: "CPUCheck", path: "Sources/rtedit/CPUCheck"),
         .target(
-            name: "Formats", dependencies: ["CZstd", "CSHA256"], exclude: ["CZstd", "CSHA256"],
+            name: "Bytes", dependencies: ["CSHA256"], path: "Sources/Formats",
+            sources: ["Bytes", "JSON", "Files", "Work"], swiftSettings: loops),
+        .target(
+            name: "Elements", dependencies: ["Bytes"], path: "Sources/Formats/Elements",
+            swiftSettings: loops),
+        .target(
+            name: "Formats", dependencies: ["Bytes", "CZstd", "Elements"],
+            exclude: ["Bytes", "JSON", "Files", "Work", "Elements", "CZstd", "CSHA256"],
             swiftSettings: library),
         .target(
-            name: "Transformer", dependencies: ["Formats", "COpenBLAS"], exclude: ["COpenBLAS"],
-            swiftSettings: library),
+            name: "Kernels", dependencies: ["COpenBLAS", "Formats"],
+            path: "Sources/Transformer/Kernels", swiftSettings: loops),
+        .target(
+            name: "Transformer", dependencies: ["Formats", "Kernels"],
+            exclude: ["COpenBLAS", "Kernels"], swiftSettings: library),
         .target(name: "Tuning", dependencies: ["Formats", "Transformer"], swiftSettings: library),
         // No vector flags: the program must be able to say that the processor is too old.
         .executableTarget(
@@ -52,10 +64,13 @@ let package = Package(
             name: "TestSupport", dependencies: ["Formats"], path: "Tests/TestSupport",
             swiftSettings: library),
         .testTarget(
-            name: "FormatsTests", dependencies: ["Formats", "TestSupport"],
+            name: "FormatsTests", dependencies: ["Bytes", "Elements", "Formats", "TestSupport"],
             resources: [.copy("Fixtures")], swiftSettings: library),
         .testTarget(
-            name: "TransformerTests", dependencies: ["Formats", "Transformer", "TestSupport"],
+            name: "TransformerTests",
+            dependencies: [
+                "Bytes", "Elements", "Formats", "Kernels", "Transformer", "TestSupport",
+            ],
             resources: [.copy("Fixtures")], swiftSettings: library),
         .testTarget(
             name: "TuningTests",

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 cells=$(mktemp)
 log=$(mktemp)
 trap 'rm -f "$cells" "$log"' EXIT
-if ! RTEDIT_FAMILY_TABLE=$cells swift test --skip-build --disable-xctest \
+if ! RTEDIT_FAMILY_TABLE=$cells swift test ${TEST_OPTIONS:-} --skip-build --disable-xctest \
     --filter 'FamilyReferenceTests|FamilyConversionTests' >"$log" 2>&1; then
     cat "$log" >&2
     exit 1

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests of what is computed on several of OpenBLAS's kernels, after `swift build --build-tests`.
+# Runs the tests of what is computed on several of OpenBLAS's kernels, after `make tests`.
 #
 #     samples/kernels.sh [KERNEL …]
 #
@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 suites='Kernel|Decoder|Reference|Cache|Probe|Perplexity|Divergence|Extraction|OffsetScan|VerificationTests|MainJob|TuneProgram|ExperimentProgram'
-program=$(swift build --show-bin-path)/rtedit
+program=$(swift build ${TEST_OPTIONS:-} --show-bin-path)/rtedit
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -19,7 +19,7 @@ for kernel in "$@"; do
         echo "kernels.sh: $kernel is left out: it is not to be had on this machine"
         continue
     fi
-    if ! OPENBLAS_CORETYPE=$kernel swift test --skip-build --disable-xctest --filter "$suites" \
+    if ! OPENBLAS_CORETYPE=$kernel swift test ${TEST_OPTIONS:-} --skip-build --disable-xctest --filter "$suites" \
         </dev/null >"$log" 2>&1; then
         cat "$log"
         echo "kernels.sh: tests fail with OPENBLAS_CORETYPE=$kernel" >&2

@@ -2,7 +2,7 @@ extension Array where Element: BitwiseCopyable {
     /// An array of elements that the body writes where they will lie: all of them, unless it throws.
     ///
     /// - Throws: what the body throws.
-    init<Problem: Error>(
+    package init<Problem: Error>(
         filling count: Int,
         _ body: (UnsafeMutableBufferPointer<Element>) throws(Problem) -> Void
     ) throws(Problem) {

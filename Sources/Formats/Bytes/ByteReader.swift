@@ -3,19 +3,19 @@
 #endif
 
 /// Reads values one after another from mapped bytes; each read is checked against the bytes that remain.
-struct ByteReader {
-    let bytes: MappedBytes
+package struct ByteReader {
+    package let bytes: MappedBytes
     /// The offset of the next byte.
-    private(set) var offset = 0
+    package private(set) var offset = 0
 
-    init(_ bytes: MappedBytes) {
+    package init(_ bytes: MappedBytes) {
         self.bytes = bytes
     }
 
-    var remaining: Int { bytes.count - offset }
+    package var remaining: Int { bytes.count - offset }
 
     /// The next value, little-endian, or nil where too few bytes remain.
-    mutating func read<Value: BitwiseCopyable>(_ type: Value.Type) -> Value? {
+    package mutating func read<Value: BitwiseCopyable>(_ type: Value.Type) -> Value? {
         guard MemoryLayout<Value>.size <= remaining else { return nil }
         let start = offset
         offset += MemoryLayout<Value>.size
@@ -25,7 +25,7 @@ struct ByteReader {
     }
 
     /// The next `count` values, little-endian, or nil where too few bytes remain.
-    mutating func read<Value: BitwiseCopyable>(_ type: Value.Type, count: Int) -> [Value]? {
+    package mutating func read<Value: BitwiseCopyable>(_ type: Value.Type, count: Int) -> [Value]? {
         let size = MemoryLayout<Value>.size
         guard count >= 0, count <= remaining / size else { return nil }
         let start = offset
@@ -39,7 +39,7 @@ struct ByteReader {
     }
 
     /// The next `count` bytes, or nil where fewer remain.
-    mutating func take(_ count: Int) -> MappedBytes? {
+    package mutating func take(_ count: Int) -> MappedBytes? {
         guard count >= 0, count <= remaining else { return nil }
         defer { offset += count }
         return bytes.slice(offset..<offset + count)

@@ -2,18 +2,19 @@
 ///
 /// Swift's own comparison follows canonical equivalence, under which two different keys of a file can be equal.
 /// The hash is seeded by the process, so that a hostile file cannot choose keys that collide.
-struct ExactString: Hashable {
-    let string: String
+package struct ExactString: Hashable {
+    package let string: String
 
-    init(_ string: String) {
+    package init(_ string: String) {
         self.string = string
     }
 
-    static func == (left: ExactString, right: ExactString) -> Bool {
+    package static func == (left: ExactString, right: ExactString) -> Bool {
         left.string.utf8.elementsEqual(right.string.utf8)
     }
 
-    func hash(into hasher: inout Hasher) {
+    /// By the same bytes that `==` compares.
+    package func hash(into hasher: inout Hasher) {
         let hashed: Void? = string.utf8.withContiguousStorageIfAvailable { bytes in
             hasher.combine(bytes: UnsafeRawBufferPointer(bytes))
         }
@@ -26,7 +27,7 @@ struct ExactString: Hashable {
 extension String {
     /// The text between single quotes, fit for one line of a message: control characters are escaped, and a long
     /// text is cut, since names and keys come from files.
-    var quoted: String {
+    package var quoted: String {
         let limit = 120
         var text = "'"
         for (index, scalar) in unicodeScalars.enumerated() {
@@ -44,14 +45,14 @@ extension String {
     }
 
     /// Whether a control character is in it: names with one are not what they look like, and a zero ends them in C.
-    var hasControlCharacter: Bool {
+    package var hasControlCharacter: Bool {
         unicodeScalars.contains { $0.value < 0x20 || (0x7F..<0xA0).contains($0.value) }
     }
 
     /// The string of these bytes, or the offset of the first byte that is not UTF-8.
     ///
     /// Overlong forms, surrogates and values past U+10FFFF are not UTF-8.
-    static func decode(_ bytes: Span<UInt8>) -> Result<String, InvalidUTF8> {
+    package static func decode(_ bytes: Span<UInt8>) -> Result<String, InvalidUTF8> {
         do throws(UTF8.ValidationError) {
             return .success(String(copying: try UTF8Span(validating: bytes)))
         } catch {
@@ -61,6 +62,6 @@ extension String {
 }
 
 /// Bytes that should be text are not UTF-8 from this offset on.
-struct InvalidUTF8: Error {
-    let offset: Int
+package struct InvalidUTF8: Error {
+    package let offset: Int
 }

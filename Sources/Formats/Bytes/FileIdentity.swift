@@ -1,7 +1,7 @@
 import Glibc
 
 /// What tells a file from others, and from itself at another time.
-struct FileIdentity: Hashable {
+package struct FileIdentity: Hashable {
     private let device: UInt
     private let number: UInt
     private let size: Int
@@ -24,7 +24,7 @@ struct FileIdentity: Hashable {
     }
 
     /// Whether two paths lead to one file or folder.
-    static func isSame(_ first: String, _ second: String) -> Bool {
+    package static func isSame(_ first: String, _ second: String) -> Bool {
         guard let one = FileIdentity(path: first), let other = FileIdentity(path: second) else {
             return false
         }

@@ -1,18 +1,18 @@
 /// The name of one file of a split model: `PREFIX-00001-of-00003.gguf`, counted from 1.
-struct GGUFShardName: Equatable {
-    let prefix: String
+package struct GGUFShardName: Equatable {
+    package let prefix: String
     /// The shard's number, counted from 0.
-    let number: Int
-    let count: Int
+    package let number: Int
+    package let count: Int
 
-    init(prefix: String, number: Int, count: Int) {
+    package init(prefix: String, number: Int, count: Int) {
         self.prefix = prefix
         self.number = number
         self.count = count
     }
 
     /// The parts of a file name or path, or nil where it is not named like a shard.
-    init?(_ name: String) {
+    package init?(_ name: String) {
         let bytes = Array(name.utf8)
         // -00001-of-00003.gguf
         let suffix = bytes.suffix(20)
@@ -28,15 +28,17 @@ struct GGUFShardName: Equatable {
             count: count)
     }
 
-    var fileName: String { "\(prefix)-\(Self.padded(number + 1))-of-\(Self.padded(count)).gguf" }
+    package var fileName: String {
+        "\(prefix)-\(Self.padded(number + 1))-of-\(Self.padded(count)).gguf"
+    }
 
     /// The name of another shard of the same model.
-    func sibling(_ number: Int) -> GGUFShardName {
+    package func sibling(_ number: Int) -> GGUFShardName {
         GGUFShardName(prefix: prefix, number: number, count: count)
     }
 
     /// At least five digits, as in C's `%05d`.
-    static func padded(_ number: Int) -> String {
+    package static func padded(_ number: Int) -> String {
         let digits = String(number)
         return String(repeating: "0", count: max(0, 5 - digits.count)) + digits
     }

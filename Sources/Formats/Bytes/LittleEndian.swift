@@ -1,11 +1,11 @@
 extension [UInt8] {
     /// Appends the value's bytes, little-endian as the machine's own order is.
-    mutating func appendBytes<Value: BitwiseCopyable>(of value: Value) {
+    package mutating func appendBytes<Value: BitwiseCopyable>(of value: Value) {
         Swift.withUnsafeBytes(of: value) { append(contentsOf: $0) }
     }
 
     /// Appends the bytes of each value.
-    mutating func appendBytes<Value: BitwiseCopyable>(ofEach values: [Value]) {
+    package mutating func appendBytes<Value: BitwiseCopyable>(ofEach values: [Value]) {
         values.withUnsafeBytes { append(contentsOf: $0) }
     }
 }

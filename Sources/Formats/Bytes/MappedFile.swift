@@ -71,7 +71,7 @@ package struct MappedBytes: Sendable {
     package let range: Range<Int>
 
     /// - Precondition: the range lies inside the file.
-    init(file: MappedFile, range: Range<Int>) {
+    package init(file: MappedFile, range: Range<Int>) {
         precondition(range.lowerBound >= 0 && range.upperBound <= file.size)
         self.file = file
         self.range = range

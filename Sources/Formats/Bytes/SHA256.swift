@@ -45,7 +45,7 @@ package struct SHA256: Sendable {
     }
 
     /// Bytes as lower-case hexadecimal digits.
-    static func hexadecimal(_ bytes: [UInt8]) -> String {
+    package static func hexadecimal(_ bytes: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)
         let text = bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
         return String(decoding: text, as: UTF8.self)
@@ -123,7 +123,7 @@ extension MappedFile {
 
 extension MappedBytes {
     /// The SHA-256 of the bytes, 32 bytes; their pages are given back to the system.
-    func sha256() -> [UInt8] {
+    package func sha256() -> [UInt8] {
         var hash = SHA256()
         let piece = 4 << 20
         for start in stride(from: 0, to: count, by: piece) {

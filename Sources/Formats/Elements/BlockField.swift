@@ -1,8 +1,8 @@
 /// A field of an element type's blocks: numbers of one kind that lie side by side. A patch codes each field on its own,
 /// since scales and quants, or exponents and mantissas, have little in common.
-struct BlockField: Equatable {
+package struct BlockField: Equatable {
     /// What the numbers are, which says what a small difference is.
-    enum Kind {
+    package enum Kind {
         /// Sign and magnitude: floating-point numbers.
         case float
         /// Two's complement or unsigned integers.
@@ -14,20 +14,20 @@ struct BlockField: Equatable {
     }
 
     /// Where the field begins in a block, in bytes.
-    let offset: Int
+    package let offset: Int
     /// The bytes of one number: 1, 2, 4 or 8.
-    let width: Int
+    package let width: Int
     /// How many numbers a block has.
-    let count: Int
-    let kind: Kind
+    package let count: Int
+    package let kind: Kind
 }
 
 extension ElementType {
     /// The bytes of a block that patches divide data into; types below a byte are taken byte by byte.
-    var deltaBlockBytes: Int { max(1, bitsPerBlock % 8 == 0 ? bitsPerBlock / 8 : 1) }
+    package var deltaBlockBytes: Int { max(1, bitsPerBlock % 8 == 0 ? bitsPerBlock / 8 : 1) }
 
     /// The fields of a block in the order in which patches hold them; they tile the block.
-    var deltaFields: [BlockField] {
+    package var deltaFields: [BlockField] {
         var fields: [BlockField] = []
         for (kind, width, count) in deltaLayout {
             let offset = fields.last.map { $0.offset + $0.width * $0.count } ?? 0
@@ -37,7 +37,7 @@ extension ElementType {
     }
 
     /// The bits of the fraction of a type whose numbers can be grouped by their exponents, or nil.
-    var deltaFractionBits: Int? {
+    package var deltaFractionBits: Int? {
         switch self {
         case .f32: 23
         case .f16: 10

@@ -62,7 +62,7 @@ package enum ElementType: String, CaseIterable, Hashable, Sendable {
     }
 
     /// Whether elements are numbers that another type can take instead: floats of 8 bits or more, quantised blocks.
-    var canBeRetyped: Bool {
+    package var canBeRetyped: Bool {
         isPlainFloat || isQuantized || self == .f8E4M3 || self == .f8E5M2
     }
 

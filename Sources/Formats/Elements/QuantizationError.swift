@@ -1,3 +1,5 @@
+package import Bytes
+
 /// Elements could not be widened or encoded.
 package enum QuantizationError: Failure, Hashable {
     /// rtedit knows the type by name and size only.

@@ -1,8 +1,8 @@
 /// The values that elements of a row could have had in their type: those of a quantised row with the scales that are
 /// stored in it.
-struct StoredGrid {
+package struct StoredGrid {
     /// How far neighbouring values are apart, element by element.
-    private(set) var steps: [Float]
+    package private(set) var steps: [Float]
     private let kind: Kind
 
     private enum Kind {
@@ -15,7 +15,7 @@ struct StoredGrid {
     ///   - bytes: the row as it is stored; not looked at for a plain type
     ///   - values: the same, widened
     /// - Returns: nil for a type that rtedit cannot widen, or that holds no floats.
-    init?(_ bytes: UnsafeRawBufferPointer, type: ElementType, values: [Float]) {
+    package init?(_ bytes: UnsafeRawBufferPointer, type: ElementType, values: [Float]) {
         if let grid = PlainGrid(type) {
             kind = .plain(grid)
             steps = values.map(grid.step)
@@ -31,7 +31,7 @@ struct StoredGrid {
     }
 
     /// How many neighbouring elements share a scale.
-    var groupSize: Int {
+    package var groupSize: Int {
         switch kind {
         case .plain: 1
         case .blocks(let size, _, _, _): size
@@ -39,7 +39,7 @@ struct StoredGrid {
     }
 
     /// The value nearest to `value` that the element could have had.
-    func nearest(to value: Float, at index: Int) -> Float {
+    package func nearest(to value: Float, at index: Int) -> Float {
         switch kind {
         case .plain(let grid): return grid.rounded(value)
         case .blocks(let size, let scales, let minimums, let integers):
@@ -52,12 +52,12 @@ struct StoredGrid {
 }
 
 /// A plain float type as a grid: how many places it keeps, and how small and large its numbers are.
-struct PlainGrid {
+package struct PlainGrid {
     private let fractionBits: Int
     private let leastExponent: Int
     private let largest: Float
 
-    init?(_ type: ElementType) {
+    package init?(_ type: ElementType) {
         switch type {
         case .f64, .f32:
             (fractionBits, leastExponent, largest) = (23, -126, .greatestFiniteMagnitude)
@@ -70,14 +70,14 @@ struct PlainGrid {
     }
 
     /// How far the numbers of this size are apart.
-    func step(_ value: Float) -> Float {
+    package func step(_ value: Float) -> Float {
         guard value.isFinite else { return 0 }
         let exponent = value == 0 ? leastExponent : max(leastExponent, Int(value.exponent))
         return Float(sign: .plus, exponent: exponent - fractionBits, significand: 1)
     }
 
     /// The nearest number, ties to even; infinite where it would be too large for f16, bf16 and f32.
-    func rounded(_ value: Float) -> Float {
+    package func rounded(_ value: Float) -> Float {
         let step = step(value)
         guard step > 0, fractionBits < 23 else { return value }
         let rounded = (value / step).rounded(.toNearestOrEven) * step
@@ -88,7 +88,7 @@ struct PlainGrid {
 }
 
 /// Where a quantised type's scales lie, and which integers stand beside them.
-struct BlockLayout {
+package struct BlockLayout {
     let groupSize: Int
     let integers: ClosedRange<Float>
     private let type: ElementType
@@ -96,7 +96,7 @@ struct BlockLayout {
     private let unpack: (UnsafeRawPointer, UnsafeMutableRawPointer) -> Void
 
     /// - Returns: nil for a type that rtedit cannot widen, or that has no blocks.
-    init?(_ type: ElementType) {
+    package init?(_ type: ElementType) {
         switch type {
         case .q4_0: self.init(BlockQ4_0.self, -8...7)
         case .q4_1: self.init(BlockQ4_1.self, 0...15)

@@ -36,7 +36,7 @@ struct StoredScales {
     @inline(__always)
     func floats(half: Int) -> SIMD8<Float> {
         let signs = signed(integers)
-        return Formats.floats(half == 0 ? signs.lowHalf : signs.highHalf) * Float(scale)
+        return Elements.floats(half == 0 ? signs.lowHalf : signs.highHalf) * Float(scale)
     }
 
     @inline(__always)

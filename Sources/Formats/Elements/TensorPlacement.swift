@@ -5,4 +5,10 @@ package struct TensorPlacement: Hashable, Sendable {
     package let offset: Int
     /// The length of the data, without padding.
     package let byteCount: Int
+
+    package init(description: TensorDescription, offset: Int, byteCount: Int) {
+        self.description = description
+        self.offset = offset
+        self.byteCount = byteCount
+    }
 }

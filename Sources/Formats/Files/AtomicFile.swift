@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 import Synchronization
 
 /// A file that appears under its name only when it is complete.
@@ -151,7 +151,7 @@ package final class AtomicFile: Sendable {
     }
 
     /// How many bytes were appended.
-    var end: Int { state.withLock { $0.end } }
+    package var end: Int { state.withLock { $0.end } }
 
     // MARK: - Finishing
 
@@ -264,7 +264,7 @@ package final class AtomicFile: Sendable {
     }
 
     /// The file's status, of the link itself where it is one, or nil where there is nothing.
-    static func status(of path: String) -> stat? {
+    package static func status(of path: String) -> stat? {
         var status = stat()
         return lstat(path, &status) == 0 ? status : nil
     }

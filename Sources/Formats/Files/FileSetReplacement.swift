@@ -6,7 +6,7 @@ import Glibc
 /// All new files are on the disk before it begins. What makes the old files a model (`config.json`, the shard index, the
 /// first shard) is moved aside first, then the other old files; the new files follow, what makes them a model last. An
 /// error in between puts everything back.
-struct FileSetReplacement {
+package struct FileSetReplacement {
     /// The folder of the set.
     let folder: String
     /// The set's path as the user gave it, for messages.

@@ -32,7 +32,7 @@ package enum Folder {
     /// The names of what is in a folder, hidden ones too, sorted.
     ///
     /// - Throws: `FileError.cannotOpen`.
-    static func names(_ path: String) throws(FileError) -> [String] {
+    package static func names(_ path: String) throws(FileError) -> [String] {
         guard let folder = opendir(path) else {
             throw .cannotOpen(path: path, reason: SystemReason.current)
         }
@@ -50,7 +50,7 @@ package enum Folder {
     /// What tells the user that files of a folder are links to others elsewhere, whose content is used.
     ///
     /// - Parameter names: of files in the folder; those that are no links are passed over.
-    static func note(linksIn folder: String, _ names: [String]) -> [String] {
+    package static func note(linksIn folder: String, _ names: [String]) -> [String] {
         guard let root = realPath(folder) else { return [] }
         let outside = names.compactMap { name -> String? in
             let path = PathParts.join(folder, name)

@@ -50,7 +50,7 @@ package final class OutputFolder: Sendable {
     ///   - names: the names that the files will have beside it
     ///   - replacing: whether files that exist may be replaced
     /// - Throws: as `OutputTarget.checkFile` for each of the names.
-    init(files names: [String], of path: String, replacing: Bool) throws(FileError) {
+    package init(files names: [String], of path: String, replacing: Bool) throws(FileError) {
         let parts = PathParts(path)
         try OutputTarget.clearFile(path)
         for name in names {

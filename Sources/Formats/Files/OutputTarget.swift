@@ -59,7 +59,7 @@ package enum OutputTarget {
     }
 
     /// Whether a path leads to a regular file.
-    static func isRegularFile(_ path: String) -> Bool {
+    package static func isRegularFile(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
@@ -97,7 +97,7 @@ package enum OutputTarget {
     }
 
     /// Removes what killed runs have left of a folder.
-    static func clearFolder(_ path: String) throws(FileError) {
+    package static func clearFolder(_ path: String) throws(FileError) {
         try Leftovers.clear(places(ofFolder: path), of: path)
     }
 
@@ -118,18 +118,18 @@ package enum OutputTarget {
     static let insideName = "output"
 
     /// The name of a whole split model, given that of a shard; other names stay.
-    static func setName(of name: String) -> String {
+    package static func setName(of name: String) -> String {
         GGUFShardName(name).map { $0.prefix + ".gguf" } ?? name
     }
 }
 
 /// Reading a set of files as one, not while another run replaces it.
-enum FileSetReading {
+package enum FileSetReading {
     /// Puts a half replaced set back and does the body, during which no other run puts files in place there.
     ///
     /// - Parameter path: a folder, or a file of the set.
     /// - Throws: as `Leftovers.mend`, and what the body throws.
-    static func whole<Result>(
+    package static func whole<Result>(
         _ path: String, isFolder: Bool, _ body: () throws -> Result
     ) throws -> Result {
         let parts = PathParts(path)

@@ -6,7 +6,7 @@ import Glibc
 /// A set is replaced out of a temporary folder that holds the new files in `new`, the old ones in `old` once they are
 /// moved aside, and this in `journal`. The set is new when the last of the new files has left `new`; until then it is
 /// put back.
-struct ReplacementJournal: Equatable {
+package struct ReplacementJournal: Equatable {
     /// A new file, and whether an old one has its name.
     struct Entry: Equatable {
         let name: String

@@ -2,7 +2,7 @@ import Glibc
 import Synchronization
 
 /// The temporary files and folders of this process that are not in place yet.
-enum TemporaryPaths {
+package enum TemporaryPaths {
     private static let pending = Mutex<Set<ExactString>>([])
     private static let middle = ".rtedit-"
     private static let end = ".tmp"
@@ -27,7 +27,7 @@ enum TemporaryPaths {
     }
 
     /// Whether a name is that of a temporary, of whatever output.
-    static func hasForm(_ candidate: String) -> Bool {
+    package static func hasForm(_ candidate: String) -> Bool {
         guard candidate.hasPrefix("."), candidate.hasSuffix(end) else { return false }
         let rest = candidate.dropLast(end.utf8.count)
         return rest.suffix(digits).allSatisfy { $0.isHexDigit }

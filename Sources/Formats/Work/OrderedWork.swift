@@ -1,7 +1,11 @@
 /// Runs jobs that a crew makes in any order and that are taken in theirs: while a batch is made, the one before is taken
 /// by the calling thread. Memory holds two batches at most.
-struct OrderedWork {
+package struct OrderedWork {
     let crew: WorkCrew
+
+    package init(crew: WorkCrew) {
+        self.crew = crew
+    }
 
     /// How much each thread makes in a batch, in bytes.
     private static let batchShare = 12 << 20
@@ -11,7 +15,7 @@ struct OrderedWork {
     ///   - make: called from any thread.
     ///   - take: called on the calling thread, for one job after the other.
     /// - Throws: what `make` or `take` throws first, in the order of the jobs.
-    func run<Job: Sendable, Value: Sendable>(
+    package func run<Job: Sendable, Value: Sendable>(
         _ jobs: [Job], size: (Job) -> Int, make: @Sendable (Job) throws -> Value,
         take: (Job, Value) throws -> Void
     ) throws {

@@ -4,17 +4,22 @@ import COpenBLAS
 ///
 /// OpenBLAS's bits depend on its thread count, and its threads would fight with the crew's; so it is held to one, and
 /// callers split their work into tiles whose sizes do not depend on the crew.
-enum BLAS {
+package enum BLAS {
     private static let oneThread: Void = openblas_set_num_threads(1)
 
     /// A matrix in row-major order: where it begins, and how far apart its rows are.
-    struct Matrix<Pointer> {
+    package struct Matrix<Pointer> {
         var start: Pointer
         var rowStride: Int
+
+        package init(start: Pointer, rowStride: Int) {
+            self.start = start
+            self.rowStride = rowStride
+        }
     }
 
     /// c (m, n) = scale · a (m, k) · bᵀ (n, k), or c += where it accumulates.
-    static func multiplyTransposed(
+    package static func multiplyTransposed(
         _ c: Matrix<UnsafeMutablePointer<Float>>, _ a: Matrix<UnsafePointer<Float>>,
         _ b: Matrix<UnsafePointer<Float>>, m: Int, n: Int, k: Int, scale: Float = 1,
         accumulating: Bool = false
@@ -27,7 +32,7 @@ enum BLAS {
     }
 
     /// c (m, n) += a (m, k) · b (k, n), or c = a · b where it does not accumulate.
-    static func addProduct(
+    package static func addProduct(
         _ c: Matrix<UnsafeMutablePointer<Float>>, _ a: Matrix<UnsafePointer<Float>>,
         _ b: Matrix<UnsafePointer<Float>>, m: Int, n: Int, k: Int, accumulating: Bool = true
     ) {
@@ -39,7 +44,7 @@ enum BLAS {
     }
 
     /// c (m, n) += aᵀ (k, m) · b (k, n)
-    static func addTransposedProduct(
+    package static func addTransposedProduct(
         _ c: Matrix<UnsafeMutablePointer<Float>>, _ a: Matrix<UnsafePointer<Float>>,
         _ b: Matrix<UnsafePointer<Float>>, m: Int, n: Int, k: Int
     ) {

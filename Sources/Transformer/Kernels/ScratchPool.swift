@@ -3,8 +3,8 @@ import Synchronization
 
 /// Working memory of kernels, kept for the next call: one buffer for each thread that works at the same time, each as
 /// large as the largest request so far.
-final class ScratchPool: Sendable {
-    static let shared = ScratchPool()
+package final class ScratchPool: Sendable {
+    package static let shared = ScratchPool()
 
     private struct Buffer: Sendable {
         let floats: Shared<UnsafeMutablePointer<Float>>
@@ -21,7 +21,7 @@ final class ScratchPool: Sendable {
     }
 
     /// Calls the body with `count` floats of any value, aligned to a cache line.
-    func withFloats<Result>(
+    package func withFloats<Result>(
         _ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Result
     ) -> Result {
         let buffer = take(count)

@@ -2,6 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import Bytes
 @testable import Formats
 
 /// Files that are no files, and files that change while they are read.

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import Bytes
 @testable import Formats
 
 /// The expected values are the published ones for short texts, and for the others those of a direct transcription of the

@@ -3,6 +3,7 @@ import Synchronization
 import TestSupport
 import Testing
 
+@testable import Bytes
 @testable import Formats
 
 /// An old set of files is replaced by a new one, and something happens in between.

@@ -2,6 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import Bytes
 @testable import Formats
 
 /// Where outputs may go, and what killed runs have left there.

@@ -1,3 +1,4 @@
+@testable import Bytes
 @testable import Formats
 import TestSupport
 import Testing
