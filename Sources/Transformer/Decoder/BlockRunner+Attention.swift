@@ -54,8 +54,7 @@ extension BlockRunner {
     private func rotate(
         _ part: Range<Int>, _ values: ActivationMatrix, _ block: BlockWeights, heads: Int
     ) {
-        guard configuration.positions == .rotary else { return }
-        let rotations = rotations(of: block)
+        guard let rotations = rotations(of: block) else { return }
         rotaryForward(
             values.row(part.lowerBound), cosines: rotations.cosine.row(part.lowerBound),
             sines: rotations.sine.row(part.lowerBound), pairing: configuration.ropePairing,
@@ -63,8 +62,13 @@ extension BlockRunner {
             pairs: rotations.cosine.width)
     }
 
-    private func rotations(of block: BlockWeights) -> Rotations {
-        configuration.hasLocalRotation(block: block.index) ? localRotations : rotations
+    /// Nil where the block does not rotate.
+    private func rotations(of block: BlockWeights) -> Rotations? {
+        switch configuration.rotation(ofBlock: block.index) {
+        case .none: nil
+        case .model: rotations
+        case .ofWindow: localRotations
+        }
     }
 
     // MARK: - Backward
@@ -173,8 +177,7 @@ extension BlockRunner {
     private func rotateBack(
         _ part: Range<Int>, _ values: ActivationMatrix, _ block: BlockWeights, heads: Int
     ) {
-        guard configuration.positions == .rotary else { return }
-        let rotations = rotations(of: block)
+        guard let rotations = rotations(of: block) else { return }
         rotaryBackward(
             values.row(part.lowerBound), cosines: rotations.cosine.row(part.lowerBound),
             sines: rotations.sine.row(part.lowerBound), pairing: configuration.ropePairing,

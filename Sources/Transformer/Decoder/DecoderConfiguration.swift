@@ -98,10 +98,20 @@ package struct DecoderConfiguration: Sendable, Hashable {
         return shape
     }
 
-    /// Whether a block's queries and keys are rotated by frequencies of their own, as Gemma 3's blocks with a window.
-    func hasLocalRotation(block: Int) -> Bool {
-        guard let window = sizes.window, window.ropeBase != nil else { return false }
-        return window.covers(block: block)
+    /// By which frequencies a block's queries and keys are rotated.
+    enum Rotation: Hashable {
+        case none
+        /// The model's.
+        case model
+        /// Those of the blocks with a window, as in Gemma 3.
+        case ofWindow
+    }
+
+    /// How a block's queries and keys are rotated, for the forward and the backward pass alike.
+    func rotation(ofBlock block: Int) -> Rotation {
+        guard positions == .rotary else { return .none }
+        guard let window = sizes.window, window.ropeBase != nil else { return .model }
+        return window.covers(block: block) ? .ofWindow : .model
     }
 
     /// The configuration of a checkpoint.
