@@ -8,6 +8,8 @@ package struct RowKernels: Sendable {
     package let multiply: @Sendable (RowProduct) -> Void
     /// The length of the groups whose sums `RowProduct.groupSums` holds, or nil where it is not read.
     package let summedGroup: Int?
+    /// Where a quantised type's scales lie; nil for a plain type.
+    let layout: BlockLayout?
 
     /// The kernels of f32 itself.
     package static let f32 = RowKernels(plain: PlainF32.self)
@@ -48,12 +50,14 @@ package struct RowKernels: Sendable {
         widen = { BlockLoops<Block>.widen($0, $1, $2) }
         multiply = { BlockLoops<Block>.multiply($0) }
         summedGroup = Block.hasMinimum ? Block.groupSize : nil
+        layout = BlockLayout(block)
     }
 
     @inline(__always) private init<Element: PlainElement>(plain: Element.Type) {
         widen = { PlainLoops<Element>.widen($0, $1, $2) }
         multiply = { PlainLoops<Element>.multiply($0) }
         summedGroup = nil
+        layout = nil
     }
 }
 

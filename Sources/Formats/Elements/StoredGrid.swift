@@ -88,35 +88,24 @@ package struct PlainGrid {
 }
 
 /// Where a quantised type's scales lie, and which integers stand beside them.
-package struct BlockLayout {
+package struct BlockLayout: Sendable {
     let groupSize: Int
     let integers: ClosedRange<Float>
     private let type: ElementType
     private let hasMinimum: Bool
-    private let unpack: (UnsafeRawPointer, UnsafeMutableRawPointer) -> Void
+    private let unpack: @Sendable (UnsafeRawPointer, UnsafeMutableRawPointer) -> Void
 
     /// - Returns: nil for a type that rtedit cannot widen, or that has no blocks.
     package init?(_ type: ElementType) {
-        switch type {
-        case .q4_0: self.init(BlockQ4_0.self, -8...7)
-        case .q4_1: self.init(BlockQ4_1.self, 0...15)
-        case .q5_0: self.init(BlockQ5_0.self, -16...15)
-        case .q5_1: self.init(BlockQ5_1.self, 0...31)
-        case .q8_0: self.init(BlockQ8_0.self, -128...127)
-        case .q2K: self.init(BlockQ2K.self, 0...3)
-        case .q3K: self.init(BlockQ3K.self, -4...3)
-        case .q4K: self.init(BlockQ4K.self, 0...15)
-        case .q5K: self.init(BlockQ5K.self, 0...31)
-        case .q6K: self.init(BlockQ6K.self, -32...31)
-        default: return nil
-        }
+        guard let layout = RowKernels(type)?.layout else { return nil }
+        self = layout
     }
 
-    private init<Block: QuantizedBlock>(_ block: Block.Type, _ integers: ClosedRange<Float>) {
+    init<Block: QuantizedBlock>(_ block: Block.Type) {
         type = Block.type
         groupSize = Block.groupSize
         hasMinimum = Block.hasMinimum
-        self.integers = integers
+        integers = Block.integers
         unpack = { Block.unpackScales($0, into: $1) }
     }
 

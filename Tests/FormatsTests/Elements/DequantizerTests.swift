@@ -1,6 +1,7 @@
-import Formats
 import Foundation
 import Testing
+
+@testable import Formats
 
 /// Widened values against those of gguf-py, numpy and torch: see `Fixtures/Quantization/make_quantization.py`.
 @Suite struct QuantizationDequantizerTests {
@@ -15,6 +16,29 @@ import Testing
             let agree = ours.bitPattern == theirs.bitPattern || (ours.isNaN && theirs.isNaN)
             #expect(agree, "element \(index): \(ours), expected \(theirs)")
         }
+    }
+
+    /// The integers that a block's description allows are those that blocks hold: `diff` rounds to them.
+    @Test(arguments: supported.filter(\.isQuantized))
+    func everyStoredValueIsOnItsGrid(type: ElementType) throws {
+        let encoded = try QuantizationFixture.bytes("\(type.name).bin")
+        let size = type.bitsPerBlock / 8
+        var found: Set<Float> = []
+        for start in stride(from: 0, to: encoded.count, by: size) {
+            let block = Array(encoded[start..<start + size])
+            let values = try widen(block, type, count: type.elementsPerBlock)
+            guard values.allSatisfy(\.isFinite) else { continue }
+            let grid = try #require(
+                block.withUnsafeBytes { StoredGrid($0, type: type, values: values) },
+                "\(type.name) has no grid")
+            for (index, value) in values.enumerated() {
+                let near = grid.nearest(to: value, at: index)
+                let bound = max(grid.steps[index] / 1024, 2 * value.ulp)
+                #expect(abs(near - value) <= bound, "element \(index)")
+                found.insert(grid.steps[index])
+            }
+        }
+        #expect(found.count > 1)
     }
 
     @Test func f32KeepsEveryBit() throws {

@@ -10,6 +10,8 @@ protocol QuantizedBlock: SendableMetatype {
     static var groupSize: Int { get }
     /// Whether elements have a minimum added.
     static var hasMinimum: Bool { get }
+    /// What q may be.
+    static var integers: ClosedRange<Float> { get }
 
     /// Writes the scales of the block's groups, and after them, where the format has them, the minimums.
     static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer)
