@@ -86,4 +86,55 @@ struct SourceRuleTests {
         }
         #expect(undocumented == [])
     }
+
+    /// A kind of which every one must stand in a list; the compiler misses none.
+    struct Kind: Sendable, CustomTestStringConvertible {
+        let folder: String
+        /// What stands before and after the name in a declaration.
+        let declaration: (start: String, end: String)
+        let list: String
+        /// Where the list begins in its file.
+        let mark: String
+
+        var testDescription: String { folder }
+    }
+
+    static let kinds = [
+        Kind(
+            folder: "rtedit/Commands/", declaration: ("struct ", ": Command {"),
+            list: "rtedit/CommandRegistry.swift", mark: "let commands"),
+        Kind(
+            folder: "Tuning/Baking/", declaration: ("struct ", ": BakeRoute {"),
+            list: "Tuning/Baking/BakeRoute.swift", mark: "static let all"),
+        Kind(
+            folder: "Formats/Elements/Blocks/", declaration: ("enum ", ": QuantizedBlock {"),
+            list: "Formats/Elements/RowKernels.swift", mark: "switch type"),
+        Kind(
+            folder: "Formats/Architectures/Families/",
+            declaration: ("static let ", " = Architecture("),
+            list: "Formats/Architectures/Architecture.swift", mark: "static let all"),
+    ]
+
+    /// What is declared and forgotten in its list would be known to nothing, in silence.
+    @Test(arguments: kinds)
+    func everyOneOfAKindStandsInItsList(kind: Kind) throws {
+        let files = try Self.files()
+        let list = try #require(files.first { $0.path == kind.list }).lines
+        let start = try #require(list.firstIndex { $0.contains(kind.mark) })
+        let end = try #require(
+            list[start...].firstIndex { $0.hasSuffix("]") || $0.drop { $0 == " " } == "}" })
+        let words = Set(
+            list[start...end].flatMap { $0.split { !($0.isLetter || $0.isNumber || $0 == "_") } })
+        var count = 0
+        for file in files where file.path.hasPrefix(kind.folder) {
+            for line in file.lines where line.hasSuffix(kind.declaration.end) {
+                guard let start = line.range(of: kind.declaration.start) else { continue }
+                let name = line[start.upperBound...].dropLast(kind.declaration.end.count)
+                let isListed = words.contains(name)
+                #expect(isListed, "\(file.path): '\(name)' is not in \(kind.list)")
+                count += 1
+            }
+        }
+        #expect(count > 0)
+    }
 }
