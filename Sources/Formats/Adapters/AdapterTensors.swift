@@ -32,8 +32,9 @@ struct AdapterTensors {
     }
 
     let file: String
-    let base: Checkpoint
-    private let format: FileFormat
+    /// The base's weights, to which the file's names belong.
+    let weights: WeightList
+    let format: FileFormat
     /// What follows a weight's name in the names of the halves.
     private let suffixes: (a: String, b: String)
     private(set) var pairs: [Target: Pair] = [:]
@@ -43,11 +44,13 @@ struct AdapterTensors {
         pairs.sorted { $0.value.name.utf8.lexicographicallyPrecedes($1.value.name.utf8) }
     }
 
+    var base: Checkpoint { weights.checkpoint }
+
     init(
         file: String, base: Checkpoint, format: FileFormat, suffixes: (a: String, b: String)
     ) {
         self.file = file
-        self.base = base
+        weights = WeightList(base)
         self.format = format
         self.suffixes = suffixes
     }
@@ -68,15 +71,16 @@ struct AdapterTensors {
     func rows(of role: WeightRole) -> RowOrder { base.form(of: role, in: format).rows }
 
     /// Whether the base has the weight; a head that is tied to the embedding is there too.
-    func has(_ role: WeightRole) -> Bool {
-        if base.tensor(role) != nil { return true }
-        if role == WeightRole(.output) { return isTied }
-        return role.slot.isOfExperts
-            && base.tensor(WeightRole(role.slot, role.part, expert: 0)) != nil
-    }
+    func has(_ role: WeightRole) -> Bool { !weights.weights(for: role).isEmpty }
 
-    /// Whether the base's head is its embedding.
-    var isTied: Bool { base.tensor(WeightRole(.output)) == nil }
+    /// How many rows the file's update of an embedding has, if it is one of the base's: those of the base, or as many as it
+    /// says where one of the two formats leaves rows out.
+    func rows(ofEmbedding rows: Int, in stated: Int?) -> Int {
+        guard let stated, let architecture = base.architecture,
+            architecture.differInPadding(rows: stated, in: format, rows, in: base.format)
+        else { return rows }
+        return stated
+    }
 
     /// Takes a half of an update.
     ///
@@ -115,7 +119,7 @@ struct AdapterTensors {
     mutating func settleTiedHead(
         isOneUpdate: Bool, scale: (_ rank: Int, _ pair: Pair) throws -> Float
     ) throws {
-        guard isTied else { return }
+        guard !base.hasOwnHead else { return }
         let heads = namedPairs.filter { $0.key.role == WeightRole(.output) }
         let embeddings = namedPairs.filter { $0.key.role == WeightRole(.tokenEmbedding) }
         guard let first = (heads + embeddings).first?.value else { return }
@@ -155,18 +159,9 @@ struct AdapterTensors {
     ///
     /// - Parameter scale: of an update of this rank; it may refuse the rank.
     func updates(scale: (_ rank: Int, _ pair: Pair) throws -> Float) throws -> [LowRankUpdate] {
-        let experts = try base.hyperparameters().experts?.count ?? 0
-        let roles = base.tensors.compactMap(\.role).flatMap { role in
-            // A GGUF base has the matrices of all experts in one tensor, an adapter updates single ones.
-            [role]
-                + (role.expert == nil ? (0..<experts) : 0..<0).map {
-                    WeightRole(role.slot, role.part, expert: $0)
-                }
-        }
-        let places = Dictionary(zip(roles, 0...)) { first, _ in first }
         return try namedPairs.flatMap { target, pair in
             let halves = try halves(pair)
-            let parts = try UpdateParts(self, target, halves, experts: experts) { rank in
+            let parts = try UpdateParts(self, target, halves) { rank in
                 let factor = try scale(rank, pair)
                 guard factor.isFinite else {
                     throw AdapterError.scaleTooLarge(file: file, tensor: halves.a.name)
@@ -175,7 +170,7 @@ struct AdapterTensors {
             }
             // Two files of one adapter, in either format, are the same in memory.
             return parts.updates.map { $0.with(rows: base.form(of: $0.role).rows) }
-        }.sorted { places[$0.role] ?? 0 < places[$1.role] ?? 0 }
+        }.sorted { weights.place(of: $0.role) ?? 0 < weights.place(of: $1.role) ?? 0 }
     }
 
     private func halves(

@@ -10,16 +10,17 @@ struct BaseCopy {
     /// What rounding to the coarsest quantised types takes of a weight's norm at most.
     private static let quantizationError = 0.35
 
-    /// Compares the copy with the base's weight. Values may differ by rounding to the coarser of their two types.
+    /// Compares the copy with the base's weight. Values may differ by rounding to the coarser of their two types; rows that
+    /// the base's format leaves out are not looked at.
     ///
     /// - Throws: `AdapterError.otherBase` where they differ by more, `CheckpointError` where they cannot be read.
     func check() throws {
-        guard let own = base.tensor(role) else {
+        guard let own = WeightList(base).weights(for: role).first else {
             throw AdapterError.unknownTarget(file: file, tensor: tensor.name, base: base.path)
         }
         let copy = WeightTensor(
             tensor, role: role, form: base.form(of: role, in: .safetensors))
-        guard copy.canonicalShape == own.canonicalShape else {
+        guard copy.canonicalShape == own.canonicalShape || isPadded(copy, beside: own) else {
             throw AdapterError.otherBase(
                 file: file, tensor: tensor.name, base: base.path,
                 difference: "has shape \(copy.canonicalShape), but the base's \(own.canonicalShape)"
@@ -58,6 +59,15 @@ struct BaseCopy {
                     "is \(error.squareRoot() / size.squareRoot()) of its norm away from the base's, "
                     + "more than rounding to \(own.type.name) takes")
         }
+    }
+
+    /// Whether the copy is that of an embedding of which the base's format leaves out rows.
+    private func isPadded(_ copy: WeightTensor, beside own: WeightTensor) -> Bool {
+        guard own.role == WeightRole(.tokenEmbedding), copy.shape.count == 2,
+            copy.shape[1] == own.shape[1]
+        else { return false }
+        return base.architecture?.differInPadding(
+            rows: copy.shape[0], in: .safetensors, own.shape[0], in: base.format) ?? false
     }
 
     private func otherBase(_ index: Int, _ columns: Int, _ own: Float, _ copy: Float)

@@ -81,13 +81,12 @@ struct PEFTFolder {
     ) throws {
         switch try PEFTTensorName(tensor.name, in: tensors.file) {
         case .copy(let module, let isAlone):
-            var role = try tensors.role(of: module + ".weight", for: tensor)
+            let role = try tensors.role(of: module + ".weight", for: tensor)
             guard !isAlone || role.slot == .tokenEmbedding || role.slot == .output else {
                 throw AdapterError.unsupportedTensor(
                     file: tensors.file, tensor: tensor.name,
                     reason: "is a whole weight and no update, which is not supported")
             }
-            if role == WeightRole(.output), tensors.isTied { role = WeightRole(.tokenEmbedding) }
             try BaseCopy(file: tensors.file, tensor: tensor, role: role, base: tensors.base).check()
         case .embedding(let module, let half):
             let role = try tensors.role(of: module + ".weight", for: tensor)

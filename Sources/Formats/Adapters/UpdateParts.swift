@@ -7,27 +7,24 @@ struct UpdateParts {
     private let b: StoredTensor
 
     /// - Parameters:
-    ///   - experts: how many the base has; 0 where it has none
     ///   - scale: of an update of this rank; it may refuse the rank
     /// - Throws: `AdapterError` where the halves do not fit the base.
     init(
         _ tensors: AdapterTensors, _ target: AdapterTensors.Target,
-        _ halves: (a: StoredTensor, b: StoredTensor), experts: Int,
-        scale: (Int) throws -> Float
+        _ halves: (a: StoredTensor, b: StoredTensor), scale: (Int) throws -> Float
     ) throws {
         file = tensors.file
         (a, b) = halves
         let role = target.role
-        func shape(_ role: WeightRole) throws(AdapterError) -> (outputs: Int, inputs: Int) {
-            guard let weight = tensors.base.tensor(role), weight.canonicalShape.count == 2 else {
-                throw .unsupportedTensor(
-                    file: file, tensor: a.name, reason: "updates a weight that is no matrix")
-            }
-            return (weight.canonicalShape[0], weight.canonicalShape[1])
+        // Those of all experts, or one.
+        let weights = tensors.weights.weights(for: role)
+        guard let shape = weights.first?.canonicalShape, shape.count == 2 else {
+            throw AdapterError.unsupportedTensor(
+                file: file, tensor: a.name, reason: "updates a weight that is no matrix")
         }
+        let (experts, outputs, inputs) = (weights.count, shape[0], shape[1])
         switch target.form {
         case .matrix:
-            let (outputs, inputs) = try shape(role)
             let rank = a.shape.first ?? 1
             try check([rank, inputs], [outputs, rank], rank: rank)
             let factor = try scale(rank)
@@ -37,20 +34,21 @@ struct UpdateParts {
                     b: try tensors.values(of: b), rows: tensors.rows(of: role), scale: factor)
             ]
         case .embedding, .embeddingRows:
-            let (rows, width) = try shape(role)
             let rank = b.shape.last ?? 1
             let ofRows = target.form == .embeddingRows
-            try check(ofRows ? [rows, rank] : [rank, rows], [width, rank], rank: rank)
+            let rows = tensors.rows(ofEmbedding: outputs, in: ofRows ? a.shape.first : a.shape.last)
+            try check(ofRows ? [rows, rank] : [rank, rows], [inputs, rank], rank: rank)
             let factor = try scale(rank)
             let (first, second) = (try tensors.values(of: a), try tensors.values(of: b))
+            let byRow = ofRows ? first : AdapterTensors.transposed(first, a.shape)
+            // Padding has no update.
+            let padding = [Float](repeating: 0, count: max(0, outputs - rows) * rank)
             updates = [
                 LowRankUpdate(
                     role: role, rank: rank, a: AdapterTensors.transposed(second, b.shape),
-                    b: ofRows ? first : AdapterTensors.transposed(first, a.shape), rows: .same,
-                    scale: factor)
+                    b: byRow.prefix(outputs * rank) + padding, rows: .same, scale: factor)
             ]
         case .stack:
-            let (outputs, inputs) = try shape(WeightRole(role.slot, expert: 0))
             let rank = a.shape.count == 3 ? a.shape[1] : 1
             try check([experts, rank, inputs], [experts, outputs, rank], rank: rank)
             let factor = try scale(rank)
@@ -65,18 +63,18 @@ struct UpdateParts {
                     scale: factor)
             }
         case .parameter(let slots):
-            updates = try parameter(tensors, slots, of: role, experts: experts, shape, scale)
+            updates = try parameter(
+                tensors, slots, of: role, experts: experts, (outputs, inputs), scale)
         }
     }
 
     /// The updates of a parameter that holds weights of all experts.
     private func parameter(
         _ tensors: AdapterTensors, _ slots: [BlockSlot], of role: WeightRole, experts: Int,
-        _ shape: (WeightRole) throws(AdapterError) -> (outputs: Int, inputs: Int),
-        _ scale: (Int) throws -> Float
+        _ shape: (outputs: Int, inputs: Int), _ scale: (Int) throws -> Float
     ) throws -> [LowRankUpdate] {
-        guard let block = role.block, experts > 0 else { return [] }
-        let (outputs, inputs) = try shape(WeightRole(role.slot, expert: 0))
+        guard let block = role.block else { return [] }
+        let (outputs, inputs) = shape
         let all = a.shape.first ?? 0
         let rank = max(1, all / experts)
         try check(

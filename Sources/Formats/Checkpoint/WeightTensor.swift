@@ -36,6 +36,14 @@ package struct WeightTensor: Sendable {
         }
     }
 
+    /// Each expert's matrix in turn where the tensor holds those of all experts, else the tensor itself.
+    var matrices: [WeightTensor] {
+        guard let role, role.expert == nil, role.slot.isOfExperts, shape.count == 3 else {
+            return [self]
+        }
+        return (0..<shape[0]).compactMap { matrix(ofExpert: $0) }
+    }
+
     /// All values the model computes with, widened to f32, in the file's order; for small tensors (norms, biases): a
     /// matrix is widened row by row where it is used.
     ///

@@ -25,7 +25,7 @@ struct SettingComparison {
     /// - Returns: whether both have numbers that rtedit understands.
     private mutating func compareNumbers(ignoresVocabularySize: Bool) -> Bool {
         guard let nameA = a.architectureName, let nameB = b.architectureName else {
-            for checkpoint in [a, b] where checkpoint.architectureName == nil {
+            for checkpoint in [a, b] where checkpoint.isBare {
                 notes.append(
                     "\(checkpoint.path): does not name an architecture, so only tensors are compared"
                 )

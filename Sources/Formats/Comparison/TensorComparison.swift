@@ -18,9 +18,9 @@ package struct TensorComparison: Sendable {
         _ a: Checkpoint, _ b: Checkpoint, crew: WorkCrew,
         advance: @escaping @Sendable (Int) -> Void = { _ in }
     ) throws {
-        let matching = try TensorMatching(a, b)
-        leftOut = matching.leftOut
-        let parts = matching.matches.enumerated().flatMap { index, match in
+        let pairing = try TensorPairing(a, b)
+        leftOut = pairing.leftOut
+        let parts = pairing.matches.enumerated().flatMap { index, match in
             match.pair.map { ComparisonPart.parts(of: $0, number: index) } ?? []
         }
         let results = try crew.map(parts.count) { index in
@@ -31,33 +31,32 @@ package struct TensorComparison: Sendable {
         for (part, result) in zip(parts, results) {
             outcomes[part.number, default: ComparisonPart.Outcome()].add(result)
         }
-        tensors = matching.matches.enumerated().map { index, match in
-            Self.difference(match, outcomes[index])
+        tensors = pairing.matches.enumerated().map { index, match in
+            Self.difference(match.weight, match.pair, outcomes[index])
         }
     }
 
     private static func difference(
-        _ match: TensorMatching.Match, _ outcome: ComparisonPart.Outcome?
+        _ match: WeightMatching.Match, _ pair: TensorPair?, _ outcome: ComparisonPart.Outcome?
     ) -> TensorDifference {
         var difference = TensorDifference(
             role: match.role, a: match.a.map(TensorDifference.Stored.init),
             b: match.b.map(TensorDifference.Stored.init),
-            status: .otherShape, sums: outcome?.sums, pair: match.pair,
+            status: status(match, pair, outcome), sums: outcome?.sums, pair: pair,
             isTiedHead: match.isTiedHead)
-        if let pair = match.pair, let place = outcome?.sums?.largestPlace {
+        if let pair, let place = outcome?.sums?.largestPlace {
             difference.a?.placeOfLargest = pair.a.place(of: place, columns: pair.columns)
             difference.b?.placeOfLargest = pair.b.place(of: place, columns: pair.columns)
         }
-        difference.status = status(match, outcome)
         return difference
     }
 
     private static func status(
-        _ match: TensorMatching.Match, _ outcome: ComparisonPart.Outcome?
+        _ match: WeightMatching.Match, _ pair: TensorPair?, _ outcome: ComparisonPart.Outcome?
     ) -> TensorDifference.Status {
         if match.b == nil { return .onlyInA }
         if match.a == nil { return .onlyInB }
-        guard let pair = match.pair, pair.hasOneShape || pair.ignoresPadding else {
+        guard let pair, pair.hasOneShape || pair.ignoresPadding else {
             return .otherShape
         }
         // An empty tensor has no parts.

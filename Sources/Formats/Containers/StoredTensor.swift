@@ -32,6 +32,11 @@ package struct StoredTensor: Sendable {
         }
     }
 
+    /// The same, or the whole tensor where no expert is named.
+    func part(ofExpert expert: Int?) -> StoredTensor? {
+        if let expert { matrix(ofExpert: expert) } else { self }
+    }
+
     // MARK: - Values
 
     /// Widens elements of the file to f32.

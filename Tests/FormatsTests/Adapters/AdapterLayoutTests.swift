@@ -166,6 +166,53 @@ import Testing
         }
     }
 
+    @Test func paddingThatAFileDoesNotHaveIsNeitherUpdatedNorCompared() throws {
+        let name = "model.embed_tokens"
+        // Two rows beyond the tokenizer's tokens.
+        let padded = try FamilyFixture(
+            "gemma3", in: folder, config: ["vocab_size": .integer(298)]
+        ) { tensors in
+            tensors.map { tensor in
+                guard tensor.description.name == name + ".weight" else { return tensor }
+                return (
+                    TensorDescription(
+                        name: name + ".weight", type: tensor.description.type, shape: [298, 16]),
+                    tensor.bytes + tensor.bytes.prefix(tensor.bytes.count / 296 * 2)
+                )
+            }
+        }
+        let hub = try padded.open()
+        let other = try FamilyFixture("gemma3").open()
+        let gguf = try write(other, [], as: "gemma3.gguf")
+        let embedding = try #require(hub.tensor(WeightRole(.tokenEmbedding)))
+        #expect(gguf.tensor(WeightRole(.tokenEmbedding))?.shape == [296, 16])
+        let module = "base_model.model." + name
+        func floats(_ ending: String, _ shape: [Int]) -> FamilyFixture.Stored {
+            (
+                TensorDescription(name: module + ending, type: .f32, shape: shape),
+                numbered(shape[0] * shape[1]).flatMap { le($0.bitPattern) }
+            )
+        }
+        let path = try peft("qwen2") { _ in
+            [
+                floats(".lora_embedding_A", [1, 298]), floats(".lora_embedding_B", [16, 1]),
+                (
+                    TensorDescription(
+                        name: module + ".base_layer.weight", type: embedding.type,
+                        shape: [298, 16]),
+                    embedding.bytes.withUnsafeBytes { Array($0) }
+                ),
+            ]
+        }
+        let own = try #require(Adapter.read(path, for: hub).updates.first)
+        let cut = try #require(Adapter.read(path, for: gguf).updates.first)
+        #expect(own.b == numbered(298) && own.a == numbered(16))
+        #expect(cut.b == Array(numbered(298).prefix(296)) && cut.a == own.a)
+        #expect(
+            refusal { _ = try Adapter.read(path, for: other) }?.description
+                .contains("[298, 16], but the base's [296, 16]") == true)
+    }
+
     @Test func updatesOfATiedEmbeddingOrHeadAloneAreRefused() throws {
         for base in try bases("qwen2") {
             let halves = [("lora_embedding", "embedding"), ("lm_head", "head")]

@@ -1,4 +1,5 @@
 import Formats
+import Foundation
 import TestSupport
 import Testing
 
@@ -36,6 +37,31 @@ import Testing
         #expect(isEqualBack)
         let total = try bytes(ofFile: model).count
         #expect(size < total / 10 && sizeBack < total / 10)
+    }
+
+    @Test func bareWeightsAreTakenForTheOtherSidesFamily() throws {
+        let hub = try fixture.write(model, as: "hub")
+        let bare = fixture.folder.path("bare.safetensors")
+        try FileManager.default.copyItem(atPath: hub + "/model.safetensors", toPath: bare)
+        let total = try bytes(ofFile: model).count
+        for (base, target) in [(bare, model), (model, bare), (bare, hub), (hub, bare)] {
+            let (isEqual, size) = try fixture.roundTrip(base, target)
+            #expect(isEqual)
+            #expect(size < total / 10, "from \(base) to \(target)")
+        }
+    }
+
+    @Test func aHeadOfItsOwnIsPredictedFromTheEmbeddingItWasTiedTo() throws {
+        let embedding = try #require(
+            Checkpoint.open(model).tensor(WeightRole(.tokenEmbedding)))
+        var values = try embedding.values()
+        for index in stride(from: 0, to: values.count, by: 1000) { values[index] += 1 }
+        let head = CheckpointEdit.set(
+            WeightRole(.output), values: values, form: .canonical, type: .f32)
+        let target = try fixture.write(model, [head], as: "head.gguf")
+        let (isEqual, size) = try fixture.roundTrip(model, target)
+        #expect(isEqual)
+        #expect(size < values.count / 4)
     }
 
     @Test func aRetypedTargetIsPredicted() throws {

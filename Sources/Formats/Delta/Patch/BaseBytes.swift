@@ -75,7 +75,7 @@ struct BaseBytes: Sendable {
         var parts: [TensorContent] = []
         for part in prediction.parts {
             guard let whole = tensor(part.source),
-                let own = part.expert.map(whole.matrix(ofExpert:)) ?? whole
+                let own = whole.part(ofExpert: part.expert)
             else { return nil }
             parts.append(.tensor(own, part.change))
         }

@@ -35,9 +35,9 @@ package struct PatchWriter: Sendable {
         from base: FileSet, to target: FileSet, path: String, replacing: Bool
     ) throws -> Summary {
         for set in [base, target] { try set.validate() }
-        let matcher = TensorMatcher(base: base, target: target.checkpoint)
+        let finder = BaseFinder(base: base, target: target.checkpoint)
         return try Self.namingMemory(path) {
-            try write(target.layout, from: base, matcher, path: path, replacing: replacing)
+            try write(target.layout, from: base, finder, path: path, replacing: replacing)
         }
     }
 
@@ -50,9 +50,9 @@ package struct PatchWriter: Sendable {
         let folder = source.hasSuffix(".index.json") ? PathParts(source).folder : source
         let base = try FileSet(path: source)
         let layout = try OutputLayout(plan, path: folder)
-        let matcher = TensorMatcher(base: base, target: nil)
+        let finder = BaseFinder(base: base, target: nil)
         return try Self.namingMemory(path) {
-            try write(layout, from: base, matcher, path: path, replacing: replacing)
+            try write(layout, from: base, finder, path: path, replacing: replacing)
         }
     }
 
@@ -68,7 +68,7 @@ package struct PatchWriter: Sendable {
     }
 
     private func write(
-        _ layout: OutputLayout, from base: FileSet, _ matcher: TensorMatcher, path: String,
+        _ layout: OutputLayout, from base: FileSet, _ finder: BaseFinder, path: String,
         replacing: Bool
     ) throws -> Summary {
         let output = try AtomicFile(path: path, replacing: replacing)
@@ -77,7 +77,7 @@ package struct PatchWriter: Sendable {
         var sums = RoundingSums()
         for file in layout.files {
             let counterpart = base.counterpart(of: file)
-            let jobs = try file.parts.flatMap { try self.jobs(for: $0, matcher, path: path) }
+            let jobs = try file.parts.flatMap { try self.jobs(for: $0, finder, path: path) }
             try OrderedWork(crew: crew).run(
                 jobs, size: { $0.range.count },
                 make: { try make($0, counterpart?.file) },
@@ -160,7 +160,7 @@ package struct PatchWriter: Sendable {
     }
 
     private func jobs(
-        for part: OutputLayout.Part, _ matcher: TensorMatcher, path: String
+        for part: OutputLayout.Part, _ finder: BaseFinder, path: String
     ) throws -> [Job] {
         let size: Int
         let bytes: (Range<Int>) -> Job.Part?
@@ -168,7 +168,7 @@ package struct PatchWriter: Sendable {
         switch part.content {
         case .tensor(let plan):
             let tensor = try TensorJob(
-                plan, matcher.match(plan), byteCount: part.byteCount, path: path)
+                plan, finder.content(for: plan), byteCount: part.byteCount, path: path)
             size = tensor.frameSize
             start = 0
             bytes = { _ in .frame(tensor) }

@@ -1,0 +1,79 @@
+/// What a comparison makes of the weights of two checkpoints: the values that belong together, and what it leaves out.
+struct TensorPairing {
+    /// In the order of the first checkpoint, then what only the second has; without a pair where there are no values to
+    /// compare.
+    private(set) var matches: [(weight: WeightMatching.Match, pair: TensorPair?)] = []
+    /// Tensors that take no part in the model, or that the other format keeps elsewhere, with the reason.
+    private(set) var leftOut: [String] = []
+
+    private let matching: WeightMatching
+
+    /// - Throws: `CheckpointError` where one of the two is quantised, so that its tensors are not its weights, or the
+    ///   formats differ and the numbers that tell how rows are ordered are unusable.
+    init(_ a: Checkpoint, _ b: Checkpoint) throws {
+        try a.requireValues()
+        try b.requireValues()
+        matching = WeightMatching(a, b)
+        try matching.a.requireNumbers()
+        try matching.b.requireNumbers()
+        for match in matching.matches {
+            if let reason = reasonToLeaveOut(match) {
+                leftOut.append("\(match.a?.name ?? match.b?.name ?? ""): \(reason)")
+            } else {
+                matches.append((match, try pair(of: match)))
+            }
+        }
+    }
+
+    /// The values of a match, or nil where there are none to compare.
+    private mutating func pair(of match: WeightMatching.Match) throws -> TensorPair? {
+        guard
+            let first = try match.a.map({ try rows(of: $0, in: matching.a) }) ?? absentBias(match),
+            let second = try match.b.map({ try rows(of: $0, in: matching.b) }) ?? absentBias(match),
+            Self.canCompare(first, second)
+        else { return nil }
+        let isCut = matching.differInPadding(
+            match, rows: first.shape.first ?? 0, second.shape.first ?? 0)
+        if isCut {
+            leftOut.append(
+                "\(match.a?.name ?? ""): rows beyond the tokenizer's tokens, which GGUF files of "
+                    + "this family do not have")
+        }
+        return TensorPair(
+            role: match.role, first, second, order: match.a?.form.rows ?? .same,
+            ignoresPadding: isCut)
+    }
+
+    /// A side's values, their rows in the order of the first checkpoint's format.
+    private func rows(of weight: WeightTensor, in list: WeightList) throws -> WeightRows {
+        let shared = try list.checkedForm(of: weight, in: matching.a.checkpoint.format).rowsOnly
+        return WeightRows(weight.stored, weight.form.change(to: shared))
+    }
+
+    /// Zeros where one side has no such bias.
+    private func absentBias(_ match: WeightMatching.Match) -> WeightRows? {
+        guard match.role?.part == .bias, let present = match.a ?? match.b else { return nil }
+        return WeightRows(nil, shape: present.canonicalShape)
+    }
+
+    private static func canCompare(_ a: WeightRows, _ b: WeightRows) -> Bool {
+        if a.shape == b.shape { return true }
+        return a.isReadable && b.isReadable && a.shape.count > 1
+            && a.shape.dropFirst() == b.shape.dropFirst() && !a.needsWholeRows && !b.needsWholeRows
+    }
+
+    private func reasonToLeaveOut(_ match: WeightMatching.Match) -> String? {
+        guard let tensor = match.a ?? match.b else { return nil }
+        if matching.a.architecture != nil, matching.b.architecture != nil, match.role == nil,
+            Architecture.isRecomputed(tensor.name)
+        {
+            return "takes no part: computed anew by every runtime"
+        }
+        guard matching.crossesFormats, match.a == nil || match.b == nil else { return nil }
+        switch tensor.role?.slot {
+        case .ropeFrequencies, .ropeFactorsLong, .ropeFactorsShort:
+            return "rotary divisors, which Hugging Face keeps in config.json (compared there)"
+        default: return nil
+        }
+    }
+}
