@@ -163,12 +163,7 @@ struct HuggingFacePlanner {
             guard let block = role.block else {
                 return [([rule < firstOfBlock ? 0 : 2, 0, rule, part], tensor)]
             }
-            guard rules[rule].hasExperts, let count = tensor.shape.first else {
-                return [([1, block, rule, part], tensor)]
-            }
-            return (0..<count).compactMap { expert in
-                tensor.matrix(ofExpert: expert).map { ([1, block, rule, part, expert], $0) }
-            }
+            return tensor.matrices.map { ([1, block, rule, part, $0.role?.expert ?? 0], $0) }
         }
         return ranked.sorted { $0.rank.lexicographicallyPrecedes($1.rank) }.map(\.tensor)
     }

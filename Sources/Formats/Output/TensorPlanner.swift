@@ -58,8 +58,7 @@ struct TensorPlanner {
         guard let role = tensor.role, role.expert == nil, tensor.shape.count == 3,
             changes.roles.contains(where: { $0.expert != nil && $0.slot == role.slot })
         else { return nil }
-        let matrices = (0..<tensor.shape[0]).compactMap { tensor.matrix(ofExpert: $0) }
-        return try stack(named: name, from: matrices, as: type, shard: shard)
+        return try stack(named: name, from: tensor.matrices, as: type, shard: shard)
     }
 
     /// A tensor that the source does not have: an edit's values, or zeros.
