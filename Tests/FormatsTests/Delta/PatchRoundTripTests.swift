@@ -47,7 +47,7 @@ import Testing
         for (base, target) in [(bare, model), (model, bare), (bare, hub), (hub, bare)] {
             let (isEqual, size) = try fixture.roundTrip(base, target)
             #expect(isEqual)
-            #expect(size < total / 10, "from \(base) to \(target)")
+            #expect(size < total / 50, "from \(base) to \(target)")
         }
     }
 
