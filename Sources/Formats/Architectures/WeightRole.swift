@@ -39,6 +39,9 @@ package struct WeightRole: Hashable, Sendable, CustomStringConvertible {
         WeightRole(.block(index, slot), part)
     }
 
+    /// The same weight of all experts together.
+    var ofAllExperts: WeightRole { WeightRole(slot, part) }
+
     /// The block the weight belongs to, or nil.
     package var block: Int? { if case .block(let index, _) = slot { index } else { nil } }
 

@@ -16,24 +16,48 @@ struct EditList {
     private(set) var metadata: [(key: String, value: GGUFValue?)] = []
     private(set) var type: ElementType?
 
-    init(_ edits: [CheckpointEdit]) {
+    /// - Throws: `CheckpointError.cannotExpress` where an edit would undo an earlier one.
+    init(_ edits: [CheckpointEdit]) throws(CheckpointError) {
         for edit in edits {
             switch edit {
             case .set(let role, let values, let form, let type):
-                note(role)
-                weights[role] = WeightChange(values: (values, form), type: type)
+                guard weights[role] == nil else {
+                    throw Self.contradiction("\(role) gets new values after an earlier edit of it")
+                }
+                try note(role, type)
+                weights[role]?.values = (values, form)
             case .add(let update, let type):
-                note(update.role)
-                weights[update.role, default: WeightChange()].updates.append(update)
-                if let type { weights[update.role]?.type = type }
-            case .retype(let newType): type = newType
-            case .setMetadata(let key, let value): metadata.append((key, value))
+                try note(update.role, type)
+                weights[update.role]?.updates.append(update)
+            case .retype(let newType):
+                guard type == nil || type == newType else {
+                    throw Self.contradiction("matrices are to be stored in two types")
+                }
+                type = newType
+            case .setMetadata(let key, let value):
+                guard !metadata.contains(where: { $0.key == key && $0.value != value }) else {
+                    throw Self.contradiction("metadata \(key.quoted) is set twice")
+                }
+                metadata.append((key, value))
             }
+        }
+        for role in roles where role.expert != nil && weights[role.ofAllExperts] != nil {
+            throw Self.contradiction("\(role) is edited beside that of all experts")
         }
     }
 
-    private mutating func note(_ role: WeightRole) {
+    /// Makes a place for the changes of a weight.
+    private mutating func note(_ role: WeightRole, _ type: ElementType?) throws(CheckpointError) {
         if weights[role] == nil { roles.append(role) }
+        let present = weights[role]?.type
+        guard type == nil || present == nil || type == present else {
+            throw Self.contradiction("\(role) is to be stored in two types")
+        }
+        weights[role, default: WeightChange()].type = type ?? present
+    }
+
+    private static func contradiction(_ fact: String) -> CheckpointError {
+        .cannotExpress(fact: "edits contradict each other: \(fact)")
     }
 }
 

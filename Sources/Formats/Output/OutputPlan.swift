@@ -93,7 +93,7 @@ package struct OutputPlan: Sendable {
     /// - Throws: `CheckpointError` where the output cannot hold what is asked for; as `Checkpoint.validate`.
     package init(source: Checkpoint, edits: [CheckpointEdit], format: FileFormat) throws {
         try source.validate()
-        let changes = EditList(edits)
+        let changes = try EditList(edits)
         if let type = changes.type, !type.isPlainFloat || type == .f64 {
             throw CheckpointError.cannotExpress(
                 fact: "writing \(type.name) is not supported; supported types: keep, f32, f16, bf16"

@@ -267,7 +267,7 @@ import Testing
         }
     }
 
-    @Test func editsOfOneWeightAddUpAndValuesReplaceThem() throws {
+    @Test func editsOfOneWeightAddUp() throws {
         let role = WeightRole.block(2, .feedForwardDown)
         let first = update(role, rank: 2, outputs: 128, inputs: 384)
         let second = update(role, rank: 3, outputs: 128, inputs: 384)
@@ -275,9 +275,43 @@ import Testing
         let edited = try write(
             Samples.tinyModel,
             [
-                .add(second, type: .bf16), .set(role, values: new, form: .canonical, type: .f32),
-                .add(first, type: nil), .add(second, type: nil),
+                .set(role, values: new, form: .canonical, type: .f32),
+                .add(first, type: nil), .add(second, type: .f32),
             ], as: "edited.gguf")
         #expect(try values(edited, role) == sum(sum(new, first), second))
+    }
+
+    /// No edit undoes an earlier one: the contradiction is refused by the name of what it is about.
+    @Test func whatWouldUndoAnEarlierEditIsRefused() throws {
+        let role = WeightRole.block(2, .feedForwardDown)
+        let update = update(role, rank: 2, outputs: 128, inputs: 384)
+        let set = CheckpointEdit.set(
+            role, values: numbered(128 * 384), form: .canonical, type: .f32)
+        func expert(_ number: Int?) -> CheckpointEdit {
+            .set(
+                WeightRole(.block(1, .expertDown), expert: number), values: [1], form: .canonical,
+                type: .f32)
+        }
+        let own = "block 2 feedForwardDown weight"
+        let refused: [([CheckpointEdit], String)] = [
+            ([.add(update, type: nil), set], "\(own) gets new values after an earlier edit of it"),
+            ([set, set], "\(own) gets new values after an earlier edit of it"),
+            ([set, .add(update, type: .f16)], "\(own) is to be stored in two types"),
+            ([.retype(.f16), .retype(.bf16)], "matrices are to be stored in two types"),
+            (
+                [.setMetadata(key: "a", .u32(1)), .setMetadata(key: "a", nil)],
+                "metadata 'a' is set twice"
+            ),
+            (
+                [expert(2), expert(nil)],
+                "block 1 expertDown weight of expert 2 is edited beside that of all experts"
+            ),
+        ]
+        for (edits, fact) in refused {
+            let error = CheckpointError.cannotExpress(
+                fact: "edits contradict each other: \(fact)")
+            #expect(throws: error) { try write(Samples.tinyModel, edits, as: "edited.gguf") }
+        }
+        #expect(try folder.names() == [])
     }
 }

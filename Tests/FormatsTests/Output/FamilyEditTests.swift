@@ -27,7 +27,7 @@ import Testing
     ) throws -> [Float] {
         let numbers = try source.hyperparameters()
         let planner = TensorPlanner(
-            source: source, changes: EditList(edits), format: .gguf)
+            source: source, changes: try EditList(edits), format: .gguf)
         let tensor =
             if let experts = numbers.experts, role.slot.isOfExperts {
                 try planner.stack(
