@@ -7,8 +7,8 @@ package enum CheckpointEdit: Sendable {
     /// Adds a low-rank update to a weight and stores the sum in this type, or where it is nil in the weight's own; row
     /// by row, so that the whole weight is never in memory.
     case add(LowRankUpdate, type: ElementType?)
-    /// Stores the model's matrices in this type; in a Hugging Face checkpoint all floating-point tensors.
-    case retype(ElementType)
+    /// Stores the model's tensors in types by this policy.
+    case types(TypePolicy)
     /// Sets a metadata key of a GGUF output, or removes it.
     case setMetadata(key: String, GGUFValue?)
 }
@@ -22,7 +22,7 @@ extension CheckpointEdit: CustomStringConvertible {
         case .add(let update, let type):
             "add an update of rank \(update.rank) to \(update.role)"
                 + (type.map { ", stored as \($0.name)" } ?? "")
-        case .retype(let type): "store matrices as \(type.name)"
+        case .types(let policy): "store \(policy)"
         case .setMetadata(let key, let value):
             value == nil ? "remove metadata \(key)" : "set metadata \(key)"
         }

@@ -14,7 +14,7 @@ struct EditList {
     /// In the order of the edits.
     private(set) var roles: [WeightRole] = []
     private(set) var metadata: [(key: String, value: GGUFValue?)] = []
-    private(set) var type: ElementType?
+    private(set) var types: TypePolicy?
 
     /// - Throws: `CheckpointError.cannotExpress` where an edit would undo an earlier one.
     init(_ edits: [CheckpointEdit]) throws(CheckpointError) {
@@ -29,11 +29,12 @@ struct EditList {
             case .add(let update, let type):
                 try note(update.role, type)
                 weights[update.role]?.updates.append(update)
-            case .retype(let newType):
-                guard type == nil || type == newType else {
-                    throw Self.contradiction("matrices are to be stored in two types")
+            case .types(let policy):
+                guard types == nil || types == policy else {
+                    throw Self.contradiction("tensors are to be stored by two policies of types")
                 }
-                type = newType
+                try policy.check()
+                types = policy
             case .setMetadata(let key, let value):
                 guard !metadata.contains(where: { $0.key == key && $0.value != value }) else {
                     throw Self.contradiction("metadata \(key.quoted) is set twice")
@@ -66,9 +67,10 @@ extension Checkpoint {
     ///
     /// - Throws: `CheckpointError.quantized`.
     func requireValues(for changes: EditList, format output: FileFormat) throws(CheckpointError) {
-        let isCopy = output == format && changes.type == nil && changes.roles.isEmpty
+        let keepsTypes = output == format && changes.types ?? .keep == .keep
+        let isCopy = keepsTypes && changes.roles.isEmpty
         let addsBiases =
-            output == format && changes.type == nil && quantization?.hasPlainBiases == true
+            keepsTypes && quantization?.hasPlainBiases == true
             && changes.weights.allSatisfy { $0.key.part == .bias && $0.value.updates.isEmpty }
         guard !isCopy, !addsBiases else { return }
         try requireValues()

@@ -7,10 +7,12 @@ struct GGUFPlanner {
     func plan(keeping gguf: GGUFFile) throws -> OutputPlan {
         var metadata = gguf.metadata
         for key in GGUFSplits.Key.all { metadata[key] = nil }
-        if let type = changes.type { metadata["general.file_type"] = .u32(Self.fileType(of: type)) }
+        if let type = changes.types?.plainType {
+            metadata["general.file_type"] = .u32(type.ggufFileType)
+        }
         let planner = TensorPlanner(source: source, changes: changes, format: .gguf)
         var tensors = try source.tensors.map { tensor in
-            try planner.tensor(named: tensor.name, from: tensor, as: try outputType(of: tensor))
+            try planner.tensor(named: tensor.name, from: tensor)
         }
         tensors += try newTensors(planner)
         return plan(tensors, metadata: metadata)
@@ -41,10 +43,8 @@ struct GGUFPlanner {
             if role.slot == .output, leavesOutHead(architecture) { continue }
             if role.expert != nil {
                 for (name, matrices) in stacks.complete(with: role) {
-                    guard let first = matrices.first else { continue }
-                    tensors.append(
-                        try planner.stack(
-                            named: name, from: matrices, as: try outputType(of: first)))
+                    guard !matrices.isEmpty else { continue }
+                    tensors.append(try planner.stack(named: name, from: matrices))
                 }
                 continue
             }
@@ -57,8 +57,7 @@ struct GGUFPlanner {
             let isCut = architecture.cutsEmbedding && role == WeightRole(.tokenEmbedding)
             tensors.append(
                 try planner.tensor(
-                    named: name, from: tensor, as: try outputType(of: tensor),
-                    rows: isCut ? tokenizer.tokenCount : nil))
+                    named: name, from: tensor, rows: isCut ? tokenizer.tokenCount : nil))
         }
         tensors += try neededHead(architecture, planner)
         tensors += try newTensors(planner) + neededBiases(architecture, numbers, planner)
@@ -96,10 +95,7 @@ struct GGUFPlanner {
             let name = architecture.name(of: head, in: .gguf),
             let embedding = source.tensor(WeightRole(.tokenEmbedding))
         else { return [] }
-        return [
-            try planner.tensor(
-                named: name, from: embedding, as: try outputType(of: embedding))
-        ]
+        return [try planner.tensor(named: name, from: embedding)]
     }
 
     /// The source's tensors file by file in the order of their names.
@@ -167,23 +163,6 @@ struct GGUFPlanner {
         }
     }
 
-    /// llama.cpp wants vectors, learned positions and routers in f32; other matrices take the type asked for, or stay
-    /// as they are.
-    private func outputType(of tensor: WeightTensor) throws(CheckpointError) -> ElementType {
-        let isFloat = tensor.type.canBeRetyped
-        let isChanged = source.format == .safetensors || changes.type != nil
-        if isChanged, isFloat, tensor.role?.slot.isAlwaysF32 ?? false { return .f32 }
-        if source.format == .safetensors, tensor.shape.count < 2, isFloat { return .f32 }
-        if let type = changes.type, tensor.shape.count >= 2, isFloat { return type }
-        guard tensor.type.ggmlIdentifier != nil else {
-            throw .cannotExpress(
-                fact:
-                    "\(source.path): tensor '\(tensor.name)' is \(tensor.type.name), which GGUF cannot hold"
-            )
-        }
-        return tensor.type
-    }
-
     private func plan(
         _ tensors: [OutputPlan.Tensor], metadata: GGUFMetadata, notes: [String] = []
     ) -> OutputPlan {
@@ -210,29 +189,10 @@ struct GGUFPlanner {
             general: try GeneralMetadata(
                 name: name, tensors: tensors.map(\.description),
                 sampling: files.generationConfig()
-            ).entries, fileType: Self.fileType(of: main),
+            ).entries, fileType: main.ggufFileType,
             namesHeadSize: architecture.config.fillsHeadSize
                 || files.config?[ConfigFormat.headSize]?.integer != nil)
         entries.append(.init("general.quantization_version", .u32(2)))
         return GGUFMetadata(entries + tokenizer)
-    }
-
-    /// llama.cpp's number for a file whose matrices are of this plain type.
-    private static func fileType(of type: ElementType) -> UInt32 {
-        switch type {
-        case .f16: 1
-        case .bf16: 32
-        default: 0
-        }
-    }
-}
-
-extension WeightRole.Slot {
-    /// Whether llama.cpp wants the matrix in f32.
-    var isAlwaysF32: Bool {
-        switch self {
-        case .positionEmbedding, .block(_, .expertRouter): true
-        default: false
-        }
     }
 }

@@ -17,8 +17,7 @@ struct HuggingFacePlanner {
         for tensor in source.tensors {
             tensors.append(
                 try planner.tensor(
-                    named: tensor.name, from: tensor, as: outputType(of: tensor),
-                    shard: shards[tensor.name] ?? 0))
+                    named: tensor.name, from: tensor, shard: shards[tensor.name] ?? 0))
         }
         var config = files.config
         var needsConfiguration = false
@@ -34,7 +33,7 @@ struct HuggingFacePlanner {
             for (flag, value) in biases.flags where value { config?[flag] = .bool(true) }
             needsConfiguration = biases.flags.values.contains(true)
         }
-        if let type = changes.type, config != nil {
+        if let type = changes.types?.plainType, config != nil {
             let key = config?["dtype"] != nil ? "dtype" : "torch_dtype"
             config?[key] = .string(Hyperparameters.torchName(type))
         }
@@ -73,7 +72,6 @@ struct HuggingFacePlanner {
         }
         var tensors: [OutputPlan.Tensor] = []
         let planner = TensorPlanner(source: source, changes: changes, format: .safetensors)
-        let types = OutputTypes(source: source, asked: changes.type)
         for tensor in modules(architecture) {
             // Lists of rotary divisors go to config.json.
             guard let role = tensor.role, architecture.rule(for: role.slot)?.huggingFace != nil,
@@ -84,8 +82,7 @@ struct HuggingFacePlanner {
                     fact: "transformers' '\(architecture.huggingFaceModelType)' has no place for "
                         + "tensor '\(tensor.name)' of \(source.path)")
             }
-            tensors.append(
-                try planner.tensor(named: name, from: tensor, as: types.type(of: tensor)))
+            tensors.append(try planner.tensor(named: name, from: tensor))
         }
         let biases = try biases(architecture, numbers)
         tensors += try biases.added.map {
@@ -93,7 +90,7 @@ struct HuggingFacePlanner {
         }
         let tokenizer = try source.tokenizer()
         let config = numbers.config(
-            architecture: architecture, biasFlags: biases.flags, type: types.main,
+            architecture: architecture, biasFlags: biases.flags, type: planner.types.main,
             tokenizer: tokenizer)
         let (tokenizerFiles, tokenizerLosses) = try tokenizer.huggingFaceOutput(
             config: config, file: source.path)
@@ -105,7 +102,8 @@ struct HuggingFacePlanner {
                 "llama.cpp does not read for '\(architecture.name)', and the folder does not get: "
                     + unread.joined(separator: ", "))
         }
-        let widened = source.tensors.contains { $0.type.isQuantized } && changes.type == nil
+        let widened =
+            source.tensors.contains { $0.type.isQuantized } && changes.types?.plainType == nil
         return OutputPlan(
             source: source, tensors: tensors,
             container: .huggingFace(
@@ -200,14 +198,6 @@ struct HuggingFacePlanner {
             )
         }
         return (added, flags)
-    }
-
-    /// What is no weight of a family that is known, such as rotary tables, keeps its type.
-    private func outputType(of tensor: WeightTensor) -> ElementType {
-        guard tensor.type.canBeRetyped, tensor.role != nil || source.architecture == nil else {
-            return tensor.type
-        }
-        return changes.type ?? (tensor.type.safetensorsName == nil ? .f32 : tensor.type)
     }
 
     /// The folder's files beside this checkpoint's weights and `config.json`: those to copy, and those left out

@@ -94,11 +94,6 @@ package struct OutputPlan: Sendable {
     package init(source: Checkpoint, edits: [CheckpointEdit], format: FileFormat) throws {
         try source.validate()
         let changes = try EditList(edits)
-        if let type = changes.type, !type.isPlainFloat || type == .f64 {
-            throw CheckpointError.cannotExpress(
-                fact: "writing \(type.name) is not supported; supported types: keep, f32, f16, bf16"
-            )
-        }
         try source.requireValues(for: changes, format: format)
         switch (source.source, format) {
         case (.gguf(let gguf), .gguf):

@@ -4,24 +4,32 @@ struct TensorPlanner {
     let changes: EditList
     /// The format of the output.
     let format: FileFormat
+    /// What decides the types that no edit gives.
+    let types: OutputTypes
+
+    init(source: Checkpoint, changes: EditList, format: FileFormat) {
+        self.source = source
+        self.changes = changes
+        self.format = format
+        types = OutputTypes(changes.types ?? .keep, of: source, in: format)
+    }
 
     /// The tensor that a tensor of the source becomes.
     ///
-    /// - Parameters:
-    ///   - type: its type where no edit gives another.
-    ///   - rows: how many of its rows are kept; nil for all.
-    /// - Throws: `CheckpointError` where an edit does not fit the tensor or its type cannot be written.
+    /// - Parameter rows: how many of its rows are kept; nil for all.
+    /// - Throws: `CheckpointError` where an edit does not fit the tensor or its type cannot be written; as
+    ///   `OutputTypes.type`.
     func tensor(
-        named name: String, from tensor: WeightTensor, as type: ElementType, rows: Int? = nil,
-        shard: Int = 0
-    ) throws(CheckpointError) -> OutputPlan.Tensor {
-        if let edited = try editedExperts(named: name, of: tensor, as: type, shard: shard) {
+        named name: String, from tensor: WeightTensor, rows: Int? = nil, shard: Int = 0
+    ) throws -> OutputPlan.Tensor {
+        if let edited = try editedExperts(named: name, of: tensor, shard: shard) {
             return edited
         }
         let change = tensor.role.flatMap { changes.weights[$0] } ?? WeightChange()
         var shape = form(of: tensor).shape(of: tensor.canonicalShape)
         if let rows, let first = shape.first { shape[0] = min(rows, first) }
-        let description = TensorDescription(name: name, type: change.type ?? type, shape: shape)
+        let description = TensorDescription(
+            name: name, type: try change.type ?? types.type(of: tensor, named: name), shape: shape)
         return OutputPlan.Tensor(
             description, try content(of: tensor, change, as: description), shard: shard)
     }
@@ -30,16 +38,17 @@ struct TensorPlanner {
     ///
     /// - Throws: as `tensor`.
     func stack(
-        named name: String, from tensors: [WeightTensor], as type: ElementType, shard: Int = 0
-    ) throws(CheckpointError) -> OutputPlan.Tensor {
+        named name: String, from tensors: [WeightTensor], shard: Int = 0
+    ) throws -> OutputPlan.Tensor {
         let matrix = tensors.first?.canonicalShape ?? []
-        let types = Set(tensors.compactMap { $0.role.flatMap { changes.weights[$0]?.type } })
-        guard types.count < 2 else {
-            throw .cannotExpress(
+        let asked = Set(tensors.compactMap { $0.role.flatMap { changes.weights[$0]?.type } })
+        guard asked.count < 2 else {
+            throw CheckpointError.cannotExpress(
                 fact: "tensor '\(name)' holds all experts and has one type, but edits ask for "
-                    + types.map(\.name).sorted().joined(separator: " and "))
+                    + asked.map(\.name).sorted().joined(separator: " and "))
         }
-        let type = types.first ?? type
+        let type =
+            try asked.first ?? tensors.first.map { try types.type(of: $0, named: name) } ?? .f32
         var parts: [TensorContent] = []
         for tensor in tensors {
             let change = tensor.role.flatMap { changes.weights[$0] } ?? WeightChange()
@@ -53,12 +62,12 @@ struct TensorPlanner {
 
     /// The tensor of all experts where edits touch single ones, or nil.
     private func editedExperts(
-        named name: String, of tensor: WeightTensor, as type: ElementType, shard: Int
-    ) throws(CheckpointError) -> OutputPlan.Tensor? {
+        named name: String, of tensor: WeightTensor, shard: Int
+    ) throws -> OutputPlan.Tensor? {
         guard let role = tensor.role, role.expert == nil, tensor.shape.count == 3,
             changes.roles.contains(where: { $0.expert != nil && $0.slot == role.slot })
         else { return nil }
-        return try stack(named: name, from: tensor.matrices, as: type, shard: shard)
+        return try stack(named: name, from: tensor.matrices, shard: shard)
     }
 
     /// A tensor that the source does not have: an edit's values, or zeros.
@@ -71,7 +80,8 @@ struct TensorPlanner {
         if change.values == nil, !change.updates.isEmpty {
             throw .missingTensor(file: source.path, name: name)
         }
-        let description = TensorDescription(name: name, type: change.type ?? .f32, shape: shape)
+        let description = TensorDescription(
+            name: name, type: change.type ?? types.type(ofNew: name), shape: shape)
         try check(change, of: description, canonicalShape: shape)
         let form = source.form(of: role, in: format)
         let rows = WeightRows(
@@ -85,7 +95,8 @@ struct TensorPlanner {
     private func content(
         of tensor: WeightTensor, _ change: WeightChange, as description: TensorDescription
     ) throws(CheckpointError) -> TensorContent {
-        if change.values != nil || !change.updates.isEmpty || change.type != nil {
+        let isRetyped = description.type != tensor.type
+        if change.values != nil || !change.updates.isEmpty || isRetyped {
             try check(change, of: description, canonicalShape: tensor.canonicalShape)
         }
         if change.values == nil, !change.updates.isEmpty, !Dequantizer.isSupported(tensor.type) {

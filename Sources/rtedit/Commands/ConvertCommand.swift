@@ -5,7 +5,7 @@ struct ConvertCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
     static let output = Positional(
         "OUT", "A .gguf file, a .safetensors file, a folder, or a patch (.rtdelta).")
-    private static let types = "keep, f32, f16, bf16"
+    private static let types = TypePolicy.names.joined(separator: ", ")
     static let type = Option.value(
         "type", "T", "The type of the weights: \(Self.types).", standard: "keep")
 
@@ -28,26 +28,12 @@ struct ConvertCommand: Command {
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let output = try CheckpointOutput(arguments, Self.output)
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
-        var edits: [CheckpointEdit] = []
         let name = try arguments.text(Self.type)
-        if name != "keep" {
-            guard let type = ElementType(rawValue: name) else {
-                guard Self.mixes.contains(name) else {
-                    throw arguments.invalid(Self.type, name, "one of \(Self.types)")
-                }
-                throw CheckpointError.cannotExpress(
-                    fact: "writing \(name) is not supported yet; supported: \(Self.types)")
-            }
-            edits.append(.retype(type))
+        guard let policy = try TypePolicy(named: name) else {
+            throw arguments.invalid(Self.type, name, "one of \(Self.types)")
         }
+        let edits = policy == .keep ? [] : [CheckpointEdit.types(policy)]
         try output.write(session.checkpoint, edits: edits, crew: session.crew, arguments, console)
         return .done
     }
-
-    /// Names of `llama-quantize` that mix types.
-    private static let mixes: Set<String> = [
-        "q2_k_s", "q3_k_s", "q3_k_m", "q3_k_l", "q4_k_s", "q4_k_m", "q5_k_s", "q5_k_m", "iq3_xs",
-        "iq3_m",
-        "iq2_m", "mxfp4_moe",
-    ]
 }

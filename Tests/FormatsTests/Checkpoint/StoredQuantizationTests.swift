@@ -176,7 +176,7 @@ import Testing
         let crew = WorkCrew(threads: 1)
         let works: [(String, () throws -> Void)] = [
             ("numbers", { _ = try model.hyperparameters() }),
-            ("retype", { try plan([.retype(.bf16)], .safetensors) }),
+            ("retype", { try plan([.types(.plain(.bf16))], .safetensors) }),
             ("merge", { try plan([.add(update, type: nil)], .safetensors) }),
             ("to GGUF", { try plan([], .gguf) }),
             ("diff", { _ = try CheckpointComparison(plain, model, crew: crew) }),
@@ -228,7 +228,7 @@ import Testing
         }
         #expect(plan.tensors.count > old.count)
         // Anything more is refused.
-        for edits in [[bias, .retype(.f16)], [bias]] {
+        for edits in [[bias, .types(.plain(.f16))], [bias]] {
             let format: FileFormat = edits.count == 1 ? .gguf : .safetensors
             let failure = refusal {
                 _ = try OutputPlan(source: model, edits: edits, format: format)
@@ -251,7 +251,8 @@ import Testing
             }
         }.open()
         #expect(model.quantization == nil)
-        let plan = try OutputPlan(source: model, edits: [.retype(.bf16)], format: .safetensors)
+        let plan = try OutputPlan(
+            source: model, edits: [.types(.plain(.bf16))], format: .safetensors)
         let tensor = try #require(plan.tensors.first { $0.description.name == name })
         #expect(tensor.description.type == .bf16)
         #expect(try tensor.bytes(rows: 0..<1).bytes.prefix(2) == [0x80, 0x3f])
@@ -262,7 +263,8 @@ import Testing
         let model = try FamilyFixture("llama", in: folder) { tensors in
             tensors + [(TensorDescription(name: name, type: .f32, shape: [1]), [1, 2, 3, 4])]
         }.open()
-        let plan = try OutputPlan(source: model, edits: [.retype(.bf16)], format: .safetensors)
+        let plan = try OutputPlan(
+            source: model, edits: [.types(.plain(.bf16))], format: .safetensors)
         for tensor in plan.tensors {
             #expect((tensor.description.type == .f32) == (tensor.description.name == name))
         }

@@ -66,7 +66,7 @@ import Testing
 
     @Test func aRetypedTargetIsPredicted() throws {
         for type in [ElementType.bf16, .f32] {
-            let target = try fixture.write(model, [.retype(type)], as: "retyped.gguf")
+            let target = try fixture.write(model, [.types(.plain(type))], as: "retyped.gguf")
             let (isEqual, size) = try fixture.roundTrip(model, target)
             #expect(isEqual)
             #expect(size < 4000)

@@ -50,7 +50,7 @@ import Testing
         #expect(try size(of: [], on: model, as: "same.gguf") < 2000)
         #expect(try size(of: [bias(model)], on: model, as: "bias.gguf") < 4000)
         _ = try size(of: [update(model)], on: model, as: "update.gguf")
-        #expect(try size(of: [.retype(.bf16)], on: model, as: "bf16.gguf") < 4000)
+        #expect(try size(of: [.types(.plain(.bf16))], on: model, as: "bf16.gguf") < 4000)
     }
 
     @Test func ofAFolder() throws {

@@ -297,7 +297,10 @@ import Testing
             ([.add(update, type: nil), set], "\(own) gets new values after an earlier edit of it"),
             ([set, set], "\(own) gets new values after an earlier edit of it"),
             ([set, .add(update, type: .f16)], "\(own) is to be stored in two types"),
-            ([.retype(.f16), .retype(.bf16)], "matrices are to be stored in two types"),
+            (
+                [.types(.plain(.f16)), .types(.plain(.bf16))],
+                "tensors are to be stored by two policies of types"
+            ),
             (
                 [.setMetadata(key: "a", .u32(1)), .setMetadata(key: "a", nil)],
                 "metadata 'a' is set twice"

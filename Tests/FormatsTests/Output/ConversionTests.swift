@@ -153,8 +153,8 @@ import Testing
     }
 
     @Test func outputDoesNotDependOnThreads() throws {
-        let one = try write(Samples.tinyModel, [.retype(.bf16)], as: "one", threads: 1)
-        let two = try write(Samples.tinyModel, [.retype(.bf16)], as: "two", threads: 2)
+        let one = try write(Samples.tinyModel, [.types(.plain(.bf16))], as: "one", threads: 1)
+        let two = try write(Samples.tinyModel, [.types(.plain(.bf16))], as: "two", threads: 2)
         #expect(
             try bytes(ofFile: one + "/model.safetensors")
                 == bytes(ofFile: two + "/model.safetensors"))

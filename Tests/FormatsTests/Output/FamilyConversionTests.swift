@@ -39,7 +39,7 @@ import Testing
         scaling["beta_slow"] = nil
         let fixture = try FamilyFixture(
             "llama-yarn", in: folder, config: ["rope_scaling": .object(scaling)])
-        let path = try write(fixture.path, [.retype(.f32)], as: "model.gguf")
+        let path = try write(fixture.path, [.types(.plain(.f32))], as: "model.gguf")
         let expected = try ConverterOutput("llama-yarn", .f32)
         let found = try GGUFFile.open(path)
         #expect(found.tensors.map(Fact.init) == expected.tensors)
@@ -51,7 +51,7 @@ import Testing
     @Test(arguments: families, [ElementType.f32, .f16])
     func aFolderBecomesTheConvertersFile(_ family: String, type: ElementType) throws {
         let expected = try ConverterOutput(family, type)
-        let path = try write(Families.folder(family), [.retype(type)], as: "model.gguf")
+        let path = try write(Families.folder(family), [.types(.plain(type))], as: "model.gguf")
         let found = try GGUFFile.open(path)
         let tensors = found.tensors.map(Fact.init)
         #expect(tensors.map(\.name) == expected.tensors.map(\.name))

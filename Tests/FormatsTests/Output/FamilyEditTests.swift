@@ -27,17 +27,18 @@ import Testing
     ) throws -> [Float] {
         let numbers = try source.hyperparameters()
         let planner = TensorPlanner(
-            source: source, changes: try EditList(edits), format: .gguf)
+            source: source, changes: try EditList(edits + [.types(.plain(.f32))]),
+            format: .gguf)
         let tensor =
             if let experts = numbers.experts, role.slot.isOfExperts {
                 try planner.stack(
                     named: "stack",
                     from: (0..<experts.count).map {
                         try #require(source.tensor(WeightRole(role.slot, expert: $0)))
-                    }, as: .f32)
+                    })
             } else {
                 try planner.tensor(
-                    named: "tensor", from: try #require(source.tensor(role)), as: .f32)
+                    named: "tensor", from: try #require(source.tensor(role)))
             }
         let count = try #require(tensor.description.elementCount)
         // In two parts that begin inside a matrix.

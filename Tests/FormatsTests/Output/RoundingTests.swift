@@ -102,7 +102,7 @@ import Testing
         #expect(try #require(report.keptShare) > 0.85)
         #expect(abs(try #require(report.keptShare) - remedy.share) < 0.1)
         // A folder cannot hold quantised types.
-        _ = try write(base, [.retype(.bf16)], as: "hub")
+        _ = try write(base, [.types(.plain(.bf16))], as: "hub")
         let folder = try self.plan(folder.path("hub"), [.add(update, type: nil)], "out")
         let other = try #require(
             folder.typeKeepingUpdates(of: ["model.layers.1.mlp.down_proj.weight"]))
@@ -153,7 +153,7 @@ import Testing
     // MARK: - Rounding
 
     @Test func theSizeOfRoundingIsThatOfTheStoredValues() throws {
-        let report = try write(Samples.tinyModel, [.retype(.bf16)], as: "b.gguf")
+        let report = try write(Samples.tinyModel, [.types(.plain(.bf16))], as: "b.gguf")
         let found = try #require(report.rounded.first { $0.name == "blk.1.ffn_down.weight" })
         let before = try #require(Checkpoint.open(Samples.tinyModel).tensor(role)).values()
         let after = try values("b.gguf")
@@ -166,12 +166,12 @@ import Testing
         let most = try #require(report.mostRounded)
         #expect(most.sums.relativeError >= found.sums.relativeError)
         // Whatever the number of threads.
-        let alone = try write(Samples.tinyModel, [.retype(.bf16)], as: "b.gguf", threads: 1)
+        let alone = try write(Samples.tinyModel, [.types(.plain(.bf16))], as: "b.gguf", threads: 1)
         #expect(alone.tensors.map(\.sums) == report.tensors.map(\.sums))
     }
 
     @Test func outputsWithoutLossHaveNothingToTell() throws {
-        for (edits, name) in [([], "k.gguf"), ([.retype(.f32)], "w.gguf"), ([], "hub")]
+        for (edits, name) in [([], "k.gguf"), ([.types(.plain(.f32))], "w.gguf"), ([], "hub")]
             as [([CheckpointEdit], String)]
         {
             let report = try write(Samples.tinyModel, edits, as: name)
@@ -204,11 +204,11 @@ import Testing
                 #expect(
                     throws: CheckpointError.becomesInfinite(
                         tensor: tensor, type: .f16, count: 1, of: elements, largest: 1e5)
-                ) { try write(source, [.retype(.f16)], as: name, threads: threads) }
+                ) { try write(source, [.types(.plain(.f16))], as: name, threads: threads) }
                 #expect(try folder.names() == ["l.gguf"])
             }
         }
-        let plan = try plan(source, [.retype(.f16)], "o.gguf")
+        let plan = try plan(source, [.types(.plain(.f16))], "o.gguf")
         #expect(throws: CheckpointError.self) {
             try PatchWriter(crew: WorkCrew(threads: 2)).write(
                 plan, path: folder.path("p.rtdelta"), replacing: false)
@@ -218,12 +218,12 @@ import Testing
 
     @Test func aValueBeyondTheTypeIsCountedWhereItIsAllowed() throws {
         let report = try write(
-            try large(1e5), [.retype(.f16)], as: "o.gguf", allowsInfinities: true)
+            try large(1e5), [.types(.plain(.f16))], as: "o.gguf", allowsInfinities: true)
         #expect(report.overflows.map(\.name) == ["blk.1.ffn_down.weight"])
         #expect(report.overflows.first?.sums.largestOverflow == 1e5)
         #expect(try values("o.gguf")[77] == .infinity)
         // From there on it is the source's.
-        let later = try write(folder.path("o.gguf"), [.retype(.f32)], as: "o2.gguf")
+        let later = try write(folder.path("o.gguf"), [.types(.plain(.f32))], as: "o2.gguf")
         #expect(later.overflows.isEmpty)
         #expect(later.notFinite.map(\.sums.notFiniteCount) == [1])
     }
@@ -268,7 +268,7 @@ import Testing
         // A third is no f32.
         put(1.0 / 3, at: 5)
         let fine = try folder.write(file, as: "fine.gguf")
-        let report = try write(fine, [.retype(.f32)], as: "f.gguf")
+        let report = try write(fine, [.types(.plain(.f32))], as: "f.gguf")
         let rounded = try #require(report.rounded.first { $0.name == tensor.name })
         #expect(rounded.sums.relativeError > 0 && rounded.sums.relativeError < 1e-7)
         put(-1e300, at: 9)
@@ -276,7 +276,7 @@ import Testing
         #expect(
             throws: CheckpointError.becomesInfinite(
                 tensor: tensor.name, type: .f32, count: 1, of: count, largest: 1e300)
-        ) { try write(wide, [.retype(.f32)], as: "f.gguf") }
+        ) { try write(wide, [.types(.plain(.f32))], as: "f.gguf") }
     }
 }
 

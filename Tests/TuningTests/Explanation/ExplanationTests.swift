@@ -35,7 +35,7 @@ import Transformer
     }
 
     @Test func aWiderTypeIsTheSameModel() throws {
-        guard case .sameModel(let same) = try only(try fixture.write([.retype(.f32)])) else {
+        guard case .sameModel(let same) = try only(try fixture.write([.types(.plain(.f32))])) else {
             Issue.record("not the same model")
             return
         }
@@ -62,8 +62,8 @@ import Transformer
     }
 
     @Test func valuesOfANarrowerTypeInAWideOneAreSeen() throws {
-        let narrow = try fixture.write([.retype(.bf16)], as: "bf16.gguf")
-        let wide = try fixture.write([.retype(.f32)], of: narrow, as: "f32.gguf")
+        let narrow = try fixture.write([.types(.plain(.bf16))], as: "bf16.gguf")
+        let wide = try fixture.write([.types(.plain(.f32))], of: narrow, as: "f32.gguf")
         guard case .reencoded(let reencoding) = try only(wide) else {
             Issue.record("not re-encoded")
             return
@@ -121,7 +121,7 @@ import Transformer
 
     @Test func aBakeIntoAnotherTypeIsBoth() throws {
         let baked = try fixture.write(
-            [.retype(.bf16)] + bake(.residPost, [2: fixture.direction(seed: 5)]))
+            [.types(.plain(.bf16))] + bake(.residPost, [2: fixture.direction(seed: 5)]))
         let findings = try fixture.findings(baked)
         #expect(findings.contains { if case .baked = $0 { true } else { false } })
         #expect(findings.contains { if case .reencoded = $0 { true } else { false } })

@@ -42,7 +42,7 @@ import Transformer
         let identity = try BaseIdentity(of: base)
         #expect(try identity.relation(to: base) == .same)
         #expect(try identity.relation(to: write([], as: "hub")) == .same)
-        #expect(try identity.relation(to: write([.retype(.bf16)], as: "b.gguf")) == .same)
+        #expect(try identity.relation(to: write([.types(.plain(.bf16))], as: "b.gguf")) == .same)
         let quantised = try base.tensors.compactMap { tensor -> CheckpointEdit? in
             guard let role = tensor.role, tensor.shape.count == 2 else { return nil }
             return .set(role, values: try tensor.values(), form: tensor.form.rowsOnly, type: .q4_0)

@@ -151,7 +151,7 @@ import Transformer
     @Test(arguments: [ElementType.f32, .bf16])
     func theStrengthThatWasBakedIsFound(type: ElementType) throws {
         let source = try Checkpoint.open(Families.folder("llama"))
-        let base = try write(source, [.retype(type)], as: "base")
+        let base = try write(source, [.types(.plain(type))], as: "base")
         let asked = [Intervention(block: 1, vector: try vector(base), strength: 1.5)]
         for share in [1, 1.01, 0.99] as [Float] {
             var given = asked
