@@ -6,6 +6,7 @@ package struct WeightRows: Sendable {
         case stored(StoredTensor)
         /// In C order.
         case values([Float])
+        case computed(ComputedRows)
         /// Zeros: a bias that is not there.
         case zeros
     }
@@ -28,6 +29,15 @@ package struct WeightRows: Sendable {
     /// - Parameter shape: that of the result
     init(_ values: [Float]?, _ change: StorageForm = .canonical, shape: [Int]) {
         origin = values.map { .values($0) } ?? .zeros
+        self.change = change
+        self.shape = shape
+    }
+
+    /// Rows that are made when they are read.
+    ///
+    /// - Parameter shape: that of the result
+    init(_ rows: ComputedRows, _ change: StorageForm, shape: [Int]) {
+        origin = .computed(rows)
         self.change = change
         self.shape = shape
     }
@@ -108,7 +118,7 @@ package struct WeightRows: Sendable {
         let reader = try needsWholeRows ? RowReader(self, rows: rows, columns, name: name) : nil
         var row = elements.lowerBound / columns
         do throws(QuantizationError) {
-            guard let reader else {
+            guard var reader else {
                 try readOrigin(elements.lowerBound, into: values)
                 return add(change.shift, to: values)
             }
@@ -133,6 +143,7 @@ package struct WeightRows: Sendable {
         case .zeros: values.update(repeating: 0)
         case .values(let source):
             for index in values.indices { values[index] = source[first + index] }
+        case .computed(let rows): try rows.read(first, into: values)
         case .stored(let tensor): try tensor.widen(first..<(first + values.count), into: values)
         }
     }
@@ -144,13 +155,19 @@ private func add(_ shift: Float, to values: UnsafeMutableBufferPointer<Float>) {
     for index in values.indices { values[index] += shift }
 }
 
-/// Reads single rows of a range, which of a transpose are brought together once.
+/// Reads single rows of a range, which of a transpose are brought together once. Those that are made are asked for a few
+/// at a time.
 struct RowReader {
     private let source: WeightRows
-    private let firstRow: Int
+    private let range: Range<Int>
     private let columns: Int
     /// The rows of the range, (rows, columns), where the source is the transpose; else empty.
     private let tile: [Float]
+    /// The rows that were made last.
+    private var made: (rows: Range<Int>, values: [Float]) = (0..<0, [])
+
+    /// The most values that are asked for at a time, unless a row has more.
+    private static let mostMade = 1 << 16
 
     /// - Parameters:
     ///   - rows: those that will be read
@@ -162,7 +179,7 @@ struct RowReader {
     ) throws(CheckpointError) {
         self.source = source
         self.columns = columns
-        firstRow = rows.lowerBound
+        range = rows
         tile =
             try source.change.isTransposed
             ? Self.tile(of: source, rows: rows, columns, name: name) : []
@@ -171,16 +188,31 @@ struct RowReader {
     /// Reads a row of the range into a buffer of its length.
     ///
     /// - Throws: `QuantizationError` where the type cannot be widened.
-    func read(
+    mutating func read(
         row number: Int, into row: UnsafeMutableBufferPointer<Float>
     ) throws(QuantizationError) {
         if source.change.isTransposed {
-            let first = (number - firstRow) * columns
+            let first = (number - range.lowerBound) * columns
             for column in 0..<columns { row[column] = tile[first + column] }
+        } else if case .computed(let rows) = source.origin, !source.isReordered {
+            if !made.rows.contains(number) { try make(rows, from: number) }
+            let first = (number - made.rows.lowerBound) * columns
+            for column in 0..<columns { row[column] = made.values[first + column] }
         } else {
             try source.readOrigin(source.change.rows.source(of: number) * columns, into: row)
         }
         add(source.change.shift, to: row)
+    }
+
+    private mutating func make(
+        _ rows: ComputedRows, from number: Int
+    ) throws(QuantizationError) {
+        let count = max(1, min(range.upperBound - number, Self.mostMade / max(columns, 1)))
+        let first = number * columns
+        let values = try [Float](filling: count * columns) { target throws(QuantizationError) in
+            try rows.read(first, into: target)
+        }
+        made = (number..<(number + count), values)
     }
 
     /// The rows of the transpose: of each row of the origin the elements that belong to them.
@@ -191,6 +223,7 @@ struct RowReader {
             switch source.origin {
             case .stored(let tensor): (tensor.description.columns, tensor.type.elementsPerBlock)
             case .values(let values): (values.count / max(columns, 1), 1)
+            case .computed(let rows): (rows.columns, 1)
             case .zeros: (0, 1)
             }
         let first = rows.lowerBound / block * block

@@ -1,9 +1,7 @@
 /// What edits do to one weight.
 struct WeightChange {
-    /// New values in place of what the weight had, and how they lie.
-    var values: (all: [Float], form: StorageForm)?
-    /// Added to the new or the present values.
-    var updates: [LowRankUpdate] = []
+    /// What it gets, each edit on top of the one before.
+    var rows: RowSource
     /// Nil: the type the tensor has without edits.
     var type: ElementType?
 }
@@ -20,15 +18,11 @@ struct EditList {
     init(_ edits: [CheckpointEdit]) throws(CheckpointError) {
         for edit in edits {
             switch edit {
-            case .set(let role, let values, let form, let type):
-                guard weights[role] == nil else {
-                    throw Self.contradiction("\(role) gets new values after an earlier edit of it")
+            case .set(let role, .stack(let experts), let type) where role.slot.isOfExperts:
+                for (expert, rows) in experts.enumerated() {
+                    try add(rows, to: WeightRole(role.slot, role.part, expert: expert), type)
                 }
-                try note(role, type)
-                weights[role]?.values = (values, form)
-            case .add(let update, let type):
-                try note(update.role, type)
-                weights[update.role]?.updates.append(update)
+            case .set(let role, let rows, let type): try add(rows, to: role, type)
             case .types(let policy):
                 guard types == nil || types == policy else {
                     throw Self.contradiction("tensors are to be stored by two policies of types")
@@ -47,14 +41,21 @@ struct EditList {
         }
     }
 
-    /// Makes a place for the changes of a weight.
-    private mutating func note(_ role: WeightRole, _ type: ElementType?) throws(CheckpointError) {
-        if weights[role] == nil { roles.append(role) }
-        let present = weights[role]?.type
-        guard type == nil || present == nil || type == present else {
+    private mutating func add(
+        _ rows: RowSource, to role: WeightRole, _ type: ElementType?
+    ) throws(CheckpointError) {
+        guard let present = weights[role] else {
+            roles.append(role)
+            weights[role] = WeightChange(rows: rows, type: type)
+            return
+        }
+        guard rows.hasPresent else {
+            throw Self.contradiction("\(role) gets new values after an earlier edit of it")
+        }
+        guard type == nil || present.type == nil || type == present.type else {
             throw Self.contradiction("\(role) is to be stored in two types")
         }
-        weights[role, default: WeightChange()].type = type ?? present
+        weights[role] = WeightChange(rows: rows.on(present.rows), type: type ?? present.type)
     }
 
     private static func contradiction(_ fact: String) -> CheckpointError {
@@ -71,7 +72,7 @@ extension Checkpoint {
         let isCopy = keepsTypes && changes.roles.isEmpty
         let addsBiases =
             keepsTypes && quantization?.hasPlainBiases == true
-            && changes.weights.allSatisfy { $0.key.part == .bias && $0.value.updates.isEmpty }
+            && changes.weights.allSatisfy { $0.key.part == .bias && $0.value.rows.isNew }
         guard !isCopy, !addsBiases else { return }
         try requireValues()
     }

@@ -11,34 +11,72 @@ extension TensorContent {
         to destination: UnsafeMutableRawBufferPointer, measuring: Bool
     ) throws(CheckpointError) -> RoundingSums {
         let rowBytes = description.type.byteCount(elements: columns) ?? 0
-        let source: WeightRows
+        return try write(
+            rows: rows, columns: columns, of: description,
+            to: RowTarget(bytes: destination, stride: rowBytes), measuring: measuring)
+    }
+
+    private func write(
+        rows: Range<Int>, columns: Int, of description: TensorDescription, to target: RowTarget,
+        measuring: Bool
+    ) throws(CheckpointError) -> RoundingSums {
+        guard !rows.isEmpty else { return RoundingSums() }
+        var sums = RoundingSums()
+        func write(
+            _ part: TensorContent, _ rows: Range<Int>, _ columns: Int, to target: RowTarget
+        ) throws(CheckpointError) {
+            sums.add(
+                try part.write(
+                    rows: rows, columns: columns, of: description, to: target,
+                    measuring: measuring))
+        }
         switch origin {
-        case .rows(let own): source = own
-        case .parts(let parts, let count):
-            var sums = RoundingSums()
+        case .parts(let parts, let count) where updates.isEmpty:
             for (part, own) in Self.split(rows, by: count) where parts.indices.contains(part) {
-                let first = (part * count + own.lowerBound - rows.lowerBound) * rowBytes
-                sums.add(
-                    try parts[part].write(
-                        rows: own, columns: columns, of: description,
-                        to: UnsafeMutableRawBufferPointer(
-                            rebasing: destination[first..<(first + own.count * rowBytes)]),
-                        measuring: measuring))
+                let first = part * count + own.lowerBound - rows.lowerBound
+                try write(parts[part], own, columns, to: target.dropping(rows: first))
             }
-            return sums
-        }
-        var writer = try RowWriter(
-            self, source, rows: rows, columns: columns, description, measuring: measuring)
-        for (index, number) in rows.enumerated() {
-            let target = UnsafeMutableRawBufferPointer(
-                rebasing: destination[(index * rowBytes)..<((index + 1) * rowBytes)])
-            do throws(QuantizationError) {
-                try writer.write(row: number, to: target)
-            } catch {
-                throw .cannotEncode(tensor: description.name, row: number, problem: error)
+        case .above(let first, let second, let count) where updates.isEmpty:
+            let (upper, lower) = Self.split(rows, at: count)
+            try write(first, upper, columns, to: target)
+            try write(second, lower, columns, to: target.dropping(rows: upper.count))
+        case .beside(let first, let second, let own) where updates.isEmpty:
+            // Each side is stored by itself, so that whole blocks of a source stay as they are.
+            let bytes = description.type.byteCount(elements: own) ?? 0
+            try write(first, rows, own, to: target)
+            try write(second, rows, columns - own, to: target.dropping(bytes: bytes))
+        default:
+            let rowBytes = description.type.byteCount(elements: columns) ?? 0
+            var writer = try RowWriter(
+                self, rows: rows, columns: columns, description, measuring: measuring)
+            for (index, number) in rows.enumerated() {
+                do throws(QuantizationError) {
+                    try writer.write(row: number, to: target.row(index, byteCount: rowBytes))
+                } catch {
+                    throw .cannotEncode(tensor: description.name, row: number, problem: error)
+                }
             }
+            return writer.sums
         }
-        return writer.sums
+        return sums
+    }
+}
+
+/// Where rows go, each so many bytes after the one before it.
+private struct RowTarget {
+    let bytes: UnsafeMutableRawBufferPointer
+    let stride: Int
+
+    func row(_ index: Int, byteCount: Int) -> UnsafeMutableRawBufferPointer {
+        let first = index * stride
+        return UnsafeMutableRawBufferPointer(rebasing: bytes[first..<(first + byteCount)])
+    }
+
+    func dropping(rows: Int) -> RowTarget { dropping(bytes: rows * stride) }
+
+    func dropping(bytes count: Int) -> RowTarget {
+        RowTarget(
+            bytes: UnsafeMutableRawBufferPointer(rebasing: bytes.dropFirst(count)), stride: stride)
     }
 }
 
@@ -66,11 +104,95 @@ extension WeightRows {
     }
 }
 
+/// Reads rows of a content as values.
+private final class ContentReader {
+    private indirect enum Origin {
+        case rows
+        case sections([(rows: Range<Int>, reader: ContentReader)])
+        case beside(ContentReader, ContentReader, columns: Int)
+    }
+
+    private let origin: Origin
+    private var reader: RowReader?
+    /// Added to each row.
+    private let updates: [LowRankUpdate]
+
+    /// - Parameters:
+    ///   - rows: those that will be read
+    ///   - updates: the content's own, or none where the caller adds them
+    /// - Throws: `CheckpointError.cannotEncode` where a type cannot be widened.
+    init(
+        _ content: TensorContent, rows: Range<Int>, columns: Int, name: String,
+        adding updates: [LowRankUpdate]
+    ) throws(CheckpointError) {
+        self.updates = updates
+        func reader(
+            _ part: TensorContent, _ rows: Range<Int>, _ columns: Int
+        ) throws(CheckpointError) -> ContentReader {
+            try ContentReader(
+                part, rows: rows, columns: columns, name: name, adding: part.updates)
+        }
+        switch content.origin {
+        case .rows(let source):
+            origin = .rows
+            self.reader = try RowReader(source, rows: rows, columns, name: name)
+        case .parts(let parts, let count):
+            var sections: [(rows: Range<Int>, reader: ContentReader)] = []
+            for (part, own) in TensorContent.split(rows, by: count)
+            where parts.indices.contains(part) {
+                sections.append(
+                    (
+                        (part * count)..<((part + 1) * count),
+                        try reader(parts[part], own, columns)
+                    ))
+            }
+            origin = .sections(sections)
+        case .above(let first, let second, let count):
+            let (upper, lower) = TensorContent.split(rows, at: count)
+            origin = .sections([
+                (0..<count, try reader(first, upper, columns)),
+                (count..<Int.max, try reader(second, lower, columns)),
+            ])
+        case .beside(let first, let second, let own):
+            origin = .beside(
+                try reader(first, rows, own), try reader(second, rows, columns - own),
+                columns: own)
+        }
+    }
+
+    /// Reads one of the rows into a buffer of its length.
+    ///
+    /// - Throws: `QuantizationError` where a type cannot be widened.
+    func read(
+        row number: Int, into row: UnsafeMutableBufferPointer<Float>
+    ) throws(QuantizationError) {
+        switch origin {
+        case .rows: try reader?.read(row: number, into: row)
+        case .sections(let sections):
+            for section in sections where section.rows.contains(number) {
+                try section.reader.read(row: number - section.rows.lowerBound, into: row)
+            }
+        case .beside(let first, let second, let columns):
+            try first.read(
+                row: number, into: UnsafeMutableBufferPointer(rebasing: row[..<columns]))
+            try second.read(
+                row: number, into: UnsafeMutableBufferPointer(rebasing: row[columns...]))
+        }
+        guard !updates.isEmpty else { return }
+        var part = [Float](repeating: 0, count: row.count)
+        for update in updates {
+            part.withUnsafeMutableBufferPointer { update.write(row: number, to: $0) }
+            for column in row.indices { row[column] += part[column] }
+        }
+    }
+}
+
 /// Makes rows of one content, a few buffers of their length in hand, and measures what storing them loses.
 private struct RowWriter {
-    private let source: WeightRows
-    private let reader: RowReader
-    private let formerReader: RowReader?
+    /// Nil where the rows are put together from several sources.
+    private let source: WeightRows?
+    private let reader: ContentReader
+    private var formerReader: RowReader?
     private let updates: [LowRankUpdate]
     private let description: TensorDescription
     private let columns: Int
@@ -88,23 +210,21 @@ private struct RowWriter {
     private(set) var sums = RoundingSums()
 
     init(
-        _ content: TensorContent, _ source: WeightRows, rows: Range<Int>, columns: Int,
+        _ content: TensorContent, rows: Range<Int>, columns: Int,
         _ description: TensorDescription, measuring: Bool
     ) throws(CheckpointError) {
-        self.source = source
+        source = content.rows
         self.description = description
         self.columns = columns
         updates = content.updates
         isMeasured = measuring
         isKept = content.isKept(as: description.type)
-        isExact =
-            description.type.holdsExactly(source.tensor?.type ?? .f32) && source.change.shift == 0
-        func reader(_ source: WeightRows) throws(CheckpointError) -> RowReader {
-            try RowReader(source, rows: rows, columns, name: description.name)
+        isExact = TensorContent(content.origin).isExact(as: description.type)
+        reader = try ContentReader(
+            content, rows: rows, columns: columns, name: description.name, adding: [])
+        if measuring, let former = content.former {
+            formerReader = try RowReader(former, rows: rows, columns, name: description.name)
         }
-        self.reader = try reader(source)
-        formerReader =
-            if measuring, let former = content.former { try reader(former) } else { nil }
         let zeros = [Float](repeating: 0, count: columns)
         row = zeros
         if isChanged { (part, update, former) = (zeros, zeros, zeros) }
@@ -117,7 +237,7 @@ private struct RowWriter {
     mutating func write(
         row number: Int, to target: UnsafeMutableRawBufferPointer
     ) throws(QuantizationError) {
-        if isKept { return source.copy(row: number, to: target) }
+        if isKept, let source { return source.copy(row: number, to: target) }
         try row.withUnsafeMutableBufferPointer { row throws(QuantizationError) in
             try reader.read(row: number, into: row)
         }
@@ -137,9 +257,9 @@ private struct RowWriter {
 
     /// Adds the updates, or takes new values for an update of the former ones.
     private mutating func change(row number: Int) throws(QuantizationError) {
-        if let formerReader {
+        if formerReader != nil {
             try former.withUnsafeMutableBufferPointer { former throws(QuantizationError) in
-                try formerReader.read(row: number, into: former)
+                try formerReader?.read(row: number, into: former)
             }
             for column in 0..<columns { update[column] = row[column] - former[column] }
         } else {
@@ -167,7 +287,7 @@ private struct RowWriter {
         if !isFinite {
             // Of an f64 source, f32 may have made what the output cannot hold.
             for column in 0..<columns where before[column].isInfinite {
-                guard let value = source.double(row: number, column: column, columns: columns),
+                guard let value = source?.double(row: number, column: column, columns: columns),
                     value.isFinite
                 else { continue }
                 sums.notFiniteCount -= 1
@@ -202,7 +322,7 @@ private struct RowWriter {
 
     /// Adds what f32 has rounded already of an f64 source.
     private mutating func addRoundingOfDoubles(row number: Int) {
-        guard source.tensor?.type == .f64 else { return }
+        guard let source, source.tensor?.type == .f64 else { return }
         for column in 0..<columns {
             guard let value = source.double(row: number, column: column, columns: columns)
             else { return }

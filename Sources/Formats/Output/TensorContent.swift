@@ -1,10 +1,14 @@
 /// Where an output tensor's bytes come from: the rows of a source tensor or new values, with low-rank updates added or
 /// not, taken row by row.
 package struct TensorContent: Sendable {
-    enum Origin: Sendable {
+    indirect enum Origin: Sendable {
         case rows(WeightRows)
         /// Contents one after the other, each of so many rows: the experts of a mixture.
         case parts([TensorContent], rows: Int)
+        /// The first content's rows, of which there are so many, and then those of the second.
+        case above(TensorContent, TensorContent, rows: Int)
+        /// In each row the first content's columns, of which there are so many, and then those of the second.
+        case beside(TensorContent, TensorContent, columns: Int)
     }
 
     let origin: Origin
@@ -26,6 +30,11 @@ package struct TensorContent: Sendable {
         TensorContent(.rows(WeightRows(tensor, change)))
     }
 
+    /// The same, taking the place of what is given.
+    func replacing(_ former: WeightRows?) -> TensorContent {
+        TensorContent(origin, adding: updates, former: former)
+    }
+
     /// The rows of one source; nil where there are several.
     var rows: WeightRows? { if case .rows(let rows) = origin { rows } else { nil } }
 
@@ -35,6 +44,8 @@ package struct TensorContent: Sendable {
         case .rows(let rows): rows.change.columns(of: shape)
         case .parts(let parts, _):
             parts.map { $0.columns(of: shape) }.min() ?? StorageForm.canonical.columns(of: shape)
+        case .above: shape.count == 1 ? 1 : StorageForm.canonical.columns(of: shape)
+        case .beside: StorageForm.canonical.columns(of: shape)
         }
     }
 
@@ -51,16 +62,46 @@ package struct TensorContent: Sendable {
         return rows.tensor?.type == type
     }
 
+    /// Whether every value is stored in this type without rounding.
+    func isExact(as type: ElementType) -> Bool {
+        guard updates.isEmpty else { return false }
+        return switch origin {
+        case .rows(let rows):
+            type.holdsExactly(rows.tensor?.type ?? .f32) && rows.change.shift == 0
+        case .parts(let parts, _): parts.allSatisfy { $0.isExact(as: type) }
+        case .above(let first, let second, _), .beside(let first, let second, _):
+            first.isExact(as: type) && second.isExact(as: type)
+        }
+    }
+
+    /// Where columns end that no whole blocks of this type hold, so that what stands beside them cannot be stored without
+    /// encoding them anew; nil where there are none.
+    func splitBlock(of type: ElementType) -> Int? {
+        switch origin {
+        case .rows: nil
+        case .parts(let parts, _): parts.lazy.compactMap { $0.splitBlock(of: type) }.first
+        case .above(let first, let second, _):
+            first.splitBlock(of: type) ?? second.splitBlock(of: type)
+        case .beside(let first, let second, let columns):
+            columns % type.elementsPerBlock == 0
+                ? first.splitBlock(of: type) ?? second.splitBlock(of: type) : columns
+        }
+    }
+
     /// Where the bytes come from, in a few words.
     package var summary: String {
         let rows: WeightRows
+        let additions = updates.map { " + update of rank \($0.rank)" }.joined()
         switch origin {
         case .parts(let parts, _):
             return "\(parts.count) experts, first \(parts.first?.summary ?? "none")"
+        case .above(let first, let second, _):
+            return "\(first.summary) above \(second.summary)\(additions)"
+        case .beside(let first, let second, _):
+            return "\(first.summary) beside \(second.summary)\(additions)"
         case .rows(let own): rows = own
         }
         let place = rows.tensor.map { "\($0.name) (\($0.type.name))" } ?? "new values"
-        let additions = updates.map { " + update of rank \($0.rank)" }.joined()
         let shift = rows.change.shift
         let sum = shift == 0 ? "" : shift > 0 ? " + 1" : " - 1"
         return place + sum + additions + (rows.isReordered ? ", rows reordered" : "")
@@ -76,7 +117,25 @@ package struct TensorContent: Sendable {
             for (part, own) in Self.split(range, by: count) where parts.indices.contains(part) {
                 parts[part].releaseSource(rows: own, columns: columns)
             }
+        case .above(let first, let second, let count):
+            let (upper, lower) = Self.split(range, at: count)
+            if !upper.isEmpty { first.releaseSource(rows: upper, columns: columns) }
+            if !lower.isEmpty { second.releaseSource(rows: lower, columns: columns) }
+        case .beside(let first, let second, let own):
+            first.releaseSource(rows: range, columns: own)
+            second.releaseSource(rows: range, columns: columns - own)
         }
+    }
+
+    /// The rows of a range that are among the first so many, and those after them, counted from there.
+    static func split(
+        _ rows: Range<Int>, at count: Int
+    ) -> (first: Range<Int>, second: Range<Int>) {
+        let second = rows.clamped(to: count..<max(count, rows.upperBound))
+        return (
+            rows.clamped(to: 0..<count),
+            (second.lowerBound - count)..<(second.upperBound - count)
+        )
     }
 
     /// The parts that rows fall into, and their rows in each.

@@ -25,13 +25,15 @@ struct TensorPlanner {
         if let edited = try editedExperts(named: name, of: tensor, shard: shard) {
             return edited
         }
-        let change = tensor.role.flatMap { changes.weights[$0] } ?? WeightChange()
-        var shape = form(of: tensor).shape(of: tensor.canonicalShape)
+        let change = tensor.role.flatMap { changes.weights[$0] }
+        var shape = tensor.canonicalShape
         if let rows, let first = shape.first { shape[0] = min(rows, first) }
+        let own = try content(of: tensor, named: name, change?.rows, shape: shape)
+        let type = try change?.type ?? types.type(of: tensor, named: name)
         let description = TensorDescription(
-            name: name, type: try change.type ?? types.type(of: tensor, named: name), shape: shape)
-        return OutputPlan.Tensor(
-            description, try content(of: tensor, change, as: description), shard: shard)
+            name: name, type: type, shape: form(of: tensor).shape(of: own.shape))
+        if change != nil || type != tensor.type { try check(description, own.content) }
+        return OutputPlan.Tensor(description, own.content, shard: shard)
     }
 
     /// One tensor for the matrices of all experts, which the source has one by one.
@@ -51,9 +53,17 @@ struct TensorPlanner {
             try asked.first ?? tensors.first.map { try types.type(of: $0, named: name) } ?? .f32
         var parts: [TensorContent] = []
         for tensor in tensors {
-            let change = tensor.role.flatMap { changes.weights[$0] } ?? WeightChange()
-            let own = TensorDescription(name: name, type: type, shape: matrix)
-            parts.append(try content(of: tensor, change, as: own))
+            let rows = tensor.role.flatMap { changes.weights[$0]?.rows }
+            let own = try content(of: tensor, named: name, rows, shape: tensor.canonicalShape)
+            guard own.shape == matrix else {
+                throw CheckpointError.wrongShape(
+                    file: source.path, tensor: name, found: own.shape, expected: matrix)
+            }
+            if rows != nil || type != tensor.type {
+                try check(
+                    TensorDescription(name: name, type: type, shape: matrix), own.content)
+            }
+            parts.append(own.content)
         }
         return OutputPlan.Tensor(
             TensorDescription(name: name, type: type, shape: [tensors.count] + matrix),
@@ -76,43 +86,32 @@ struct TensorPlanner {
     func newTensor(
         named name: String, role: WeightRole, shape: [Int], shard: Int = 0
     ) throws(CheckpointError) -> OutputPlan.Tensor {
-        let change = changes.weights[role] ?? WeightChange()
-        if change.values == nil, !change.updates.isEmpty {
-            throw .missingTensor(file: source.path, name: name)
+        let change = changes.weights[role]
+        let form = source.form(of: role, in: format)
+        var content = TensorContent(.rows(WeightRows(nil, shape: shape)))
+        var shape = shape
+        if let rows = change?.rows {
+            let resolver = RowResolver(file: source.path, name: name, form: form, present: nil)
+            let own = try resolver.resolve(rows, shape: form.shape(of: shape))
+            (content, shape) = (own.content, form.shape(of: own.shape))
         }
         let description = TensorDescription(
-            name: name, type: change.type ?? types.type(ofNew: name), shape: shape)
-        try check(change, of: description, canonicalShape: shape)
-        let form = source.form(of: role, in: format)
-        let rows = WeightRows(
-            change.values?.all, (change.values?.form ?? form).change(to: form), shape: shape)
-        return OutputPlan.Tensor(
-            description, TensorContent(.rows(rows), adding: updates(change, form)), shard: shard)
+            name: name, type: change?.type ?? types.type(ofNew: name), shape: shape)
+        try check(description, content)
+        return OutputPlan.Tensor(description, content, shard: shard)
     }
 
     // MARK: - Contents
 
     private func content(
-        of tensor: WeightTensor, _ change: WeightChange, as description: TensorDescription
-    ) throws(CheckpointError) -> TensorContent {
-        let isRetyped = description.type != tensor.type
-        if change.values != nil || !change.updates.isEmpty || isRetyped {
-            try check(change, of: description, canonicalShape: tensor.canonicalShape)
-        }
-        if change.values == nil, !change.updates.isEmpty, !Dequantizer.isSupported(tensor.type) {
-            throw .cannotExpress(
-                fact: "tensor '\(tensor.name)' is \(tensor.type.name), to which nothing can "
-                    + "be added")
-        }
+        of tensor: WeightTensor, named name: String, _ rows: RowSource?, shape: [Int]
+    ) throws(CheckpointError) -> RowResolver.Resolved {
         let form = form(of: tensor)
-        let own = WeightRows(tensor.stored, tensor.form.change(to: form))
-        let updates = updates(change, form)
-        guard let values = change.values else {
-            return TensorContent(.rows(own), adding: updates)
+        guard let rows else {
+            return (.tensor(tensor.stored, tensor.form.change(to: form)), shape)
         }
-        return TensorContent(
-            .rows(WeightRows(values.all, values.form.change(to: form), shape: description.shape)),
-            adding: updates, former: own.isReadable ? own : nil)
+        let resolver = RowResolver(file: source.path, name: name, form: form, present: tensor)
+        return try resolver.resolve(rows, shape: shape)
     }
 
     /// How the output lays a tensor of the source out.
@@ -121,30 +120,10 @@ struct TensorPlanner {
         return source.form(of: role, in: format)
     }
 
-    /// The updates of a weight as they are added to its rows in the output.
-    private func updates(_ change: WeightChange, _ form: StorageForm) -> [LowRankUpdate] {
-        change.updates.map { update in
-            let ordered = update.with(rows: form.rows)
-            return form.isTransposed ? ordered.transposed : ordered
-        }
-    }
-
+    /// - Throws: `CheckpointError.cannotExpress` where the tensor's values cannot be stored in its type.
     private func check(
-        _ change: WeightChange, of tensor: TensorDescription, canonicalShape: [Int]
+        _ tensor: TensorDescription, _ content: TensorContent
     ) throws(CheckpointError) {
-        if let values = change.values?.all, values.count != tensor.elementCount {
-            throw .contradiction(
-                file: source.path,
-                fact: "\(values.count) values are set for tensor '\(tensor.name)' of shape "
-                    + "\(tensor.shape)")
-        }
-        for update in change.updates where !update.fits(canonicalShape) {
-            throw .contradiction(
-                file: source.path,
-                fact: "an update of rank \(update.rank) with \(update.a.count) values in A and "
-                    + "\(update.b.count) in B does not fit tensor '\(tensor.name)' of shape "
-                    + "\(canonicalShape)")
-        }
         guard RowEncoder.isSupported(tensor.type) else {
             throw .cannotExpress(
                 fact: "tensor '\(tensor.name)' cannot be written as \(tensor.type.name)")
@@ -157,6 +136,12 @@ struct TensorPlanner {
             throw .cannotExpress(
                 fact: "tensor '\(tensor.name)': rows of \(tensor.columns) elements are no whole "
                     + "number of \(tensor.type.name) blocks of \(tensor.type.elementsPerBlock)")
+        }
+        if let columns = content.splitBlock(of: tensor.type) {
+            throw .cannotExpress(
+                fact: "tensor '\(tensor.name)': what stands beside its first \(columns) columns "
+                    + "shares a \(tensor.type.name) block of \(tensor.type.elementsPerBlock) with "
+                    + "them, which would be quantised anew; store the tensor in a plain type")
         }
     }
 }

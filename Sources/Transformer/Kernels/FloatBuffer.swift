@@ -1,4 +1,4 @@
-import Formats
+package import Formats
 
 /// f32 memory of fixed size that weights, gradients and an optimiser's moments live in, shared by reference.
 ///
@@ -30,6 +30,17 @@ package final class FloatBuffer: Sendable {
 
     /// A copy of the values.
     package var values: [Float] { Array(UnsafeBufferPointer(start: floats, count: count)) }
+
+    /// The values as rows of a weight, read where they are: nothing is copied before it is written, and what is written
+    /// are the values of that moment.
+    package func rows(shape: [Int], form: StorageForm) -> ComputedRows {
+        ComputedRows(shape: shape, form: form) { [self] rows, target in
+            guard let start = target.baseAddress, !rows.isEmpty else { return }
+            let columns = target.count / rows.count
+            precondition(rows.upperBound * columns <= count)
+            start.update(from: floats + rows.lowerBound * columns, count: target.count)
+        }
+    }
 
     /// Overwrites all values.
     ///

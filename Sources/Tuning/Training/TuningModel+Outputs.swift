@@ -17,8 +17,11 @@ extension TuningModel {
         case .full:
             parameters.map { parameter in
                 .set(
-                    parameter.role, values: parameter.values.values,
-                    form: base.form(of: parameter.role).rowsOnly,
+                    parameter.role,
+                    .computed(
+                        parameter.values.rows(
+                            shape: parameter.shape,
+                            form: base.form(of: parameter.role).rowsOnly)),
                     type: outputType(of: parameter.role, type))
             }
         case .lowRank:

@@ -89,7 +89,7 @@ import Testing
     @Test func strengthMultipliesTheScale() throws {
         let adapter = try Adapter.read(Self.fixture("plain"), for: bases().gguf)
         for edit in adapter.edits(strength: -0.5, type: .q8_0) {
-            guard case .add(let update, .q8_0) = edit else {
+            guard case .set(_, .plus(.present, let update), type: .q8_0) = edit else {
                 Issue.record("\(edit)")
                 continue
             }
