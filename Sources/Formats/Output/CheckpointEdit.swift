@@ -6,8 +6,13 @@ package enum CheckpointEdit: Sendable {
     case set(WeightRole, RowSource, type: ElementType?)
     /// Stores the model's tensors in types by this policy.
     case types(TypePolicy)
+    /// Makes the output a model of this family with these numbers: names, forms and keys are those of the family, shapes
+    /// those of the numbers. What is no number stays as it is, the tokenizer too.
+    case model(Architecture, Hyperparameters)
     /// Sets a metadata key of a GGUF output, or removes it.
     case setMetadata(key: String, GGUFValue?)
+    /// Sets a member of the `config.json` of a Hugging Face output, or removes it.
+    case setMember(key: String, JSONValue?)
 }
 
 extension CheckpointEdit {
@@ -36,6 +41,9 @@ extension CheckpointEdit: CustomStringConvertible {
         case .types(let policy): "store \(policy)"
         case .setMetadata(let key, let value):
             value == nil ? "remove metadata \(key)" : "set metadata \(key)"
+        case .setMember(let key, let value):
+            value == nil ? "remove \(key) of config.json" : "set \(key) of config.json"
+        case .model(let architecture, _): "write as a model of architecture \(architecture)"
         }
     }
 }

@@ -12,7 +12,10 @@ struct EditList {
     /// In the order of the edits.
     private(set) var roles: [WeightRole] = []
     private(set) var metadata: [(key: String, value: GGUFValue?)] = []
+    private(set) var members: [(key: String, value: JSONValue?)] = []
     private(set) var types: TypePolicy?
+    /// What the output is, where it is another model than the source.
+    private(set) var model: TargetModel?
 
     /// - Throws: `CheckpointError.cannotExpress` where an edit would undo an earlier one.
     init(_ edits: [CheckpointEdit]) throws(CheckpointError) {
@@ -34,6 +37,16 @@ struct EditList {
                     throw Self.contradiction("metadata \(key.quoted) is set twice")
                 }
                 metadata.append((key, value))
+            case .setMember(let key, let value):
+                guard !members.contains(where: { $0.key == key && $0.value != value }) else {
+                    throw Self.contradiction("\(key.quoted) of config.json is set twice")
+                }
+                members.append((key, value))
+            case .model(let architecture, let numbers):
+                guard model == nil else {
+                    throw Self.contradiction("the output is to be two models")
+                }
+                model = TargetModel(architecture: architecture, numbers: numbers)
             }
         }
         for role in roles where role.expert != nil && weights[role.ofAllExperts] != nil {
@@ -58,6 +71,20 @@ struct EditList {
         weights[role] = WeightChange(rows: rows.on(present.rows), type: type ?? present.type)
     }
 
+    /// Refuses edits of what an output of this format does not have.
+    ///
+    /// - Throws: `CheckpointError.cannotExpress`.
+    func check(for format: FileFormat) throws(CheckpointError) {
+        if format == .safetensors, let change = metadata.first {
+            throw .cannotExpress(
+                fact: "metadata \(change.key.quoted) is edited, but only a GGUF file has metadata")
+        }
+        if format == .gguf, let change = members.first {
+            throw .cannotExpress(
+                fact: "\(change.key.quoted) of config.json is edited, which a GGUF file has not")
+        }
+    }
+
     private static func contradiction(_ fact: String) -> CheckpointError {
         .cannotExpress(fact: "edits contradict each other: \(fact)")
     }
@@ -68,7 +95,8 @@ extension Checkpoint {
     ///
     /// - Throws: `CheckpointError.quantized`.
     func requireValues(for changes: EditList, format output: FileFormat) throws(CheckpointError) {
-        let keepsTypes = output == format && changes.types ?? .keep == .keep
+        let keepsTypes =
+            output == format && changes.types ?? .keep == .keep && changes.model == nil
         let isCopy = keepsTypes && changes.roles.isEmpty
         let addsBiases =
             keepsTypes && quantization?.hasPlainBiases == true

@@ -7,26 +7,33 @@ struct GGUFPlanner {
     func plan(keeping gguf: GGUFFile) throws -> OutputPlan {
         var metadata = gguf.metadata
         for key in GGUFSplits.Key.all { metadata[key] = nil }
+        var notes: [String] = []
+        if let model = changes.model {
+            (metadata, notes) = try model.metadata(
+                from: metadata, of: source.model(), file: source.path,
+                lacksFeedForwardNorm: source.tensor(.block(0, .feedForwardNorm)) == nil)
+        }
         if let type = changes.types?.plainType {
             metadata["general.file_type"] = .u32(type.ggufFileType)
         }
         let planner = TensorPlanner(source: source, changes: changes, format: .gguf)
         var tensors = try source.tensors.map { tensor in
-            try planner.tensor(named: tensor.name, from: tensor)
+            try planner.tensor(named: planner.name(of: tensor), from: tensor)
         }
         tensors += try newTensors(planner)
-        return plan(tensors, metadata: metadata)
+        return plan(tensors, metadata: metadata, notes: notes)
     }
 
     /// Hugging Face to GGUF: every tensor is renamed and brought into llama.cpp's form, in the order in which its
     /// converter writes them: that of the names in each file, experts where the last one of their block stands.
     func planFromHuggingFace(_ files: HuggingFaceFiles) throws -> OutputPlan {
-        let architecture = try source.requireArchitecture()
-        let numbers = try source.hyperparameters()
+        let own = try source.requireArchitecture()
+        let architecture = changes.model?.architecture ?? own
+        let numbers = try changes.model?.numbers ?? source.hyperparameters()
         let name = source.name
         let tokenizer = try TokenizerConversion(
             folder: files.folder, config: files.config ?? JSONObject(),
-            layout: architecture.tokenizer, name: name
+            layout: own.tokenizer, name: name
         ).result()
         var loss = ConversionLoss(source: source, architecture: architecture, numbers: numbers)
         let planner = TensorPlanner(source: source, changes: changes, format: .gguf)
@@ -132,8 +139,8 @@ struct GGUFPlanner {
     private func newTensors(_ planner: TensorPlanner) throws -> [OutputPlan.Tensor] {
         let roles = changes.roles.filter { source.tensor($0) == nil }
         guard !roles.isEmpty else { return [] }
-        let architecture = try source.requireArchitecture()
-        let numbers = try source.hyperparameters()
+        let architecture = try changes.model?.architecture ?? source.requireArchitecture()
+        let numbers = try changes.model?.numbers ?? source.hyperparameters()
         return try roles.map { role in
             guard let rule = architecture.rule(for: role.slot),
                 let name = rule.name(of: role, in: .gguf)

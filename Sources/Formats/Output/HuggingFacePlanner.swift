@@ -17,18 +17,24 @@ struct HuggingFacePlanner {
         for tensor in source.tensors {
             tensors.append(
                 try planner.tensor(
-                    named: tensor.name, from: tensor, shard: shards[tensor.name] ?? 0))
+                    named: planner.name(of: tensor), from: tensor, shard: shards[tensor.name] ?? 0))
         }
         var config = files.config
         var needsConfiguration = false
-        if !changes.roles.isEmpty {
-            let architecture = try source.requireArchitecture()
-            let biases = try biases(architecture, try source.storedHyperparameters())
+        var notes: [String] = []
+        if !changes.roles.isEmpty || changes.model != nil {
+            let model = try changes.model ?? source.model()
+            let architecture = model.architecture
+            let biases = try biases(architecture, model.numbers)
             tensors += try biases.added.map { bias in
                 let weight = architecture.name(of: WeightRole(bias.role.slot), in: .safetensors)
                 return try planner.newTensor(
                     named: bias.name, role: bias.role, shape: [bias.width],
                     shard: weight.flatMap { shards[$0] } ?? 0)
+            }
+            if changes.model != nil, let own = config {
+                (config, notes) = try model.config(
+                    from: own, of: source.model(), flags: biases.flags)
             }
             for (flag, value) in biases.flags where value { config?[flag] = .bool(true) }
             needsConfiguration = biases.flags.values.contains(true)
@@ -37,6 +43,7 @@ struct HuggingFacePlanner {
             let key = config?["dtype"] != nil ? "dtype" : "torch_dtype"
             config?[key] = .string(Hyperparameters.torchName(type))
         }
+        for change in changes.members { config?[change.key] = change.value }
         let (copies, skipped) = try otherFiles(files)
         return OutputPlan(
             source: source, tensors: tensors,
@@ -46,7 +53,7 @@ struct HuggingFacePlanner {
                     shards: files.shards.map { .init(name: $0.name, metadata: $0.file.metadata) },
                     isIndexed: files.indexName != nil, sourceFolder: files.folder, copies: copies,
                     files: [], needsConfiguration: needsConfiguration)),
-            notes: Folder.note(linksIn: files.folder, files.names + copies)
+            notes: notes + Folder.note(linksIn: files.folder, files.names + copies)
                 + (skipped.isEmpty
                     ? []
                     : [
@@ -59,8 +66,8 @@ struct HuggingFacePlanner {
     /// GGUF to Hugging Face: every tensor is renamed, its rows put back in order; what safetensors cannot hold is
     /// widened to f32 without loss unless another type is asked for.
     func planFromGGUF(_ gguf: GGUFFile) throws -> OutputPlan {
-        let architecture = try source.requireArchitecture()
-        var numbers = try source.hyperparameters()
+        let architecture = try changes.model?.architecture ?? source.requireArchitecture()
+        var numbers = try changes.model?.numbers ?? source.hyperparameters()
         // The copy that llama.cpp wants of a tied head.
         let isCopy =
             architecture.rule(for: .output)?.presence == .unlessTiedInHuggingFace
@@ -89,9 +96,10 @@ struct HuggingFacePlanner {
             try planner.newTensor(named: $0.name, role: $0.role, shape: [$0.width])
         }
         let tokenizer = try source.tokenizer()
-        let config = numbers.config(
+        var config = numbers.config(
             architecture: architecture, biasFlags: biases.flags, type: planner.types.main,
             tokenizer: tokenizer)
+        for change in changes.members { config[change.key] = change.value }
         let (tokenizerFiles, tokenizerLosses) = try tokenizer.huggingFaceOutput(
             config: config, file: source.path)
         var losses = try ConversionLoss.notes(of: numbers, in: config, architecture)

@@ -94,6 +94,7 @@ package struct OutputPlan: Sendable {
     package init(source: Checkpoint, edits: [CheckpointEdit], format: FileFormat) throws {
         try source.validate()
         let changes = try EditList(edits)
+        try changes.check(for: format)
         try source.requireValues(for: changes, format: format)
         switch (source.source, format) {
         case (.gguf(let gguf), .gguf):

@@ -14,6 +14,19 @@ struct TensorPlanner {
         types = OutputTypes(changes.types ?? .keep, of: source, in: format)
     }
 
+    /// What an output of the source's own format calls a tensor of the source.
+    ///
+    /// - Throws: `CheckpointError.cannotExpress` where the family that the output is to be has no such weight.
+    func name(of tensor: WeightTensor) throws(CheckpointError) -> String {
+        guard let model = changes.model, let role = tensor.role else { return tensor.name }
+        guard let name = model.architecture.name(of: role, in: format) else {
+            throw .cannotExpress(
+                fact: "architecture '\(model.architecture)' has no place for tensor "
+                    + "'\(tensor.name)' of \(source.path)")
+        }
+        return name
+    }
+
     /// The tensor that a tensor of the source becomes.
     ///
     /// - Parameter rows: how many of its rows are kept; nil for all.
@@ -32,6 +45,7 @@ struct TensorPlanner {
         let type = try change?.type ?? types.type(of: tensor, named: name)
         let description = TensorDescription(
             name: name, type: type, shape: form(of: tensor).shape(of: own.shape))
+        if rows == nil { try check(description.shape, of: tensor.role, name) }
         if change != nil || type != tensor.type { try check(description, own.content) }
         return OutputPlan.Tensor(description, own.content, shard: shard)
     }
@@ -87,13 +101,17 @@ struct TensorPlanner {
         named name: String, role: WeightRole, shape: [Int], shard: Int = 0
     ) throws(CheckpointError) -> OutputPlan.Tensor {
         let change = changes.weights[role]
-        let form = source.form(of: role, in: format)
+        let form = form(of: role)
         var content = TensorContent(.rows(WeightRows(nil, shape: shape)))
-        var shape = shape
         if let rows = change?.rows {
             let resolver = RowResolver(file: source.path, name: name, form: form, present: nil)
             let own = try resolver.resolve(rows, shape: form.shape(of: shape))
-            (content, shape) = (own.content, form.shape(of: own.shape))
+            guard form.shape(of: own.shape) == shape else {
+                throw .wrongShape(
+                    file: source.path, tensor: name, found: form.shape(of: own.shape),
+                    expected: shape)
+            }
+            content = own.content
         }
         let description = TensorDescription(
             name: name, type: change?.type ?? types.type(ofNew: name), shape: shape)
@@ -106,18 +124,37 @@ struct TensorPlanner {
     private func content(
         of tensor: WeightTensor, named name: String, _ rows: RowSource?, shape: [Int]
     ) throws(CheckpointError) -> RowResolver.Resolved {
-        let form = form(of: tensor)
-        guard let rows else {
-            return (.tensor(tensor.stored, tensor.form.change(to: form)), shape)
-        }
-        let resolver = RowResolver(file: source.path, name: name, form: form, present: tensor)
-        return try resolver.resolve(rows, shape: shape)
+        let resolver = RowResolver(
+            file: source.path, name: name, form: form(of: tensor), present: tensor)
+        let own = try resolver.resolve(rows ?? .present, shape: shape)
+        return rows == nil ? (own.content, shape) : own
     }
 
     /// How the output lays a tensor of the source out.
     private func form(of tensor: WeightTensor) -> StorageForm {
-        guard format != source.format, let role = tensor.role else { return tensor.form }
-        return source.form(of: role, in: format)
+        guard let role = tensor.role, format != source.format || changes.model != nil else {
+            return tensor.form
+        }
+        return form(of: role)
+    }
+
+    /// How the output lays a weight out.
+    private func form(of role: WeightRole) -> StorageForm {
+        guard let model = changes.model else { return source.form(of: role, in: format) }
+        return model.architecture.form(of: role, in: format, model.numbers)
+    }
+
+    /// - Throws: `CheckpointError.wrongShape` where the numbers of the model that the output is to be ask for another
+    ///   shape.
+    private func check(_ shape: [Int], of role: WeightRole?, _ name: String) throws(CheckpointError)
+    {
+        guard let model = changes.model, let role,
+            let rule = model.architecture.rule(for: role.slot)
+        else { return }
+        let expected = rule.shape(of: role, in: model.numbers, format: format)
+        guard shape == expected else {
+            throw .wrongShape(file: source.path, tensor: name, found: shape, expected: expected)
+        }
     }
 
     /// - Throws: `CheckpointError.cannotExpress` where the tensor's values cannot be stored in its type.
