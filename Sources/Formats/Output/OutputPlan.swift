@@ -106,6 +106,33 @@ package struct OutputPlan: Sendable {
         case (.gguf(let gguf), .safetensors):
             self = try HuggingFacePlanner(source: source, changes: changes).planFromGGUF(gguf)
         }
+        try check(changes, format)
+    }
+
+    /// Holds the plan against the edits: each has a tensor, and no tensor stands there twice.
+    ///
+    /// - Throws: `CheckpointError.cannotExpress`.
+    private func check(_ changes: EditList, _ format: FileFormat) throws(CheckpointError) {
+        var names: Set<ExactString> = []
+        for tensor in tensors {
+            let name = tensor.description.name
+            guard names.insert(ExactString(name)).inserted else {
+                throw .cannotExpress(fact: "edits would make tensor '\(name)' twice")
+            }
+        }
+        let architecture = changes.model?.architecture ?? source.architecture
+        let isRenamed = changes.model != nil || format != source.format
+        for role in changes.roles {
+            var own = [architecture?.name(of: role, in: format)]
+            if role.expert != nil {
+                own.append(architecture?.name(of: role.ofAllExperts, in: format))
+            }
+            if !isRenamed { own.append(source.tensor(role)?.name) }
+            guard own.contains(where: { $0.map { names.contains(ExactString($0)) } ?? false })
+            else {
+                throw .cannotExpress(fact: "\(role) is edited, but the output has no tensor for it")
+            }
+        }
     }
 
     init(source: Checkpoint, tensors: [Tensor], container: Container, notes: [String]) {

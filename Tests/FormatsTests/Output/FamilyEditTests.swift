@@ -57,6 +57,40 @@ import Testing
         (0..<columns).flatMap { column in (0..<rows).map { values[$0 * columns + column] } }
     }
 
+    /// Values that no tensor of the output would hold, or two: neither is lost in silence.
+    @Test(arguments: [FileFormat.gguf, .safetensors])
+    func valuesOfAllExpertsAtOnceAreRefusedWhereTheyStandOneByOne(format: FileFormat) throws {
+        let source = try FamilyFixture("mixtral").open()
+        let slot = WeightRole.Slot.block(0, .expertDown)
+        let experts = try #require(try source.hyperparameters().experts).count
+        let matrix = try #require(source.tensor(WeightRole(slot, expert: 0))).canonicalShape
+        let values = numbered(experts * matrix[0] * matrix[1])
+        #expect(throws: CheckpointError.self) {
+            try OutputPlan(
+                source: source,
+                edits: [.set(WeightRole(slot), values: values, form: .canonical, type: .f32)],
+                format: format)
+        }
+    }
+
+    @Test func anEditOfWhatTheOtherFormatHasNotIsRefused() throws {
+        let path = folder.path("longrope.gguf")
+        let plan = try OutputPlan(
+            source: try FamilyFixture("phi3").open(), edits: [], format: .gguf)
+        _ = try CheckpointWriter(crew: WorkCrew(threads: 2)).write(plan, to: path, replacing: true)
+        let source = try Checkpoint.open(path)
+        let role = WeightRole(.ropeFactorsLong)
+        let count = try #require(source.tensor(role)).shape[0]
+        let edit = CheckpointEdit.set(
+            role, values: numbered(count), form: .canonical, type: .f32)
+        let refusal = CheckpointError.cannotExpress(
+            fact: "\(role) is edited, but the output has no tensor for it")
+        #expect(throws: refusal) {
+            try OutputPlan(source: source, edits: [edit], format: .safetensors)
+        }
+        _ = try OutputPlan(source: source, edits: [edit], format: .gguf)
+    }
+
     @Test func aMatrixOfGPT2IsSetByItsOutputsRows() throws {
         let role = WeightRole.block(0, .feedForwardUp)
         let source = try FamilyFixture("gpt2").open()
