@@ -63,7 +63,8 @@ verification: tests ## Show what `verify` tells from what, as a table.
 
 sanitize: setup ## The address sanitizer over the file formats, the thread sanitizer over crews and the main job.
 	swift test --sanitize=address --scratch-path .build-asan --disable-xctest --filter FormatsTests
-	swift test --sanitize=thread --scratch-path .build-tsan --disable-xctest --filter 'WorkCrew|OrderedWork|MainJobTests'
+	TSAN_OPTIONS="suppressions=$(CURDIR)/Tests/deep/thread-sanitizer.txt" swift test --sanitize=thread --scratch-path .build-tsan \
+	    --disable-xctest --filter 'WorkCrew|OrderedWork|MainJobTests'
 
 check-deep: build tests sanitize ## The sanitizer; stop, fail and double runs (needs strace); change every kind of input.
 	RTEDIT=$(program) Tests/deep/files.sh

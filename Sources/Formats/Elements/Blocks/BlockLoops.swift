@@ -91,7 +91,7 @@ enum BlockLoops<Block: QuantizedBlock> {
 }
 
 extension UnsafeRawPointer {
-    @inline(__always) package func floats8(_ offset: Int) -> SIMD8<Float> {
+    @inlinable @inline(__always) package func floats8(_ offset: Int) -> SIMD8<Float> {
         loadUnaligned(fromByteOffset: offset, as: SIMD8<Float>.self)
     }
 }
