@@ -13,20 +13,10 @@ import Testing
         folder = try TemporaryFolder()
     }
 
-    private func write(
-        _ source: Checkpoint, _ edits: [CheckpointEdit], as name: String
-    ) throws -> Checkpoint {
-        let plan = try OutputPlan(
-            source: source, edits: edits, format: name.hasSuffix(".gguf") ? .gguf : .safetensors)
-        let path = folder.path(name)
-        _ = try CheckpointWriter(crew: WorkCrew(threads: 1)).write(plan, to: path, replacing: true)
-        return try Checkpoint.open(path)
-    }
-
     /// The family's small model in both formats.
     private func bases(_ family: String) throws -> [Checkpoint] {
         let hub = try FamilyFixture(family).open()
-        return [hub, try write(hub, [], as: family + ".gguf")]
+        return [hub, try folder.write(hub, [], as: family + ".gguf")]
     }
 
     private func values(_ tensor: WeightTensor?) throws -> [Float] {
@@ -51,7 +41,7 @@ import Testing
         for base in try bases(family) {
             let adapter = try Adapter.read(path, for: base)
             #expect(adapter.notes.isEmpty && adapter.updates.count == rows.count)
-            let merged = try write(base, adapter.edits(type: .f32), as: "merged")
+            let merged = try folder.write(base, adapter.edits(type: .f32), as: "merged")
             for expected in rows {
                 let name = expected.description.name
                 let tensor = try #require(merged.tensors.first { $0.name == name })
@@ -155,7 +145,7 @@ import Testing
             return try SafetensorsFile(path: path).tensors[0]
         }
         let values = try embedding.values()
-        let base = try write(
+        let base = try folder.write(
             hub, [.set(WeightRole(.tokenEmbedding), values: values, form: .canonical, type: .q4_0)],
             as: "q.gguf")
         for (values, isOther) in [(values, false), (values.map { -$0 }, true)] {
@@ -183,7 +173,7 @@ import Testing
         }
         let hub = try padded.open()
         let other = try FamilyFixture("gemma3").open()
-        let gguf = try write(other, [], as: "gemma3.gguf")
+        let gguf = try folder.write(other, [], as: "gemma3.gguf")
         let embedding = try #require(hub.tensor(WeightRole(.tokenEmbedding)))
         #expect(gguf.tensor(WeightRole(.tokenEmbedding))?.shape == [296, 16])
         let module = "base_model.model." + name
@@ -315,7 +305,8 @@ import Testing
                 #expect(
                     update.b == Array(numbered(128, from: 3)[(expert * 32)..<(expert * 32 + 32)]))
             }
-            let merged = try write(base, adapter.edits(), as: base.format == .gguf ? "m.gguf" : "m")
+            let merged = try folder.write(
+                base, adapter.edits(), as: base.format == .gguf ? "m.gguf" : "m")
             let role = WeightRole(.block(1, .expertDown), expert: 2)
             let (before, after) = (try values(base.tensor(role)), try values(merged.tensor(role)))
             let update = adapter.updates[2]

@@ -11,19 +11,9 @@ import Testing
         folder = try TemporaryFolder()
     }
 
-    private func write(
-        _ source: Checkpoint, _ edits: [CheckpointEdit] = [], as name: String
-    ) throws -> Checkpoint {
-        let plan = try OutputPlan(
-            source: source, edits: edits, format: name.hasSuffix(".gguf") ? .gguf : .safetensors)
-        let path = folder.path(name)
-        _ = try CheckpointWriter(crew: WorkCrew(threads: 1)).write(plan, to: path, replacing: true)
-        return try Checkpoint.open(path)
-    }
-
     @Test func expertsAreMatchedOneByOneWhereverTheyLie() throws {
         let hub = try FamilyFixture("mixtral").open()
-        let gguf = try write(hub, as: "mixtral.gguf")
+        let gguf = try folder.write(hub, as: "mixtral.gguf")
         for (a, b) in [(hub, gguf), (gguf, hub), (gguf, gguf)] {
             let matching = WeightMatching(a, b)
             #expect(matching.matches.allSatisfy { $0.a != nil && $0.b != nil && $0.role != nil })
@@ -39,7 +29,7 @@ import Testing
 
     @Test func eachSideIsBroughtIntoTheOthersLayout() throws {
         let hub = try FamilyFixture("llama").open()
-        let matching = WeightMatching(try write(hub, as: "llama.gguf"), hub)
+        let matching = WeightMatching(try folder.write(hub, as: "llama.gguf"), hub)
         let query = try #require(
             matching.matches.first { $0.role == WeightRole.block(0, .attentionQuery) })
         let (a, b) = (try #require(query.a), try #require(query.b))
@@ -52,7 +42,7 @@ import Testing
     @Test func anEmbeddingStandsForTheHeadThatIsTiedToIt() throws {
         let tied = try FamilyFixture("qwen2").open()
         let values = try #require(tied.tensor(WeightRole(.tokenEmbedding))).values()
-        let untied = try write(
+        let untied = try folder.write(
             tied,
             [.set(WeightRole(.output), values: values, form: .canonical, type: .f32)],
             as: "untied.gguf")

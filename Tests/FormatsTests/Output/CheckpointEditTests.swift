@@ -15,13 +15,7 @@ import Testing
     private func write(
         _ source: String, _ edits: [CheckpointEdit] = [], as name: String, threads: Int = 2
     ) throws -> Checkpoint {
-        let path = folder.path(name)
-        let plan = try OutputPlan(
-            source: try Checkpoint.open(source), edits: edits,
-            format: name.hasSuffix(".gguf") ? .gguf : .safetensors)
-        _ = try CheckpointWriter(crew: WorkCrew(threads: threads)).write(
-            plan, to: path, replacing: true)
-        return try Checkpoint.open(path)
+        try folder.write(Checkpoint.open(source), edits, as: name, threads: threads)
     }
 
     private func values(_ checkpoint: Checkpoint, _ role: WeightRole) throws -> [Float] {

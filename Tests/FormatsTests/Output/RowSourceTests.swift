@@ -16,23 +16,12 @@ import Testing
         folder = try TemporaryFolder()
     }
 
-    private func write(
-        _ source: Checkpoint, _ edits: [CheckpointEdit] = [], as name: String, threads: Int = 2
-    ) throws -> Checkpoint {
-        let path = folder.path(name)
-        let plan = try OutputPlan(
-            source: source, edits: edits, format: name.hasSuffix(".gguf") ? .gguf : .safetensors)
-        _ = try CheckpointWriter(crew: WorkCrew(threads: threads)).write(
-            plan, to: path, replacing: true)
-        return try Checkpoint.open(path)
-    }
-
     private func model() throws -> Checkpoint { try Checkpoint.open(Samples.tinyModel) }
 
     /// The model with one weight in this type.
     private func model(_ role: WeightRole, as type: ElementType) throws -> Checkpoint {
         let tensor = try #require(try model().tensor(role))
-        return try write(
+        return try folder.write(
             model(), [.set(role, .present, type: type)],
             as: "\(type.name)-\(tensor.shape[0]).gguf")
     }
@@ -74,7 +63,7 @@ import Testing
         let new = numbered(128 * 64)
         let edit = CheckpointEdit.set(
             Self.down, .beside(.present, .values(new, .canonical)), type: nil)
-        let edited = try write(source, [edit], as: "edited.gguf")
+        let edited = try folder.write(source, [edit], as: "edited.gguf")
         let tensor = try #require(edited.tensor(Self.down))
         #expect(tensor.type == type)
         #expect(tensor.shape == [128, 448])
@@ -85,14 +74,14 @@ import Testing
                     == before[row] + encoded(new[(row * 64)..<(row * 64 + 64)], type))
         }
         // Threads share the rows otherwise, and the bytes are the same.
-        let other = try write(source, [edit], as: "other.gguf", threads: 1)
+        let other = try folder.write(source, [edit], as: "other.gguf", threads: 1)
         #expect(try rows(other, Self.down) == after)
         // In front of the stored part they stand as well, and in the other format.
         let front = CheckpointEdit.set(
             Self.down, .beside(.values(new, .canonical), .present), type: nil)
-        let first = try rows(try write(source, [front], as: "front.gguf"), Self.down)
+        let first = try rows(try folder.write(source, [front], as: "front.gguf"), Self.down)
         for row in 0..<128 { #expect(first[row].suffix(before[row].count) == before[row][...]) }
-        let hub = try write(source, [edit], as: "hub")
+        let hub = try folder.write(source, [edit], as: "hub")
         #expect(hub.tensor(Self.down)?.shape == [128, 448])
         #expect(
             try values(hub, Self.down) == beside(values(source, Self.down), new, rows: 128))
@@ -106,7 +95,7 @@ import Testing
         let new = numbered(size * width)
         let edit = CheckpointEdit.set(
             Self.query, .above(.present, .values(new, .canonical)), type: nil)
-        let edited = try write(source, [edit], as: "edited.gguf")
+        let edited = try folder.write(source, [edit], as: "edited.gguf")
         let (before, after) = (try rows(source, Self.query), try rows(edited, Self.query))
         #expect(edited.tensor(Self.query)?.type == type)
         #expect(Array(after.prefix(before.count)) == before)
@@ -117,16 +106,16 @@ import Testing
             return try encoded(new[first..<(first + width)], type)
         }
         #expect(Array(after.dropFirst(before.count)) == expected)
-        let plain = try write(source, as: "plain")
-        let hub = try write(source, [edit], as: "hub")
+        let plain = try folder.write(source, as: "plain")
+        let hub = try folder.write(source, [edit], as: "hub")
         #expect(try values(hub, Self.query) == values(plain, Self.query) + new)
     }
 
     @Test func aFoldersTensorsGrowToo() throws {
-        let source = try write(model(), [.types(.plain(.bf16))], as: "source")
+        let source = try folder.write(model(), [.types(.plain(.bf16))], as: "source")
         let new = numbered(128 * 3)
         let norm = WeightRole.block(0, .feedForwardNorm)
-        let edited = try write(
+        let edited = try folder.write(
             source,
             [
                 .set(Self.down, .beside(.present, .values(new, .canonical)), type: nil),
@@ -157,11 +146,11 @@ import Testing
             role,
             .beside(.above(.present, .values(more, .canonical)), .values(wide, .canonical)),
             type: nil)
-        let edited = try write(source, [edit], as: "edited")
+        let edited = try folder.write(source, [edit], as: "edited")
         let found = try #require(edited.tensor(role))
         #expect(found.shape == [columns + 3, rows + 2])
-        let file = try write(source, [edit, .types(.plain(.f32))], as: "edited.gguf")
-        let plain = try write(source, [.types(.plain(.f32))], as: "plain.gguf")
+        let file = try folder.write(source, [edit, .types(.plain(.f32))], as: "edited.gguf")
+        let plain = try folder.write(source, [.types(.plain(.f32))], as: "plain.gguf")
         let expected = beside(
             try values(plain, role) + more, wide, rows: rows + 2)
         #expect(try values(file, role) == expected)
@@ -185,7 +174,7 @@ import Testing
                 target[index] = all[rows.lowerBound * shape[1] + index]
             }
         }
-        let edited = try write(
+        let edited = try folder.write(
             source, [.set(role, .computed(embeddings), type: .f32)], as: "edited.gguf", threads: 1)
         #expect(try values(edited, role) == all)
         let pieces = asked.withLock { $0 }
@@ -198,8 +187,9 @@ import Testing
         let made = ComputedRows(shape: width) { rows, target in
             for index in target.indices { target[index] = keys[rows.lowerBound * width[1] + index] }
         }
-        let one = try write(source, [.set(Self.key, .computed(made), type: .q8_0)], as: "1.gguf")
-        let two = try write(
+        let one = try folder.write(
+            source, [.set(Self.key, .computed(made), type: .q8_0)], as: "1.gguf")
+        let two = try folder.write(
             source, [.set(Self.key, values: keys, form: .canonical, type: .q8_0)], as: "2.gguf")
         #expect(try rows(one, Self.key) == rows(two, Self.key))
     }
@@ -211,9 +201,9 @@ import Testing
             role: Self.down, rank: 1, a: numbered(416), b: numbered(128), rows: .same, scale: 0.5)
         // In one edit, and in two of which the later builds on the earlier.
         let wide = RowSource.beside(.present, .values(new, .canonical))
-        let one = try write(
+        let one = try folder.write(
             source, [.set(Self.down, .plus(wide, update), type: .f32)], as: "1.gguf")
-        let two = try write(
+        let two = try folder.write(
             source, [.set(Self.down, wide, type: .f32), .add(update, type: nil)], as: "2.gguf")
         let base = beside(try values(source, Self.down), new, rows: 128)
         let expected = base.indices.map { index in
@@ -231,7 +221,8 @@ import Testing
             source: source, edits: [.set(other, .stored(tensor), type: .q8_0)], format: .gguf)
         #expect(
             plan.tensors.first { $0.description.name == "blk.0.ffn_down.weight" }?.isCopy == true)
-        let edited = try write(source, [.set(other, .stored(tensor), type: .q8_0)], as: "o.gguf")
+        let edited = try folder.write(
+            source, [.set(other, .stored(tensor), type: .q8_0)], as: "o.gguf")
         #expect(try rows(edited, other) == rows(source, Self.down))
     }
 
@@ -248,8 +239,8 @@ import Testing
         let all = (0..<count).flatMap { expert -> [Float] in
             numbered(size).map { $0 + Float(expert) }
         }
-        #expect(try values(write(source, [stack], as: "edited.gguf"), role) == all)
-        let hub = try write(source, [stack], as: "hub")
+        #expect(try values(folder.write(source, [stack], as: "edited.gguf"), role) == all)
+        let hub = try folder.write(source, [stack], as: "hub")
         for expert in 0..<count {
             #expect(
                 try values(hub, WeightRole(role.slot, expert: expert))
@@ -275,7 +266,7 @@ import Testing
         ]
         for (role, rows, type) in refused {
             #expect(throws: CheckpointError.self, "\(rows)") {
-                try write(source, [.set(role, rows, type: type)], as: "edited.gguf")
+                try folder.write(source, [.set(role, rows, type: type)], as: "edited.gguf")
             }
         }
         let neox = try FamilyFixture("gpt_neox").open()
@@ -283,7 +274,7 @@ import Testing
         let width = try neox.hyperparameters().hiddenSize
         let size = try neox.hyperparameters().headSize
         #expect(throws: CheckpointError.self) {
-            try write(
+            try folder.write(
                 neox, [.set(fused, .above(.present, values(3 * size * width)), type: nil)],
                 as: "edited.gguf")
         }

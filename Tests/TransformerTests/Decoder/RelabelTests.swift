@@ -14,17 +14,6 @@ import Testing
         folder = try TemporaryFolder()
     }
 
-    private func write(
-        _ source: Checkpoint, _ edits: [CheckpointEdit], as name: String
-    ) throws -> Checkpoint {
-        let path = folder.path(name)
-        let plan = try OutputPlan(
-            source: source, edits: edits, format: name.hasSuffix(".gguf") ? .gguf : .safetensors)
-        _ = try CheckpointWriter(crew: WorkCrew(threads: 2)).write(
-            plan, to: path, replacing: true)
-        return try Checkpoint.open(path)
-    }
-
     private func logits(_ checkpoint: Checkpoint) throws -> [Float] {
         let decoder = try Decoder(checkpoint: checkpoint, crew: WorkCrew(threads: 2))
         let tokens = try FamilyReference("qwen2").tokens(1)
@@ -39,8 +28,8 @@ import Testing
     func aQwenBecomesALlamaThatComputesTheSame(from: String, to: String) throws {
         let original = try Checkpoint.open(Families.folder("qwen2"))
         let source =
-            from == "folder" ? original : try write(original, [], as: from)
-        let edited = try write(source, [try llama(source)], as: to)
+            from == "folder" ? original : try folder.write(original, [], as: from)
+        let edited = try folder.write(source, [try llama(source)], as: to)
         #expect(edited.architecture?.huggingFaceModelType == "llama")
         #expect(edited.architectureName == "llama")
         let numbers = try edited.hyperparameters()
@@ -62,11 +51,11 @@ import Testing
         // The way back gives the source's tensors; a folder's flag made biases that a Qwen does not have.
         guard to == "out.gguf" else {
             #expect(throws: CheckpointError.self) {
-                try write(edited, [.model(.qwen2, numbers)], as: "back")
+                try folder.write(edited, [.model(.qwen2, numbers)], as: "back")
             }
             return
         }
-        let back = try write(
+        let back = try folder.write(
             edited, [.model(.qwen2, numbers)], as: from == "folder" ? "back" : "back.gguf")
         for tensor in source.tensors {
             let found = try #require(back.tensors.first { $0.name == tensor.name })
@@ -79,7 +68,7 @@ import Testing
     func quantisedRowsMoveWithTheirBlocks(type: ElementType) throws {
         let types = TypePolicy(
             .keep, overrides: [.init("*attn_q.weight", type), .init("*attn_k.weight", type)])
-        let llama = try write(
+        let llama = try folder.write(
             Checkpoint.open(Samples.tinyModel), [.types(types)], as: "llama.gguf")
         let numbers = try llama.hyperparameters()
         var random = SeededGenerator(state: 7)
@@ -94,10 +83,10 @@ import Testing
                     }, form: .canonical, type: .f32)
             }
         }
-        let biased = try write(llama, biases, as: "biased.gguf")
-        let qwen = try write(llama, biases + [.model(.qwen2, numbers)], as: "qwen.gguf")
+        let biased = try folder.write(llama, biases, as: "biased.gguf")
+        let qwen = try folder.write(llama, biases + [.model(.qwen2, numbers)], as: "qwen.gguf")
         #expect(qwen.architectureName == "qwen2")
-        let back = try write(qwen, [.model(.llama, numbers)], as: "back.gguf")
+        let back = try folder.write(qwen, [.model(.llama, numbers)], as: "back.gguf")
         let order = RowOrder.splittingHeads(headSize: numbers.headSize)
         for slot in [BlockSlot.attentionQuery, .attentionKey] {
             let role = WeightRole.block(1, slot)

@@ -15,16 +15,6 @@ import Transformer
         folder = try TemporaryFolder()
     }
 
-    private func write(
-        _ source: Checkpoint, _ edits: [CheckpointEdit] = [], as name: String
-    ) throws -> Checkpoint {
-        let path = folder.path(name)
-        let plan = try OutputPlan(
-            source: source, edits: edits, format: name.hasSuffix(".gguf") ? .gguf : .safetensors)
-        _ = try CheckpointWriter(crew: crew).write(plan, to: path, replacing: true)
-        return try Checkpoint.open(path)
-    }
-
     private func verify(
         _ base: Checkpoint, _ edited: Checkpoint, _ interventions: [Intervention] = [],
         limit: Int? = nil
@@ -56,7 +46,7 @@ import Transformer
     private func bake(
         _ interventions: [Intervention], into base: Checkpoint, as name: String
     ) throws -> Checkpoint {
-        try write(
+        try folder.write(
             base, BiasRoute().edits(baking: interventions, into: base, format: base.format),
             as: name)
     }
@@ -67,7 +57,7 @@ import Transformer
         let base = try changed(
             "mistral",
             ["sliding_window": .integer(100), "max_position_embeddings": .integer(256)])
-        let lost = try write(base, as: "lost.gguf")
+        let lost = try folder.write(base, as: "lost.gguf")
         let result = try verify(base, lost)
         #expect(result.verdict == .notEqual)
         #expect(result.positions.texts == 3)
@@ -111,7 +101,7 @@ import Transformer
     // MARK: - Controls
 
     @Test func steeringAtTheEmbeddingCanBeProven() throws {
-        let base = try write(try Checkpoint.open(Families.folder("llama")), as: "base.gguf")
+        let base = try folder.write(try Checkpoint.open(Families.folder("llama")), as: "base.gguf")
         let direction = try vector(base)
         let steering = [Intervention(site: .embed, block: 0, vector: direction)]
         let embedding = try #require(base.tensor(WeightRole(.tokenEmbedding)))
@@ -122,7 +112,9 @@ import Transformer
             .set(WeightRole(.tokenEmbedding), values: shifted, form: .canonical, type: .f32),
             .set(WeightRole(.output), values: rows, form: .canonical, type: .f32),
         ]
-        #expect(try verify(base, write(base, edits, as: "embed.gguf"), steering).verdict == .equal)
+        #expect(
+            try verify(base, folder.write(base, edits, as: "embed.gguf"), steering).verdict
+                == .equal)
         #expect(try verify(base, base, steering).verdict == .notEqual)
     }
 
@@ -151,7 +143,7 @@ import Transformer
     @Test(arguments: [ElementType.f32, .bf16])
     func theStrengthThatWasBakedIsFound(type: ElementType) throws {
         let source = try Checkpoint.open(Families.folder("llama"))
-        let base = try write(source, [.types(.plain(type))], as: "base")
+        let base = try folder.write(source, [.types(.plain(type))], as: "base")
         let asked = [Intervention(block: 1, vector: try vector(base), strength: 1.5)]
         for share in [1, 1.01, 0.99] as [Float] {
             var given = asked
