@@ -109,7 +109,7 @@ package struct OutputPlan: Sendable {
         try check(changes, format)
     }
 
-    /// Holds the plan against the edits: each has a tensor, and no tensor stands there twice.
+    /// Holds the plan against the edits: each reaches what it names, and no tensor stands there twice.
     ///
     /// - Throws: `CheckpointError.cannotExpress`.
     private func check(_ changes: EditList, _ format: FileFormat) throws(CheckpointError) {
@@ -132,6 +132,15 @@ package struct OutputPlan: Sendable {
             else {
                 throw .cannotExpress(fact: "\(role) is edited, but the output has no tensor for it")
             }
+        }
+        if let pattern = changes.types?.firstPattern(without: tensors.map(\.description.name)) {
+            throw .cannotExpress(fact: "no tensor of the output is called \(pattern.quoted)")
+        }
+        if let change = changes.members.first, case .huggingFace(let layout) = container,
+            layout.config == nil
+        {
+            throw .cannotExpress(
+                fact: "\(change.key.quoted) of config.json is edited, but bare weights have none")
         }
     }
 

@@ -85,7 +85,18 @@ package struct TypePolicy: Sendable, Hashable {
 
     /// The type that an override gives a tensor, or nil.
     func override(for name: String) -> ElementType? {
-        overrides.last { Self.matches(Array(name.utf8)[...], Array($0.pattern.utf8)[...]) }?.type
+        overrides.last { $0.matches(name) }?.type
+    }
+
+    /// The first pattern that none of the names follows.
+    func firstPattern(without names: [String]) -> String? {
+        overrides.first { !names.contains(where: $0.matches) }?.pattern
+    }
+}
+
+extension TypePolicy.Override {
+    fileprivate func matches(_ name: String) -> Bool {
+        Self.matches(Array(name.utf8)[...], Array(pattern.utf8)[...])
     }
 
     /// Whether a name follows a pattern: each text between stars where it is first found, the last at the end.

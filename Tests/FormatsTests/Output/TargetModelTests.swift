@@ -12,17 +12,6 @@ import Testing
         folder = try TemporaryFolder()
     }
 
-    private func write(
-        _ source: Checkpoint, _ edits: [CheckpointEdit] = [], as name: String
-    ) throws -> Checkpoint {
-        let path = folder.path(name)
-        let plan = try OutputPlan(
-            source: source, edits: edits, format: name.hasSuffix(".gguf") ? .gguf : .safetensors)
-        _ = try CheckpointWriter(crew: WorkCrew(threads: 2)).write(
-            plan, to: path, replacing: true)
-        return try Checkpoint.open(path)
-    }
-
     /// All feed-forward parts wider by as many neurons of zeros.
     private func widened(_ source: Checkpoint, by count: Int) throws -> [CheckpointEdit] {
         var numbers = try source.hyperparameters()
@@ -41,8 +30,8 @@ import Testing
 
     @Test(arguments: ["folder", "model.gguf"], ["out", "out.gguf"])
     func aWiderModelHasItsNumbersInBothFormats(from: String, to: String) throws {
-        let source = try write(Checkpoint.open(Samples.tinyModel), as: from)
-        let edited = try write(source, try widened(source, by: 32), as: to)
+        let source = try folder.write(Checkpoint.open(Samples.tinyModel), as: from)
+        let edited = try folder.write(source, try widened(source, by: 32), as: to)
         #expect(try edited.hyperparameters().feedForwardSize == 384 + 32)
         #expect(edited.tensor(.block(0, .feedForwardDown))?.shape == [128, 416])
         #expect(edited.tensor(.block(0, .feedForwardUp))?.shape == [416, 128])
@@ -59,19 +48,36 @@ import Testing
             throws: CheckpointError.wrongShape(
                 file: source.path, tensor: "blk.2.ffn_up.weight", found: [384, 128],
                 expected: [416, 128])
-        ) { try write(source, edits, as: "out.gguf") }
+        ) { try folder.write(source, edits, as: "out.gguf") }
     }
 
     @Test func membersOfAConfigurationAreSetAndRemoved() throws {
-        let source = try write(Checkpoint.open(Samples.tinyModel), as: "source")
+        let source = try folder.write(Checkpoint.open(Samples.tinyModel), as: "source")
         let edits: [CheckpointEdit] = [
             .setMember(key: "note", .string("edited")), .setMember(key: "pad_token_id", nil),
         ]
         for (model, name) in [(source, "one"), (try Checkpoint.open(Samples.tinyModel), "two")] {
-            let edited = try write(model, edits, as: name)
-            guard case .huggingFace(let files) = edited.source else { return }
+            let edited = try folder.write(model, edits, as: name)
+            guard case .huggingFace(let files) = edited.source else {
+                Issue.record("\(name) is no folder")
+                continue
+            }
             #expect(files.config?["note"] == .string("edited"))
             #expect(files.config?["pad_token_id"] == nil)
+        }
+    }
+
+    @Test func aMemberOfBareWeightsIsRefused() throws {
+        let source = try folder.write(Checkpoint.open(Samples.tinyModel), as: "source")
+        let bare = folder.path("bare.safetensors")
+        try FileManager.default.copyItem(
+            atPath: source.path + "/model.safetensors", toPath: bare)
+        #expect(
+            throws: CheckpointError.cannotExpress(
+                fact: "'note' of config.json is edited, but bare weights have none")
+        ) {
+            try folder.write(
+                Checkpoint.open(bare), [.setMember(key: "note", .bool(true))], as: "out")
         }
     }
 
@@ -80,10 +86,10 @@ import Testing
         #expect(
             throws: CheckpointError.cannotExpress(
                 fact: "metadata 'general.name' is edited, but only a GGUF file has metadata")
-        ) { try write(source, [.setMetadata(key: "general.name", nil)], as: "out") }
+        ) { try folder.write(source, [.setMetadata(key: "general.name", nil)], as: "out") }
         #expect(
             throws: CheckpointError.cannotExpress(
                 fact: "'note' of config.json is edited, which a GGUF file has not")
-        ) { try write(source, [.setMember(key: "note", nil)], as: "out.gguf") }
+        ) { try folder.write(source, [.setMember(key: "note", nil)], as: "out.gguf") }
     }
 }

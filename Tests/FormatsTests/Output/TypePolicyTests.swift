@@ -17,13 +17,12 @@ import Testing
 
     @Test(arguments: [TypePolicy.Standard.keep, .plain(.bf16)])
     func theLastPatternThatMatchesWins(standard: TypePolicy.Standard) throws {
-        let plain = try types(TypePolicy(standard), .gguf)
         let policy = TypePolicy(
             standard,
             overrides: [
                 .init("blk.*.ffn_down.weight", .q8_0), .init("blk.1.*down*", .q4_1),
                 .init("*", .f32), .init("blk.*.ffn_*.weight", .q5_1),
-                .init("blk.2.ffn_up.weight", .f16), .init("blk.2.ffn_up", .f32),
+                .init("blk.2.ffn_up.weight", .f16),
                 .init("*_norm.weight", .f32),
             ])
         for (name, type) in try types(policy, .gguf) {
@@ -36,7 +35,20 @@ import Testing
                 }
             #expect(type == expected, "\(name)")
         }
-        #expect(try types(TypePolicy(standard, overrides: [.init("none*", .q8_0)]), .gguf) == plain)
+    }
+
+    /// The whole name must follow it, not a part.
+    @Test(arguments: ["no'ne*", "blk.2.ffn_up", "model.layers.2.mlp.up_proj"])
+    func aPatternThatNoTensorFollowsIsRefused(pattern: String) throws {
+        let policy = TypePolicy(.keep, overrides: [.init("*", .f32), .init(pattern, .q8_0)])
+        for format in [FileFormat.gguf, .safetensors] {
+            #expect(
+                throws: CheckpointError.cannotExpress(
+                    fact: "no tensor of the output is called \(pattern.quoted)")
+            ) {
+                try types(policy, format)
+            }
+        }
     }
 
     @Test func anEditsOwnTypeComesFirst() throws {
