@@ -11,8 +11,8 @@ root := $(shell [[ $$(id -u) == 0 ]] || echo sudo)
 install_packages := $(root) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q $(packages) </dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages build demo tests test families verification sanitize bench experiment check-deep lint install uninstall \
-    dist clean
+.PHONY: help setup packages build demo tests test families routes verification sanitize bench experiment check-deep lint \
+    install uninstall dist clean
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ test: lint tests ## Lint, build and run all tests, those on the real model if it
 families: tests ## Measure every model family against the references, as a table.
 	@samples/families.sh
 
+routes: tests ## Measure every way to bake in every family and format, as a table.
+	@samples/routes.sh
+
 verification: tests ## Show what `verify` tells from what, as a table.
 	@samples/verification.sh
 
@@ -68,7 +71,7 @@ sanitize: setup ## The address sanitizer over the file formats, the thread sanit
 
 check-deep: build tests sanitize ## The sanitizer; stop, fail and double runs (needs strace); change every kind of input.
 	RTEDIT=$(program) Tests/deep/files.sh
-	RTEDIT_MUTATIONS=$${RTEDIT_MUTATIONS:-10000} swift test $(TEST_OPTIONS) --skip-build --disable-xctest --filter MutationTests
+	RTEDIT_MUTATIONS=$${RTEDIT_MUTATIONS:-10000} RTEDIT_MUTATION_SEED=$${RTEDIT_MUTATION_SEED:-$$(date +%s)} swift test $(TEST_OPTIONS) --skip-build --disable-xctest --filter MutationTests
 
 bench: build ## Measure the speed on the real model.
 	samples/bench.sh

@@ -12,7 +12,7 @@ if [[ -z ${ROOT:-} ]]; then
     ROOT=$(mktemp -d)
     trap 'rm -rf "$ROOT"' EXIT
     debootstrap --variant=minbase --include=libzstd1,libopenblas0 \
-        "${SUITE:-bookworm}" "$ROOT" "${MIRROR:-http://deb.debian.org/debian}" >/dev/null
+        "${SUITE:-bookworm}" "$ROOT" ${MIRROR:-} >/dev/null
 fi
 tar -C "$ROOT/usr/local" --strip-components 1 -xzf "$archive"
 # Swift reads the command line from /proc; the mount goes with its name space.

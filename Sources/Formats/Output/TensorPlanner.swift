@@ -39,7 +39,7 @@ struct TensorPlanner {
             return edited
         }
         let change = tensor.role.flatMap { changes.weights[$0] }
-        var shape = tensor.canonicalShape
+        var shape = shape(of: tensor)
         if let rows, let first = shape.first { shape[0] = min(rows, first) }
         let own = try content(of: tensor, named: name, change?.rows, shape: shape)
         let type = try change?.type ?? types.type(of: tensor, named: name)
@@ -56,7 +56,7 @@ struct TensorPlanner {
     func stack(
         named name: String, from tensors: [WeightTensor], shard: Int = 0
     ) throws -> OutputPlan.Tensor {
-        let matrix = tensors.first?.canonicalShape ?? []
+        let matrix = tensors.first.map(shape) ?? []
         let asked = Set(tensors.compactMap { $0.role.flatMap { changes.weights[$0]?.type } })
         guard asked.count < 2 else {
             throw CheckpointError.cannotExpress(
@@ -68,7 +68,7 @@ struct TensorPlanner {
         var parts: [TensorContent] = []
         for tensor in tensors {
             let rows = tensor.role.flatMap { changes.weights[$0]?.rows }
-            let own = try content(of: tensor, named: name, rows, shape: tensor.canonicalShape)
+            let own = try content(of: tensor, named: name, rows, shape: matrix)
             guard own.shape == matrix else {
                 throw CheckpointError.wrongShape(
                     file: source.path, tensor: name, found: own.shape, expected: matrix)
@@ -128,6 +128,15 @@ struct TensorPlanner {
             file: source.path, name: name, form: form(of: tensor), present: tensor)
         let own = try resolver.resolve(rows ?? .present, shape: shape)
         return rows == nil ? (own.content, shape) : own
+    }
+
+    /// The canonical shape of new values in place of a tensor of the source: its own, but in a model of other numbers theirs.
+    private func shape(of tensor: WeightTensor) -> [Int] {
+        guard let model = changes.model, let role = tensor.role, changes.weights[role] != nil,
+            let rule = model.architecture.rule(for: role.slot)
+        else { return tensor.canonicalShape }
+        let shape = rule.shape(of: role.part, in: model.numbers)
+        return role.expert == nil ? shape : Array(shape.dropFirst())
     }
 
     /// How the output lays a tensor of the source out.

@@ -1,0 +1,82 @@
+package import Formats
+
+/// The small model of a family made as wide as a super-block, with random weights, so that every type can store its
+/// matrices.
+package enum WideFamily {
+    package static let width = 256
+
+    /// Writes the model into a folder and opens it: a GGUF file where the name ends so, with matrices of this type.
+    package static func write(
+        _ family: String, type: ElementType = .f32, to folder: TemporaryFolder, as name: String
+    ) throws -> Checkpoint {
+        let small = try Checkpoint.open(Families.folder(family))
+        let architecture = try small.requireArchitecture()
+        let numbers = Self.numbers(try small.hyperparameters())
+        let weights = small.tensors.flatMap { tensor -> [CheckpointEdit] in
+            guard let role = tensor.role, let rule = architecture.rule(for: role.slot) else {
+                return []
+            }
+            // Tables of rotary factors and the like depend on no width.
+            guard rule.shape(of: role.part, in: numbers) != tensor.shape else { return [] }
+            var shape = rule.shape(of: role.part, in: numbers)
+            if role.expert != nil { shape.removeFirst() }
+            return [
+                .set(
+                    role, .computed(rows(of: role, shape: shape)),
+                    type: shape.count < 2 || isAlwaysF32(role) ? .f32 : type)
+            ]
+        }
+        return try folder.write(small, [.model(architecture, numbers)] + weights, as: name)
+    }
+
+    private static func isAlwaysF32(_ role: WeightRole) -> Bool {
+        switch role.slot {
+        case .positionEmbedding, .block(_, .expertRouter): true
+        default: false
+        }
+    }
+
+    /// Four heads of a quarter of the width, grouped where the small model's are.
+    private static func numbers(_ small: Hyperparameters) -> Hyperparameters {
+        var numbers = small
+        numbers.hiddenSize = width
+        numbers.feedForwardSize = width
+        numbers.experts?.feedForwardSize = width
+        numbers.keyValueHeadCount = small.keyValueHeadCount == small.headCount ? 4 : 2
+        numbers.headCount = 4
+        numbers.headSize = width / 4
+        numbers.rope.dimensions =
+            small.rope.dimensions == small.headSize ? numbers.headSize : numbers.headSize / 2
+        // Its factors are as many as the small head has pairs.
+        if case .longrope = small.rope.scaling {
+            numbers.rope.scaling = .none
+            numbers.originalContextLength = nil
+        }
+        if small.embeddingScale != 1, small.residualScale == 1 {
+            numbers.embeddingScale = Double(width).squareRoot()
+        }
+        return numbers
+    }
+
+    /// Values that depend on the role and the place alone: matrices that keep the size of what they are given, weights of
+    /// norms around 1.
+    private static func rows(of role: WeightRole, shape: [Int]) -> ComputedRows {
+        let columns = shape.count > 1 ? shape[shape.count - 1] : 1
+        let isNorm = shape.count == 1 && role.part == .weight
+        let (middle, spread): (Float, Float) =
+            if shape.count == 1 {
+                isNorm ? (1, 0.2) : (0, 0.1)
+            } else if role.slot == .tokenEmbedding {
+                (0, 1)
+            } else { (0, (3 / Float(columns)).squareRoot()) }
+        let seed = "\(role)".utf8.reduce(UInt64(1)) { ($0 &* 31) &+ UInt64($1) }
+        return ComputedRows(shape: shape) { rows, values in
+            for (offset, index) in values.indices.enumerated() {
+                let place = UInt64(rows.lowerBound * columns + offset)
+                var generator = SeededGenerator(seed: seed &+ place &* 0x9E37_79B9)
+                values[index] =
+                    middle + spread * Float.random(in: -1...1, using: &generator)
+            }
+        }
+    }
+}
