@@ -23,16 +23,21 @@ public enum Families {
         case forward, backward, tokenizer, generate, toGGUF, toHuggingFace, roundTrip
     }
 
-    /// Notes what a test measured, for the table: a line of the file that RTEDIT_FAMILY_TABLE names, if it does.
+    /// Notes what a test measured, for the table.
     public static func record(_ family: String, _ column: Column, _ cell: String) throws {
-        guard let path = ProcessInfo.processInfo.environment["RTEDIT_FAMILY_TABLE"] else { return }
+        try note([family, column.rawValue, cell], inTableOf: "RTEDIT_FAMILY_TABLE")
+    }
+
+    /// Adds a line of cells to the file that this variable of the environment names, if it does.
+    public static func note(_ cells: [String], inTableOf variable: String) throws {
+        guard let path = ProcessInfo.processInfo.environment[variable] else { return }
         try lock.withLock { _ in
             if !FileManager.default.fileExists(atPath: path) {
                 try Data().write(to: URL(fileURLWithPath: path))
             }
             let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
             try file.seekToEnd()
-            try file.write(contentsOf: Data("\(family)\t\(column.rawValue)\t\(cell)\n".utf8))
+            try file.write(contentsOf: Data((cells.joined(separator: "\t") + "\n").utf8))
             try file.close()
         }
     }

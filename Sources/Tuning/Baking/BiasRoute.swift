@@ -184,7 +184,7 @@ extension BiasRoute {
         let bytes = roles.count * width * MemoryLayout<Float>.stride
         return BakeCost(
             bytes: bytes - present.reduce(0) { $0 + $1.bytes.count },
-            operations: (roles.count - present.count) * width,
+            operations: (roles.count - present.count) * width, error: 0x1p-24,
             runtimes: [format == .gguf ? "llama.cpp" : "transformers"])
     }
 

@@ -51,14 +51,13 @@ struct BakeCommand: Command {
         }
         let interventions = try SteeringOptions.interventions(arguments, on: session, console)
         let name = try arguments.text(Self.method)
-        let route = try BakeRoutes.route(
+        let plan = try BakePlan(
             named: name == Self.automatic ? nil : name, for: interventions, in: source,
             format: format)
-        let edits = try route.edits(baking: interventions, into: source, format: format)
+        let edits = try plan.edits(into: source, format: format)
         var report = try output.save(source, edits: edits, crew: session.crew, arguments, console)
         if arguments.has(CheckpointOutput.dryRun) {
-            let view = try BakeRouteView(
-                chosen: route, for: interventions, in: source, format: format)
+            let view = try BakeRouteView(plan, in: source, format: format)
             view.show(on: console)
             report["routes"] = .array(view.json)
         }

@@ -6,39 +6,56 @@ import Tuning
 struct BakeRouteView {
     private struct Row {
         let name: String
+        /// What the route is asked for: an operation and where it acts.
+        let wanted: String
         let isChosen: Bool
         let answer: Result<BakeCost, any Error>
     }
 
     private let rows: [Row]
+    private let isSplit: Bool
 
     /// - Throws: `CheckpointError` where the model's numbers are unusable.
-    init(
-        chosen: any BakeRoute, for interventions: [Intervention], in source: Checkpoint,
-        format: FileFormat
-    ) throws {
-        rows = try BakeRoutes.all.map { route in
-            let refusal = route.refusal(of: interventions, in: source, format: format)
-            return Row(
-                name: route.name, isChosen: route.name == chosen.name,
-                answer: try refusal.map { .failure($0) }
-                    ?? .success(route.cost(of: interventions, in: source, format: format)))
+    init(_ plan: BakePlan, in source: Checkpoint, format: FileFormat) throws {
+        isSplit = plan.steps.count > 1
+        rows = try plan.steps.flatMap { step in
+            try BakeRoutes.all.map { route in
+                let wanted = step.interventions
+                let refusal = route.refusal(of: wanted, in: source, format: format)
+                return Row(
+                    name: route.name, wanted: Self.words(wanted),
+                    isChosen: route.name == step.route.name,
+                    answer: try refusal.map { .failure($0) }
+                        ?? .success(route.cost(of: wanted, in: source, format: format)))
+            }
         }
     }
 
+    /// What is done where: "add at resid_mid".
+    private static func words(_ interventions: [Intervention]) -> String {
+        let operations = Set(interventions.map(\.operation.rawValue)).sorted()
+        let sites = Site.allCases.filter { site in interventions.contains { $0.site == site } }
+        return operations.joined(separator: " and ") + " at "
+            + sites.map(\.rawValue).joined(separator: " and ")
+    }
+
     func show(on console: Console) {
-        var table = Table([
-            .left("route"), .left("taken"), .right("bytes"), .right("multiply-adds a token"),
-            .left("loaded by, or refused because"),
-        ])
+        var table = Table(
+            (isSplit ? [.left("for")] : []) + [
+                .left("route"), .left("taken"), .right("bytes"), .right("multiply-adds a token"),
+                .right("error"), .left("loaded by, or refused because"),
+            ])
         for row in rows {
-            let taken = row.isChosen ? "yes" : "no"
+            let start = (isSplit ? [row.wanted] : []) + [row.name, row.isChosen ? "yes" : "no"]
             switch row.answer {
             case .success(let cost):
                 table.add(
-                    row.name, taken, Self.signed(cost.bytes), Self.signed(cost.operations),
-                    cost.runtimes.joined(separator: ", "))
-            case .failure(let refusal): table.add(row.name, taken, "-", "-", "\(refusal)")
+                    start + [
+                        Self.signed(cost.bytes), Self.signed(cost.operations),
+                        Quantity.scientific(cost.error, 1), cost.runtimes.joined(separator: ", "),
+                    ])
+            case .failure(let refusal):
+                table.add(start + ["-", "-", "-", "\(refusal)"])
             }
         }
         console.print(table)
@@ -53,10 +70,12 @@ struct BakeRouteView {
                 if case .failure(let error) = row.answer { "\(error)" } else { nil }
             return .object(
                 JSONObject([
-                    .init("route", .string(row.name)), .init("chosen", .bool(row.isChosen)),
+                    .init("for", .string(row.wanted)), .init("route", .string(row.name)),
+                    .init("chosen", .bool(row.isChosen)),
                     .init("refusal", refusal.map { .string($0) } ?? .null),
                     .init("extra_bytes", cost.map { .integer($0.bytes) } ?? .null),
                     .init("extra_multiply_adds", cost.map { .integer($0.operations) } ?? .null),
+                    .init("error", cost.map { .number($0.error) } ?? .null),
                     .init(
                         "runtimes",
                         cost.map { .array($0.runtimes.map { .string($0) }) } ?? .null),
