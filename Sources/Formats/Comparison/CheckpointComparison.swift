@@ -44,7 +44,7 @@ package struct CheckpointComparison: Sendable {
     ///
     /// - Throws: as the comparison does.
     package static func valueCount(_ a: Checkpoint, _ b: Checkpoint) throws -> Int {
-        try TensorPairing(a, b).matches.reduce(0) { $0 + ($1.pair?.elementCount ?? 0) }
+        try TensorPairing(a, b).matches.reduce(0) { $0 + ($1.values.pair?.elementCount ?? 0) }
     }
 
     /// Whether both are the same model: equal values, numbers, tokenizer and chat template. Other keys do not count.

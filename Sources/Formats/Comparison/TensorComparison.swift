@@ -21,7 +21,7 @@ package struct TensorComparison: Sendable {
         let pairing = try TensorPairing(a, b)
         leftOut = pairing.leftOut
         let parts = pairing.matches.enumerated().flatMap { index, match in
-            match.pair.map { ComparisonPart.parts(of: $0, number: index) } ?? []
+            match.values.pair.map { ComparisonPart.parts(of: $0, number: index) } ?? []
         }
         let results = try crew.map(parts.count) { index in
             defer { advance(parts[index].elements.count) }
@@ -31,9 +31,23 @@ package struct TensorComparison: Sendable {
         for (part, result) in zip(parts, results) {
             outcomes[part.number, default: ComparisonPart.Outcome()].add(result)
         }
-        tensors = pairing.matches.enumerated().map { index, match in
-            Self.difference(match.weight, match.pair, outcomes[index])
+        var tensors = pairing.matches.enumerated().map { index, match in
+            Self.difference(match.weight, match.values.pair, outcomes[index])
         }
+        let resized = tensors.indices.filter { tensors[$0].status == .otherShape }
+        let sums = resized.map { tensors[$0].sums }
+        let growths = try crew.map(resized.count) { index in
+            try Self.growth(pairing.matches[resized[index]].values, sums[index])
+        }
+        for (number, growth) in zip(resized, growths) { tensors[number].growth = growth }
+        self.tensors = tensors
+    }
+
+    private static func growth(
+        _ values: TensorPairing.Values, _ sums: DifferenceSums?
+    ) throws(CheckpointError) -> TensorGrowth? {
+        guard let a = values.a, let b = values.b else { return nil }
+        return try TensorGrowth(a, b, isEqual: sums.map { $0.changed == 0 })
     }
 
     private static func difference(

@@ -43,6 +43,8 @@ package struct TensorDifference: Sendable {
     package let pair: TensorPair?
     /// Whether only one side has a head of its own, so that the other's embedding was compared with it.
     package let isTiedHead: Bool
+    /// What B has beyond A's rows and columns; nil where the shapes are the same, or B has less.
+    package internal(set) var growth: TensorGrowth?
 
     /// The name in the first checkpoint that has the tensor.
     package var name: String { a?.name ?? b?.name ?? "" }

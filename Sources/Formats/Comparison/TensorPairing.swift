@@ -2,11 +2,19 @@
 struct TensorPairing {
     /// In the order of the first checkpoint, then what only the second has; without a pair where there are no values to
     /// compare.
-    private(set) var matches: [(weight: WeightMatching.Match, pair: TensorPair?)] = []
+    private(set) var matches: [(weight: WeightMatching.Match, values: Values)] = []
     /// Tensors that take no part in the model, or that the other format keeps elsewhere, with the reason.
     private(set) var leftOut: [String] = []
 
     private let matching: WeightMatching
+
+    /// The values of both sides, their rows in the order of the first checkpoint's format; nil where a side has none.
+    struct Values {
+        let a: WeightRows?
+        let b: WeightRows?
+        /// Nil where they cannot be compared one by one.
+        let pair: TensorPair?
+    }
 
     /// - Throws: `CheckpointError` where one of the two is quantised, so that its tensors are not its weights, or the
     ///   formats differ and the numbers that tell how rows are ordered are unusable.
@@ -20,18 +28,22 @@ struct TensorPairing {
             if let reason = reasonToLeaveOut(match) {
                 leftOut.append("\(match.a?.name ?? match.b?.name ?? ""): \(reason)")
             } else {
-                matches.append((match, try pair(of: match)))
+                matches.append((match, try values(of: match)))
             }
         }
     }
 
+    private mutating func values(of match: WeightMatching.Match) throws -> Values {
+        let a = try match.a.map { try rows(of: $0, in: matching.a) } ?? absentBias(match)
+        let b = try match.b.map { try rows(of: $0, in: matching.b) } ?? absentBias(match)
+        return Values(a: a, b: b, pair: pair(of: match, a, b))
+    }
+
     /// The values of a match, or nil where there are none to compare.
-    private mutating func pair(of match: WeightMatching.Match) throws -> TensorPair? {
-        guard
-            let first = try match.a.map({ try rows(of: $0, in: matching.a) }) ?? absentBias(match),
-            let second = try match.b.map({ try rows(of: $0, in: matching.b) }) ?? absentBias(match),
-            Self.canCompare(first, second)
-        else { return nil }
+    private mutating func pair(
+        of match: WeightMatching.Match, _ a: WeightRows?, _ b: WeightRows?
+    ) -> TensorPair? {
+        guard let first = a, let second = b, Self.canCompare(first, second) else { return nil }
         let isCut = matching.differInPadding(
             match, rows: first.shape.first ?? 0, second.shape.first ?? 0)
         if isCut {

@@ -36,12 +36,15 @@ package struct WeightComparison: Sendable {
         /// How many rows differ, of how many.
         package let rowCount: (changed: Int, all: Int)
         let reason: Reason
+        /// What it has beyond the base's tensor; nil where it is not that tensor with more rows or columns.
+        let growth: TensorGrowth?
 
         /// What became of it, where no rows are named.
         package var note: String {
-            reason == .expected
+            let growth = growth.map { "the base's, and \($0)" }
+            return reason == .expected
                 ? "what the edit makes of the base's rows"
-                : reason == .seen ? "holds the edit, or differs" : "differs as a whole"
+                : growth ?? (reason == .seen ? "holds the edit, or differs" : "differs as a whole")
         }
 
         /// Whether no intervention explains it, and no text is sure to show it.
@@ -146,6 +149,7 @@ package struct WeightComparison: Sendable {
             isRetyped: tensor.a != nil && tensor.b != nil && tensor.a?.type != tensor.b?.type,
             rows: Array((rows?.outside.first ?? []).prefix(namedRows)),
             rowCount: (rows.map { $0.isExpected ? all : $0.outside.count } ?? all, all),
-            reason: reason)
+            reason: reason,
+            growth: tensor.growth.flatMap { $0.keepsFirst ? $0 : nil })
     }
 }

@@ -132,6 +132,7 @@ struct DifferenceView {
         var text = tensor.status.rawValue
         if tensor.status == .otherShape {
             text += " \(shape(tensor.a)) > \(shape(tensor.b))"
+            if let growth = tensor.growth, growth.keepsFirst { text += ", A's and \(growth)" }
         }
         if tensor.isAbsentZero { text += ", zeros" }
         if tensor.isTiedHead { text += ", against the embedding" }
