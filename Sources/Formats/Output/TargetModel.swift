@@ -56,7 +56,11 @@ struct TargetModel {
         }
         let (before, after) = (members(own), members(self))
         var result = config
-        let gone = own.architecture.configMembers.union(before.members.map(\.key))
+        // The same family keeps its spelling, such as rope_parameters for rope_theta.
+        let isSameFamily =
+            own.architecture.huggingFaceModelType == architecture.huggingFaceModelType
+        let gone = (isSameFamily ? [] : own.architecture.configMembers)
+            .union(before.members.map(\.key))
         for key in gone where after[key] == nil { result[key] = nil }
         for member in after.members where before[member.key] != member.value {
             result[member.key] = member.value
