@@ -35,6 +35,19 @@ package struct Architecture: Sendable {
     let optionalPrefix: String?
     /// Whether a GGUF file has no more rows of embeddings than the tokenizer has tokens.
     let cutsEmbedding: Bool
+    /// What the formats' runtimes make of more heads, where it was looked at.
+    private let headGrowth: [FileFormat: HeadGrowth]
+
+    /// What a runtime makes of a file to whose attention heads were appended that have a bias on their values: whether it
+    /// takes the lengths of queries from heads × head width, and loads such a bias where that of the output is not.
+    package enum HeadGrowth: Sendable, Hashable {
+        /// It computes with them, as a run has shown.
+        case loaded
+        /// It sizes queries by the model's width.
+        case refused
+        /// Nobody looked.
+        case untried
+    }
 
     /// How norms are computed.
     package enum Norm: Sendable, Hashable {
@@ -59,7 +72,8 @@ package struct Architecture: Sendable {
         config: ConfigFormat = ConfigFormat(), metadata: MetadataFormat = MetadataFormat(),
         numbers own: [ModelNumber] = [], metadataOnly: [(key: String, neutral: Neutral)] = [],
         tokenizer: TokenizerLayout = .standard, marker: String? = nil,
-        optionalPrefix: String? = nil, cutsEmbedding: Bool = false
+        optionalPrefix: String? = nil, cutsEmbedding: Bool = false,
+        headGrowth: [FileFormat: HeadGrowth] = [:]
     ) {
         self.name = name
         self.huggingFaceModelType = huggingFaceModelType
@@ -83,6 +97,7 @@ package struct Architecture: Sendable {
         self.marker = marker
         self.optionalPrefix = optionalPrefix
         self.cutsEmbedding = cutsEmbedding
+        self.headGrowth = headGrowth
     }
 
     /// The way from a sub-layer's last projection to the residual stream; it decides whether a bias there is the
@@ -136,6 +151,11 @@ package struct Architecture: Sendable {
     var configMembers: Set<String> {
         Set(numbers.flatMap(\.config.members) + config.only.map(\.key) + config.copies.map(\.copy))
             .union(weights.compactMap { $0.bias?.huggingFaceFlag })
+    }
+
+    /// What the runtime of a format makes of more heads.
+    package func headGrowth(in format: FileFormat) -> HeadGrowth {
+        headGrowth[format] ?? .untried
     }
 
     /// The rule for a slot, or nil where the family has no such weight.

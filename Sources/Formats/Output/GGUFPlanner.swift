@@ -197,7 +197,7 @@ struct GGUFPlanner {
                 name: name, tensors: tensors.map(\.description),
                 sampling: files.generationConfig()
             ).entries, fileType: main.ggufFileType,
-            namesHeadSize: architecture.config.fillsHeadSize
+            namesHeadSize: architecture.config.fillsHeadSize || numbers.hasUnusualHeads
                 || files.config?[ConfigFormat.headSize]?.integer != nil)
         entries.append(.init("general.quantization_version", .u32(2)))
         return GGUFMetadata(entries + tokenizer)

@@ -21,6 +21,13 @@ package indirect enum RowSource: Sendable {
 }
 
 extension RowSource {
+    /// Zeros, which are made when they are written.
+    ///
+    /// - Parameter shape: that of the canonical weight.
+    package static func zeros(_ shape: [Int]) -> RowSource {
+        .computed(ComputedRows(shape: shape) { _, rows in rows.update(repeating: 0) })
+    }
+
     /// The expression's own parts.
     private var parts: [RowSource] {
         switch self {

@@ -68,7 +68,7 @@ struct Deduction {
         let unmatched = matrices.count { tensor in
             switch tensor.status {
             case .onlyInA, .onlyInB: true
-            case .otherShape: tensor.pair == nil
+            case .otherShape: tensor.pair == nil && !(tensor.growth?.keepsFirst ?? false)
             default: false
             }
         }
@@ -253,13 +253,14 @@ struct Deduction {
     ///
     /// - Parameter isTrained: whether biases that both models have were trained with everything else.
     private func bakes(isTrained: Bool) throws -> [BakeRecovery] {
-        let changed = changes.filter { change in
-            switch change.form {
-            case .rounding, .beyondRounding, .lastPlace: false
-            case .bias: !isTrained || change.tensor.isAddedBias
-            default: true
-            }
-        }.map(\.tensor)
+        let changed =
+            changes.filter { change in
+                switch change.form {
+                case .rounding, .beyondRounding, .lastPlace: false
+                case .bias: !isTrained || change.tensor.isAddedBias
+                default: true
+                }
+            }.map(\.tensor) + comparison.tensors.filter { $0.growth?.keepsFirst ?? false }
         return try BakeRoutes.all.compactMap {
             try $0.recovery(from: changed, base: comparison.a)
         }
@@ -301,7 +302,7 @@ struct Deduction {
         }
         let resized = Set(embeddings.map(\.name))
         let shapes = comparison.tensors.filter {
-            $0.status == .otherShape && !resized.contains($0.name)
+            $0.status == .otherShape && !resized.contains($0.name) && !baked.contains($0.name)
         }
         if !shapes.isEmpty {
             findings.append(

@@ -9,7 +9,8 @@ extension Architecture {
         config: gemmaConfig(keyValueHeads: 16, renamed: ["gelu": .geluTanh]),
         metadata: gemmaMetadata, numbers: [.embeddingScaleByWidth],
         // The converter gives every Gemma of the first generation what it knows of CodeGemma.
-        tokenizer: TokenizerLayout(startsWithoutSpace: true, endOfTurn: 107))
+        tokenizer: TokenizerLayout(startsWithoutSpace: true, endOfTurn: 107),
+        headGrowth: [.gguf: .loaded])
 
     /// Gemma 2: norms of what a sub-layer adds to the stream, soft caps, a window in every other block.
     package static let gemma2 = Architecture(

@@ -24,7 +24,7 @@ extension Architecture {
             "attention.layer_norm_rms_epsilon", "rope.dimension_count", "rope.freq_base",
             MetadataFormat.fileType, "attention.sliding_window",
         ]), numbers: [.longRopeContext, .window(metadata: .unused)],
-        tokenizer: TokenizerLayout(readsAddedTokens: true))
+        tokenizer: TokenizerLayout(readsAddedTokens: true), headGrowth: [.gguf: .refused])
 
     private static let phi3Block =
         [

@@ -12,7 +12,7 @@ extension Architecture {
         numbers: [
             .window(
                 flag: "use_sliding_window", firstBlock: "max_window_layers", hasLayerTypes: true)
-        ])
+        ], headGrowth: [.gguf: .refused, .safetensors: .loaded])
 
     /// What the configurations of all Qwens take where a file does not say.
     static let qwenStandard: [String: JSONValue] = [

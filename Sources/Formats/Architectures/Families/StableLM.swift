@@ -21,5 +21,7 @@ extension Architecture {
                 MetadataFormat.fileType,
             ] + MetadataFormat.ropeScaling + ["rope.freq_base"], omitsUsualRopeBase: true),
         numbers: [.parallelResidual(followsNorm: true)],
-        tokenizer: TokenizerLayout(preTokenizerNames: ["stablelm2", "olmo"]))
+        tokenizer: TokenizerLayout(preTokenizerNames: ["stablelm2", "olmo"]),
+        // transformers takes a head's width from the width and the number of heads.
+        headGrowth: [.gguf: .refused, .safetensors: .refused])
 }
