@@ -302,7 +302,8 @@ extension ValueHeadRoute {
             }
         }
         return BakeCost(
-            bytes: bytes, operations: operations, runtimes: [Self.runtime(of: format)])
+            bytes: bytes, operations: operations, error: Self.precision,
+            runtimes: [Self.runtime(of: format)])
     }
 
     /// What the columns of appended heads add at the biases of their values.
