@@ -17,10 +17,12 @@ struct WeightList: Sendable {
     /// - Parameters:
     ///   - architecture: the family that tells the roles of bare weights
     ///   - numbers: those of the model, where weights are brought into another format's layout
+    ///   - other: the family whose weights they are held against, which may have fused ones one by one
     ///   - isByRole: whether weights are told by their roles; else they are the tensors as they are
     init(
         _ checkpoint: Checkpoint, _ architecture: Architecture?,
-        numbers: Result<Hyperparameters, any Error>?, isByRole: Bool = true
+        numbers: Result<Hyperparameters, any Error>?, beside other: Architecture? = nil,
+        isByRole: Bool = true
     ) {
         self.checkpoint = checkpoint
         self.architecture = architecture
@@ -34,9 +36,14 @@ struct WeightList: Sendable {
             return WeightTensor(
                 tensor.stored, role: role, form: architecture.form(of: role, in: format, model))
         }
+        func pieces(_ tensor: WeightTensor) -> [WeightTensor] {
+            guard let other, let model else { return [tensor] }
+            return other.pieces(of: tensor, in: model)
+        }
         weights =
             isByRole
-            ? checkpoint.tensors.flatMap { known($0).matrices } : checkpoint.tensors
+            ? checkpoint.tensors.flatMap { pieces(known($0)).flatMap(\.matrices) }
+            : checkpoint.tensors
         var places: [WeightRole: Int] = [:]
         for (place, weight) in weights.enumerated() {
             if let role = weight.role, places[role] == nil { places[role] = place }
@@ -66,9 +73,14 @@ struct WeightList: Sendable {
 
     /// How a file of a format lays a weight of the list out, by the numbers of its own model.
     ///
+    /// - Parameter family: whose file it is; nil for the list's own.
     /// - Throws: where these are asked for and unusable, as `Checkpoint.hyperparameters`.
-    func form(of weight: WeightTensor, in format: FileFormat) throws -> StorageForm {
-        guard let architecture, let role = weight.role, let numbers = try numbers?.get() else {
+    func form(
+        of weight: WeightTensor, in format: FileFormat, of family: Architecture? = nil
+    ) throws -> StorageForm {
+        guard let architecture = family ?? architecture, let role = weight.role,
+            let numbers = try numbers?.get()
+        else {
             return weight.form
         }
         return architecture.form(of: role, in: format, numbers)
@@ -78,10 +90,13 @@ struct WeightList: Sendable {
     ///
     /// - Throws: `CheckpointError.wrongShape` where the weight's rows have an order in one of the two formats, and the
     ///   numbers make them others; as the other.
-    func checkedForm(of weight: WeightTensor, in format: FileFormat) throws -> StorageForm {
-        let form = try form(of: weight, in: format)
+    func checkedForm(
+        of weight: WeightTensor, in format: FileFormat, of family: Architecture? = nil
+    ) throws -> StorageForm {
+        let form = try form(of: weight, in: format, of: family)
         guard weight.form.change(to: form).rows != .same, let numbers = try numbers?.get(),
-            let role = weight.role, let rule = architecture?.rule(for: role.slot)
+            let role = weight.role,
+            let rule = architecture?.rule(for: role.slot) ?? family?.rule(for: role.slot)
         else { return form }
         let expected = rule.shape(of: role, in: numbers, format: checkpoint.format)
         guard weight.shape == expected else {

@@ -20,25 +20,30 @@ struct WeightMatching: Sendable {
     /// Matches what the names tell; values are not read, and may be those of a quantiser.
     ///
     /// Bare weights are taken for the other checkpoint's family and size. Numbers, from which orders of rows follow, are
-    /// asked for where the formats differ; unusable ones come to light where they are needed.
+    /// asked for where the formats or the families differ; unusable ones come to light where they are needed.
     init(_ a: Checkpoint, _ b: Checkpoint) {
         let shared = a.isBare && b.isBare ? Self.family(of: [a, b]) : nil
         let familyA = a.architecture ?? (a.isBare ? b.architecture ?? shared : nil)
         let familyB = b.architecture ?? (b.isBare ? a.architecture ?? shared : nil)
         let isByRole = familyA != nil && familyB != nil
         let crossesFormats = a.format != b.format
+        // Two families of one format have rows in different orders where both models' numbers can be used.
+        let crossesFamilies =
+            isByRole && familyA?.huggingFaceModelType != familyB?.huggingFaceModelType
+            && [a, b].allSatisfy { $0.isBare || (try? $0.hyperparameters()) != nil }
         func list(
-            _ checkpoint: Checkpoint, _ family: Architecture?, beside other: Checkpoint
+            _ checkpoint: Checkpoint, _ family: Architecture?, beside other: Checkpoint,
+            _ otherFamily: Architecture?
         ) -> WeightList {
             let model = checkpoint.isBare ? other : checkpoint
             return WeightList(
                 checkpoint, family,
-                numbers: crossesFormats && family != nil
+                numbers: crossesFamilies || crossesFormats && family != nil
                     ? Result { try model.hyperparameters() } : nil,
-                isByRole: isByRole)
+                beside: otherFamily, isByRole: isByRole)
         }
-        self.a = list(a, familyA, beside: b)
-        self.b = list(b, familyB, beside: a)
+        self.a = list(a, familyA, beside: b, familyB)
+        self.b = list(b, familyB, beside: a, familyA)
         match(byRole: isByRole)
     }
 

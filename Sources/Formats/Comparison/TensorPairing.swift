@@ -17,7 +17,7 @@ struct TensorPairing {
     }
 
     /// - Throws: `CheckpointError` where one of the two is quantised, so that its tensors are not its weights, or the
-    ///   formats differ and the numbers that tell how rows are ordered are unusable.
+    ///   formats or the families differ and the numbers that tell how rows are ordered are unusable.
     init(_ a: Checkpoint, _ b: Checkpoint) throws {
         try a.requireValues()
         try b.requireValues()
@@ -56,9 +56,12 @@ struct TensorPairing {
             ignoresPadding: isCut)
     }
 
-    /// A side's values, their rows in the order of the first checkpoint's format.
+    /// A side's values, their rows in the order of the first checkpoint's format and family.
     private func rows(of weight: WeightTensor, in list: WeightList) throws -> WeightRows {
-        let shared = try list.checkedForm(of: weight, in: matching.a.checkpoint.format).rowsOnly
+        let first = matching.a
+        let shared = try list.checkedForm(
+            of: weight, in: first.checkpoint.format, of: first.architecture
+        ).rowsOnly
         return WeightRows(weight.stored, weight.form.change(to: shared))
     }
 

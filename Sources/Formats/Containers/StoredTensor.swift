@@ -32,6 +32,20 @@ package struct StoredTensor: Sendable {
         }
     }
 
+    /// Some of the rows, or elements of a vector; nil where the tensor does not have them, or they are no whole blocks.
+    func rows(_ rows: Range<Int>) -> StoredTensor? {
+        guard let count = shape.first, rows.lowerBound >= 0, rows.upperBound <= count, count > 0,
+            bytes.count % count == 0, shape.count > 1 || type.elementsPerBlock == 1
+        else { return nil }
+        let size = bytes.count / count
+        return bytes.slice((rows.lowerBound * size)..<(rows.upperBound * size)).map { part in
+            StoredTensor(
+                description: TensorDescription(
+                    name: name, type: type, shape: [rows.count] + shape.dropFirst()),
+                bytes: part, expert: expert)
+        }
+    }
+
     /// The same, or the whole tensor where no expert is named.
     func part(ofExpert expert: Int?) -> StoredTensor? {
         if let expert { matrix(ofExpert: expert) } else { self }

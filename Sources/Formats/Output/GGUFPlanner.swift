@@ -17,7 +17,7 @@ struct GGUFPlanner {
             metadata["general.file_type"] = .u32(type.ggufFileType)
         }
         let planner = TensorPlanner(source: source, changes: changes, format: .gguf)
-        var tensors = try source.tensors.map { tensor in
+        var tensors = try source.tensors.flatMap(planner.pieces).map { tensor in
             try planner.tensor(named: planner.name(of: tensor), from: tensor)
         }
         tensors += try newTensors(planner)
@@ -39,7 +39,7 @@ struct GGUFPlanner {
         let planner = TensorPlanner(source: source, changes: changes, format: .gguf)
         var tensors = divisorTensors(architecture, numbers.rope)
         var stacks = ExpertStacks(source: source, architecture: architecture, numbers: numbers)
-        for tensor in sortedTensors(files) {
+        for tensor in sortedTensors(files).flatMap(planner.pieces) {
             guard let role = tensor.role else {
                 guard Architecture.isRecomputed(tensor.name) else {
                     throw CheckpointError.unknownTensor(

@@ -14,7 +14,7 @@ struct HuggingFacePlanner {
             for tensor in shard.file.tensors { shards[tensor.description.name] = number }
         }
         let planner = TensorPlanner(source: source, changes: changes, format: .safetensors)
-        for tensor in source.tensors {
+        for tensor in source.tensors.flatMap(planner.pieces) {
             tensors.append(
                 try planner.tensor(
                     named: planner.name(of: tensor), from: tensor, shard: shards[tensor.name] ?? 0))
@@ -79,7 +79,7 @@ struct HuggingFacePlanner {
         }
         var tensors: [OutputPlan.Tensor] = []
         let planner = TensorPlanner(source: source, changes: changes, format: .safetensors)
-        for tensor in modules(architecture) {
+        for tensor in modules(architecture, planner) {
             // Lists of rotary divisors go to config.json.
             guard let role = tensor.role, architecture.rule(for: role.slot)?.huggingFace != nil,
                 !(isCopy && role.slot == .output)
@@ -155,12 +155,14 @@ struct HuggingFacePlanner {
 
     /// The source's tensors in the order of the architecture, which is that of transformers' modules: model, then block
     /// by block, then model; of each expert one.
-    private func modules(_ architecture: Architecture) -> [WeightTensor] {
+    private func modules(
+        _ architecture: Architecture, _ planner: TensorPlanner
+    ) -> [WeightTensor] {
         let rules = architecture.weights
         let firstOfBlock =
             rules.firstIndex { if case .everyBlock = $0.place { true } else { false } }
             ?? rules.count
-        let ranked = source.tensors.flatMap {
+        let ranked = source.tensors.flatMap(planner.pieces).flatMap {
             tensor -> [(rank: [Int], tensor: WeightTensor)] in
             guard let role = tensor.role,
                 let rule = rules.firstIndex(where: { $0.place.matches(role.slot) })

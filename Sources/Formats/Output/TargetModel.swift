@@ -56,13 +56,19 @@ struct TargetModel {
         }
         let (before, after) = (members(own), members(self))
         var result = config
-        // The same family keeps its spelling, such as rope_parameters for rope_theta.
+        // The same family keeps its spelling, such as rope_parameters for rope_theta. Another one gets rid of what the old
+        // family names or always does, and of code that comes with it.
         let isSameFamily =
             own.architecture.huggingFaceModelType == architecture.huggingFaceModelType
-        let gone = (isSameFamily ? [] : own.architecture.configMembers)
-            .union(before.members.map(\.key))
+        var gone = Set(before.members.map(\.key))
+        if !isSameFamily {
+            gone.formUnion(own.architecture.configMembers)
+            gone.formUnion(own.architecture.config.implied.union(["auto_map"]))
+        }
         for key in gone where after[key] == nil { result[key] = nil }
-        for member in after.members where before[member.key] != member.value {
+        // What is missing may have stood in a member that is gone.
+        for member in after.members
+        where before[member.key] != member.value || !isSameFamily && result[member.key] == nil {
             result[member.key] = member.value
         }
         for (flag, value) in flags.sorted(by: { $0.key < $1.key }) { result[flag] = .bool(value) }

@@ -14,6 +14,13 @@ struct TensorPlanner {
         types = OutputTypes(changes.types ?? .keep, of: source, in: format)
     }
 
+    /// The tensors that a tensor of the source becomes: several where it is a fused matrix, and the family that the output
+    /// is to be has its parts by themselves.
+    func pieces(of tensor: WeightTensor) -> [WeightTensor] {
+        guard let model = changes.model else { return [tensor] }
+        return model.architecture.pieces(of: tensor, in: model.numbers)
+    }
+
     /// What an output of the source's own format calls a tensor of the source.
     ///
     /// - Throws: `CheckpointError.cannotExpress` where the family that the output is to be has no such weight.

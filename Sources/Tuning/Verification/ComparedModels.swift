@@ -34,7 +34,7 @@ struct ComparedModels {
         var numbers = self.base.configuration.sizes
         numbers.tiesEmbeddings = self.edited.configuration.sizes.tiesEmbeddings
         let configuration = try DecoderConfiguration(
-            numbers, architecture: base.requireArchitecture(), format: edited.format,
+            numbers, architecture: edited.requireArchitecture(), format: edited.format,
             file: base.path)
         func decoder(_ types: [WeightRole: ElementType]) throws -> Decoder {
             try Decoder(

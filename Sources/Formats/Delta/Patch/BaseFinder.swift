@@ -69,8 +69,12 @@ struct BaseFinder {
         }
         // Where the base cannot be laid out anew, its tensors can still be compared by name.
         let parts = weights.compactMap { weight -> TensorContent? in
-            guard let form = try? matching.a.form(of: weight, in: matching.b.checkpoint.format),
-                let stored = byName[ExactString(weight.name)]?.part(ofExpert: weight.stored.expert)
+            let target = matching.b
+            guard
+                let form = try? matching.a.form(
+                    of: weight, in: target.checkpoint.format, of: target.architecture),
+                let stored = byName[ExactString(weight.name)]?.part(ofExpert: weight.stored.expert),
+                stored.shape == weight.shape
             else { return nil }
             return .tensor(stored, weight.form.change(to: form))
         }

@@ -1,0 +1,24 @@
+extension Architecture {
+    /// A tensor as the family has it: the projections of a fused matrix one by one where the family has each by itself,
+    /// else the tensor as it is.
+    ///
+    /// The parts are rows of the tensor as they lie in its file, quantised ones too.
+    ///
+    /// - Parameter model: the numbers that tell how many rows each part has.
+    func pieces(of tensor: WeightTensor, in model: Hyperparameters) -> [WeightTensor] {
+        guard let role = tensor.role, case .block(let block, let slot) = role.slot,
+            rule(for: role.slot) == nil, slot.parts.count > 1, tensor.form == .canonical
+        else { return [tensor] }
+        var pieces: [WeightTensor] = []
+        var first = 0
+        for part in slot.parts {
+            guard let own = rule(for: .block(block, part)),
+                let rows = own.shape(of: role.part, in: model).first,
+                let stored = tensor.stored.rows(first..<(first + rows))
+            else { return [tensor] }
+            pieces.append(WeightTensor(stored, role: .block(block, part, role.part)))
+            first += rows
+        }
+        return first == tensor.shape.first ? pieces : [tensor]
+    }
+}
