@@ -64,7 +64,8 @@ def write_vector(path, site, vector):
 
 def load(folder):
     model, report = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
+        folder, dtype=torch.float32, attn_implementation="eager", experts_implementation="eager",
+        output_loading_info=True)
     if any(report[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys")):
         sys.exit(f"{folder}: {report}")
     return model.eval()
