@@ -110,7 +110,7 @@ struct HelpPromiseTests {
     }
 
     @Test(arguments: [
-        ["--ablate", "v.gguf"], ["--method", "relabel"], ["--method", "widen"],
+        ["--ablate", "v.gguf"], ["--method", "distill"], ["--method", "widen"],
         ["--method", "fit"], ["--imatrix", "x.gguf"], ["--max-error", "0.1"],
         ["--type", "q8_0"],
     ])

@@ -58,7 +58,7 @@ package struct BiasRoute: BakeRoute {
     }
 
     /// The projection whose bias acts at a site, or nil where none does.
-    private static func slot(for site: Site) -> BlockSlot? {
+    static func slot(for site: Site) -> BlockSlot? {
         switch site {
         case .residPost: .feedForwardDown
         case .residMid: .attentionOutput
@@ -124,10 +124,19 @@ package struct BiasRoute: BakeRoute {
         if let refusal = refusal(of: interventions, in: checkpoint, format: format) {
             throw refusal
         }
+        return try Self.biases(of: interventions, in: checkpoint)
+    }
+
+    /// The same for a model that is made one with these biases, whether its own family has them or not.
+    ///
+    /// - Throws: as `edits`, but for what runtimes do with a bias of the family.
+    static func biases(
+        of interventions: [Intervention], in checkpoint: Checkpoint
+    ) throws -> [CheckpointEdit] {
         let numbers = try checkpoint.storedHyperparameters()
         var biases: [WeightRole: [Float]] = [:]
         for intervention in interventions {
-            guard let slot = Self.slot(for: intervention.site) else { continue }
+            guard let slot = slot(for: intervention.site) else { continue }
             guard intervention.vector.count == numbers.hiddenSize else {
                 throw VectorError.wrongWidth(
                     file: checkpoint.path, width: intervention.vector.count,
@@ -146,7 +155,7 @@ package struct BiasRoute: BakeRoute {
             biases[role] = zip(present, intervention.vector).map { $0 + factor * $1 }
         }
         for (role, values) in biases.sorted(by: { "\($0.key)" < "\($1.key)" }) {
-            try Self.check(values, of: role)
+            try check(values, of: role)
         }
         return biases.sorted { ($0.key.block ?? 0, "\($0.key)") < ($1.key.block ?? 0, "\($1.key)") }
             .map { role, values in
@@ -192,21 +201,36 @@ extension BiasRoute {
     package func recovery(
         from changes: [TensorDifference], base: Checkpoint
     ) throws -> BakeRecovery? {
+        let own = sites.filter { Self.slot(for: $0).map { Self.hasPlace($0, in: base) } ?? false }
+        return try Self.recovery(from: changes, at: own, base: base, by: self)
+    }
+
+    /// Whether files of the model's family can have a bias at this place in any format; those of none that is known can.
+    static func hasPlace(_ slot: BlockSlot, in base: Checkpoint) -> Bool {
+        guard let rule = base.architecture?.rule(for: .block(0, slot)) else { return true }
+        return rule.bias != nil
+    }
+
+    /// The same of the biases that act at some sites, for a route that makes them.
+    static func recovery(
+        from changes: [TensorDifference], at sites: [Site], base: Checkpoint,
+        by route: any BakeRoute
+    ) throws -> BakeRecovery? {
         var places: [BakeRecovery.Place] = []
         var vectors: [SteeringVector] = []
         for site in sites {
             let biases = changes.filter { change in
                 guard case .block(_, let found) = change.role?.slot else { return false }
-                return found == Self.slot(for: site) && change.role?.part == .bias
+                return found == slot(for: site) && change.role?.part == .bias
             }
-            guard !biases.isEmpty, let slot = Self.slot(for: site) else { continue }
+            guard !biases.isEmpty, let slot = slot(for: site) else { continue }
             // Bare weights say nothing of a scale; most families have none.
             let scale =
                 base.architecture == nil ? 1 : Float(try base.hyperparameters().residualScale)
             var directions: [Int: [Float]] = [:]
             for bias in biases {
                 guard let block = bias.role?.block, let pair = bias.pair else { continue }
-                directions[block] = try Self.change(pair).map { $0 * scale }
+                directions[block] = try change(pair).map { $0 * scale }
             }
             places.append(
                 BakeRecovery.Place(
@@ -220,7 +244,7 @@ extension BiasRoute {
                         method: "recovered from biases", normalization: "none")))
         }
         return vectors.isEmpty
-            ? nil : BakeRecovery(route: self, places: places, vectors: vectors)
+            ? nil : BakeRecovery(route: route, places: places, vectors: vectors)
     }
 
     /// B − A; what is not finite counts as unchanged.
