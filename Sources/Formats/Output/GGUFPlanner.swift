@@ -67,7 +67,8 @@ struct GGUFPlanner {
                     named: name, from: tensor, rows: isCut ? tokenizer.tokenCount : nil))
         }
         tensors += try neededHead(architecture, planner)
-        tensors += try newTensors(planner) + neededBiases(architecture, numbers, planner)
+        tensors += try newTensors(planner, tokens: tokenizer.tokenCount)
+        tensors += try neededBiases(architecture, numbers, planner)
         let metadata = try metadata(
             architecture, numbers, tensors, files, name: name, tokenizer.entries)
         try loss.compare(with: metadata)
@@ -136,7 +137,11 @@ struct GGUFPlanner {
     }
 
     /// The weights that edits bring and the source does not have.
-    private func newTensors(_ planner: TensorPlanner) throws -> [OutputPlan.Tensor] {
+    ///
+    /// - Parameter tokens: how many rows a head has where embeddings beyond the tokenizer's tokens are left out.
+    private func newTensors(
+        _ planner: TensorPlanner, tokens: Int? = nil
+    ) throws -> [OutputPlan.Tensor] {
         let roles = changes.roles.filter { source.tensor($0) == nil }
         guard !roles.isEmpty else { return [] }
         let architecture = try changes.model?.architecture ?? source.requireArchitecture()
@@ -148,9 +153,11 @@ struct GGUFPlanner {
                 throw CheckpointError.cannotExpress(
                     fact: "a GGUF file of architecture '\(architecture.name)' has no \(role)")
             }
-            return try planner.newTensor(
-                named: name, role: role,
-                shape: rule.shape(of: role, in: numbers, format: .gguf))
+            var shape = rule.shape(of: role, in: numbers, format: .gguf)
+            if let tokens, architecture.cutsEmbedding, role.slot == .output {
+                shape[0] = min(tokens, shape[0])
+            }
+            return try planner.newTensor(named: name, role: role, shape: shape)
         }
     }
 

@@ -26,6 +26,11 @@ struct HuggingFacePlanner {
             let model = try changes.model ?? source.model()
             let architecture = model.architecture
             let biases = try biases(architecture, model.numbers)
+            tensors += try newHead(architecture, model.numbers).map { head in
+                try planner.newTensor(
+                    named: head.name, role: head.role, shape: head.shape,
+                    shard: shards[source.tensor(WeightRole(.tokenEmbedding))?.name ?? ""] ?? 0)
+            }
             tensors += try biases.added.map { bias in
                 let weight = architecture.name(of: WeightRole(bias.role.slot), in: .safetensors)
                 return try planner.newTensor(
@@ -36,8 +41,13 @@ struct HuggingFacePlanner {
                 (config, notes) = try model.config(
                     from: own, of: source.model(), flags: biases.flags)
             }
+            if changes.weights[WeightRole(.output)] != nil, source.isAnnouncedTied {
+                config?[Self.tieFlag] = .bool(false)
+            }
             for (flag, value) in biases.flags where value { config?[flag] = .bool(true) }
-            needsConfiguration = biases.flags.values.contains(true)
+            needsConfiguration =
+                biases.flags.values.contains(true)
+                || !newHead(architecture, model.numbers).isEmpty
         }
         if let type = changes.types?.plainType, config != nil {
             let key = config?["dtype"] != nil ? "dtype" : "torch_dtype"
@@ -73,6 +83,7 @@ struct HuggingFacePlanner {
             architecture.rule(for: .output)?.presence == .unlessTiedInHuggingFace
             && source.head == .copyOfEmbedding && changes.roles.isEmpty
         if isCopy { numbers.tiesEmbeddings = true }
+        if changes.weights[WeightRole(.output)] != nil { numbers.tiesEmbeddings = false }
         for tensor in source.tensors where tensor.role == nil {
             throw CheckpointError.unknownTensor(
                 file: source.path, name: tensor.name, architecture: architecture.name)
@@ -92,6 +103,9 @@ struct HuggingFacePlanner {
             tensors.append(try planner.tensor(named: name, from: tensor))
         }
         let biases = try biases(architecture, numbers)
+        tensors += try newHead(architecture, numbers).map {
+            try planner.newTensor(named: $0.name, role: $0.role, shape: $0.shape)
+        }
         tensors += try biases.added.map {
             try planner.newTensor(named: $0.name, role: $0.role, shape: [$0.width])
         }
@@ -125,7 +139,8 @@ struct HuggingFacePlanner {
                     isIndexed: false, sourceFolder: "", copies: [],
                     files: (tokenizerFiles
                         + [generation(tokenizer, gguf.metadata)]).map { ($0.name, $0.bytes) },
-                    needsConfiguration: biases.flags.values.contains(true))),
+                    needsConfiguration: biases.flags.values.contains(true)
+                        || !newHead(architecture, numbers).isEmpty)),
             notes: losses
                 + (widened
                     ? [
@@ -176,6 +191,21 @@ struct HuggingFacePlanner {
         return ranked.sorted { $0.rank.lexicographicallyPrecedes($1.rank) }.map(\.tensor)
     }
 
+    /// The member of `config.json` that announces the embedding as the head.
+    private static let tieFlag = "tie_word_embeddings"
+
+    /// A head of its own that an edit gives a model whose head is the embedding.
+    private func newHead(
+        _ architecture: Architecture, _ numbers: Hyperparameters
+    ) -> [(role: WeightRole, name: String, shape: [Int])] {
+        let role = WeightRole(.output)
+        guard changes.weights[role] != nil, source.tensor(role) == nil,
+            let rule = architecture.rule(for: role.slot),
+            let name = rule.name(of: role, in: .safetensors)
+        else { return [] }
+        return [(role, name, rule.shape(of: role, in: numbers, format: .safetensors))]
+    }
+
     /// The biases an output needs beyond those the source has, and the flags of `config.json` that announce them.
     ///
     /// A flag makes transformers create the biases of several projections in every block; those that no edit sets
@@ -200,7 +230,7 @@ struct HuggingFacePlanner {
                 added.append((role, name, rule.shape(of: .bias, in: numbers).first ?? 0))
             }
         }
-        let reachable = Set(added.map(\.role))
+        let reachable = Set(added.map(\.role) + newHead(architecture, numbers).map(\.role))
         for role in changes.roles where source.tensor(role) == nil && !reachable.contains(role) {
             throw CheckpointError.cannotExpress(
                 fact:

@@ -140,7 +140,7 @@ extension UnsafeBufferPointer<Float> {
 
 extension ElementType {
     /// Whether every f32 that a value of `source` is widened to is stored without rounding.
-    func holdsExactly(_ source: ElementType) -> Bool {
+    package func holdsExactly(_ source: ElementType) -> Bool {
         switch self {
         case .f32, .f64: source != .f64 && !source.isInteger
         default: source == self && isPlainFloat

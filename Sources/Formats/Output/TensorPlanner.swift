@@ -48,7 +48,8 @@ struct TensorPlanner {
         let change = tensor.role.flatMap { changes.weights[$0] }
         var shape = shape(of: tensor)
         if let rows, let first = shape.first { shape[0] = min(rows, first) }
-        let own = try content(of: tensor, named: name, change?.rows, shape: shape)
+        var own = try content(of: tensor, named: name, change?.rows, shape: shape)
+        if let rows, let first = own.shape.first { own.shape[0] = min(rows, first) }
         let type = try change?.type ?? types.type(of: tensor, named: name)
         let description = TensorDescription(
             name: name, type: type, shape: form(of: tensor).shape(of: own.shape))
@@ -101,8 +102,9 @@ struct TensorPlanner {
         return try stack(named: name, from: tensor.matrices, shard: shard)
     }
 
-    /// A tensor that the source does not have: an edit's values, or zeros.
+    /// A tensor that the source does not have: what an edit gives it, or zeros.
     ///
+    /// - Parameter shape: of an embedding or head whose last rows are left out, that of the rows which are kept.
     /// - Throws: `CheckpointError` where the values are not those of the shape, or an edit adds to what is not there.
     func newTensor(
         named name: String, role: WeightRole, shape: [Int], shard: Int = 0
@@ -112,7 +114,10 @@ struct TensorPlanner {
         var content = TensorContent(.rows(WeightRows(nil, shape: shape)))
         if let rows = change?.rows {
             let resolver = RowResolver(file: source.path, name: name, form: form, present: nil)
-            let own = try resolver.resolve(rows, shape: form.shape(of: shape))
+            var own = try resolver.resolve(rows, shape: form.shape(of: shape))
+            if role.slot == .output, cutsEmbedding, let first = own.shape.first {
+                own.shape[0] = min(first, shape.first ?? first)
+            }
             guard form.shape(of: own.shape) == shape else {
                 throw .wrongShape(
                     file: source.path, tensor: name, found: form.shape(of: own.shape),
@@ -144,6 +149,12 @@ struct TensorPlanner {
         else { return tensor.canonicalShape }
         let shape = rule.shape(of: role.part, in: model.numbers)
         return role.expert == nil ? shape : Array(shape.dropFirst())
+    }
+
+    /// Whether the output has no embeddings beyond the tokenizer's tokens, which the source may have.
+    private var cutsEmbedding: Bool {
+        format == .gguf && format != source.format
+            && (changes.model?.architecture ?? source.architecture)?.cutsEmbedding ?? false
     }
 
     /// How the output lays a tensor of the source out.

@@ -81,7 +81,9 @@ package struct BakeRecovery: Sendable {
 
 /// The routes there are, the one to prefer first.
 package enum BakeRoutes {
-    package static let all: [any BakeRoute] = [BiasRoute(), RelabelRoute(), ValueHeadRoute()]
+    package static let all: [any BakeRoute] = [
+        BiasRoute(), RelabelRoute(), ValueHeadRoute(), EmbedRoute(),
+    ]
 
     /// The sites that any route acts at, in the order of the routes.
     package static var sites: [Site] {

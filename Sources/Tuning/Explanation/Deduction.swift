@@ -35,8 +35,8 @@ struct Deduction {
             findings = [.differentModel(different)]
             return
         }
-        deduceTampering()
         baked = Set(try bakes(isTrained: false).flatMap(\.places).flatMap(\.tensors))
+        deduceTampering()
         absorbed = Set(tunedBesideOthers.map(\.tensor.name))
         deduceForms()
         deduceTraining()
@@ -87,7 +87,7 @@ struct Deduction {
     // MARK: - Forms of single tensors
 
     private mutating func deduceTampering() {
-        let parts = changes.compactMap { change -> BeyondReencoding.Part? in
+        let parts = unbaked.compactMap { change -> BeyondReencoding.Part? in
             guard case .beyondRounding(let check) = change.form else { return nil }
             return BeyondReencoding.Part(tensor: change.tensor, check: check)
         }
@@ -256,7 +256,9 @@ struct Deduction {
         let changed =
             changes.filter { change in
                 switch change.form {
-                case .rounding, .beyondRounding, .lastPlace: false
+                case .rounding, .lastPlace: false
+                // Of a bias that is stored in another type nothing is known.
+                case .beyondRounding: change.tensor.isMatrix
                 case .bias: !isTrained || change.tensor.isAddedBias
                 default: true
                 }
@@ -329,7 +331,7 @@ struct Deduction {
 
     /// Groups the tensors of other types by the types they went from and to.
     private mutating func deduceRounding() {
-        let rounded = changes.filter { change in
+        let rounded = unbaked.filter { change in
             switch change.form {
             case .rounding: !absorbed.contains(change.tensor.name)
             case .beyondRounding: true

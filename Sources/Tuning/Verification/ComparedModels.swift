@@ -44,7 +44,13 @@ struct ComparedModels {
                 crew: crew)
         }
         rounded = try decoder([:])
-        let types = interventions.isEmpty ? [:] : weights.retypedMatrices
+        // A type that holds every value of the base's rounds nothing.
+        let types =
+            interventions.isEmpty
+            ? [:]
+            : weights.retypedMatrices.filter { role, type in
+                base.tensor(role).map { !type.holdsExactly($0.type) } ?? true
+            }
         noisy = types.isEmpty ? nil : try decoder(types)
     }
 
