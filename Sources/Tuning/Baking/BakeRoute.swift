@@ -14,6 +14,8 @@ package protocol BakeRoute: Sendable {
     var forms: String { get }
     /// What the route does, a sentence for help.
     var summary: String { get }
+    /// What it makes permanent.
+    var operation: Intervention.Operation { get }
     /// Where it acts in a model that takes it.
     var sites: [Site] { get }
 
@@ -23,6 +25,11 @@ package protocol BakeRoute: Sendable {
     func refusal(
         of operation: Intervention.Operation, at site: Site, in checkpoint: Checkpoint,
         format: FileFormat
+    ) -> (any Failure)?
+
+    /// Why the interventions cannot be made permanent together; nil where they can.
+    func refusal(
+        of interventions: [Intervention], in checkpoint: Checkpoint, format: FileFormat
     ) -> (any Failure)?
 
     /// What the output costs beside its source. It reads no weight.
@@ -82,27 +89,34 @@ package struct BakeRecovery: Sendable {
 /// The routes there are, the one to prefer first.
 package enum BakeRoutes {
     package static let all: [any BakeRoute] = [
-        BiasRoute(), RelabelRoute(), ValueHeadRoute(), EmbedRoute(),
+        BiasRoute(), RelabelRoute(), ValueHeadRoute(), EmbedRoute(), AblationRoute(),
     ]
 
-    /// The sites that any route acts at, in the order of the routes.
+    /// Those that make additions permanent.
+    private static var additions: [any BakeRoute] { all.filter { $0.operation == .add } }
+
+    /// The sites at which any route adds, in the order of the routes.
     package static var sites: [Site] {
-        all.flatMap(\.sites).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+        additions.flatMap(\.sites).reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
     }
 
     /// The route of this name, or for nil the first that does not refuse the interventions.
     ///
-    /// - Throws: the first route's refusal where all refuse.
+    /// - Throws: where all refuse, what the first says that makes such operations permanent.
     package static func route(
         named name: String?, for interventions: [Intervention], in checkpoint: Checkpoint,
         format: FileFormat
     ) throws -> any BakeRoute {
         let routes = all.filter { name == nil || $0.name == name }
         var first: (any Failure)?
+        var isFirstMeant = false
         for route in routes {
             guard let refusal = route.refusal(of: interventions, in: checkpoint, format: format)
             else { return route }
-            first = first ?? refusal
+            let isMeant = interventions.contains { $0.operation == route.operation }
+            if first == nil || isMeant && !isFirstMeant {
+                (first, isFirstMeant) = (refusal, isMeant)
+            }
         }
         throw first ?? NoRoute(name: name ?? "")
     }
@@ -112,10 +126,10 @@ package enum BakeRoutes {
     package static func answers(
         in checkpoint: Checkpoint, format: FileFormat
     ) -> [(site: Site, answer: Result<any BakeRoute, any Error>)] {
-        let obstacles = all.map { $0.obstacles(at: $0.sites, in: checkpoint, format: format) }
+        let obstacles = additions.map { $0.obstacles(at: $0.sites, in: checkpoint, format: format) }
         return sites.map { site in
             var first: (any Error)?
-            for (route, own) in zip(all, obstacles) where route.sites.contains(site) {
+            for (route, own) in zip(additions, obstacles) where route.sites.contains(site) {
                 guard let obstacle = own[site] else { return (site, .success(route)) }
                 first = first ?? obstacle
             }
@@ -134,9 +148,18 @@ package enum BakeRoutes {
 // MARK: - What every route can say
 
 extension BakeRoute {
-    /// Why the interventions cannot be made permanent together; nil where they can.
+    package var operation: Intervention.Operation { .add }
+
+    /// That of the first that cannot be made permanent by itself.
     package func refusal(
         of interventions: [Intervention], in checkpoint: Checkpoint, format: FileFormat
+    ) -> (any Failure)? {
+        refusalOfEach(interventions, in: checkpoint, format: format)
+    }
+
+    /// Why one of the interventions cannot be made permanent, whatever the others are.
+    func refusalOfEach(
+        _ interventions: [Intervention], in checkpoint: Checkpoint, format: FileFormat
     ) -> (any Failure)? {
         for intervention in interventions {
             if let refusal = refusal(

@@ -8,7 +8,7 @@ struct ComparedModels {
     let base: Decoder
     /// The base with its weights rounded as the edited file has them; nil where nothing is rounded.
     let rounded: Decoder?
-    /// The same with the base's matrices in place of those that hold the edit rounded too; nil where none is.
+    /// The same with the weights in place of those that hold the edit rounded as those are; nil where none is.
     let noisy: Decoder?
     let edited: Decoder
     let interventions: [Intervention]
@@ -36,21 +36,17 @@ struct ComparedModels {
         let configuration = try DecoderConfiguration(
             numbers, architecture: edited.requireArchitecture(), format: edited.format,
             file: base.path)
+        let expected = try ExpectedRows(interventions, self.base.configuration)
         func decoder(_ types: [WeightRole: ElementType]) throws -> Decoder {
             try Decoder(
                 configuration,
                 weights: RoundedWeights(
-                    base: base, edited: edited, changed: weights.changedRoles, rounded: types),
+                    base: base, edited: edited, changed: weights.changedRoles, rounded: types,
+                    expected: expected),
                 crew: crew)
         }
         rounded = try decoder([:])
-        // A type that holds every value of the base's rounds nothing.
-        let types =
-            interventions.isEmpty
-            ? [:]
-            : weights.retypedMatrices.filter { role, type in
-                base.tensor(role).map { !type.holdsExactly($0.type) } ?? true
-            }
+        let types = interventions.isEmpty ? [:] : weights.roundedTypes
         noisy = types.isEmpty ? nil : try decoder(types)
     }
 

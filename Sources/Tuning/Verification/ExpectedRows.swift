@@ -1,24 +1,35 @@
 import Formats
 import Transformer
 
-/// What interventions may make of rows that a text need not read: those of the embeddings, which only their own tokens do.
+/// What interventions may make of rows: of those of the embeddings, which only their own tokens read, and of the weights
+/// from which directions are removed.
 struct ExpectedRows {
     /// One way of changing a row.
     struct Candidate {
-        /// In the order in which they act on the stream.
-        let steps: [InterventionPlan.Step]
-        /// What the model multiplies the rows by before they are the stream.
-        let scale: Float
+        private let change: Change
+
+        private enum Change {
+            /// The rows are the stream once the model has multiplied them by a scale; steps in the order in which they act.
+            case stream([InterventionPlan.Step], scale: Float)
+            /// The rows are dimensions of the stream.
+            case written(WrittenDirections)
+        }
+
+        init(steps: [InterventionPlan.Step], scale: Float) { change = .stream(steps, scale: scale) }
+
+        init(_ written: WrittenDirections) { change = .written(written) }
 
         /// What is left of values of this size where they are computed in another order.
         private static let rounding = 0x1p-20
 
         /// Whether a stored row is what the change makes of the base's, rounded to its type.
+        ///
+        /// - Parameter number: which row it is.
         func gives(
-            _ stored: ArraySlice<Float>, of values: ArraySlice<Float>, as type: ElementType
+            _ stored: ArraySlice<Float>, of values: ArraySlice<Float>, row number: Int,
+            as type: ElementType
         ) -> Bool {
-            var row = Array(values)
-            apply(to: &row)
+            let row = changed(Array(values), row: number)
             let encoded = ExpectedRows.rounded(row, as: type)
             var (error, own, size) = (0.0, 0.0, 0.0)
             for (index, found) in stored.enumerated() {
@@ -30,7 +41,25 @@ struct ExpectedRows {
             return error.squareRoot() <= 2 * own.squareRoot() + Self.rounding * size.squareRoot()
         }
 
-        private func apply(to row: inout [Float]) {
+        /// A row of the base with the rounding that the edited row has in a type.
+        func rounded(_ row: [Float], row number: Int, as type: ElementType) -> [Float] {
+            let exact = changed(row, row: number)
+            let stored = ExpectedRows.rounded(exact, as: type)
+            return row.indices.map { row[$0] + (stored[$0] - exact[$0]) }
+        }
+
+        private func changed(_ values: [Float], row number: Int) -> [Float] {
+            var row = values
+            switch change {
+            case .stream(let steps, let scale): Self.apply(steps, scale: scale, to: &row)
+            case .written(let written): written.remove(from: &row, number: number)
+            }
+            return row
+        }
+
+        private static func apply(
+            _ steps: [InterventionPlan.Step], scale: Float, to row: inout [Float]
+        ) {
             for index in row.indices { row[index] *= scale }
             row.withUnsafeMutableBufferPointer { row in
                 guard let start = row.baseAddress else { return }
@@ -42,14 +71,17 @@ struct ExpectedRows {
         }
     }
 
+    /// Of the embeddings.
     private let all: [Candidate]
+    private let plan: InterventionPlan
 
     /// - Throws: `ForwardError` for interventions that do not fit the model.
     init(
         _ interventions: [Intervention], _ configuration: DecoderConfiguration
     ) throws(ForwardError) {
         let scale = Float(configuration.sizes.embeddingScale)
-        let own = try InterventionPlan(interventions, configuration).steps(at: .embed, block: 0)
+        plan = try InterventionPlan(interventions, configuration)
+        let own = plan.steps(at: .embed, block: 0)
         // An ablation that acts in the blocks is held by everything that writes to the stream.
         let ablations = interventions.filter { $0.operation == .ablate && $0.strength != 0 }
         let span = RemovedSpan(of: Array(Set(ablations.map(\.vector))))
@@ -63,12 +95,49 @@ struct ExpectedRows {
     }
 
     /// What may have been done to the rows of a weight.
-    func candidates(for role: WeightRole?) -> [Candidate] {
+    ///
+    /// - Parameter base: the weight in the base.
+    /// - Throws: `WeightMatrixError` where it is no matrix that can be read.
+    func candidates(for role: WeightRole?, of base: WeightRows?) throws -> [Candidate] {
         guard let role, role.part == .weight else { return [] }
-        return switch role.slot {
-        case .tokenEmbedding, .positionEmbedding: all
-        default: []
+        switch role.slot {
+        case .tokenEmbedding, .positionEmbedding: return all
+        default:
+            guard let tensor = base?.tensor, !removed(from: role).isEmpty else { return [] }
+            let matrix = try WeightMatrix(
+                tensor: tensor, isTransposed: base?.change.isTransposed ?? false)
+            return removal(from: role, matrix).map { [$0] } ?? []
         }
+    }
+
+    /// What the edit that is looked for does to a weight; nil where it does nothing.
+    ///
+    /// - Parameter matrix: the weight in the base.
+    func change(of role: WeightRole, _ matrix: WeightMatrix) -> Candidate? {
+        guard role.part == .weight else { return nil }
+        switch role.slot {
+        case .tokenEmbedding, .positionEmbedding: return all.first
+        default: return removal(from: role, matrix)
+        }
+    }
+
+    /// The steps that remove directions from what a weight or a bias writes to the stream.
+    func removed(from role: WeightRole) -> [InterventionPlan.Step] {
+        let site: Site
+        switch role.slot {
+        case .block(_, .attentionOutput): site = .residMid
+        case .block(_, .feedForwardDown), .block(_, .expertDown): site = .residPost
+        default: return []
+        }
+        return plan.steps(at: site, block: role.block ?? 0).filter { step in
+            if case .ablate = step { true } else { false }
+        }
+    }
+
+    private func removal(from role: WeightRole, _ matrix: WeightMatrix) -> Candidate? {
+        let steps = removed(from: role)
+        guard !steps.isEmpty, steps.allSatisfy({ $0.fits(matrix.rows) }) else { return nil }
+        return Candidate(WrittenDirections(matrix, steps, byColumns: false))
     }
 
     /// The values as they are read back from a type; themselves where it cannot be written.

@@ -10,18 +10,21 @@ final class RoundedWeights: WeightSource {
     private let edited: CheckpointWeights
     private let changed: Set<WeightRole>
     private let rounded: [WeightRole: ElementType]
+    private let expected: ExpectedRows?
 
     /// - Parameters:
     ///   - changed: the roles to be taken from the base, absent ones included
-    ///   - rounded: those of them whose matrices are rounded to a type first, in memory
+    ///   - rounded: those of them that are rounded to a type first, in memory
+    ///   - expected: what the edit makes of them, whose rounding they get; nil for their own
     init(
         base: Checkpoint, edited: Checkpoint, changed: Set<WeightRole>,
-        rounded: [WeightRole: ElementType] = [:]
+        rounded: [WeightRole: ElementType] = [:], expected: ExpectedRows? = nil
     ) {
         self.base = CheckpointWeights(base)
         self.edited = CheckpointWeights(edited)
         self.changed = changed
         self.rounded = rounded
+        self.expected = expected
     }
 
     var path: String { edited.path }
@@ -40,15 +43,24 @@ final class RoundedWeights: WeightSource {
         var values: [Float] = []
         values.reserveCapacity(matrix.rows * matrix.columns)
         var row = [Float](repeating: 0, count: matrix.columns)
+        let change = expected?.change(of: role, matrix)
         for index in 0..<matrix.rows {
             row.withUnsafeMutableBufferPointer { buffer in
                 if let start = buffer.baseAddress { matrix.widenRow(index, into: start) }
             }
-            values += ExpectedRows.rounded(row, as: type)
+            values +=
+                change?.rounded(row, row: index, as: type) ?? ExpectedRows.rounded(row, as: type)
         }
         return WeightMatrix(
             rows: matrix.rows, columns: matrix.columns, buffer: FloatBuffer(values))
     }
 
-    func vector(_ role: WeightRole) throws -> FloatBuffer? { try source(of: role).vector(role) }
+    func vector(_ role: WeightRole) throws -> FloatBuffer? {
+        guard let vector = try source(of: role).vector(role), let type = rounded[role],
+            let steps = expected?.removed(from: role), !steps.isEmpty
+        else { return try source(of: role).vector(role) }
+        let values = (0..<vector.count).map { vector.floats[$0] }
+        return FloatBuffer(
+            ExpectedRows.Candidate(steps: steps, scale: 1).rounded(values, row: 0, as: type))
+    }
 }

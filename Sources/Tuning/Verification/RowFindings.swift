@@ -33,7 +33,7 @@ struct RowFindings {
         } else {
             // A norm that is stored without its one comes back with what f32 left of it.
             let slack: Float = pair.a.change.shift == pair.b.change.shift ? 0 : 0x1p-22
-            outside = try Self.outside(pair) { values, stored in
+            outside = try Self.outside(pair) { _, values, stored in
                 zip(values, stored).allSatisfy {
                     abs($0 - $1) <= slack * max(abs($0), 1) || ($0.isNaN && $1.isNaN)
                 }
@@ -43,9 +43,9 @@ struct RowFindings {
             try compareWithOthers(pair)
             return
         }
-        for candidate in expected.candidates(for: tensor.role) {
-            let found = try Self.outside(pair) { values, stored in
-                candidate.gives(stored, of: values, as: b.type)
+        for candidate in try expected.candidates(for: tensor.role, of: pair.a) {
+            let found = try Self.outside(pair) { row, values, stored in
+                candidate.gives(stored, of: values, row: row, as: b.type)
             }
             if found.count < outside.count {
                 outside = found
@@ -56,7 +56,7 @@ struct RowFindings {
 
     /// The rows that are not as they should be.
     private static func outside(
-        _ pair: TensorPair, _ isRight: (ArraySlice<Float>, ArraySlice<Float>) -> Bool
+        _ pair: TensorPair, _ isRight: (Int, ArraySlice<Float>, ArraySlice<Float>) -> Bool
     ) throws -> (first: [Int], count: Int, all: Int) {
         let columns = pair.columns
         var found: (first: [Int], count: Int) = ([], 0)
@@ -68,7 +68,7 @@ struct RowFindings {
             pair.releasePages(rows: rows)
             for row in rows {
                 let range = ((row - first) * columns)..<((row - first + 1) * columns)
-                if isRight(a[range], b[range]) { continue }
+                if isRight(row, a[range], b[range]) { continue }
                 found.count += 1
                 if found.first.count < namedRows { found.first.append(row) }
             }

@@ -8,7 +8,7 @@ import Transformer
 ///
 ///     4 · √(2 · blocks) · 2⁻²⁴ · √(longest sum)
 ///
-/// relative to the stream: rounding errors of independent sub-layers, two a block, add up like a random walk. The types
+/// relative to the stream, and twice that where matrices hold the edit, whose own rounding then differs too: rounding errors of independent sub-layers, two a block, add up like a random walk. The types
 /// that weights are stored in have no part in it: both sides run on the same rounded weights. Only where a matrix holds
 /// the edit in another type than the base's is that rounding unknown; what rounding the base's own does is measured then.
 package struct Tolerance: Sendable, Hashable {
@@ -29,12 +29,17 @@ package struct Tolerance: Sendable, Hashable {
 
     /// - Parameters:
     ///   - noise: what the rounding of the matrices that hold the edit was measured to do; nil where none is rounded.
+    ///   - matricesHoldEdit: whether the edit is in matrices.
     ///   - override: a relative tolerance the user asked for.
-    init(base: Checkpoint, noise: StorageNoiseMeasurement?, override: Double?) throws {
+    init(
+        base: Checkpoint, noise: StorageNoiseMeasurement?, matricesHoldEdit: Bool,
+        override: Double?
+    ) throws {
         let numbers = try base.hyperparameters()
         let longest = max(numbers.hiddenSize, numbers.feedForwardSize)
         let steps = Double(2 * numbers.blockCount).squareRoot()
-        let arithmetic = 4 * steps * 0x1p-24 * Double(longest).squareRoot()
+        let factor = matricesHoldEdit ? 8 : 4
+        let arithmetic = Double(factor) * steps * 0x1p-24 * Double(longest).squareRoot()
         let measured = 4 * (noise?.relative ?? 0)
         rounding = 4 * steps * 0x1p-24
         effectShare = max(Self.exactShare, 4 * (noise?.effectShare ?? 0))
@@ -45,10 +50,11 @@ package struct Tolerance: Sendable, Hashable {
         } else if measured > arithmetic {
             relative = measured
             derivation =
-                "4 x what rounding the base's matrices in place of those that hold the edit does"
+                "4 x what rounding the weights that hold the edit does"
         } else {
             relative = arithmetic
-            derivation = "4 x sqrt(2 x \(numbers.blockCount) blocks) x 2^-24 x sqrt(\(longest))"
+            derivation =
+                "\(factor) x sqrt(2 x \(numbers.blockCount) blocks) x 2^-24 x sqrt(\(longest))"
         }
     }
 

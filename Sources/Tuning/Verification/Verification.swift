@@ -152,7 +152,9 @@ package struct Verification: Sendable {
             models: [models.base.configuration, models.edited.configuration])
         self.unreached = unreached
         let tolerance = try Tolerance(
-            base: base, noise: models.noise(on: compared), override: override)
+            base: base, noise: models.noise(on: compared),
+            matricesHoldEdit: !interventions.isEmpty && weights.hasEditedMatrices,
+            override: override)
         self.tolerance = tolerance
         let wrongs = WrongModel.all(
             interventions, sizes: sizes, tolerance: tolerance.relative)

@@ -15,6 +15,13 @@ package struct WeightComparison: Sendable {
 
     /// A tensor that is neither the base's nor its rounding.
     package struct Change: Sendable {
+        /// Whether the type that holds the edit rounds it: another one than the base's, or the same where the edit is
+        /// computed anew.
+        var isRounded: Bool {
+            guard let role, let type, type != .f32, type != .f64 else { return false }
+            return role.part == .weight ? isRetyped || reason == .expected : !isRetyped
+        }
+
         /// Why it may differ.
         enum Reason: Sendable {
             /// An intervention changes it, and every row is what that makes of the base's.
@@ -65,13 +72,17 @@ package struct WeightComparison: Sendable {
 
     /// The roles of tensors that are not the base's.
     var changedRoles: Set<WeightRole> { Set(changes.compactMap(\.role)) }
-    /// The types of matrices that hold the edit in another type than the base's.
-    var retypedMatrices: [WeightRole: ElementType] {
+    /// The types of weights that hold the edit rounded.
+    var roundedTypes: [WeightRole: ElementType] {
         var found: [WeightRole: ElementType] = [:]
-        for change in changes where change.isRetyped {
-            if let role = change.role, role.part == .weight { found[role] = change.type }
+        for change in changes where change.isRounded {
+            if let role = change.role { found[role] = change.type }
         }
         return found
+    }
+    /// Whether a matrix that the base has too holds the edit.
+    var hasEditedMatrices: Bool {
+        changes.contains { $0.role?.part == .weight && $0.reason != .unseen }
     }
     package var unexplained: [Change] { changes.filter(\.isUnexplained) }
 
@@ -129,7 +140,8 @@ package struct WeightComparison: Sendable {
             return bits.0 != bits.1 ? bits.0 > bits.1 : a.type.name < b.type.name
         }
         canStandForBase =
-            !isReordered && (!roundings.isEmpty || changes.contains(where: \.isRetyped))
+            !isReordered
+            && (!roundings.isEmpty || changes.contains { $0.isRetyped || $0.isRounded })
     }
 
     private static func change(

@@ -96,13 +96,16 @@ enum SteeringOptions {
         "Remove a vector's direction from the stream; the scale is how much of it. Acts in the order of the "
             + "call, also with --vector; directions next to each other in a block are removed as one span."
     )
+    static let everywhere = Option.flag(
+        "everywhere",
+        "Remove the directions of --ablate at the embedding and at both sites of every block.")
     static let convention = Option.value(
         "vector-convention", "NAME",
         "How files number blocks: 'generator' for files of llama.cpp's own vector generator.",
         standard: VectorFile.Convention.llamaCpp.rawValue,
         allowed: VectorFile.Convention.allCases.map(\.rawValue))
 
-    static let all = [vector, ablate, convention]
+    static let all = [vector, ablate, everywhere, convention]
 
     /// The interventions a call asks for on a model, in the order of its options. Vectors of another model are told.
     static func interventions(
@@ -114,10 +117,14 @@ enum SteeringOptions {
         let options = [vector, ablate].filter(arguments.declares)
         try session.tellOtherBases(options.flatMap { arguments.values($0) }, console)
         let convention = try arguments.choice(convention, as: VectorFile.Convention.self)
+        let isEverywhere = arguments.declares(everywhere) && arguments.has(everywhere)
         return try arguments.valuesInOrder(options).flatMap { option, text in
-            try VectorSpecification(text).interventions(
-                option.name == ablate.name ? .ablate : .add, convention: convention,
-                hiddenSize: numbers.hiddenSize, blockCount: numbers.blockCount)
+            let operation: Intervention.Operation = option.name == ablate.name ? .ablate : .add
+            let found = try VectorSpecification(text).interventions(
+                operation, convention: convention, hiddenSize: numbers.hiddenSize,
+                blockCount: numbers.blockCount)
+            return isEverywhere && operation == .ablate
+                ? found.everywhere(blockCount: numbers.blockCount) : found
         }
     }
 }

@@ -13,18 +13,16 @@ struct BakeCommand: Command {
     private static let automatic = "auto"
 
     let name = "bake"
-    let summary = "Make an added vector permanent in the weights, exactly."
+    let summary = "Make steering permanent in the weights, exactly."
     let details = """
         A route says how. Every tensor that it does not name is copied byte for byte, quantised ones too. Where a \
         runtime would refuse or ignore the edit, or a value is beyond f16, bake refuses and says why; --dry-run shows \
         what each route costs or why it refuses.
         """ + BakeRoutes.all.map { "\n\nRoute \($0.name): \($0.summary)" }.joined()
     let positionals = [Self.model, Self.output]
-    let options = [
-        SteeringOptions.vector, SteeringOptions.convention, Self.method, CheckpointOutput.shardSize,
-        CheckpointOutput.dryRun,
-    ]
-    let groups = [OptionGroup(.atLeastOne, [SteeringOptions.vector])]
+    let options =
+        SteeringOptions.all + [Self.method, CheckpointOutput.shardSize, CheckpointOutput.dryRun]
+    let groups = [OptionGroup(.atLeastOne, [SteeringOptions.vector, SteeringOptions.ablate])]
     let examples = [
         Example(
             "Into a quantised GGUF:",
@@ -32,6 +30,9 @@ struct BakeCommand: Command {
         Example(
             "Into a Hugging Face folder:",
             "rtedit bake m.gguf cheerful --vector mood.gguf:1.5@10-15"),
+        Example(
+            "Without a direction, that of block 12:",
+            "rtedit bake m.gguf open.gguf --ablate refusal.gguf@12 --everywhere"),
     ]
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {

@@ -34,10 +34,14 @@ struct BakeRouteTests {
         #expect(route.name == "bias")
     }
 
-    @Test func whereAllRefuseTheFirstSaysWhy() {
-        #expect(throws: BiasRoute.Refusal.notAnAddition(operation: .ablate)) {
+    @Test func whereAllRefuseTheFirstOfThatKindSaysWhy() {
+        #expect(throws: AblationRoute.Refusal.self) {
             try BakeRoutes.route(
                 named: nil, for: [intervention(.residPost, .ablate)], in: base, format: .gguf)
+        }
+        #expect(throws: BiasRoute.Refusal.notAnAddition(operation: .scale)) {
+            try BakeRoutes.route(
+                named: nil, for: [intervention(.residPost, .scale)], in: base, format: .gguf)
         }
     }
 

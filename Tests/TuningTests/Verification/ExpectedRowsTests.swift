@@ -46,9 +46,9 @@ import Transformer
         let expected = try ExpectedRows(steering, configuration)
         let row = (0..<width).map { Float($0 % 7) / 7 - 0.3 }
         let own = try #require(
-            expected.candidates(for: WeightRole(.tokenEmbedding)).first)
-        #expect(own.gives(edited(row, addsFirst: addsFirst)[...], of: row[...], as: .f32))
-        #expect(!own.gives(edited(row, addsFirst: !addsFirst)[...], of: row[...], as: .f32))
-        #expect(!own.gives(row[...], of: row[...], as: .f32))
+            try expected.candidates(for: WeightRole(.tokenEmbedding), of: nil).first)
+        #expect(own.gives(edited(row, addsFirst: addsFirst)[...], of: row[...], row: 0, as: .f32))
+        #expect(!own.gives(edited(row, addsFirst: !addsFirst)[...], of: row[...], row: 0, as: .f32))
+        #expect(!own.gives(row[...], of: row[...], row: 0, as: .f32))
     }
 }
