@@ -183,7 +183,7 @@ extension AblationRoute {
         let changesEmbedding = interventions.contains { $0.site == .embed && $0.strength != 0 }
         let bytes = checkpoint.tensor(WeightRole(.tokenEmbedding))?.bytes.count ?? 0
         return BakeCost(
-            bytes: changesEmbedding && !head.isEmpty ? bytes : 0, operations: 0,
+            bytes: changesEmbedding && !head.isEmpty ? bytes : 0, operations: 0, error: nil,
             runtimes: [format == .gguf ? "llama.cpp" : "transformers"])
     }
 

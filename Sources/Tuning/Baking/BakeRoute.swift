@@ -62,8 +62,9 @@ package struct BakeCost: Sendable, Hashable {
     package let bytes: Int
     /// Multiply-adds more for every token; an addition alone counts as one.
     package let operations: Int
-    /// The largest error of what is added that the types of the output make, relative to it.
-    package let error: Double
+    /// The largest error of what is added that the types of the output make, relative to it; nil where the weights
+    /// decide.
+    package let error: Double?
     /// The runtimes outside that load the result and compute with it.
     package let runtimes: [String]
 }

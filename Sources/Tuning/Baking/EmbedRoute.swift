@@ -144,7 +144,7 @@ extension EmbedRoute {
             bytes += checkpoint.tensor(table)?.bytes.count ?? 0
         }
         return BakeCost(
-            bytes: bytes, operations: 0,
+            bytes: bytes, operations: 0, error: 0x1p-24,
             runtimes: [format == .gguf ? "llama.cpp" : "transformers"])
     }
 

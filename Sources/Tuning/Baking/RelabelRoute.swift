@@ -136,7 +136,7 @@ extension RelabelRoute {
             count += new.count * (rule.shape(of: .bias, in: numbers).first ?? 0)
         }
         return BakeCost(
-            bytes: count * MemoryLayout<Float>.stride, operations: count,
+            bytes: count * MemoryLayout<Float>.stride, operations: count, error: 0x1p-24,
             runtimes: [format == .gguf ? "llama.cpp" : "transformers"])
     }
 

@@ -52,7 +52,8 @@ struct BakeRouteView {
                 table.add(
                     start + [
                         Self.signed(cost.bytes), Self.signed(cost.operations),
-                        Quantity.scientific(cost.error, 1), cost.runtimes.joined(separator: ", "),
+                        cost.error.map { Quantity.scientific($0, 1) } ?? "-",
+                        cost.runtimes.joined(separator: ", "),
                     ])
             case .failure(let refusal):
                 table.add(start + ["-", "-", "-", "\(refusal)"])
@@ -75,7 +76,7 @@ struct BakeRouteView {
                     .init("refusal", refusal.map { .string($0) } ?? .null),
                     .init("extra_bytes", cost.map { .integer($0.bytes) } ?? .null),
                     .init("extra_multiply_adds", cost.map { .integer($0.operations) } ?? .null),
-                    .init("error", cost.map { .number($0.error) } ?? .null),
+                    .init("error", cost?.error.map { .number($0) } ?? .null),
                     .init(
                         "runtimes",
                         cost.map { .array($0.runtimes.map { .string($0) }) } ?? .null),
