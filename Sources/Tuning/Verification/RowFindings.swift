@@ -51,6 +51,7 @@ struct RowFindings {
                 outside = found
                 isExpected = found.count == 0
             }
+            if isExpected { break }
         }
     }
 
