@@ -22,22 +22,41 @@ struct Removals {
         refusal = Self.refusal(of: steps)
     }
 
+    /// The first direction that is left somewhere before it is removed; the same steps at several places are looked at
+    /// once.
     private static func refusal(
         of all: [(place: StreamSite, steps: [InterventionPlan.Step])]
     ) -> AblationRoute.Refusal? {
-        for (number, (place, steps)) in all.enumerated() {
-            for case .ablate(let span, _) in steps {
-                for direction in span.directions {
-                    for earlier in all[..<number] {
-                        let share = left(of: direction, by: earlier.steps)
-                        guard share <= rounding else {
-                            return .leftBefore(place, earlier: earlier.place, share: share)
-                        }
+        var kinds: [[Removal]] = []
+        var earlier: [(kind: Int, place: StreamSite, steps: [InterventionPlan.Step])] = []
+        var isDone: Set<[Int]> = []
+        for (place, steps) in all {
+            let removals = steps.compactMap(Removal.init)
+            let known = kinds.firstIndex(of: removals)
+            let kind = known ?? kinds.count
+            for before in earlier where isDone.insert([kind, before.kind]).inserted {
+                for direction in removals.flatMap(\.directions) {
+                    let share = left(of: direction, by: before.steps)
+                    guard share <= rounding else {
+                        return .leftBefore(place, earlier: before.place, share: share)
                     }
                 }
             }
+            guard known == nil else { continue }
+            kinds.append(removals)
+            earlier.append((kind, place, steps))
         }
         return nil
+    }
+
+    private struct Removal: Equatable {
+        let directions: [[Float]]
+        let strength: Float
+
+        init?(_ step: InterventionPlan.Step) {
+            guard case .ablate(let span, let strength) = step else { return nil }
+            (directions, self.strength) = (span.directions, strength)
+        }
     }
 
     /// ‖Mᵀ q‖, the length of q that is left by steps; each is symmetric, so they act in the other order.
