@@ -78,6 +78,7 @@ package struct ValueHeadRoute: BakeRoute {
     /// How many times the fewest heads are tried for the sake of precision.
     private static let widths = 3
 
+    /// Why no head does what the operation does at this site.
     package func refusal(
         of operation: Intervention.Operation, at site: Site, in checkpoint: Checkpoint,
         format: FileFormat
