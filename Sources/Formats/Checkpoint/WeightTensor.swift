@@ -28,6 +28,13 @@ package struct WeightTensor: Sendable {
     /// Gives the tensor's pages of memory back to the system; they are read again where they are needed again.
     package func releasePages() { stored.releasePages() }
 
+    /// Some rows of a matrix that lies in its canonical form, such as one of the projections fused in it; nil where it lies
+    /// otherwise or has no such rows.
+    package func rows(_ rows: Range<Int>) -> WeightTensor? {
+        guard form == .canonical else { return nil }
+        return stored.rows(rows).map { WeightTensor($0, role: role) }
+    }
+
     /// One expert's matrix of a tensor that holds those of all experts, or nil where it has no such expert.
     func matrix(ofExpert expert: Int) -> WeightTensor? {
         stored.matrix(ofExpert: expert).map { matrix in

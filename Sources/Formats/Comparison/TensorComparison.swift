@@ -57,7 +57,7 @@ package struct TensorComparison: Sendable {
             role: match.role, a: match.a.map(TensorDifference.Stored.init),
             b: match.b.map(TensorDifference.Stored.init),
             status: status(match, pair, outcome), sums: outcome?.sums, pair: pair,
-            isTiedHead: match.isTiedHead)
+            tensors: (match.a, match.b), isTiedHead: match.isTiedHead)
         if let pair, let place = outcome?.sums?.largestPlace {
             difference.a?.placeOfLargest = pair.a.place(of: place, columns: pair.columns)
             difference.b?.placeOfLargest = pair.b.place(of: place, columns: pair.columns)

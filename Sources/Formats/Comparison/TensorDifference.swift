@@ -41,6 +41,8 @@ package struct TensorDifference: Sendable {
     package internal(set) var sums: DifferenceSums?
     /// The values themselves, where both sides can be read.
     package let pair: TensorPair?
+    /// The tensors themselves, which may have no values in common.
+    package let tensors: (a: WeightTensor?, b: WeightTensor?)
     /// Whether only one side has a head of its own, so that the other's embedding was compared with it.
     package let isTiedHead: Bool
     /// What B has beyond A's rows and columns; nil where the shapes are the same, or B has less.

@@ -253,18 +253,21 @@ struct Deduction {
     ///
     /// - Parameter isTrained: whether biases that both models have were trained with everything else.
     private func bakes(isTrained: Bool) throws -> [BakeRecovery] {
-        let changed =
-            changes.filter { change in
-                switch change.form {
-                case .rounding, .lastPlace: false
-                // Of a bias that is stored in another type nothing is known.
-                case .beyondRounding: change.tensor.isMatrix
-                case .bias: !isTrained || change.tensor.isAddedBias
-                default: true
-                }
-            }.map(\.tensor) + comparison.tensors.filter { $0.growth?.keepsFirst ?? false }
+        let changed = changes.filter { change in
+            switch change.form {
+            case .rounding, .lastPlace: false
+            // Of a bias that is stored in another type nothing is known.
+            case .beyondRounding: change.tensor.isMatrix
+            case .bias: !isTrained || change.tensor.isAddedBias
+            default: true
+            }
+        }.map(\.tensor)
+        let measured = Set(changed.map(\.name))
+        let grown = comparison.tensors.filter {
+            $0.status == .otherShape && !measured.contains($0.name)
+        }
         return try BakeRoutes.all.compactMap {
-            try $0.recovery(from: changed, base: comparison.a)
+            try $0.recovery(from: changed + grown, base: comparison.a)
         }
     }
 
