@@ -8,9 +8,11 @@ import Transformer
 ///
 ///     4 · √(2 · blocks) · 2⁻²⁴ · √(longest sum)
 ///
-/// relative to the stream, and twice that where matrices hold the edit, whose own rounding then differs too: rounding errors of independent sub-layers, two a block, add up like a random walk. The types
-/// that weights are stored in have no part in it: both sides run on the same rounded weights. Only where a matrix holds
+/// relative to the stream, and twice that where matrices hold the edit, whose own rounding then differs too: rounding errors of
+/// independent sub-layers, two a block, add up like a random walk. The types that weights are stored in have no part in it: both sides run on the same rounded weights. Only where a matrix holds
 /// the edit in another type than the base's is that rounding unknown; what rounding the base's own does is measured then.
+/// Where the feed-forward parts are wider, four times the norms' ε is added: what new neurons write is smaller by ε of
+/// the stream's mean square.
 package struct Tolerance: Sendable, Hashable {
     /// Relative to the norm of a token's stream, and to the largest logit.
     package let relative: Double
@@ -32,14 +34,18 @@ package struct Tolerance: Sendable, Hashable {
     ///   - matricesHoldEdit: whether the edit is in matrices.
     ///   - override: a relative tolerance the user asked for.
     init(
-        base: Checkpoint, noise: StorageNoiseMeasurement?, matricesHoldEdit: Bool,
-        override: Double?
+        base: Checkpoint, edited: Checkpoint, noise: StorageNoiseMeasurement?,
+        matricesHoldEdit: Bool, override: Double?
     ) throws {
         let numbers = try base.hyperparameters()
-        let longest = max(numbers.hiddenSize, numbers.feedForwardSize)
+        let width = try edited.hyperparameters().feedForwardSize
+        let longest = max(numbers.hiddenSize, numbers.feedForwardSize, width)
         let steps = Double(2 * numbers.blockCount).squareRoot()
+        // What new neurons add stands behind a norm.
+        let epsilon = width > numbers.feedForwardSize ? 4 * Double(numbers.normEpsilon) : 0
         let factor = matricesHoldEdit ? 8 : 4
-        let arithmetic = Double(factor) * steps * 0x1p-24 * Double(longest).squareRoot()
+        let arithmetic =
+            Double(factor) * steps * 0x1p-24 * Double(longest).squareRoot() + epsilon
         let measured = 4 * (noise?.relative ?? 0)
         rounding = 4 * steps * 0x1p-24
         effectShare = max(Self.exactShare, 4 * (noise?.effectShare ?? 0))
@@ -55,19 +61,27 @@ package struct Tolerance: Sendable, Hashable {
             relative = arithmetic
             derivation =
                 "\(factor) x sqrt(2 x \(numbers.blockCount) blocks) x 2^-24 x sqrt(\(longest))"
+                + (epsilon > 0 ? " + 4 x the norms' \(numbers.normEpsilon)" : "")
         }
     }
 
     /// The unit roundoff of the coarsest type in which the edited file keeps a bias that the base has not or has otherwise:
-    /// how well a vector can be stored there.
+    /// how well a vector can be stored there. Of one that many new neurons or heads hold together, f16's at least.
     static func vectorStorage(base: Checkpoint, edited: Checkpoint) -> Double {
+        let isGrown = edited.tensors.contains { tensor in
+            guard let role = tensor.role, role.block != nil, let own = base.tensor(role) else {
+                return false
+            }
+            return own.canonicalShape != tensor.canonicalShape
+        }
         let changed = edited.tensors.filter { tensor in
             guard let role = tensor.role, role.part == .bias, role.block != nil else {
                 return false
             }
             return base.tensor(role).map { !$0.stored.hasBytes(of: tensor.stored) } ?? true
         }
-        return changed.map { unitRoundoff($0.type) }.max() ?? 0
+        return (changed.map { unitRoundoff($0.type) } + [isGrown ? unitRoundoff(.f16) : 0]).max()
+            ?? 0
     }
 
     /// Half the distance between neighbouring numbers near 1, beyond f32's own.

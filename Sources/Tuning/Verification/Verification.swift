@@ -152,9 +152,8 @@ package struct Verification: Sendable {
             models: [models.base.configuration, models.edited.configuration])
         self.unreached = unreached
         let tolerance = try Tolerance(
-            base: base, noise: models.noise(on: compared),
-            matricesHoldEdit: !interventions.isEmpty && weights.hasEditedMatrices,
-            override: override)
+            base: base, edited: edited, noise: models.noise(on: compared),
+            matricesHoldEdit: isSteered && weights.hasEditedMatrices, override: override)
         self.tolerance = tolerance
         let wrongs = WrongModel.all(
             interventions, sizes: sizes, tolerance: tolerance.relative)
