@@ -90,7 +90,7 @@ package struct BakeRecovery: Sendable {
 /// The routes there are, the one to prefer first.
 package enum BakeRoutes {
     package static let all: [any BakeRoute] = [
-        BiasRoute(), RelabelRoute(), ValueHeadRoute(), EmbedRoute(), AblationRoute(),
+        BiasRoute(), RelabelRoute(), ValueHeadRoute(), EmbedRoute(), WidenRoute(), AblationRoute(),
     ]
 
     /// Those that make additions permanent.
