@@ -38,13 +38,15 @@ package struct BakePlan: Sendable {
         }
     }
 
-    /// The interventions of each kind and site, in the order in which they were first named.
+    /// The interventions of each kind and site, in the order in which they were first named, those that remove last. What
+    /// removes acts at all sites together.
     private static func groups(_ interventions: [Intervention]) -> [[Intervention]] {
         var groups: [[Intervention]] = []
         for intervention in interventions {
             let index = groups.firstIndex { group in
                 group.contains {
-                    $0.site == intervention.site && $0.operation == intervention.operation
+                    $0.operation == intervention.operation
+                        && ($0.operation == .ablate || $0.site == intervention.site)
                 }
             }
             if let index {
@@ -53,7 +55,8 @@ package struct BakePlan: Sendable {
                 groups.append([intervention])
             }
         }
-        return groups
+        return groups.filter { $0.first?.operation != .ablate }
+            + groups.filter { $0.first?.operation == .ablate }
     }
 
     /// The edits of all steps.

@@ -162,6 +162,7 @@ package struct WidenRoute: BakeRoute {
         return BakeCost(
             bytes: parts.addedBytes,
             operations: parts.numbers.blockCount * parts.width * 3 * parts.numbers.hiddenSize,
+            error: Double(parts.numbers.normEpsilon),
             runtimes: [format == .gguf ? "llama.cpp" : "transformers"])
     }
 }

@@ -58,7 +58,7 @@ struct BakeCommand: Command {
         let edits = try plan.edits(into: source, format: format)
         var report = try output.save(source, edits: edits, crew: session.crew, arguments, console)
         if arguments.has(CheckpointOutput.dryRun) {
-            let view = try BakeRouteView(plan, in: source, format: format)
+            let view = BakeRouteView(plan, in: source, format: format)
             view.show(on: console)
             report["routes"] = .array(view.json)
         }

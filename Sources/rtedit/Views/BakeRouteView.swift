@@ -15,18 +15,17 @@ struct BakeRouteView {
     private let rows: [Row]
     private let isSplit: Bool
 
-    /// - Throws: `CheckpointError` where the model's numbers are unusable.
-    init(_ plan: BakePlan, in source: Checkpoint, format: FileFormat) throws {
+    init(_ plan: BakePlan, in source: Checkpoint, format: FileFormat) {
         isSplit = plan.steps.count > 1
-        rows = try plan.steps.flatMap { step in
-            try BakeRoutes.all.map { route in
+        rows = plan.steps.flatMap { step in
+            BakeRoutes.all.map { route in
                 let wanted = step.interventions
                 let refusal = route.refusal(of: wanted, in: source, format: format)
                 return Row(
                     name: route.name, wanted: Self.words(wanted),
                     isChosen: route.name == step.route.name,
-                    answer: try refusal.map { .failure($0) }
-                        ?? .success(route.cost(of: wanted, in: source, format: format)))
+                    answer: refusal.map { .failure($0) }
+                        ?? Result { try route.cost(of: wanted, in: source, format: format) })
             }
         }
     }
