@@ -231,8 +231,10 @@ private struct ColumnSearch {
         let sum = (active[block] ?? []).reduce(0.0) {
             $0 + Double(stored[$1 - first]) * Double(activations[$1])
         }
+        // A plain type's stored values are stored without another rounding, which would be reported as a loss.
         return Attempt(
-            slot: slot, values: values, hasCompanion: hasCompanion, sum: sum,
+            slot: slot, values: type.elementsPerBlock == 1 ? stored : values,
+            hasCompanion: hasCompanion, sum: sum,
             rest: rest + (sums[block] ?? 0) - sum)
     }
 }
