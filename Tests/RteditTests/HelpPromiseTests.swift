@@ -104,13 +104,13 @@ struct HelpPromiseTests {
         #expect(
             json.contains(
                 """
-                {"route":"bias","chosen":true,"refusal":null,"extra_bytes":512,"extra_multiply_adds":128,\
-                "runtimes":["llama.cpp"]}
+                {"for":"add at resid_post","route":"bias","chosen":true,"refusal":null,"extra_bytes":512,\
+                "extra_multiply_adds":128,"error":5.960464477539063e-08,"runtimes":["llama.cpp"]}
                 """))
     }
 
     @Test(arguments: [
-        ["--ablate", "v.gguf"], ["--method", "distill"], ["--method", "widen"],
+        ["--method", "distill"], ["--method", "tune"],
         ["--method", "fit"], ["--imatrix", "x.gguf"], ["--max-error", "0.1"],
         ["--type", "q8_0"],
     ])

@@ -27,7 +27,8 @@ package struct BakePlan: Sendable {
                 named: name, for: interventions, in: checkpoint, format: format)
             steps = [Step(route: route, interventions: interventions)]
         } catch {
-            let groups = Self.groups(interventions)
+            let groups = Self.groups(
+                try Self.withoutRemoved(interventions, file: checkpoint.path))
             guard name == nil, groups.count > 1 else { throw error }
             steps = try groups.map { group in
                 Step(
@@ -57,6 +58,49 @@ package struct BakePlan: Sendable {
         }
         return groups.filter { $0.first?.operation != .ablate }
             + groups.filter { $0.first?.operation == .ablate }
+    }
+
+    /// The additions without what a removal that acts after them at their place takes away, so that in the weights, where
+    /// the two are made by themselves, their order no longer matters.
+    ///
+    /// - Throws: `BakePlanError` where a removal at a later place of the stream would take away a part of what is added.
+    private static func withoutRemoved(
+        _ interventions: [Intervention], file: String
+    ) throws -> [Intervention] {
+        let removals = interventions.enumerated().filter { $0.element.operation == .ablate }
+        guard !removals.isEmpty else { return interventions }
+        if let partial = removals.first(where: { $0.element.strength != 1 }) {
+            throw BakePlanError.partialRemoval(file: file, strength: partial.element.strength)
+        }
+        func place(_ intervention: Intervention) -> (Int, Int) {
+            switch intervention.site {
+            case .embed: (-1, 0)
+            case .residMid: (intervention.block, 0)
+            case .residPost: (intervention.block, 1)
+            }
+        }
+        return try interventions.enumerated().map { index, addition in
+            guard addition.operation == .add, addition.vector.norm > 0 else { return addition }
+            let own = removals.filter {
+                $0.offset > index && place($0.element) == place(addition)
+            }
+            let later = removals.filter { place($0.element) > place(addition) }
+            var result = addition
+            for direction in RemovedSpan(of: own.map(\.element.vector)).directions {
+                let share = result.vector.dot(direction)
+                result.vector = zip(result.vector, direction).map {
+                    Float(Double($0) - share * Double($1))
+                }
+            }
+            let left = RemovedSpan(of: later.map(\.element.vector)).directions
+                .reduce(0) { $0 + abs(result.vector.dot($1)) }
+            guard left <= 1e-5 * addition.vector.norm else {
+                throw BakePlanError.removedLater(
+                    file: file, site: addition.site, block: addition.block,
+                    share: left / addition.vector.norm)
+            }
+            return result
+        }
     }
 
     /// The edits of all steps.
@@ -100,6 +144,10 @@ package struct BakePlan: Sendable {
 /// Why routes cannot be combined.
 package enum BakePlanError: Failure, Hashable {
     case twoModels(file: String)
+    /// A removal beside additions that takes away a share of a direction only.
+    case partialRemoval(file: String, strength: Float)
+    /// What is added has a part along a direction that is removed from the stream further on.
+    case removedLater(file: String, site: Site, block: Int, share: Double)
 
     package var kind: FailureKind { .unsupported }
 
@@ -107,6 +155,12 @@ package enum BakePlanError: Failure, Hashable {
         switch self {
         case .twoModels(let file):
             "\(file): the routes of these interventions make different models of it; bake one after the other"
+        case .partialRemoval(let file, let strength):
+            "\(file): a direction is ablated at strength \(strength) beside vectors; only whole ablations can be baked "
+                + "together with them"
+        case .removedLater(let file, let site, let block, let share):
+            "\(file): of the vector at \(site.rawValue) of block \(block) a share of \(share) lies along a direction "
+                + "that is ablated further on; name the vector before --ablate"
         }
     }
 }
