@@ -3,7 +3,7 @@
 
     bake_ablation.py RTEDIT PEERS
 
-PEERS has venv (transformers, gguf) and tools/ll, which prints llama.cpp's logits (`ll logits MODEL OUT ID,ID…`).
+PEERS holds llama_logits (llama_logits.c, built).
 
 Two directions are removed with --everywhere from each model in Tests/TransformerTests/Fixtures/Families, as a folder and
 as an f32 GGUF file. The reference is the unedited folder in transformers, in f32: the directions are projected out of the
@@ -13,7 +13,7 @@ logits, the error of the edited folder in transformers, and of the edited file i
 one. Ends with 1 where a folder is off by more than 1e-5, a file by more than 1e-4 and three times what llama.cpp itself
 is off by, or where a refusal is not one of those expected.
 
-Figures in docs/bake-ablation.md: torch 2.13.0+cpu, transformers 5.23.0, llama.cpp 0c1e570.
+Figures in docs/baking/ablation.md: torch 2.13.0+cpu, transformers 5.23.0, llama.cpp 0c1e570.
 """
 import logging
 import subprocess
@@ -92,7 +92,7 @@ def logits(model, tokens):
 
 def llama_logits(path, tokens, width, work):
     out = f"{work}/logits.bin"
-    run = subprocess.run([PEERS / "tools/ll", "logits", path, out, ",".join(map(str, tokens))], capture_output=True, text=True)
+    run = subprocess.run([PEERS / "llama_logits", path, out, ",".join(map(str, tokens))], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     return np.fromfile(out, np.float32).reshape(len(tokens), -1)[:, :width]
 

@@ -3,15 +3,14 @@
 
     bake_embed.py RTEDIT PEERS
 
-PEERS holds tools/ll, a program of llama.cpp's library: `ll logits MODEL OUT.bin IDS` writes the logits of every position in
-f32 (f32 cache, no flash attention). The families are the small models of Tests/TransformerTests/Fixtures/Families, the text
+PEERS holds llama_logits (llama_logits.c, built). The families are the small models of Tests/TransformerTests/Fixtures/Families, the text
 is shorter than their windows. Printed, relative to the largest logit: how far the baked folder's logits in transformers and
 the baked GGUF file's in llama.cpp are from those of the untouched folder in transformers in f32, with the vector added to
 what enters block 0; how far the untouched file's in llama.cpp are from the untouched folder's; what the vector changes; and
 how far the baked folder is when it is loaded in bf16, beside the untouched and steered one in bf16. Exits with 1 beyond 1e-5
 or, in llama.cpp, three times what the untouched file is off, or where transformers misses a key or does not expect one.
 
-Figures in docs/bake-embed.md: torch 2.13.0+cpu, transformers 5.23.0, gguf 0.19.0, llama.cpp 0c1e570.
+Figures in docs/baking/embed.md: torch 2.13.0+cpu, transformers 5.23.0, gguf 0.19.0, llama.cpp 0c1e570.
 """
 import logging
 import subprocess
@@ -71,7 +70,7 @@ def in_transformers(model, vector=None):
 
 
 def in_llama_cpp(model, work):
-    if run(peers / "tools/ll", "logits", model, work / "logits.bin", ",".join(map(str, TOKENS))):
+    if run(peers / "llama_logits", model, work / "logits.bin", ",".join(map(str, TOKENS))):
         sys.exit(f"{model}: llama.cpp does not load it")
     return np.fromfile(work / "logits.bin", dtype=np.float32).reshape(len(TOKENS), -1)
 

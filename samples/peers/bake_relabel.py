@@ -3,8 +3,7 @@
 
     bake_relabel.py RTEDIT PEERS
 
-PEERS holds build/bin/llama-quantize and tools/ll, a program of llama.cpp's library: `ll logits MODEL OUT.bin IDS` writes
-the logits of every position in f32 (f32 cache, no flash attention). Random small models with grouped queries are made of
+PEERS holds build/bin/llama-quantize and llama_logits (llama_logits.c, built). Random small models with grouped queries are made of
 the families' tokenizers and baked with a vector at resid_post of block 1 and another at resid_mid of block 0. Printed,
 relative to the largest logit: how far the baked folder's logits in transformers and the baked GGUF file's in llama.cpp are
 from those of the untouched folder steered by hooks in transformers in f32; how far the untouched file's in llama.cpp are
@@ -12,7 +11,7 @@ from the untouched folder's; what the vectors change; and how far a Q8_0 file th
 length 0 is from the same file unwritten, both in llama.cpp, which shows that its rows moved whole. Exits with 1 beyond
 1e-5, or where transformers misses a key, does not expect one, or finds other tokens in a text.
 
-Figures in docs/bake-relabel.md: torch 2.13.0+cpu, transformers 5.23.0, gguf 0.19.0, llama.cpp 0c1e570.
+Figures in docs/baking/relabel.md: torch 2.13.0+cpu, transformers 5.23.0, gguf 0.19.0, llama.cpp 0c1e570.
 """
 import json
 import logging
@@ -95,7 +94,7 @@ def in_transformers(model, hooks=()):
 
 
 def in_llama_cpp(model, work):
-    run(peers / "tools/ll", "logits", model, work / "logits.bin", ",".join(map(str, TOKENS)))
+    run(peers / "llama_logits", model, work / "logits.bin", ",".join(map(str, TOKENS)))
     return np.fromfile(work / "logits.bin", dtype=np.float32).reshape(len(TOKENS), -1)
 
 

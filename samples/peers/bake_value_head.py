@@ -3,8 +3,7 @@
 
     bake_value_head.py RTEDIT PEERS
 
-PEERS holds build/bin/llama-quantize and tools/ll, a program of llama.cpp's library: `ll logits MODEL OUT.bin IDS` writes
-the logits of every position in f32 (f32 cache, no flash attention). Random small models are made of the families'
+PEERS holds build/bin/llama-quantize and llama_logits (llama_logits.c, built). Random small models are made of the families'
 tokenizers, converted, quantised and baked with a vector at resid_mid of blocks 1 and 2. Printed, relative to the largest
 logit: how far the edited file's logits are from those of transformers, in f32, with the file's own dequantised weights
 and the vector added by a hook; how far the unedited file's are from the same without the hook, which is what the runtime
@@ -12,7 +11,7 @@ rounds by itself; what the vector changes; and the first once more for a model w
 adds nothing but the vector, so that nothing hides how exact it is. Bounds: twice what the runtime rounds by itself, or
 1e-5.
 
-Figures in docs/bake-value-head.md: torch 2.13.0+cpu, transformers 5.23.0, gguf 0.19.0, llama.cpp 0c1e570.
+Figures in docs/baking/value-head.md: torch 2.13.0+cpu, transformers 5.23.0, gguf 0.19.0, llama.cpp 0c1e570.
 """
 import json
 import logging
@@ -111,7 +110,7 @@ def dequantise(model, path):
 
 
 def in_llama(peers, path, tokens, work):
-    run(peers / "tools/ll", "logits", path, work / "logits.bin", ",".join(map(str, tokens)))
+    run(peers / "llama_logits", path, work / "logits.bin", ",".join(map(str, tokens)))
     return np.fromfile(work / "logits.bin", np.float32).reshape(len(tokens), -1)
 
 

@@ -3,7 +3,7 @@
 
     bake_widen.py RTEDIT PEERS
 
-PEERS holds `tools/ll` (`ll logits MODEL OUT.bin id,id,...`: all logits of llama.cpp as f32) and `build/bin/llama-quantize`.
+PEERS holds build/bin/llama-quantize and llama_logits (llama_logits.c, built).
 
 First every family that the route takes, from its small model in Tests/TransformerTests/Fixtures/Families: the largest
 error of a logit relative to the largest logit, of the baked folder in transformers and of the baked GGUF file in
@@ -13,7 +13,7 @@ the stream 40 times as large: how far the added vector is from the one asked for
 ‖Δ‖ / ‖v‖ at the steered block's output in transformers, in f32, on weights widened from the file), and the logits.
 Exits with 1 where a bound is exceeded.
 
-Figures in docs/bake-widen.md: torch 2.13.0+cpu, transformers 5.23.0, llama.cpp 0c1e570.
+Figures in docs/baking/widen.md: torch 2.13.0+cpu, transformers 5.23.0, llama.cpp 0c1e570.
 """
 import json
 import logging
@@ -75,7 +75,7 @@ def forward(model, block, vector=None, tokens=TOKENS):
 
 
 def llama_logits(ll, path, work, vocabulary, tokens=TOKENS):
-    run(ll, "logits", path, f"{work}/logits.bin", ",".join(map(str, tokens)))
+    run(ll, path, f"{work}/logits.bin", ",".join(map(str, tokens)))
     return numpy.fromfile(f"{work}/logits.bin", numpy.float32).reshape(len(tokens), -1)[:, :vocabulary]
 
 
@@ -103,7 +103,7 @@ def check(value, bound):
 
 
 rtedit, peers = sys.argv[1], Path(sys.argv[2])
-ll = peers / "tools/ll"
+ll = peers / "llama_logits"
 print("| family | folder, transformers | file, llama.cpp | untouched file | effect |\n|---|---|---|---|---|")
 for family, tokens in sorted(FAMILIES.items()):
     folder = FIXTURES / family
