@@ -6,7 +6,8 @@
 LLAMA_LOGITS is llama_logits.c, built. The families are the small models of Tests/TransformerTests/Fixtures/Families. A row
 for each family, route and site: the largest error of a logit, relative to the largest, of the baked folder in transformers
 and of the baked GGUF file in llama.cpp, against the untouched folder that a hook steers in transformers in f32; the same of
-the untouched file in llama.cpp; what steering changes. A route that refuses says "-". Exits with 1 where an error is above
+the untouched file in llama.cpp; what steering changes. A route that refuses says "-", as does a file that llama.cpp
+computes otherwise than transformers, untouched or not. Exits with 1 where an error is above
 1e-4 and above three times the untouched file's own, where steering changes nothing, or where transformers reports a key.
 
 torch 2.13.0+cpu, transformers 5.23.0, gguf 0.19.0, llama.cpp 0c1e570.
@@ -27,7 +28,8 @@ from transformers import AutoModelForCausalLM
 logging.disable(logging.WARNING)
 transformers.utils.logging.disable_progress_bar()
 FAMILIES = Path(__file__).parents[2] / "Tests/TransformerTests/Fixtures/Families"
-TOKENS = [5, 9, 33, 7, 40, 12, 3, 61, 18, 2, 27, 50, 11, 44]
+# Fewer than any window has.
+TOKENS = [5, 9, 33, 7, 40, 12]
 BLOCK = 1
 TOLERANCE = 1e-4
 rtedit, llama_logits = sys.argv[1], sys.argv[2:]
@@ -141,7 +143,8 @@ for folder in sorted(path.parent for path in FAMILIES.glob("*/config.json")):
                 target = f"{work}/{route}-{site}"
                 refused = bake(folder, target, work, site, route)
                 cells.append("-" if refused else cell(relative(logits(load(target)), steered), TOLERANCE))
-                if untouched is None or bake(base, f"{target}.gguf", work, site, route):
+                # Long rope: llama.cpp takes its factors by the context's length, and is another model than transformers'.
+                if untouched is None or untouched > 1e-2 or bake(base, f"{target}.gguf", work, site, route):
                     cells.append("-")
                 else:
                     found = file_logits(f"{target}.gguf", work, plain.shape[1])

@@ -41,7 +41,7 @@ package struct BakePlan: Sendable {
 
     /// The interventions of each kind and site, in the order in which they were first named, those that remove last. What
     /// removes acts at all sites together.
-    private static func groups(_ interventions: [Intervention]) -> [[Intervention]] {
+    package static func groups(_ interventions: [Intervention]) -> [[Intervention]] {
         var groups: [[Intervention]] = []
         for intervention in interventions {
             let index = groups.firstIndex { group in
@@ -111,20 +111,39 @@ package struct BakePlan: Sendable {
     ) throws -> [CheckpointEdit] {
         try Self.joined(
             try steps.map {
-                try $0.route.edits(baking: $0.interventions, into: checkpoint, format: format)
+                (
+                    $0.route.name,
+                    try $0.route.edits(baking: $0.interventions, into: checkpoint, format: format)
+                )
             }, in: checkpoint)
     }
 
     /// Edits of several routes as those of one output: where more than one makes it a model of other numbers, it gets the
     /// changes of all.
     private static func joined(
-        _ edits: [[CheckpointEdit]], in checkpoint: Checkpoint
+        _ steps: [(route: String, edits: [CheckpointEdit])], in checkpoint: Checkpoint
     ) throws -> [CheckpointEdit] {
         var models: [(architecture: Architecture, numbers: Hyperparameters)] = []
-        let others = edits.flatMap { $0 }.filter { edit in
-            guard case .model(let architecture, let numbers) = edit else { return true }
-            models.append((architecture, numbers))
-            return false
+        var owners: [WeightRole: (route: String, rows: RowSource)] = [:]
+        var others: [CheckpointEdit] = []
+        for step in steps {
+            for edit in step.edits {
+                switch edit {
+                case .model(let architecture, let numbers): models.append((architecture, numbers))
+                case .set(let role, let rows, type: _):
+                    if let owner = owners[role], owner.route != step.route {
+                        if owner.rows.isSameTensor(as: rows) { continue }
+                        guard owner.rows.isUpdate, rows.isUpdate else {
+                            throw BakePlanError.sameWeight(
+                                file: checkpoint.path, role: role,
+                                routes: [owner.route, step.route])
+                        }
+                    }
+                    owners[role] = (step.route, rows)
+                    others.append(edit)
+                default: others.append(edit)
+                }
+            }
         }
         guard let first = models.first else { return others }
         let base = try checkpoint.storedHyperparameters()
@@ -141,9 +160,24 @@ package struct BakePlan: Sendable {
     }
 }
 
+extension RowSource {
+    /// Whether the rows are what the weight has and an update of low rank, which others can be added to.
+    fileprivate var isUpdate: Bool { if case .plus(.present, _) = self { true } else { false } }
+
+    /// Whether both are one tensor as it lies in its file.
+    fileprivate func isSameTensor(as other: RowSource) -> Bool {
+        guard case .stored(let tensor) = self, case .stored(let second) = other else {
+            return false
+        }
+        return tensor.name == second.name
+    }
+}
+
 /// Why routes cannot be combined.
 package enum BakePlanError: Failure, Hashable {
     case twoModels(file: String)
+    /// Two routes change one weight in ways that do not add up.
+    case sameWeight(file: String, role: WeightRole, routes: [String])
     /// A removal beside additions that takes away a share of a direction only.
     case partialRemoval(file: String, strength: Float)
     /// What is added has a part along a direction that is removed from the stream further on.
@@ -155,11 +189,13 @@ package enum BakePlanError: Failure, Hashable {
         switch self {
         case .twoModels(let file):
             "\(file): the routes of these interventions make different models of it; bake one after the other"
+        case .sameWeight(let file, let role, let routes):
+            "\(file): routes \(routes.joined(separator: " and ")) both change \(role); bake one after the other"
         case .partialRemoval(let file, let strength):
             "\(file): a direction is ablated at strength \(strength) beside vectors; only whole ablations can be baked "
                 + "together with them"
         case .removedLater(let file, let site, let block, let share):
-            "\(file): of the vector at \(site.rawValue) of block \(block) a share of \(share) lies along a direction "
+            "\(file): of the vector at \(site.rawValue) of block \(block) \(Int((share * 100).rounded())) % lie along a direction "
                 + "that is ablated further on; name the vector before --ablate"
         }
     }

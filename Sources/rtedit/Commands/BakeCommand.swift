@@ -52,9 +52,17 @@ struct BakeCommand: Command {
         }
         let interventions = try SteeringOptions.interventions(arguments, on: session, console)
         let name = try arguments.text(Self.method)
-        let plan = try BakePlan(
-            named: name == Self.automatic ? nil : name, for: interventions, in: source,
-            format: format)
+        let plan: BakePlan
+        do {
+            plan = try BakePlan(
+                named: name == Self.automatic ? nil : name, for: interventions, in: source,
+                format: format)
+        } catch {
+            if arguments.has(CheckpointOutput.dryRun) {
+                BakeRouteView(refused: interventions, in: source, format: format).show(on: console)
+            }
+            throw error
+        }
         let edits = try plan.edits(into: source, format: format)
         var report = try output.save(source, edits: edits, crew: session.crew, arguments, console)
         if arguments.has(CheckpointOutput.dryRun) {

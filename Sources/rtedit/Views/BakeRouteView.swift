@@ -16,14 +16,26 @@ struct BakeRouteView {
     private let isSplit: Bool
 
     init(_ plan: BakePlan, in source: Checkpoint, format: FileFormat) {
-        isSplit = plan.steps.count > 1
-        rows = plan.steps.flatMap { step in
+        self.init(
+            plan.steps.map { ($0.interventions, $0.route.name) }, in: source, format: format)
+    }
+
+    /// What the routes say where not all of the interventions are taken.
+    init(refused interventions: [Intervention], in source: Checkpoint, format: FileFormat) {
+        self.init(
+            BakePlan.groups(interventions).map { ($0, nil) }, in: source, format: format)
+    }
+
+    private init(
+        _ steps: [(wanted: [Intervention], chosen: String?)], in source: Checkpoint,
+        format: FileFormat
+    ) {
+        isSplit = steps.count > 1
+        rows = steps.flatMap { wanted, chosen in
             BakeRoutes.all.map { route in
-                let wanted = step.interventions
                 let refusal = route.refusal(of: wanted, in: source, format: format)
                 return Row(
-                    name: route.name, wanted: Self.words(wanted),
-                    isChosen: route.name == step.route.name,
+                    name: route.name, wanted: Self.words(wanted), isChosen: route.name == chosen,
                     answer: refusal.map { .failure($0) }
                         ?? Result { try route.cost(of: wanted, in: source, format: format) })
             }

@@ -90,4 +90,23 @@ import Transformer
                 format: .safetensors)
         }
     }
+
+    @Test func vectorsInTheEmbeddingAreBakedBesideARemoval() throws {
+        let base = try Checkpoint.open(Families.folder("llama"))
+        let width = try base.hyperparameters().hiddenSize
+        #expect(try passes([vector(.embed, 0, of: width)] + removal(base), base, as: "out"))
+    }
+
+    @Test func twoRoutesThatChangeOneWeightAreRefused() throws {
+        let base = try folder.write(Checkpoint.open(Families.folder("qwen3")), as: "base.gguf")
+        let width = try base.hyperparameters().hiddenSize
+        let plan = try BakePlan(
+            named: nil, for: [vector(.residMid, 1, of: width)] + removal(base), in: base,
+            format: .gguf)
+        #expect(
+            throws: BakePlanError.sameWeight(
+                file: base.path, role: .block(0, .attentionOutput),
+                routes: ["value-head", "ablation"])
+        ) { try plan.edits(into: base, format: .gguf) }
+    }
 }
