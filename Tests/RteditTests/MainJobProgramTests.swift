@@ -101,4 +101,26 @@ import Testing
         let text = try rtedit("tokenize", Samples.tinyModel, "--decode", list)
         #expect(text.output == "The dog is happy.\n")
     }
+
+    @Test func aDirectionIsRemovedEverywhereAndProven() throws {
+        let direction = try extract() + "@2"
+        let (path, words) = (folder.path("open.gguf"), ["--ablate", direction, "--everywhere"])
+        let bake = try ProgramRun.rtedit(["bake", Samples.tinyModel, path] + words)
+        #expect(bake.exitCode == 0, "\(bake.errors)")
+        let proof = try ProgramRun.rtedit(["verify", Samples.tinyModel, path] + words)
+        #expect(proof.exitCode == 0, "\(proof.output)")
+        let one = try rtedit("verify", Samples.tinyModel, path, "--ablate", direction)
+        #expect(one.exitCode == 1)
+    }
+
+    @Test func everywhereWithoutADirectionIsAMistake() throws {
+        let vector = try extract()
+        for command in [["bake", Samples.tinyModel, folder.path("out.gguf")]]
+            + [["verify", Samples.tinyModel, Samples.tinyModel]]
+        {
+            let run = try ProgramRun.rtedit(command + ["--vector", vector, "--everywhere"])
+            #expect(run.exitCode == 2)
+            #expect(run.errorLine.hasPrefix("rtedit: --everywhere: needs --ablate"))
+        }
+    }
 }

@@ -118,6 +118,9 @@ enum SteeringOptions {
         try session.tellOtherBases(options.flatMap { arguments.values($0) }, console)
         let convention = try arguments.choice(convention, as: VectorFile.Convention.self)
         let isEverywhere = arguments.declares(everywhere) && arguments.has(everywhere)
+        if isEverywhere, arguments.values(ablate).isEmpty {
+            throw UsageError.needs(option: everywhere.flagText, other: ablate.flagText)
+        }
         return try arguments.valuesInOrder(options).flatMap { option, text in
             let operation: Intervention.Operation = option.name == ablate.name ? .ablate : .add
             let found = try VectorSpecification(text).interventions(
