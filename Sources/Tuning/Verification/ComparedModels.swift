@@ -176,11 +176,13 @@ struct ComparisonSums {
     /// - Parameters:
     ///   - storage: the unit roundoff of the type that holds the vectors
     ///   - rounding: what f32 leaves of the stream, as a share of its length
-    func strengths(storage: Double, rounding: Double) -> [StrengthRow] {
-        let added = additions.measurements(storage: storage).sorted { $0.key < $1.key }
+    func strengths(
+        vectorStorage: Double, matrixStorage: Double, rounding: Double
+    ) -> [StrengthRow] {
+        let added = additions.measurements(storage: vectorStorage).sorted { $0.key < $1.key }
         return added.map { place, found in
             StrengthRow(operation: .add, block: place < 0 ? nil : place, measurement: found)
-        } + linear.measurements(rounding: rounding)
+        } + linear.measurements(storage: matrixStorage, rounding: rounding)
     }
 }
 

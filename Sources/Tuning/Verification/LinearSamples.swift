@@ -126,8 +126,10 @@ struct LinearSamples {
 
     /// The strengths found.
     ///
-    /// - Parameter rounding: of the stream, as a share of its length
-    func measurements(rounding: Double) -> [StrengthRow] {
+    /// - Parameters:
+    ///   - storage: of the weights that hold the edit, as a share of what is removed
+    ///   - rounding: of the stream, as a share of its length
+    func measurements(storage: Double, rounding: Double) -> [StrengthRow] {
         sums.compactMap { sums in
             let squares = sums.pairs.reduce(0) { $0 + $1.p * $1.p }
             guard squares > 0, squares.isFinite else { return nil }
@@ -143,7 +145,8 @@ struct LinearSamples {
                 measurement: StrengthMeasurement(
                     slope: slope, error: rests.squareRoot() / squares,
                     aside: sums.products.map { $0 / max(sums.squares, .leastNormalMagnitude) },
-                    rounding: rounding * length / typical, strength: Double(sums.strength),
+                    rounding: rounding * length / typical + storage,
+                    strength: Double(sums.strength),
                     isScaling: sums.operation == .scale))
         }
     }

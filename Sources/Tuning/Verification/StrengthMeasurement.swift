@@ -48,7 +48,7 @@ package struct StrengthMeasurement: Sendable, Hashable {
     ///   - slope: Σ δ p / Σ p² along the directions
     ///   - error: its standard error
     ///   - aside: the same slope along random directions
-    ///   - rounding: of the stream, as a share of p
+    ///   - rounding: of the stream and of the weights that hold the edit, as a share of p
     ///   - strength: the strength asked for
     ///   - isScaling: whether a larger strength leaves more, not less
     init(

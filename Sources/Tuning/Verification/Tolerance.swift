@@ -84,6 +84,11 @@ package struct Tolerance: Sendable, Hashable {
             ?? 0
     }
 
+    /// The same of matrices that hold the edit in these types; what quantised ones round is measured.
+    static func matrixStorage(_ types: some Sequence<ElementType>) -> Double {
+        types.filter(\.isPlainFloat).map(unitRoundoff).max() ?? 0
+    }
+
     /// Half the distance between neighbouring numbers near 1, beyond f32's own.
     private static func unitRoundoff(_ type: ElementType) -> Double {
         switch type {

@@ -171,7 +171,8 @@ package struct Verification: Sendable {
             }
         }
         let strengths = sums.strengths(
-            storage: Tolerance.vectorStorage(base: base, edited: edited),
+            vectorStorage: Tolerance.vectorStorage(base: base, edited: edited),
+            matrixStorage: Tolerance.matrixStorage(weights.roundedTypes.values),
             rounding: tolerance.rounding)
         let lengths = added.mapValues { $0.norm }.filter { $0.value > 0 }
         func rows(_ errors: StreamComparison, _ strengths: [StrengthRow] = []) -> [BlockRow] {

@@ -36,7 +36,7 @@ struct VerificationView {
         let base = result.isSteered ? "the base steered online" : "the base"
         if passes {
             let types = result.weights.roundings.map(\.type.name).joined(separator: ", ")
-            return result.cost == nil
+            return result.cost == nil || types.isEmpty
                 ? "EQUAL: the edited checkpoint is \(base)"
                 : "EQUAL up to rounding: the edited checkpoint is \(base), its weights rounded to \(types)"
         }
