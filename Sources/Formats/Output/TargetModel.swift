@@ -61,6 +61,13 @@ struct TargetModel {
         let isSameFamily =
             own.architecture.huggingFaceModelType == architecture.huggingFaceModelType
         var gone = Set(before.members.map(\.key))
+        // A number that changes loses every name that the family reads it by.
+        var renewed: Set<String> = []
+        for number in own.architecture.numbers {
+            let names = number.config.members
+            if names.contains(where: { before[$0] != after[$0] }) { renewed.formUnion(names) }
+        }
+        gone.formUnion(renewed)
         if !isSameFamily {
             gone.formUnion(own.architecture.configMembers)
             gone.formUnion(own.architecture.config.implied.union(["auto_map"]))
@@ -68,7 +75,9 @@ struct TargetModel {
         for key in gone where after[key] == nil { result[key] = nil }
         // What is missing may have stood in a member that is gone.
         for member in after.members
-        where before[member.key] != member.value || !isSameFamily && result[member.key] == nil {
+        where before[member.key] != member.value
+            || (!isSameFamily || renewed.contains(member.key)) && result[member.key] == nil
+        {
             result[member.key] = member.value
         }
         for (flag, value) in flags.sorted(by: { $0.key < $1.key }) { result[flag] = .bool(value) }

@@ -170,15 +170,16 @@ package struct Verification: Sendable {
                 advance(0.2, 0.95, done, total)
             }
         }
+        let storage = Tolerance.vectorStorage(base: base, edited: edited)
         let strengths = sums.strengths(
-            vectorStorage: Tolerance.vectorStorage(base: base, edited: edited),
+            vectorStorage: storage,
             matrixStorage: Tolerance.matrixStorage(weights.roundedTypes.values),
             rounding: tolerance.rounding)
         let lengths = added.mapValues { $0.norm }.filter { $0.value > 0 }
         func rows(_ errors: StreamComparison, _ strengths: [StrengthRow] = []) -> [BlockRow] {
             Self.rows(
                 errors: errors, effects: sums.effects, lengths: lengths, strengths: strengths,
-                tolerance: tolerance)
+                storage: storage, tolerance: tolerance)
         }
         blocks = rows(sums.errors, strengths)
         embeddingStrengths = strengths.filter { $0.block == nil }
@@ -250,7 +251,7 @@ package struct Verification: Sendable {
 
     private static func rows(
         errors: StreamComparison, effects: StreamComparison, lengths: [Int: Double],
-        strengths: [StrengthRow], tolerance: Tolerance
+        strengths: [StrengthRow], storage: Double, tolerance: Tolerance
     ) -> [BlockRow] {
         zip(errors.blocks, effects.blocks).enumerated().map { index, pair in
             let (error, effect) = (pair.0, pair.1.medianDistance)
@@ -258,11 +259,13 @@ package struct Verification: Sendable {
             let share = effect > 0 ? error.medianDistance / size : nil
             let rounding = effect > 0 ? tolerance.rounding * error.medianLength / size : 0
             let isBelowRounding = rounding > tolerance.effectShare
+            // What the stored vector itself is off by.
+            let stored = storage * effect / max(error.medianLength, .leastNormalMagnitude)
             let strengths = strengths.filter { $0.block == index }
             return BlockRow(
                 block: index, relativeError: error.largestRelative, effect: effect,
                 effectShare: share, strengths: strengths, isBelowRounding: isBelowRounding,
-                passes: error.largestRelative <= tolerance.relative
+                passes: error.largestRelative <= tolerance.relative + stored
                     && (share ?? 0) <= max(tolerance.effectShare, rounding)
                     && strengths.allSatisfy(\.measurement.holds))
         }
