@@ -27,6 +27,8 @@ package struct WidenRoute: BakeRoute {
         case postNorm(architecture: String)
         case notGated(architecture: String)
         case mixture(architecture: String)
+        /// What takes the biases of a LayerNorm away cannot be held in a quantised type.
+        case biasedNorm(architecture: String, tensor: String, type: ElementType)
         case zeroGain(norm: String, index: Int, value: Float)
         case unbalanced(norm: String, sum: Double, length: Double)
         case coarse(norm: String, types: [ElementType], error: Double)
@@ -53,6 +55,9 @@ package struct WidenRoute: BakeRoute {
                     + "neurons is not constant"
             case .mixture(let architecture):
                 "in architecture '\(architecture)' every token chooses experts, so that no neurons act on all of them"
+            case .biasedNorm(let architecture, let tensor, let type):
+                "tensor '\(tensor)' is \(type.name), in which the neurons that take away the biases of LayerNorm in "
+                    + "architecture '\(architecture)' cannot be held"
             case .zeroGain(let norm, let index, let value):
                 "\(norm) is \(value) at index \(index): what is hidden there is missing from the sum of squares, "
                     + "which neurons need to be constant"
@@ -97,8 +102,20 @@ package struct WidenRoute: BakeRoute {
         guard gates.contains(where: { architecture.rule(for: .block(0, $0)) != nil }) else {
             return Refusal.notGated(architecture: name)
         }
-        return Self.families.contains(architecture.huggingFaceModelType)
-            ? nil : Refusal.notRun(architecture: name)
+        guard Self.families.contains(architecture.huggingFaceModelType) else {
+            return Refusal.notRun(architecture: name)
+        }
+        let written: [BlockSlot] = [.feedForwardGate, .feedForwardUp, .feedForwardDown]
+        if architecture.norm == .layer,
+            let tensor = checkpoint.tensors.first(where: { tensor in
+                guard case .block(_, let slot) = tensor.role?.slot else { return false }
+                return written.contains(slot) && tensor.type.isQuantized
+            })
+        {
+            return Refusal.biasedNorm(
+                architecture: name, tensor: tensor.name, type: tensor.type)
+        }
+        return nil
     }
 
     /// The edits: in every block rows of gate and up and columns of down, and the model's new width.

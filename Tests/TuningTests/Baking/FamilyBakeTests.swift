@@ -61,7 +61,12 @@ import Transformer
             crew: crew, stopTokens: [], decode: { "\($0)" }, progress: { _, _ in })
     }
 
-    @Test(arguments: Families.convertible, Storage.allCases)
+    /// Every way of storing the model for the table, the two that differ most else.
+    private static let storages: [Storage] =
+        ProcessInfo.processInfo.environment["RTEDIT_ROUTE_TABLE"] == nil
+        ? [.folder, .q4K] : Storage.allCases
+
+    @Test(arguments: Families.convertible, Self.storages)
     func aRouteIsExactOrRefused(_ family: String, storage: Storage) throws {
         let base = try base(family, storage)
         for route in BakeRoutes.all {
