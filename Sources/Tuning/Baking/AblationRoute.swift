@@ -184,7 +184,7 @@ extension AblationRoute {
         let bytes = checkpoint.tensor(WeightRole(.tokenEmbedding))?.bytes.count ?? 0
         return BakeCost(
             bytes: changesEmbedding && !head.isEmpty ? bytes : 0, operations: 0, error: nil,
-            runtimes: [format == .gguf ? "llama.cpp" : "transformers"])
+            runtimes: [format.runtime])
     }
 
     /// Nil: `diff --explain` knows a removed direction by itself, whoever removed it (`AblationFit`), and recovers it.

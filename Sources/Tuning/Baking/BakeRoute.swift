@@ -146,6 +146,11 @@ package enum BakeRoutes {
     }
 }
 
+extension FileFormat {
+    /// The runtime outside that opens files of the format as their own.
+    var runtime: String { self == .gguf ? "llama.cpp" : "transformers" }
+}
+
 // MARK: - What every route can say
 
 extension BakeRoute {

@@ -24,9 +24,6 @@ package struct BiasRoute: BakeRoute {
         case llamaCppIgnores(architecture: String, tensor: String)
         case transformersDrops(modelType: String, projection: String)
         case quantized(file: String, StoredQuantization)
-        /// A sum of vectors that no runtime can compute with; `limit` is the largest value of the type that it has in
-        /// the file or in the runtime.
-        case tooLarge(role: WeightRole, index: Int, value: Float, limit: Float, type: ElementType)
 
         package var kind: FailureKind { .unsupported }
 
@@ -50,9 +47,6 @@ package struct BiasRoute: BakeRoute {
                     + "silence"
             case .quantized(let file, let quantization):
                 "\(file): the weights are quantised with \(quantization), beside which a bias is not supported"
-            case .tooLarge(let role, let index, let value, let limit, let type):
-                "\(role) would be \(value) at index \(index), but \(type.name), in which runtimes hold the "
-                    + "residual stream, ends at \(limit); take a smaller scale"
             }
         }
     }
@@ -116,8 +110,9 @@ package struct BiasRoute: BakeRoute {
     /// act there and of the bias the model has there already. Where the model multiplies what a sub-layer adds to the
     /// stream, the vectors are divided by that number first.
     ///
-    /// - Throws: `Refusal` where a runtime would not honour a bias or cannot hold its values, `CheckpointError` where rtedit does not know the
-    ///   architecture, `VectorError` where a vector does not fit the model.
+    /// - Throws: `Refusal` where a runtime would not honour a bias, `TooLargeAddition` where it cannot hold its values,
+    ///   `CheckpointError` where rtedit does not know the architecture, `VectorError` where a vector does not fit the
+    ///   model.
     package func edits(
         baking interventions: [Intervention], into checkpoint: Checkpoint, format: FileFormat
     ) throws -> [CheckpointEdit] {
@@ -134,19 +129,10 @@ package struct BiasRoute: BakeRoute {
         of interventions: [Intervention], in checkpoint: Checkpoint
     ) throws -> [CheckpointEdit] {
         let numbers = try checkpoint.storedHyperparameters()
+        try interventions.checkFit(numbers, file: checkpoint.path)
         var biases: [WeightRole: [Float]] = [:]
         for intervention in interventions {
             guard let slot = slot(for: intervention.site) else { continue }
-            guard intervention.vector.count == numbers.hiddenSize else {
-                throw VectorError.wrongWidth(
-                    file: checkpoint.path, width: intervention.vector.count,
-                    model: numbers.hiddenSize)
-            }
-            guard (0..<numbers.blockCount).contains(intervention.block) else {
-                throw VectorError.noSuchBlock(
-                    file: checkpoint.path, block: intervention.block, blockCount: numbers.blockCount
-                )
-            }
             let role = WeightRole.block(intervention.block, slot, .bias)
             let present =
                 try biases[role] ?? checkpoint.tensor(role)?.values()
@@ -155,23 +141,13 @@ package struct BiasRoute: BakeRoute {
             biases[role] = zip(present, intervention.vector).map { $0 + factor * $1 }
         }
         for (role, values) in biases.sorted(by: { "\($0.key)" < "\($1.key)" }) {
-            try check(values, of: role)
+            try TooLargeAddition.check(values, of: "\(role)")
         }
         return biases.sorted { ($0.key.block ?? 0, "\($0.key)") < ($1.key.block ?? 0, "\($1.key)") }
             .map { role, values in
                 .set(
                     role, values: values, form: checkpoint.form(of: role).rowsOnly, type: .f32)
             }
-    }
-
-    /// Refuses a bias that is not finite or that half precision cannot hold: folders are loaded in it and most
-    /// runtimes compute in it, so that the stream would be infinite, and a stream that large means nothing anyway.
-    private static func check(_ values: [Float], of role: WeightRole) throws(Refusal) {
-        let limit = Float(Float16.greatestFiniteMagnitude)
-        if let index = values.firstIndex(where: { !(abs($0) <= limit) }) {
-            throw .tooLarge(
-                role: role, index: index, value: values[index], limit: limit, type: .f16)
-        }
     }
 }
 
@@ -194,7 +170,7 @@ extension BiasRoute {
         return BakeCost(
             bytes: bytes - present.reduce(0) { $0 + $1.bytes.count },
             operations: (roles.count - present.count) * width, error: 0x1p-24,
-            runtimes: [format == .gguf ? "llama.cpp" : "transformers"])
+            runtimes: [format.runtime])
     }
 
     /// What changed biases of the projections into the stream add to it.

@@ -25,8 +25,6 @@ package struct EmbedRoute: BakeRoute {
         case notAnAddition(operation: Intervention.Operation)
         case headIsEmbedding(architecture: String)
         case quantized(file: String, StoredQuantization)
-        /// A sum of vectors that no runtime can compute with.
-        case tooLarge(index: Int, value: Float, limit: Float)
 
         package var kind: FailureKind { .unsupported }
 
@@ -41,9 +39,6 @@ package struct EmbedRoute: BakeRoute {
                     + "tensors): its head is always the embedding, so that a shift would be in the logits too"
             case .quantized(let file, let quantization):
                 "\(file): the weights are quantised with \(quantization), beside which embeddings are not shifted"
-            case .tooLarge(let index, let value, let limit):
-                "the embeddings would move by \(value) at index \(index), but f16, in which runtimes hold the "
-                    + "residual stream, ends at \(limit); take a smaller scale"
             }
         }
     }
@@ -75,7 +70,7 @@ package struct EmbedRoute: BakeRoute {
     /// The edits that make the interventions permanent: the table with the sum of all vectors on each of its rows, and
     /// the head that the embedding was.
     ///
-    /// - Throws: `Refusal`, `CheckpointError` where rtedit does not know the architecture, `VectorError` where a vector
+    /// - Throws: `Refusal`, `TooLargeAddition`, `CheckpointError` where rtedit does not know the architecture, `VectorError` where a vector
     ///   does not fit the model.
     package func edits(
         baking interventions: [Intervention], into checkpoint: Checkpoint, format: FileFormat
@@ -88,7 +83,9 @@ package struct EmbedRoute: BakeRoute {
         guard let present = checkpoint.tensor(table), let rows = present.canonicalShape.first,
             let embedding = checkpoint.tensor(WeightRole(.tokenEmbedding))
         else { return [] }
-        let shift = try Self.shift(interventions, in: checkpoint, numbers)
+        let sums = try interventions.sumsByBlock(
+            in: numbers, dividedBy: numbers.embeddingScale, file: checkpoint.path)
+        guard let shift = sums[0] else { return [] }
         let update = LowRankUpdate(
             role: table, rank: 1, a: shift, b: [Float](repeating: 1, count: rows), rows: .same,
             scale: 1)
@@ -103,26 +100,6 @@ package struct EmbedRoute: BakeRoute {
         return [
             shifted, .set(head, .stored(embedding), type: isKept ? embedding.type : nil),
         ]
-    }
-
-    /// What is added to each row: the sum of the vectors, over what the model multiplies its embeddings by.
-    private static func shift(
-        _ interventions: [Intervention], in checkpoint: Checkpoint, _ numbers: Hyperparameters
-    ) throws -> [Float] {
-        var sum = [Float](repeating: 0, count: numbers.hiddenSize)
-        for intervention in interventions {
-            guard intervention.vector.count == numbers.hiddenSize else {
-                throw VectorError.wrongWidth(
-                    file: checkpoint.path, width: intervention.vector.count,
-                    model: numbers.hiddenSize)
-            }
-            sum = zip(sum, intervention.vector).map { $0 + intervention.strength * $1 }
-        }
-        let limit = Float(Float16.greatestFiniteMagnitude)
-        if let index = sum.firstIndex(where: { !(abs($0) <= limit) }) {
-            throw Refusal.tooLarge(index: index, value: sum[index], limit: limit)
-        }
-        return sum.map { Float(Double($0) / numbers.embeddingScale) }
     }
 }
 
@@ -145,7 +122,7 @@ extension EmbedRoute {
         }
         return BakeCost(
             bytes: bytes, operations: 0, error: 0x1p-24,
-            runtimes: [format == .gguf ? "llama.cpp" : "transformers"])
+            runtimes: [format.runtime])
     }
 
     /// The vector by which all rows of the embeddings, or of the learned positions, have moved.

@@ -137,7 +137,7 @@ extension RelabelRoute {
         }
         return BakeCost(
             bytes: count * MemoryLayout<Float>.stride, operations: count, error: 0x1p-24,
-            runtimes: [format == .gguf ? "llama.cpp" : "transformers"])
+            runtimes: [format.runtime])
     }
 
     /// What biases add that files of the base's own family have no place for.

@@ -28,8 +28,6 @@ package struct ValueHeadRoute: BakeRoute {
         case untried(runtime: String, architecture: String)
         case quantized(file: String, StoredQuantization)
         case unwritable(tensor: String, type: ElementType)
-        /// A sum of vectors beyond what runtimes compute with.
-        case tooLarge(block: Int, index: Int, value: Float, limit: Float)
         /// Columns that do not hold a vector as well as f32 does.
         case tooCoarse(block: Int, type: ElementType, error: Double, heads: Int)
         case tooManyHeads(heads: Int, width: Int, type: ElementType)
@@ -54,9 +52,6 @@ package struct ValueHeadRoute: BakeRoute {
                 "\(file): the weights are quantised with \(quantization), beside which no heads are appended"
             case .unwritable(let tensor, let type):
                 "tensor '\(tensor)' is \(type.name), in which rows for another head cannot be written"
-            case .tooLarge(let block, let index, let value, let limit):
-                "block \(block): the vectors add \(value) at index \(index), but f16, in which runtimes hold the "
-                    + "residual stream, ends at \(limit); take a smaller scale"
             case .tooCoarse(let block, let type, let error, let heads):
                 "block \(block): \(type.name) columns of \(heads) heads hold the vector to \(error) of its length only; "
                     + "store the attention output in a plain type"
@@ -95,7 +90,7 @@ package struct ValueHeadRoute: BakeRoute {
         if let quantization = checkpoint.quantization {
             return .quantized(file: checkpoint.path, quantization)
         }
-        let runtime = runtime(of: format)
+        let runtime = format.runtime
         guard let architecture = checkpoint.architecture else {
             return .untried(runtime: runtime, architecture: checkpoint.architectureName ?? "")
         }
@@ -113,10 +108,6 @@ package struct ValueHeadRoute: BakeRoute {
             return !RowEncoder.isSupported(tensor.type)
         }
         return unwritable.map { .unwritable(tensor: $0.name, type: $0.type) }
-    }
-
-    private static func runtime(of format: FileFormat) -> String {
-        format == .gguf ? "llama.cpp" : "transformers"
     }
 
     /// The heads with their biases and columns, rows of zeros for their queries and keys, and the model's new numbers.
@@ -195,7 +186,8 @@ extension ValueHeadRoute {
             throw refusal
         }
         let numbers = try checkpoint.storedHyperparameters()
-        let vectors = try Self.vectors(of: interventions, numbers, file: checkpoint.path)
+        let vectors = try interventions.sumsByBlock(
+            in: numbers, dividedBy: numbers.residualScale, file: checkpoint.path)
         var types: [Int: ElementType] = [:]
         for block in 0..<numbers.blockCount {
             types[block] = checkpoint.tensor(.block(block, .attentionOutput))?.type
@@ -217,7 +209,9 @@ extension ValueHeadRoute {
             for (block, vector) in vectors.sorted(by: { $0.key < $1.key }) {
                 let type = types[block] ?? .f32
                 guard let made = ValueHeads(adding: vector, shape: shape, type: type) else {
-                    throw Refusal.unwritable(tensor: "block \(block)", type: type)
+                    let output = WeightRole.block(block, .attentionOutput)
+                    throw Refusal.unwritable(
+                        tensor: checkpoint.tensor(output)?.name ?? "\(output)", type: type)
                 }
                 guard made.error <= Self.precision else {
                     let coarse = Refusal.tooCoarse(
@@ -229,7 +223,7 @@ extension ValueHeadRoute {
             }
             if refusal == nil { return Plan(numbers: numbers, shape: shape, heads: heads) }
         }
-        throw refusal ?? .untried(runtime: Self.runtime(of: format), architecture: "")
+        throw refusal ?? .untried(runtime: format.runtime, architecture: "")
     }
 
     /// The fewest heads of a width that are whole blocks together.
@@ -237,37 +231,6 @@ extension ValueHeadRoute {
         var (larger, smaller) = (block, width % block)
         while smaller > 0 { (larger, smaller) = (smaller, larger % smaller) }
         return block / larger
-    }
-
-    /// What is added in each block, divided by what the model multiplies it by.
-    private static func vectors(
-        of interventions: [Intervention], _ numbers: Hyperparameters, file: String
-    ) throws -> [Int: [Float]] {
-        var vectors: [Int: [Float]] = [:]
-        for intervention in interventions {
-            guard intervention.vector.count == numbers.hiddenSize else {
-                throw VectorError.wrongWidth(
-                    file: file, width: intervention.vector.count, model: numbers.hiddenSize)
-            }
-            guard (0..<numbers.blockCount).contains(intervention.block) else {
-                throw VectorError.noSuchBlock(
-                    file: file, block: intervention.block, blockCount: numbers.blockCount)
-            }
-            let factor = Float(Double(intervention.strength) / numbers.residualScale)
-            let present =
-                vectors[intervention.block]
-                ?? [Float](repeating: 0, count: numbers.hiddenSize)
-            vectors[intervention.block] = zip(present, intervention.vector).map {
-                $0 + factor * $1
-            }
-        }
-        let limit = Float(Float16.greatestFiniteMagnitude)
-        for (block, vector) in vectors.sorted(by: { $0.key < $1.key }) {
-            guard let index = vector.firstIndex(where: { !(abs($0) <= limit) }) else { continue }
-            throw Refusal.tooLarge(
-                block: block, index: index, value: vector[index], limit: limit)
-        }
-        return vectors
     }
 }
 
@@ -304,7 +267,7 @@ extension ValueHeadRoute {
         }
         return BakeCost(
             bytes: bytes, operations: operations, error: Self.precision,
-            runtimes: [Self.runtime(of: format)])
+            runtimes: [format.runtime])
     }
 
     /// What the columns of appended heads add at the biases of their values.

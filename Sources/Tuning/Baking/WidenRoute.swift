@@ -33,7 +33,6 @@ package struct WidenRoute: BakeRoute {
         case unbalanced(norm: String, sum: Double, length: Double)
         case coarse(norm: String, types: [ElementType], error: Double)
         case typeNotWritten(tensor: String, type: ElementType)
-        case tooLarge(block: Int, index: Int, value: Float, limit: Float)
 
         package var kind: FailureKind { .unsupported }
 
@@ -69,9 +68,6 @@ package struct WidenRoute: BakeRoute {
                     + "that is off by \(error) of itself"
             case .typeNotWritten(let tensor, let type):
                 "tensor '\(tensor)' is \(type.name), in which rtedit cannot write new neurons"
-            case .tooLarge(let block, let index, let value, let limit):
-                "the vector of block \(block) is \(value) at index \(index), but f16, in which runtimes hold the "
-                    + "residual stream, ends at \(limit); take a smaller scale"
             }
         }
     }
@@ -105,7 +101,9 @@ package struct WidenRoute: BakeRoute {
         guard Self.families.contains(architecture.huggingFaceModelType) else {
             return Refusal.notRun(architecture: name)
         }
-        let written: [BlockSlot] = [.feedForwardGate, .feedForwardUp, .feedForwardDown]
+        let written: [BlockSlot] = [
+            .feedForwardGate, .feedForwardUp, .feedForwardGateUp, .feedForwardDown,
+        ]
         if architecture.norm == .layer,
             let tensor = checkpoint.tensors.first(where: { tensor in
                 guard case .block(_, let slot) = tensor.role?.slot else { return false }
@@ -129,7 +127,8 @@ package struct WidenRoute: BakeRoute {
             throw refusal
         }
         let parts = try WidenedParts(of: checkpoint, format: format)
-        let vectors = try Self.vectors(interventions, parts.numbers, file: checkpoint.path)
+        let vectors = try interventions.sumsByBlock(
+            in: parts.numbers, dividedBy: parts.numbers.residualScale, file: checkpoint.path)
         var tables: [ElementType: SingleValues] = [:]
         var edits: [CheckpointEdit] = []
         for block in 0..<parts.numbers.blockCount {
@@ -138,37 +137,6 @@ package struct WidenRoute: BakeRoute {
         var numbers = parts.numbers
         numbers.feedForwardSize += parts.width
         return edits + [.model(try checkpoint.requireArchitecture(), numbers)]
-    }
-
-    /// What the feed-forward parts are to add: the sums of all vectors of each block, divided by what the model multiplies
-    /// a sub-layer's output by.
-    private static func vectors(
-        _ interventions: [Intervention], _ numbers: Hyperparameters, file: String
-    ) throws -> [Int: [Float]] {
-        for intervention in interventions {
-            guard intervention.vector.count == numbers.hiddenSize else {
-                throw VectorError.wrongWidth(
-                    file: file, width: intervention.vector.count, model: numbers.hiddenSize)
-            }
-            guard (0..<numbers.blockCount).contains(intervention.block) else {
-                throw VectorError.noSuchBlock(
-                    file: file, block: intervention.block, blockCount: numbers.blockCount)
-            }
-        }
-        let limit = Float(Float16.greatestFiniteMagnitude)
-        let scale = Float(1 / numbers.residualScale)
-        var vectors: [Int: [Float]] = [:]
-        for (block, group) in Dictionary(grouping: interventions, by: \.block).sorted(
-            by: { $0.key < $1.key })
-        {
-            let sum = group.sumOfAdditions.map { scale * $0 }
-            if let index = sum.firstIndex(where: { !(abs($0) <= limit) }) {
-                throw Refusal.tooLarge(
-                    block: block, index: index, value: sum[index], limit: limit)
-            }
-            vectors[block] = sum
-        }
-        return vectors
     }
 
     /// Two neurons for each dimension of the stream in every block, three matrices' worth.
@@ -180,6 +148,6 @@ package struct WidenRoute: BakeRoute {
             bytes: parts.addedBytes,
             operations: parts.numbers.blockCount * parts.width * 3 * parts.numbers.hiddenSize,
             error: Double(parts.numbers.normEpsilon),
-            runtimes: [format == .gguf ? "llama.cpp" : "transformers"])
+            runtimes: [format.runtime])
     }
 }

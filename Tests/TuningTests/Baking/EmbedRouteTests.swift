@@ -206,7 +206,7 @@ import Testing
             }
             var huge = wanted[0]
             huge.strength = 1e6
-            #expect(throws: EmbedRoute.Refusal.self) {
+            #expect(throws: TooLargeAddition.self) {
                 try route.edits(baking: [huge], into: base, format: format)
             }
             #expect(throws: VectorError.self) {

@@ -229,7 +229,7 @@ import Testing
         let qwen = try Checkpoint.open(Families.folder("qwen2"))
         #expect(route.refusal(of: .add, at: .embed, in: qwen, format: format) != nil)
         #expect(route.refusal(of: .ablate, at: .residPost, in: qwen, format: format) != nil)
-        #expect(throws: BiasRoute.Refusal.self) {
+        #expect(throws: TooLargeAddition.self) {
             var huge = try vectors(qwen)[0]
             huge.strength = 1e6
             _ = try route.edits(baking: [huge], into: qwen, format: format)

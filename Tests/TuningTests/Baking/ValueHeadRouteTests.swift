@@ -335,9 +335,9 @@ import Transformer
                 into: base, format: .gguf)
         }
         #expect(
-            throws: ValueHeadRoute.Refusal.tooLarge(block: 0, index: 0, value: 7e4, limit: 65504)
+            throws: TooLargeAddition(place: "what is added in block 0", index: 0, value: 7e4)
         ) { try edits(7e4) }
-        #expect(throws: ValueHeadRoute.Refusal.self) { try edits(.infinity) }
+        #expect(throws: TooLargeAddition.self) { try edits(.infinity) }
         #expect(throws: VectorError.self) { try edits(1, block: 2) }
         #expect(throws: VectorError.self) { try edits(1, count: 3) }
         let quantised = try wide(.q4K)

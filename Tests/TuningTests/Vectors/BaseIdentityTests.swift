@@ -149,9 +149,8 @@ import Transformer
             #expect {
                 try edits(value, times: 400)
             } throws: { error in
-                guard case .tooLarge(let role, let index, _, _, _) = error as? BiasRoute.Refusal
-                else { return false }
-                return role == .block(1, .feedForwardDown, .bias) && index == 2
+                let refusal = error as? TooLargeAddition
+                return refusal?.place == "block 1 feedForwardDown bias" && refusal?.index == 2
             }
         }
     }
