@@ -123,18 +123,28 @@ package enum BakeRoutes {
     }
 
     /// How an addition at each site can be baked: the first route that has nothing against it, or what the first has.
-    /// An output is planned once for each route.
+    /// An output is planned once for each route that is asked.
     package static func answers(
         in checkpoint: Checkpoint, format: FileFormat
     ) -> [(site: Site, answer: Result<any BakeRoute, any Error>)] {
-        let obstacles = additions.map { $0.obstacles(at: $0.sites, in: checkpoint, format: format) }
-        return sites.map { site in
-            var first: (any Error)?
-            for (route, own) in zip(additions, obstacles) where route.sites.contains(site) {
-                guard let obstacle = own[site] else { return (site, .success(route)) }
-                first = first ?? obstacle
+        var takers: [Site: any BakeRoute] = [:]
+        var obstacles: [Site: any Error] = [:]
+        for route in additions {
+            // What an earlier route takes costs nothing more to know.
+            let open = route.sites.filter { takers[$0] == nil }
+            guard !open.isEmpty else { continue }
+            let own = route.obstacles(at: open, in: checkpoint, format: format)
+            for site in open {
+                if let obstacle = own[site] {
+                    obstacles[site] = obstacles[site] ?? obstacle
+                } else {
+                    takers[site] = route
+                }
             }
-            return (site, .failure(first ?? NoRoute(name: site.rawValue)))
+        }
+        return sites.map { site in
+            if let taker = takers[site] { return (site, .success(taker)) }
+            return (site, .failure(obstacles[site] ?? NoRoute(name: site.rawValue)))
         }
     }
 
