@@ -44,7 +44,7 @@ struct Program {
     private func select(_ words: [String]) throws(UsageError) -> ((any Command)?, [String]) {
         var place = 0
         while place < words.count, ArgumentParser.isWrittenAsOption(words[place]) {
-            place += words[place] == Option.threads.flagText ? 2 : 1
+            place += words[place] == Option.threads.option.flagText ? 2 : 1
         }
         guard place < words.count else { return (nil, words) }
         let command = try commands.named(words[place])

@@ -14,7 +14,7 @@ struct ArgumentParserTests {
         #expect(arguments.values(SampleCommand.vector) == ["a:-0.5", "b=c"])
         #expect(try arguments.text(SampleCommand.output) == "out.gguf")
         #expect(try arguments.text(SampleCommand.prompt) == "- one")
-        #expect(try arguments.integer(SampleCommand.seed, in: -10...10) == -7)
+        #expect(try arguments.value(SampleCommand.seed) == -7)
         #expect(arguments.has(SampleCommand.chat))
         #expect(arguments.has(.quiet))
         #expect(!arguments.has(.json))
@@ -37,14 +37,14 @@ struct ArgumentParserTests {
     @Test func theLastValueCounts() throws {
         let arguments = try SampleCommand.parse(
             SampleCommand.required + ["--seed", "1", "--seed=2"])
-        #expect(try arguments.integer(SampleCommand.seed) == 2)
+        #expect(try arguments.value(SampleCommand.seed) == 2)
     }
 
     @Test func optionsNotGivenHaveTheirStandardValue() throws {
         let arguments = try SampleCommand.parse(SampleCommand.required)
-        #expect(try arguments.text(SampleCommand.method) == "auto")
-        #expect(try arguments.number(SampleCommand.scale) == 1)
-        #expect(try arguments.integerIfGiven(SampleCommand.seed) == nil)
+        #expect(try arguments.value(SampleCommand.method) == .auto)
+        #expect(try arguments.value(SampleCommand.scale) == 1)
+        #expect(try arguments.value(SampleCommand.seed) == nil)
         #expect(!arguments.isGiven(SampleCommand.method))
         #expect(try arguments.threads == Processor.onlineCores)
     }

@@ -64,12 +64,12 @@ struct HelpPromiseTests {
     /// Options whose values a command reads itself, and what reads them.
     @Test func everyNameThatHelpListsIsRead() throws {
         for name in ["toward", "away", "token", "soft", "keep"] {
-            #expect(TuneOptions.objective.help.contains(name))
+            #expect(TuneOptions.objective.option.help.contains(name))
             #expect(ObjectiveTerm.Kind(rawValue: name) != nil)
         }
         #expect(ObjectiveTerm.Kind.allCases.count == 5)
         for weight in TunedWeight.allCases {
-            #expect(TuneOptions.weights.help.contains(weight.rawValue))
+            #expect(TuneOptions.weights.option.help.contains(weight.rawValue))
         }
         for name in ["before-completion:1", "-3", "last", "prompt", "completion", "all", "mean"] {
             #expect(Position(name) != nil)

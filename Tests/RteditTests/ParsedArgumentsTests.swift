@@ -3,7 +3,8 @@ import Testing
 @testable import rtedit
 
 struct ParsedArgumentsTests {
-    private enum Method: String, CaseIterable { case auto, bias }
+    private typealias Method = SampleCommand.Method
+    private static let size = Knob.byteCount("size", "SIZE", "A size.")
 
     private func given(_ option: Option, _ text: String) -> ParsedArguments {
         ParsedArguments(values: [option.name: [text]])
@@ -14,7 +15,7 @@ struct ParsedArgumentsTests {
         #expect(
             throws: UsageError.invalidValue(
                 place: "--threads", value: text, expected: "a number from 1 to 1024")
-        ) { try given(.threads, text).threads }
+        ) { try given(Option.threads.option, text).threads }
     }
 
     @Test(arguments: ["nan", "inf", "-1e999", "x", "", "2"])
@@ -22,7 +23,7 @@ struct ParsedArgumentsTests {
         #expect(
             throws: UsageError.invalidValue(
                 place: "--scale", value: text, expected: "a number from -1.0 to 1.0")
-        ) { try given(SampleCommand.scale, text).number(SampleCommand.scale, in: -1...1) }
+        ) { try given(SampleCommand.scale.option, text).value(SampleCommand.scale) }
     }
 
     @Test func valuesOfSeveralListsComeInTheOrderOfTheCall() {
@@ -39,29 +40,29 @@ struct ParsedArgumentsTests {
     }
 
     @Test func numbersMayBeNegative() throws {
-        #expect(try given(SampleCommand.scale, "-2.5e-1").number(SampleCommand.scale) == -0.25)
+        #expect(
+            try given(SampleCommand.scale.option, "-2.5e-1").value(SampleCommand.scale) == -0.25)
     }
 
     @Test func integersAreSeparatedByCommas() throws {
         #expect(
-            try given(SampleCommand.tokens, "1,22, 3").integersIfGiven(SampleCommand.tokens) == [
+            try given(SampleCommand.tokens.option, "1,22, 3").value(SampleCommand.tokens) == [
                 1, 22, 3,
             ])
         for text in ["", "1,,2", "1,", "-1", "a"] {
             #expect(throws: UsageError.self) {
-                try given(SampleCommand.tokens, text).integersIfGiven(SampleCommand.tokens)
+                try given(SampleCommand.tokens.option, text).value(SampleCommand.tokens)
             }
         }
     }
 
     @Test func choicesAreCases() throws {
         #expect(
-            try given(SampleCommand.method, "bias").choice(SampleCommand.method, as: Method.self)
-                == .bias)
+            try given(SampleCommand.method.option, "bias").value(SampleCommand.method) == .bias)
         #expect(
             throws: UsageError.invalidValue(
                 place: "--method", value: "fit", expected: "one of auto, bias")
-        ) { try given(SampleCommand.method, "fit").choice(SampleCommand.method, as: Method.self) }
+        ) { try given(SampleCommand.method.option, "fit").value(SampleCommand.method) }
     }
 
     @Test(arguments: [
@@ -69,14 +70,40 @@ struct ParsedArgumentsTests {
         ("2g", 2_000_000_000),
     ])
     func sizesHaveUnits(text: String, bytes: Int) throws {
-        #expect(try given(SampleCommand.seed, text).byteCountIfGiven(SampleCommand.seed) == bytes)
+        #expect(try given(Self.size.option, text).value(Self.size) == bytes)
     }
 
     @Test(arguments: ["0", "-1", "1X", "GB", "", "99999999999GB", "9223372036854775808", "1.5GB"])
     func sizesThatAreNoneAreRefused(text: String) {
         #expect(throws: UsageError.self) {
-            try given(SampleCommand.seed, text).byteCountIfGiven(SampleCommand.seed)
+            try given(Self.size.option, text).value(Self.size)
         }
+    }
+
+    @Test func aModelNarrowsARange() throws {
+        let seed = SampleCommand.seed.option
+        #expect(
+            try given(SampleCommand.tokens.option, "1,7").value(SampleCommand.tokens, in: 0...7)
+                == [1, 7])
+        #expect(
+            throws: UsageError.invalidValue(
+                place: "--tokens", value: "8", expected: "a number from 0 to 7")
+        ) { try given(SampleCommand.tokens.option, "1,8").value(SampleCommand.tokens, in: 0...7) }
+        let count = Knob.integer("seed", "N", "A count.", standard: 3, in: 1...9)
+        #expect(
+            throws: UsageError.invalidValue(
+                place: "--seed", value: "5", expected: "a number from 1 to 4")
+        ) { try given(seed, "5").value(count, in: 1...4) }
+    }
+
+    @Test func namesAreSeparatedByCommas() throws {
+        let methods = Knob<[Method]>.choices("method", "LIST", "Some.", standard: [.bias, .auto])
+        #expect(methods.option.value?.standard == "bias,auto")
+        #expect(try given(methods.option, "auto").value(methods) == [.auto])
+        #expect(
+            throws: UsageError.invalidValue(
+                place: "--method", value: "", expected: "one of auto, bias")
+        ) { try given(methods.option, "auto,").value(methods) }
     }
 
     @Test func aKnobReadsItselfAndHasOneStandard() throws {
@@ -101,12 +128,12 @@ struct ParsedArgumentsTests {
 
     @Test func anOptionThatIsNotDeclaredIsNotRead() throws {
         let arguments = try ArgumentParser(command: VersionCommand()).parse(["--json"])
-        #expect(arguments.declares(.json) && !arguments.declares(SampleCommand.seed))
+        #expect(arguments.declares(.json) && !arguments.declares(SampleCommand.prompt))
     }
 
     @Test func whatIsMissingIsNamed() {
-        #expect(throws: UsageError.missingOption("--seed")) {
-            try ParsedArguments().integer(SampleCommand.seed)
+        #expect(throws: UsageError.missingOption("--prompt")) {
+            try ParsedArguments().text(SampleCommand.prompt)
         }
         #expect(throws: UsageError.missingArgument("MODEL")) {
             try ParsedArguments().text(SampleCommand.model)

@@ -9,11 +9,11 @@ struct SampleCommand: Command {
     static let vector = Option.list("vector", "SPEC", "A vector to add; several add up.")
     static let ablate = Option.list("ablate", "SPEC", "A vector to take out.")
     static let prompt = Option.value("prompt", "TEXT", "The text to begin with.")
-    static let tokens = Option.value("tokens", "IDS", "Token ids, separated by commas.")
-    static let method = Option.value(
-        "method", "METHOD", "How.", standard: "auto", allowed: ["auto", "bias"])
-    static let seed = Option.value("seed", "N", "The seed.")
-    static let scale = Option.value("scale", "X", "A factor.", standard: "1")
+    static let tokens = Knob.integers("tokens", "IDS", "Token ids, separated by commas.")
+    enum Method: String, CaseIterable { case auto, bias }
+    static let method = Knob.choice("method", "METHOD", "How.", standard: Method.auto)
+    static let seed = Knob<Int?>.integer("seed", "N", "The seed.", in: -10...10)
+    static let scale = Knob.number("scale", "X", "A factor.", standard: 1, in: -1...1)
     static let chat = Option.flag("chat", "Use the chat template.")
 
     let name = "sample"
@@ -25,7 +25,9 @@ struct SampleCommand: Command {
         The second paragraph.
         """
     let positionals = [model, place]
-    let options = [output, vector, ablate, prompt, tokens, method, seed, scale, chat]
+    let options = Option.declared([
+        output, vector, ablate, prompt, tokens, method, seed, scale, chat,
+    ])
     let groups = [
         OptionGroup(.exactlyOne, [prompt, tokens]), OptionGroup(.atLeastOne, [vector, ablate]),
     ]

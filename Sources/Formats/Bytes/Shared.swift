@@ -1,3 +1,5 @@
+package import Synchronization
+
 /// A pointer that the bodies of a parallel region share: the one place where raw memory crosses threads unchecked.
 ///
 ///     crew.run(tiles) { [output = Shared(output)] tile in multiply(into: output + tile * size) }
@@ -28,3 +30,43 @@ extension UnsafeMutableRawPointer: SharedPointer {}
 extension UnsafeBufferPointer: SharedPointer {}
 extension UnsafeMutableBufferPointer: SharedPointer {}
 extension OpaquePointer: SharedPointer {}
+
+// MARK: - In an atomic word
+
+extension Shared: AtomicRepresentable where Pointer: AtomicRepresentable {
+    /// The pointer's.
+    package typealias AtomicRepresentation = Pointer.AtomicRepresentation
+
+    /// The word of the pointer.
+    package static func encodeAtomicRepresentation(
+        _ shared: consuming Shared
+    ) -> AtomicRepresentation {
+        Pointer.encodeAtomicRepresentation(shared.pointer)
+    }
+
+    /// The pointer of a word.
+    package static func decodeAtomicRepresentation(
+        _ word: consuming AtomicRepresentation
+    ) -> Shared {
+        Shared(Pointer.decodeAtomicRepresentation(word))
+    }
+}
+
+extension Shared: AtomicOptionalRepresentable where Pointer: AtomicOptionalRepresentable {
+    /// The optional pointer's.
+    package typealias AtomicOptionalRepresentation = Pointer.AtomicOptionalRepresentation
+
+    /// The word of the pointer, or of none.
+    package static func encodeAtomicOptionalRepresentation(
+        _ shared: consuming Shared?
+    ) -> AtomicOptionalRepresentation {
+        Pointer.encodeAtomicOptionalRepresentation(shared?.pointer)
+    }
+
+    /// The pointer of a word, if it has one.
+    package static func decodeAtomicOptionalRepresentation(
+        _ word: consuming AtomicOptionalRepresentation
+    ) -> Shared? {
+        Pointer.decodeAtomicOptionalRepresentation(word).map { Shared($0) }
+    }
+}

@@ -123,7 +123,9 @@ package final class WorkCrew: Sendable {
 }
 
 /// What a crew and its helpers share.
-private final class Region: @unchecked Sendable {
+private final class Region: Sendable {
+    typealias Body = @Sendable (Int) -> Void
+
     /// generation << 32 | chunks not yet claimed. The generation keeps a helper that was suspended in the middle of
     /// a claim from claiming with the word of an earlier region.
     private let claims = Atomic<UInt64>(0)
@@ -131,23 +133,23 @@ private final class Region: @unchecked Sendable {
     private let isEntered = Atomic<Bool>(false)
     private let isClosed = Atomic<Bool>(false)
     private let sleepers = Atomic<Int>(0)
-    private let wakeUp: UnsafeMutablePointer<sem_t>
+    private let wakeUp: Shared<UnsafeMutablePointer<sem_t>>
 
     // Written before `claims` is published, read only by whoever holds a claim, so never while being written.
-    private var chunks = 0
-    private var body: (@Sendable (Int) -> Void)?
+    private let chunks = Atomic<Int>(0)
+    private let body = Atomic<Shared<UnsafePointer<Body>>?>(nil)
 
     private static let spinsBeforeYield = 300
     private static let idleMilliseconds = 3
 
     init() {
-        wakeUp = .allocate(capacity: 1)
-        sem_init(wakeUp, 0, 0)
+        wakeUp = Shared(.allocate(capacity: 1))
+        sem_init(wakeUp.pointer, 0, 0)
     }
 
     deinit {
-        sem_destroy(wakeUp)
-        wakeUp.deallocate()
+        sem_destroy(wakeUp.pointer)
+        wakeUp.pointer.deallocate()
     }
 
     func tryEnter() -> Bool {
@@ -156,11 +158,13 @@ private final class Region: @unchecked Sendable {
 
     func leave() { isEntered.store(false, ordering: .releasing) }
 
-    func run(
-        _ count: Int, meanwhile own: () -> Void, _ escapable: @escaping @Sendable (Int) -> Void
-    ) {
-        chunks = count
-        body = escapable
+    func run(_ count: Int, meanwhile own: () -> Void, _ body: @escaping Body) {
+        withUnsafePointer(to: body) { run(count, meanwhile: own, at: $0) }
+    }
+
+    private func run(_ count: Int, meanwhile own: () -> Void, at place: UnsafePointer<Body>) {
+        chunks.store(count, ordering: .relaxed)
+        body.store(Shared(place), ordering: .relaxed)
         unfinished.store(count, ordering: .relaxed)
         let generation = (claims.load(ordering: .relaxed) >> 32) &+ 1
         claims.store(generation << 32 | UInt64(count), ordering: .sequentiallyConsistent)
@@ -169,7 +173,7 @@ private final class Region: @unchecked Sendable {
         while let chunk = claim() { finish(chunk) }
         var spins = 0
         while unfinished.load(ordering: .acquiring) > 0 { pause(&spins) }
-        body = nil
+        body.store(nil, ordering: .relaxed)
     }
 
     /// The helpers' loop.
@@ -189,7 +193,7 @@ private final class Region: @unchecked Sendable {
         while word & 0xFFFF_FFFF != 0 {
             let (exchanged, seen) = claims.compareExchange(
                 expected: word, desired: word - 1, ordering: .acquiring)
-            if exchanged { return chunks - Int(word & 0xFFFF_FFFF) }
+            if exchanged { return chunks.load(ordering: .relaxed) - Int(word & 0xFFFF_FFFF) }
             word = seen
         }
         return nil
@@ -202,7 +206,7 @@ private final class Region: @unchecked Sendable {
 
     // Not inlined, so that the closure is released before the chunk counts as finished.
     @inline(never)
-    private func perform(_ chunk: Int) { body?(chunk) }
+    private func perform(_ chunk: Int) { body.load(ordering: .relaxed)?.pointer.pointee(chunk) }
 
     private func waitForWork() {
         var spins = 0
@@ -226,7 +230,7 @@ private final class Region: @unchecked Sendable {
     private func sleep() {
         sleepers.add(1, ordering: .sequentiallyConsistent)
         if isCalled, withdraw() { return }
-        while sem_wait(wakeUp) != 0 && errno == EINTR {}
+        while sem_wait(wakeUp.pointer) != 0 && errno == EINTR {}
     }
 
     /// Takes the announcement back; false where a wake-up is already on its way.
@@ -243,7 +247,9 @@ private final class Region: @unchecked Sendable {
 
     private func wakeSleepers() {
         guard sleepers.load(ordering: .sequentiallyConsistent) > 0 else { return }
-        for _ in 0..<sleepers.exchange(0, ordering: .sequentiallyConsistent) { sem_post(wakeUp) }
+        for _ in 0..<sleepers.exchange(0, ordering: .sequentiallyConsistent) {
+            sem_post(wakeUp.pointer)
+        }
     }
 
     /// One turn of a waiting loop; gives the processor away every few hundred turns.

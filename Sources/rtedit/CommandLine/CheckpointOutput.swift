@@ -3,7 +3,7 @@ import Formats
 /// Outputs of checkpoints: what a path's name says about its format, and how a plan is shown and written.
 struct CheckpointOutput {
     static let dryRun = Option.flag("dry-run", "Show what would be written, and write nothing.")
-    static let shardSize = Option.value(
+    static let shardSize = Knob.byteCount(
         "shard-size", "SIZE",
         "Split the output into files of at most this size, such as 5GB.")
 
@@ -102,7 +102,7 @@ struct CheckpointOutput {
             crew: crew, allowsInfinities: arguments.replacesOutputs
         ) { progress.advance(by: $0) }
         let summary = try writer.write(
-            plan, to: path, shardLimit: arguments.byteCountIfGiven(Self.shardSize),
+            plan, to: path, shardLimit: arguments.value(Self.shardSize),
             replacing: arguments.replacesOutputs)
         progress.finish()
         for note in summary.notes { console.note(note) }
@@ -113,9 +113,9 @@ struct CheckpointOutput {
     private func writePatch(
         _ plan: OutputPlan, crew: WorkCrew, _ arguments: ParsedArguments, _ console: Console
     ) throws -> (size: Int, rounding: RoundingReport) {
-        if let size = arguments.textIfGiven(Self.shardSize) {
+        if let size = arguments.textIfGiven(Self.shardSize.option) {
             throw arguments.invalid(
-                Self.shardSize, size, "for a patch, whose files are the source's")
+                Self.shardSize.option, size, "for a patch, whose files are the source's")
         }
         let layout = try OutputLayout(plan, path: plan.source.path)
         let progress = console.progress("comparing", total: layout.byteCount, unit: .bytes)

@@ -74,7 +74,7 @@ struct OptionSection: Sendable {
 
     init(_ title: String, _ options: [any DeclaredOption]) {
         self.title = title
-        self.options = options.map(\.option)
+        self.options = Option.declared(options)
     }
 }
 
@@ -85,8 +85,8 @@ struct OptionGroup: Sendable {
     let rule: Rule
     let options: [Option]
 
-    init(_ rule: Rule, _ options: [Option]) {
+    init(_ rule: Rule, _ options: [any DeclaredOption]) {
         self.rule = rule
-        self.options = options
+        self.options = Option.declared(options)
     }
 }

@@ -48,7 +48,7 @@ struct ManualPage {
         let value = option.value.map { " \\fI\($0.name)\\fR" } ?? ""
         // The page is the same wherever it is made.
         let standard =
-            option.name == Option.threads.name
+            option.name == Option.threads.option.name
             ? "the processors there are" : option.value?.standard
         return Self.entry(
             names + value,

@@ -99,13 +99,12 @@ enum SteeringOptions {
     static let everywhere = Option.flag(
         "everywhere",
         "Remove the directions of --ablate at the embedding and at both sites of every block.")
-    static let convention = Option.value(
+    static let convention = Knob.choice(
         "vector-convention", "NAME",
         "How files number blocks: 'generator' for files of llama.cpp's own vector generator.",
-        standard: VectorFile.Convention.llamaCpp.rawValue,
-        allowed: VectorFile.Convention.allCases.map(\.rawValue))
+        standard: VectorFile.Convention.llamaCpp)
 
-    static let all = [vector, ablate, everywhere, convention]
+    static let all = Option.declared([vector, ablate, everywhere, convention])
 
     /// The interventions a call asks for on a model, in the order of its options. Vectors of another model are told.
     static func interventions(
@@ -116,7 +115,7 @@ enum SteeringOptions {
         // Not every command can remove a direction.
         let options = [vector, ablate].filter(arguments.declares)
         try session.tellOtherBases(options.flatMap { arguments.values($0) }, console)
-        let convention = try arguments.choice(convention, as: VectorFile.Convention.self)
+        let convention = try arguments.value(convention)
         let isEverywhere = arguments.declares(everywhere) && arguments.has(everywhere)
         if isEverywhere, arguments.values(ablate).isEmpty {
             throw UsageError.needs(option: everywhere.flagText, other: ablate.flagText)

@@ -56,9 +56,9 @@ struct Option: Sendable {
 // MARK: - Options of every command
 
 extension Option {
-    static let threads = value(
+    static let threads = Knob.integer(
         "threads", "N", "Threads to compute with; the result is the same for any number.",
-        standard: "\(Processor.onlineCores)")
+        standard: Processor.onlineCores, in: 1...1024)
     static let json = flag(
         "json", "Print one JSON object on standard output, and nothing else there.")
     static let quiet = flag("quiet", short: "q", "No notes, warnings or progress.")
@@ -68,5 +68,7 @@ extension Option {
     static let help = flag("help", short: "h", "Show help and do nothing else.")
     static let version = flag("version", "Show the version and do nothing else.")
 
-    static let common = [threads, json, quiet, verbose, noProgress, force, help, version]
+    static let common = declared([
+        threads, json, quiet, verbose, noProgress, force, help, version,
+    ])
 }

@@ -1,7 +1,6 @@
 /// What a call gave to a command. The getters throw a `UsageError` that names the option and its value.
 ///
-/// Options and positionals are asked for by the declarations themselves:
-/// `try arguments.integer(Self.maxTokens, in: 1...4096)`.
+/// Options and positionals are asked for by the declarations themselves: `try arguments.value(Self.maxTokens)`.
 struct ParsedArguments: Sendable {
     /// By name.
     var positionals: [String: String] = [:]
@@ -18,7 +17,9 @@ struct ParsedArguments: Sendable {
     func declares(_ option: Option) -> Bool { declared?.contains(option.name) ?? true }
 
     /// Whether the option was given, be it a flag or one with a value.
-    func isGiven(_ option: Option) -> Bool { has(option) || given(option) != nil }
+    func isGiven(_ option: some DeclaredOption) -> Bool {
+        has(option.option) || given(option.option) != nil
+    }
 
     /// Whether the flag was given.
     func has(_ flag: Option) -> Bool {
@@ -100,99 +101,11 @@ extension ParsedArguments {
         return text
     }
 
-    /// The option's value as a whole number, or nil. Throws `.invalidValue` outside the range.
-    func integerIfGiven(
-        _ option: Option, in range: ClosedRange<Int> = 0...Int.max
-    ) throws(UsageError) -> Int? {
-        guard let text = textIfGiven(option) else { return nil }
-        guard let integer = Int(text), range.contains(integer) else {
-            throw invalid(option, text, "a number \(Self.words(for: range))")
-        }
-        return integer
-    }
-
-    /// The option's value as a whole number. Throws `.missingOption`, or `.invalidValue` outside the range.
-    func integer(
-        _ option: Option, in range: ClosedRange<Int> = 0...Int.max
-    ) throws(UsageError) -> Int {
-        guard let integer = try integerIfGiven(option, in: range) else {
-            throw .missingOption(option.flagText)
-        }
-        return integer
-    }
-
-    /// The option's value as a finite number, or nil. Throws `.invalidValue` outside the range.
-    func numberIfGiven(
-        _ option: Option, in range: ClosedRange<Double>? = nil
-    ) throws(UsageError) -> Double? {
-        guard let text = textIfGiven(option) else { return nil }
-        guard let number = Double(text), number.isFinite, range?.contains(number) ?? true else {
-            let limits = range.map { " from \($0.lowerBound) to \($0.upperBound)" } ?? ""
-            throw invalid(option, text, "a number\(limits)")
-        }
-        return number
-    }
-
-    /// The option's value as a finite number. Throws `.missingOption`, or `.invalidValue` outside the range.
-    func number(
-        _ option: Option, in range: ClosedRange<Double>? = nil
-    ) throws(UsageError) -> Double {
-        guard let number = try numberIfGiven(option, in: range) else {
-            throw .missingOption(option.flagText)
-        }
-        return number
-    }
-
-    /// The option's value as whole numbers separated by commas, or nil. Throws `.invalidValue`.
-    func integersIfGiven(
-        _ option: Option, in range: ClosedRange<Int> = 0...Int.max
-    ) throws(UsageError) -> [Int]? {
-        guard let text = textIfGiven(option) else { return nil }
-        var integers: [Int] = []
-        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-            let digits = part.drop { $0 == " " }
-            guard let integer = Int(digits), range.contains(integer) else {
-                throw invalid(option, String(part), "a number \(Self.words(for: range))")
-            }
-            integers.append(integer)
-        }
-        return integers
-    }
-
-    /// The option's value as a case of a type whose raw values are the names. Throws `.invalidValue`.
-    func choice<Choice: RawRepresentable<String> & CaseIterable>(
-        _ option: Option, as type: Choice.Type
-    ) throws(UsageError) -> Choice {
-        let text = try text(option)
-        guard let choice = Choice(rawValue: text) else {
-            let names = type.allCases.map(\.rawValue).joined(separator: ", ")
-            throw invalid(option, text, "one of \(names)")
-        }
-        return choice
-    }
-
-    /// The option's value as a number of bytes, or nil: `4096`, `500MB` (thousands), `4GiB` (1024s).
-    ///
-    /// Throws `.invalidValue` for anything else, for zero, and for more than an `Int` holds.
-    func byteCountIfGiven(_ option: Option) throws(UsageError) -> Int? {
-        guard let text = textIfGiven(option) else { return nil }
-        guard let bytes = Quantity.byteCount(from: text), bytes > 0 else {
-            throw invalid(option, text, "a size such as 4096, 500MB or 4GiB")
-        }
-        return bytes
-    }
-
     /// A fact about this option's value, for a command that reads the value itself.
     ///
     /// `expected` completes "is not …".
     func invalid(_ option: Option, _ text: String, _ expected: String) -> UsageError {
         .invalidValue(place: option.flagText, value: text, expected: expected)
-    }
-
-    static func words(for range: ClosedRange<Int>) -> String {
-        range.upperBound == Int.max
-            ? "of at least \(range.lowerBound)"
-            : "from \(range.lowerBound) to \(range.upperBound)"
     }
 }
 
@@ -201,7 +114,7 @@ extension ParsedArguments {
 extension ParsedArguments {
     /// How many threads to compute with. Throws `.invalidValue` unless it is from 1 to 1024.
     var threads: Int {
-        get throws(UsageError) { try integer(.threads, in: 1...1024) }
+        get throws(UsageError) { try value(Option.threads) }
     }
 
     /// Whether outputs that exist may be replaced.

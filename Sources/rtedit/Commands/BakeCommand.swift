@@ -21,7 +21,8 @@ struct BakeCommand: Command {
         """ + BakeRoutes.all.map { "\n\nRoute \($0.name): \($0.summary)" }.joined()
     let positionals = [Self.model, Self.output]
     let options =
-        SteeringOptions.all + [Self.method, CheckpointOutput.shardSize, CheckpointOutput.dryRun]
+        SteeringOptions.all
+        + Option.declared([Self.method, CheckpointOutput.shardSize, CheckpointOutput.dryRun])
     let groups = [OptionGroup(.atLeastOne, [SteeringOptions.vector, SteeringOptions.ablate])]
     let examples = [
         Example(

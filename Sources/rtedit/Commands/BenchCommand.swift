@@ -5,21 +5,23 @@ import Tuning
 /// `rtedit bench`
 struct BenchCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
-    static let promptTokens = Option.value(
-        "prompt-tokens", "N", "Tokens of the prefill.", standard: "512")
-    static let newTokens = Option.value(
-        "max-tokens", "N", short: "n", "Tokens decoded one by one.", standard: "64")
-    static let runs = Option.value(
-        "runs", "N", "Runs after one that does not count; the median is shown.", standard: "5")
+    static let promptTokens = Knob.integer(
+        "prompt-tokens", "N", "Tokens of the prefill.", standard: 512, in: 1...Int.max)
+    static let newTokens = Knob.integer(
+        "max-tokens", "N", short: "n", "Tokens decoded one by one.", standard: 64, in: 1...Int.max)
+    static let runs = Knob.integer(
+        "runs", "N", "Runs after one that does not count; the median is shown.", standard: 5,
+        in: 1...1000)
 
-    static let train = Option.value(
+    static let train = Knob<TrainingBenchmark.Mode?>.choice(
         "train", "WHAT",
-        "Measure tuning steps in place of generation: a LoRA of rank 8, the middle blocks, or all weights.",
-        allowed: TrainingBenchmark.Mode.allCases.map(\.rawValue))
-    static let sequences = Option.value(
-        "sequences", "N", "With --train: sequences of a step.", standard: "8")
-    static let sequenceTokens = Option.value(
-        "sequence-tokens", "N", "With --train: tokens of a sequence.", standard: "64")
+        "Measure tuning steps in place of generation: a LoRA of rank 8, the middle blocks, or all weights."
+    )
+    static let sequences = Knob.integer(
+        "sequences", "N", "With --train: sequences of a step.", standard: 8, in: 1...4096)
+    static let sequenceTokens = Knob.integer(
+        "sequence-tokens", "N", "With --train: tokens of a sequence.", standard: 64,
+        in: 2...Int.max)
 
     let name = "bench"
     let summary = "Measure how fast a model reads a prompt and generates, or is tuned."
@@ -28,25 +30,25 @@ struct BenchCommand: Command {
         middle block and cross-entropy at every position.
         """
     let positionals = [Self.model]
-    let options = [
+    let options = Option.declared([
         Self.promptTokens, Self.newTokens, Self.runs, Self.train, Self.sequences,
         Self.sequenceTokens,
-    ]
+    ])
     let examples = [Example("With two threads:", "rtedit bench model.gguf --threads 2")]
 
     func multiplies(_ arguments: ParsedArguments) -> Bool { true }
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
-        if arguments.textIfGiven(Self.train) != nil {
-            return try measureTraining(session, arguments, console)
+        if let mode = try arguments.value(Self.train) {
+            return try measureTraining(mode, session, arguments, console)
         }
         let decoder = try session.decoder()
         let vocabulary = decoder.configuration.sizes.vocabularySize
         let context = decoder.configuration.positionLimit
-        let prefill = try arguments.integer(Self.promptTokens, in: 1...context)
-        let new = try arguments.integer(Self.newTokens, in: 1...context)
-        let runs = try arguments.integer(Self.runs, in: 1...1000)
+        let prefill = try arguments.value(Self.promptTokens, in: 1...context)
+        let new = try arguments.value(Self.newTokens, in: 1...context)
+        let runs = try arguments.value(Self.runs)
         // Any tokens do: the work does not depend on them.
         let tokens = (0..<prefill).map { ($0 * 7919 + 1) % vocabulary }
         let reading = try Self.medianSeconds(runs) {
@@ -82,15 +84,15 @@ struct BenchCommand: Command {
     }
 
     private func measureTraining(
-        _ session: ModelSession, _ arguments: ParsedArguments, _ console: Console
+        _ mode: TrainingBenchmark.Mode, _ session: ModelSession, _ arguments: ParsedArguments,
+        _ console: Console
     ) throws -> ExitCode {
-        let mode = try arguments.choice(Self.train, as: TrainingBenchmark.Mode.self)
         let numbers = try session.checkpoint.hyperparameters()
-        let sequences = try arguments.integer(Self.sequences, in: 1...4096)
-        let length = try arguments.integer(Self.sequenceTokens, in: 2...numbers.contextLength)
+        let sequences = try arguments.value(Self.sequences)
+        let length = try arguments.value(Self.sequenceTokens, in: 2...numbers.contextLength)
         let benchmark = try TrainingBenchmark(
             mode, checkpoint: session.checkpoint, sequences: sequences, length: length,
-            steps: try arguments.integer(Self.runs, in: 1...1000) + 1, crew: session.crew)
+            steps: try arguments.value(Self.runs) + 1, crew: session.crew)
         let times = try benchmark.run()
         let (fastest, median) = (times.min() ?? 0, Quantile.middle(of: times) ?? 0)
         let rate = Double(sequences * length) / median

@@ -19,7 +19,9 @@ struct ConvertCommand: Command {
         written without --force.
         """
     let positionals = [Self.model, Self.output]
-    let options = [Self.type, CheckpointOutput.shardSize, CheckpointOutput.dryRun]
+    let options = Option.declared([
+        Self.type, CheckpointOutput.shardSize, CheckpointOutput.dryRun,
+    ])
     let examples = [
         Example("To a Hugging Face folder:", "rtedit convert model.gguf folder --type bf16"),
         Example("To GGUF:", "rtedit convert folder model.gguf --type f16"),

@@ -16,8 +16,8 @@ struct DiffCommand: Command {
     static let adapter = Option.value(
         "extract-adapter", "OUT",
         "Write the change as a LoRA for A: a PEFT folder, or a .gguf file.")
-    static let rank = Option.value(
-        "rank", "K", "The rank of the extracted adapter.", standard: "16")
+    static let rank = Knob.integer(
+        "rank", "K", "The rank of the extracted adapter.", standard: 16, in: 1...4096)
 
     let name = "diff"
     let summary = "Show what changed between two checkpoints, in any format or type."
@@ -29,9 +29,9 @@ struct DiffCommand: Command {
         dates, sampling settings) are listed, but make no difference.
         """
     let positionals = [Self.first, Self.second]
-    let options = [
+    let options = Option.declared([
         Self.tensors, Self.explain, Self.report, Self.vector, Self.adapter, Self.rank,
-    ]
+    ])
     let examples = [
         Example("A quantised file and its source:", "rtedit diff model-f16.gguf model-q4_k.gguf"),
         Example("What was done, as a page:", "rtedit diff base/ tuned/ --report diff.html"),
@@ -48,7 +48,7 @@ struct DiffCommand: Command {
     }
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
-        let rank = try arguments.integer(Self.rank, in: 1...4096)
+        let rank = try arguments.value(Self.rank)
         let outputs = try [Self.report, Self.vector].compactMap {
             try arguments.outputPathIfGiven($0)
         }

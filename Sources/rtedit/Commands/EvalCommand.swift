@@ -12,14 +12,14 @@ struct EvalCommand: Command {
     static let against = Option.value(
         "against", "MODEL2", "Also compare the predictions with those of this model, unsteered.")
     static let chat = Option.flag("chat", "Take plain strings of probes as a user's turn.")
-    static let window = Option.value(
+    static let window = Knob<Int?>.integer(
         "window", "N", "Tokens of a window of text; 1024, or the model's context, if not given.")
-    static let stride = Option.value(
+    static let stride = Knob<Int?>.integer(
         "stride", "N", "Tokens from window to window; half a window if not given.")
-    static let resamples = Option.value(
-        "resamples", "N", "Resamples for the intervals.",
-        standard: "\(Bootstrap.standardResamples)")
-    static let seed = Option.value("seed", "N", "Of the resampling.", standard: "0")
+    static let resamples = Knob.integer(
+        "resamples", "N", "Resamples for the intervals.", standard: Bootstrap.standardResamples,
+        in: 1...10_000_000)
+    static let seed = Knob.integer("seed", "N", "Of the resampling.", standard: 0)
 
     let name = "eval"
     let summary = "Measure choices, perplexity, and the distance to another model."
@@ -38,10 +38,10 @@ struct EvalCommand: Command {
         """
     let positionals = [Self.model]
     let options =
-        [
+        Option.declared([
             Self.probe, Self.text, Self.against, Self.chat, ChatOptions.date, Self.window,
             Self.stride,
-        ] + SteeringOptions.all + [Self.resamples, Self.seed]
+        ]) + SteeringOptions.all + Option.declared([Self.resamples, Self.seed])
     let groups = [OptionGroup(.exactlyOne, [Self.probe, Self.text])]
     let examples = [
         Example(
@@ -54,8 +54,8 @@ struct EvalCommand: Command {
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let bootstrap = Bootstrap(
-            resamples: try arguments.integer(Self.resamples, in: 1...10_000_000),
-            seed: UInt64(try arguments.integer(Self.seed)))
+            resamples: try arguments.value(Self.resamples),
+            seed: UInt64(try arguments.value(Self.seed)))
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let call = EvaluationCall(
             arguments: arguments, console: console, session: session,
@@ -86,7 +86,7 @@ private struct EvaluationCall {
 
     func probe(_ path: String) throws -> [JSONObject.Member] {
         for option in [EvalCommand.window, EvalCommand.stride] where arguments.isGiven(option) {
-            throw UsageError.conflict([EvalCommand.probe.flagText, option.flagText])
+            throw UsageError.conflict([EvalCommand.probe.flagText, option.option.flagText])
         }
         let probes = try Probe.read(path)
         let asChat = arguments.has(EvalCommand.chat)
@@ -117,8 +117,8 @@ private struct EvaluationCall {
             throw UsageError.conflict([EvalCommand.text.flagText, EvalCommand.chat.flagText])
         }
         let windows = try SlidingWindows(
-            length: arguments.integerIfGiven(EvalCommand.window),
-            stride: arguments.integerIfGiven(EvalCommand.stride),
+            length: arguments.value(EvalCommand.window),
+            stride: arguments.value(EvalCommand.stride),
             limit: decoder.configuration.positionLimit)
         let tokens = renderer.tokenizer.encode(try TextFile.read(path))
         let other = try reference()

@@ -6,6 +6,7 @@ import Tuning
 /// `rtedit experiment`
 struct ExperimentCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
+    private static let usual = ExperimentOptions()
     static let trait = Option.list(
         "trait", "FILE", "A trait: a JSON file that names its data, as samples/mood/trait.json.")
     static let text = Option.value(
@@ -15,12 +16,16 @@ struct ExperimentCommand: Command {
     static let output = Option.value(
         "output", "DIR", short: "o", "The folder of results, tables and drawings.",
         isRequired: true)
-    static let seeds = Option.value("seeds", "N", "Runs of every tuned condition.", standard: "3")
-    static let textTokens = Option.value(
-        "text-tokens", "N", "Tokens of the text that are read.", standard: "50000")
-    static let epochs = Option.value("epochs", "N", "Passes over the training data.", standard: "1")
-    static let limit = Option.value(
-        "limit", "N", "Training examples of a trait at most.", standard: "140")
+    static let seeds = Knob.integer(
+        "seeds", "N", "Runs of every tuned condition.", standard: usual.seeds, in: 1...100)
+    static let textTokens = Knob.integer(
+        "text-tokens", "N", "Tokens of the text that are read.", standard: usual.textTokens,
+        in: 1...100_000_000)
+    static let epochs = Knob.integer(
+        "epochs", "N", "Passes over the training data.", standard: usual.epochs, in: 1...1000)
+    static let limit = Knob.integer(
+        "limit", "N", "Training examples of a trait at most.", standard: usual.exampleLimit,
+        in: 1...1_000_000)
     static let resume = Option.flag("resume", "Continue what the folder holds.")
 
     let name = "experiment"
@@ -33,10 +38,10 @@ struct ExperimentCommand: Command {
         the verdicts, drawings as SVG, and every result as a JSON line.
         """
     let positionals = [Self.model]
-    let options = [
+    let options = Option.declared([
         Self.trait, Self.text, Self.ordinary, Self.output, Self.seeds, Self.textTokens,
         Self.epochs, Self.limit, ChatOptions.date, Self.resume,
-    ]
+    ])
     let groups = [OptionGroup(.atLeastOne, [Self.trait])]
     let examples = [
         Example(
@@ -49,10 +54,10 @@ struct ExperimentCommand: Command {
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let folder = try arguments.outputPath(Self.output)
         var options = ExperimentOptions()
-        options.seeds = try arguments.integer(Self.seeds, in: 1...100)
-        options.textTokens = try arguments.integer(Self.textTokens, in: 1...100_000_000)
-        options.epochs = try arguments.integer(Self.epochs, in: 1...1000)
-        options.exampleLimit = try arguments.integer(Self.limit, in: 1...1_000_000)
+        options.seeds = try arguments.value(Self.seeds)
+        options.textTokens = try arguments.value(Self.textTokens)
+        options.epochs = try arguments.value(Self.epochs)
+        options.exampleLimit = try arguments.value(Self.limit)
         let traits = try arguments.values(Self.trait).map { try Trait($0) }
         let continued = try Self.prepare(folder, for: traits, arguments)
         let session = try ModelSession(arguments.text(Self.model), arguments, console)

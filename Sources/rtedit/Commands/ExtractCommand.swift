@@ -23,32 +23,38 @@ struct ExtractCommand: Command {
         "in-character", "Keep only pairs that the model itself answers in character.")
     static let output = Option.value(
         "output", "FILE", short: "o", "The vector file to write.", isRequired: true)
-    static let method = Option.value(
-        "method", "NAME", "How the direction is found.", standard: ExtractionMethod.mean.rawValue,
-        allowed: ExtractionMethod.allCases.map(\.rawValue))
-    static let token = Option.value(
+    static let method = Knob.choice(
+        "method", "NAME", "How the direction is found.", standard: ExtractionMethod.mean)
+    /// Nil: the best one.
+    static let token = Knob<Position?>(
         "token", "WHICH", "The token compared: \(Self.positions), or best (with --offsets).",
-        standard: "last")
-    static let offsets = Option.value(
-        "offsets", "N", "Look at each of the last N tokens, and show how well each separates.")
+        standard: .index(-1), text: "last"
+    ) { text throws(Misread) in
+        if text == "best" { return nil }
+        guard let position = Position(text) else {
+            throw Misread(text: text, expected: "one of \(positions), best")
+        }
+        return position
+    }
+    static let offsets = Knob<Int?>.integer(
+        "offsets", "N", "Look at each of the last N tokens, and show how well each separates.",
+        in: 1...100_000)
     static let allOffsets = Option.value(
         "all-offsets", "FILE", "Also store the directions of all --offsets, as safetensors.")
     static let fromOffsets = Option.value(
         "from-offsets", "FILE", "Take the direction of --token from a file of --all-offsets.")
-    static let site = Option.value(
-        "site", "SITE", "Where in the block.", standard: Site.residPost.rawValue,
-        allowed: Site.allCases.map(\.rawValue))
-    static let blocks = Option.value("blocks", "BLOCKS", "Only these blocks, such as 8,10-12.")
+    static let site = Knob.choice("site", "SITE", "Where in the block.", standard: Site.residPost)
+    static let blocks = Knob.blocks("blocks", "BLOCKS", "Only these blocks, such as 8,10-12.")
     static let chat = Option.flag("chat", "Take plain strings as a user's turn.")
     static let projectOut = Option.list(
         "project-out", "SPEC", "Take a vector's direction out of what is found: FILE[@BLOCKS].")
-    static let normalize = Option.value(
+    static let normalize = Knob.choice(
         "normalize", "HOW", "Length of the directions: as found, or 1.",
-        standard: Extraction.Normalization.none.rawValue,
-        allowed: Extraction.Normalization.allCases.map(\.rawValue))
-    static let limit = Option.value("limit", "N", "Use the first N pairs only.")
+        standard: Extraction.Normalization.none)
+    static let limit = Knob<Int?>.integer(
+        "limit", "N", "Use the first N pairs only.", in: 1...Int.max)
 
-    fileprivate static let positions =
+    private static let positions =
         "last, mean, prompt, completion (means over spans), before-completion:N, an index"
 
     let name = "extract"
@@ -70,12 +76,12 @@ struct ExtractCommand: Command {
         """
     let positionals = [Self.model]
     let options =
-        [
+        Option.declared([
             Self.pairs, Self.personas, Self.statements, Self.everyPersona, Self.inCharacter,
             Self.output, Self.method, Self.token, Self.offsets, Self.allOffsets, Self.fromOffsets,
             Self.site, Self.blocks, Self.chat, ChatOptions.date, Self.projectOut,
             SteeringOptions.convention, Self.normalize, Self.limit,
-        ]
+        ])
     let groups = [OptionGroup(.exactlyOne, [Self.pairs, Self.personas, Self.fromOffsets])]
     let examples = [
         Example(
@@ -124,15 +130,16 @@ struct ExtractCommand: Command {
         from path: String, output: String, _ arguments: ParsedArguments, _ console: Console
     ) throws -> ExitCode {
         let others = options.filter {
-            ![Self.fromOffsets, Self.token, Self.output].map(\.name).contains($0.name)
+            ![Self.fromOffsets, Self.token.option, Self.output].map(\.name).contains($0.name)
         }
         if let other = others.first(where: arguments.isGiven) {
             throw UsageError.conflict([Self.fromOffsets.flagText, other.flagText])
         }
         if let model = arguments.textIfGiven(Self.model) { throw UsageError.extraArgument(model) }
-        let text = try arguments.text(Self.token)
-        guard case .index(let offset)? = Position(text), offset < 0 else {
-            throw arguments.invalid(Self.token, text, "a token counted from the end, such as -5")
+        guard case .index(let offset)? = try arguments.value(Self.token), offset < 0 else {
+            throw arguments.invalid(
+                Self.token.option, try arguments.text(Self.token.option),
+                "a token counted from the end, such as -5")
         }
         let vector = try OffsetFile.vector(at: offset, in: path)
         try VectorFile.write(vector, to: output, replacing: arguments.replacesOutputs)
@@ -149,14 +156,14 @@ struct ExtractCommand: Command {
     private func check(_ arguments: ParsedArguments) throws(UsageError) {
         let needs = [
             (Self.personas, Self.statements), (Self.statements, Self.personas),
-            (Self.everyPersona, Self.personas), (Self.allOffsets, Self.offsets),
+            (Self.everyPersona, Self.personas), (Self.allOffsets, Self.offsets.option),
         ]
         for (option, needed) in needs
         where arguments.isGiven(option) && !arguments.isGiven(needed) {
             throw .missingOption(needed.flagText)
         }
-        if arguments.textIfGiven(Self.token) == "best", !arguments.isGiven(Self.offsets) {
-            throw .missingOption(Self.offsets.flagText)
+        if try arguments.value(Self.token) == nil, !arguments.isGiven(Self.offsets) {
+            throw .missingOption(Self.offsets.option.flagText)
         }
     }
 }
@@ -172,7 +179,7 @@ private struct ExtractCall {
 
     func run(output: String) throws {
         let options = try options()
-        let offsets = try arguments.integerIfGiven(ExtractCommand.offsets, in: 1...100_000)
+        let offsets = try arguments.value(ExtractCommand.offsets)
         let decoder = try session.decoder()
         let found = try pairs()
         let identical = try tellIdentical(sequences(of: found), at: options.position)
@@ -217,7 +224,7 @@ private struct ExtractCall {
                 statements: Probe.read(arguments.text(ExtractCommand.statements)),
                 everyPersona: arguments.has(ExtractCommand.everyPersona))
         }
-        if let limit = try arguments.integerIfGiven(ExtractCommand.limit, in: 1...Int.max) {
+        if let limit = try arguments.value(ExtractCommand.limit) {
             pairs = Array(pairs.prefix(limit))
         }
         return pairs
@@ -265,38 +272,18 @@ private struct ExtractCall {
     // MARK: - Directions
 
     private func options() throws -> Extraction.Options {
-        var blocks: [Int]?
-        if let text = arguments.textIfGiven(ExtractCommand.blocks) {
-            guard let parsed = BlockSet.parse(text) else {
-                throw arguments.invalid(
-                    ExtractCommand.blocks, text, "a list of blocks such as 8,10-12")
-            }
-            blocks = parsed
-        }
-        let site = try arguments.choice(ExtractCommand.site, as: Site.self)
+        let site = try arguments.value(ExtractCommand.site)
         try session.tellOtherBases(arguments.values(ExtractCommand.projectOut), console)
         let sizes = try session.checkpoint.hyperparameters()
         return Extraction.Options(
-            method: try arguments.choice(ExtractCommand.method, as: ExtractionMethod.self),
-            position: try position() ?? .index(-1), site: site, blocks: blocks,
-            normalization: try arguments.choice(
-                ExtractCommand.normalize, as: Extraction.Normalization.self),
+            method: try arguments.value(ExtractCommand.method),
+            position: try arguments.value(ExtractCommand.token) ?? .index(-1), site: site,
+            blocks: try arguments.value(ExtractCommand.blocks),
+            normalization: try arguments.value(ExtractCommand.normalize),
             nuisance: try Nuisance(
                 arguments.values(ExtractCommand.projectOut),
-                convention: arguments.choice(
-                    SteeringOptions.convention, as: VectorFile.Convention.self), site: site,
+                convention: arguments.value(SteeringOptions.convention), site: site,
                 hiddenSize: sizes.hiddenSize, blockCount: sizes.blockCount))
-    }
-
-    /// The position of --token; nil for the best one.
-    private func position() throws -> Position? {
-        let text = try arguments.text(ExtractCommand.token)
-        if text == "best" { return nil }
-        guard let position = Position(text) else {
-            throw arguments.invalid(
-                ExtractCommand.token, text, "one of \(ExtractCommand.positions), best")
-        }
-        return position
     }
 
     private func scan(
@@ -315,7 +302,7 @@ private struct ExtractCall {
         in scan: OffsetScan?, _ decoder: Decoder, _ prompts: [Pair], _ options: Extraction.Options
     ) throws -> Extraction {
         if let scan {
-            if try position() == nil {
+            if try arguments.value(ExtractCommand.token) == nil {
                 guard let best = scan.best else { throw ExtractionError.nothingHeldOut }
                 return best.extraction
             }

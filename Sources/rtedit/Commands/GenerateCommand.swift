@@ -10,25 +10,26 @@ struct GenerateCommand: Command {
     static let chat = Option.flag(
         "chat", "Take the prompt as a user's turn; needs a chat template.")
     static let system = Option.value("system", "TEXT", "The system message; implies --chat.")
-    static let maxTokens = Option.value(
-        "max-tokens", "N", short: "n", "Generate at most so many tokens.", standard: "128")
-    static let temperature = Option.value(
-        "temperature", "X", "Sampling temperature; 0 takes the likeliest token.", standard: "0")
-    static let topK = Option.value(
-        "top-k", "K", "Sample among the K likeliest tokens only; 0: all.", standard: "0")
-    static let topP = Option.value(
+    static let maxTokens = Knob.integer(
+        "max-tokens", "N", short: "n", "Generate at most so many tokens.", standard: 128)
+    static let temperature = Knob.number(
+        "temperature", "X", "Sampling temperature; 0 takes the likeliest token.", standard: 0,
+        in: 0...1e6)
+    static let topK = Knob.integer(
+        "top-k", "K", "Sample among the K likeliest tokens only; 0: all.", standard: 0)
+    static let topP = Knob.number(
         "top-p", "P", "Sample among the likeliest tokens that make up this probability.",
-        standard: "1")
-    static let seed = Option.value("seed", "N", "Seed of the sampling.", standard: "0")
+        standard: 1, in: 0...1)
+    static let seed = Knob.integer("seed", "N", "Seed of the sampling.", standard: 0)
 
     let name = "generate"
     let summary = "Generate text, steered online or not."
     let positionals = [Self.model]
     let options =
-        [
+        Option.declared([
             Self.prompt, Self.chat, Self.system, ChatOptions.date, Self.maxTokens, Self.temperature,
             Self.topK, Self.topP, Self.seed,
-        ] + SteeringOptions.all
+        ]) + SteeringOptions.all
     let examples = [
         Example("Continue a text:", "rtedit generate model.gguf --prompt \"Once upon a time\""),
         Example(
@@ -55,13 +56,13 @@ struct GenerateCommand: Command {
         var generator = try TextGenerator(
             session.decoder(),
             options: .init(
-                maximumTokens: arguments.integer(Self.maxTokens),
+                maximumTokens: arguments.value(Self.maxTokens),
                 stopTokens: renderer.tokenizer.endOfGeneration,
                 sampling: SamplingOptions(
-                    temperature: arguments.number(Self.temperature, in: 0...1e6),
-                    topK: arguments.integer(Self.topK),
-                    topP: arguments.number(Self.topP, in: 0...1),
-                    seed: UInt64(arguments.integer(Self.seed))),
+                    temperature: arguments.value(Self.temperature),
+                    topK: arguments.value(Self.topK),
+                    topP: arguments.value(Self.topP),
+                    seed: UInt64(arguments.value(Self.seed))),
                 interventions: interventions))
         var stream = TokenTextStream(renderer.tokenizer)
         let start = ContinuousClock.now

@@ -6,11 +6,10 @@ struct MergeCommand: Command {
     static let adapter = Positional("ADAPTER", "A PEFT folder or a llama.cpp LoRA file (.gguf).")
     static let output = Positional(
         "OUT", "A .gguf file, a folder, or a patch (.rtdelta); may be MODEL itself with --force.")
-    static let scale = Option.value(
-        "scale", "X", "Multiplies the adapter's own scale.", standard: "1")
-    static let type = Option.value(
-        "type", "T", "The type of the merged tensors; each keeps its own if not given.",
-        allowed: CheckpointOutput.storedTypes)
+    static let scale = Knob.number(
+        "scale", "X", "Multiplies the adapter's own scale.", standard: 1, in: -1e6...1e6)
+    static let type = Knob.storedType(
+        "type", "T", "The type of the merged tensors; each keeps its own if not given.")
 
     let name = "merge"
     let summary = "Merge a low-rank adapter into the weights."
@@ -23,7 +22,9 @@ struct MergeCommand: Command {
         by its key.
         """
     let positionals = [Self.model, Self.adapter, Self.output]
-    let options = [Self.scale, Self.type, CheckpointOutput.shardSize, CheckpointOutput.dryRun]
+    let options = Option.declared([
+        Self.scale, Self.type, CheckpointOutput.shardSize, CheckpointOutput.dryRun,
+    ])
     let examples = [
         Example("Into a quantised GGUF:", "rtedit merge m.gguf adapter merged.gguf"),
         Example(
@@ -34,8 +35,8 @@ struct MergeCommand: Command {
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let output = try CheckpointOutput(arguments, Self.output)
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
-        let strength = Float(try arguments.number(Self.scale, in: -1e6...1e6))
-        let type = arguments.textIfGiven(Self.type).flatMap(ElementType.init(rawValue:))
+        let strength = Float(try arguments.value(Self.scale))
+        let type = try arguments.value(Self.type)
         let adapter = try Adapter.read(arguments.text(Self.adapter), for: session.checkpoint)
         for note in adapter.notes { console.note(note) }
         try output.write(

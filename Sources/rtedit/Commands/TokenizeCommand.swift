@@ -10,13 +10,13 @@ struct TokenizeCommand: Command {
         "chat", "Render the text as a user's turn with the chat template.")
     static let noSpecial = Option.flag(
         "no-special", "Add no begin or end token, and take special tokens' text as plain text.")
-    static let decode = Option.value(
+    static let decode = Knob.integers(
         "decode", "IDS", "Turn token ids, separated by commas, into text.")
 
     let name = "tokenize"
     let summary = "Turn text into token ids, or ids into text."
     let positionals = [Self.model, Self.text]
-    let options = [Self.chat, ChatOptions.date, Self.noSpecial, Self.decode]
+    let options = Option.declared([Self.chat, ChatOptions.date, Self.noSpecial, Self.decode])
     let examples = [
         Example("The ids of a text:", "rtedit tokenize model.gguf \"Hello world\""),
         Example("With their pieces:", "rtedit tokenize model.gguf \"Hello world\" --json"),
@@ -28,9 +28,7 @@ struct TokenizeCommand: Command {
         let renderer = try session.renderer()
         let tokenizer = renderer.tokenizer
         let tokens: [Int]
-        if let ids = try arguments.integersIfGiven(
-            Self.decode, in: 0...(tokenizer.vocabularySize - 1))
-        {
+        if let ids = try arguments.value(Self.decode, in: 0...(tokenizer.vocabularySize - 1)) {
             guard arguments.textIfGiven(Self.text) == nil else {
                 throw UsageError.extraArgument(try arguments.text(Self.text))
             }

@@ -5,7 +5,7 @@ import Tuning
 /// `rtedit trace`
 struct TraceCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
-    static let tokens = Option.value("tokens", "IDS", "Token ids, separated by commas.")
+    static let tokens = Knob.integers("tokens", "IDS", "Token ids, separated by commas.")
     static let prompt = Option.value(
         "prompt", "TEXT", "A text, tokenised with the model's tokenizer.")
     static let chat = Option.flag(
@@ -21,7 +21,8 @@ struct TraceCommand: Command {
         """
     let positionals = [Self.model]
     let options =
-        [Self.tokens, Self.prompt, Self.chat, ChatOptions.date, Self.output] + SteeringOptions.all
+        Option.declared([Self.tokens, Self.prompt, Self.chat, ChatOptions.date, Self.output])
+        + SteeringOptions.all
     let groups = [OptionGroup(.exactlyOne, [Self.tokens, Self.prompt])]
     let examples = [
         Example(
@@ -41,9 +42,7 @@ struct TraceCommand: Command {
         let numbers = try session.checkpoint.hyperparameters()
         let interventions = try SteeringOptions.interventions(arguments, on: session, console)
         let tokens: [Int]
-        if let ids = try arguments.integersIfGiven(
-            Self.tokens, in: 0...(numbers.vocabularySize - 1))
-        {
+        if let ids = try arguments.value(Self.tokens, in: 0...(numbers.vocabularySize - 1)) {
             tokens = ids
         } else {
             tokens = try session.renderer().tokens(

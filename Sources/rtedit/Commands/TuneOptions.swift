@@ -13,18 +13,24 @@ enum TuneOptions {
     static let vector = Option.list(
         "vector", "SPEC",
         "The direction: FILE[:SCALE][@BLOCKS]; a negative scale turns it round. Several add up.")
-    static let objective = Option.value(
+    static let objective = Knob(
         "objective", "LIST",
         "Terms, each NAME or NAME:WEIGHT: toward and away (the vector), token (completions), soft (choices with "
             + "probabilities), keep (KL to the untuned model on ordinary text).",
-        standard: "toward,token:0.01")
-    static let position = Option.value(
+        standard: [(kind: ObjectiveTerm.Kind.toward, weight: Float(1)), (.token, 0.01)],
+        text: "toward,token:0.01", read: readObjectives)
+    static let position = Knob(
         "position", "WHERE",
         "Tokens at which the vector is compared: before-completion:N, an index, last, prompt, completion or all.",
-        standard: ObjectiveTerm.usualPosition.text)
-    static let site = Option.value(
-        "site", "SITE", "Where in the block; as the vector's file says unless given.",
-        allowed: Site.allCases.map(\.rawValue))
+        standard: ObjectiveTerm.usualPosition, text: ObjectiveTerm.usualPosition.text
+    ) { text throws(Misread) in
+        guard let position = Position(text) else {
+            throw Misread(text: text, expected: "a position")
+        }
+        return position
+    }
+    static let site = Knob<Site?>.choice(
+        "site", "SITE", "Where in the block; as the vector's file says unless given.")
     static let limit = Knob.number(
         "limit", "X", "Do not pull toward the vector beyond this cosine.", standard: 1, in: -1...1)
 
@@ -53,22 +59,24 @@ enum TuneOptions {
 
     // MARK: - What is tuned
 
-    static let blocks = Option.value(
+    static let blocks = Knob.blocks(
         "blocks", "BLOCKS", "Tuned blocks, such as 8,10-12; the vector's unless given.")
-    static let weights = Option.value(
+    static let weights = Knob.choices(
         "weights", "LIST",
         "Of these blocks: \(TunedWeight.names(inBlocks: true)); and \(TunedWeight.names(inBlocks: false)).",
-        standard: "query,key,value,output,gate,up,down")
-    static let routing = Option.value(
+        standard: [TunedWeight.query, .key, .value, .output, .gate, .up, .down])
+    enum Routing: String, CaseIterable { case paper, joint }
+    static let routing = Knob.choice(
         "routing", "HOW",
         "paper: toward and away reach only --representation-weights, the other terms all; joint: all reach all.",
-        standard: "paper", allowed: ["paper", "joint"])
-    static let representationWeights = Option.value(
+        standard: Routing.paper)
+    static let representationWeights = Knob<[TunedWeight]?>.choices(
         "representation-weights", "LIST", "What toward and away reach; value,output unless given.")
-    static let lora = Option.value(
-        "lora", "RANK", "Tune low-rank updates of this rank instead of the weights.")
-    static let loraAlpha = Option.value(
-        "lora-alpha", "A", "Their alpha; twice the rank unless given.")
+    static let lora = Knob<Int?>.integer(
+        "lora", "RANK", "Tune low-rank updates of this rank instead of the weights.",
+        in: 1...1 << 16)
+    static let loraAlpha = Knob<Double?>.number(
+        "lora-alpha", "A", "Their alpha; twice the rank unless given.", in: 1e-6...1e6)
 
     // MARK: - How it is tuned
 
@@ -87,7 +95,7 @@ enum TuneOptions {
         "epochs", "N", "Times through the data at most.", standard: usual.epochs, in: counts)
     static let batch = Knob.integer(
         "batch", "N", "Examples a step takes.", standard: usual.batchSize, in: 1...1 << 16)
-    static let steps = Option.value("steps", "N", "Steps at most.")
+    static let steps = Knob<Int?>.integer("steps", "N", "Steps at most.", in: counts)
     static let weightDecay = Knob.number(
         "weight-decay", "X", "AdamW's weight decay.", standard: usual.optimizer.weightDecay,
         in: 0...1000)
@@ -122,11 +130,23 @@ enum TuneOptions {
 
     // MARK: - What it leaves
 
-    static let type = Option.value(
+    static let type = Knob(
         "type", "T",
         "The type of tuned matrices: auto is the base's where that is a plain float type, else f16; keep the base's, "
             + "quantised anew.",
-        standard: "auto", allowed: ["auto", "keep"] + CheckpointOutput.storedTypes)
+        standard: TuningModel.OutputType.automatic, text: "auto",
+        allowed: ["auto", "keep"] + CheckpointOutput.storedTypes
+    ) { text throws(Misread) in
+        switch text {
+        case "auto": return .automatic
+        case "keep": return .keep
+        default:
+            guard let type = ElementType(rawValue: text) else {
+                throw Misread(text: text, expected: "auto, keep or a type such as f16 or q8_0")
+            }
+            return .type(type)
+        }
+    }
     static let adapter = Option.flag(
         "adapter", "Write the low-rank updates alone: OUT is a .gguf file or a PEFT folder.")
     static let run = Option.value(
@@ -166,7 +186,7 @@ enum TuneOptions {
 
     /// What has a say in the result and is not the content of a file: a resumed run must have the same.
     static let deciding: [Option] =
-        ([
+        Option.declared([
             objective, position, site, limit, opposite, chat, noEndTurn, validationShare,
             textWindow,
             textsPerStep, blocks, weights, routing, representationWeights, lora, loraAlpha,
@@ -174,11 +194,33 @@ enum TuneOptions {
             weightDecay, beta1, beta2, epsilon, clip, seed, validateEvery, validationBatches,
             patience,
             minimumSteps, SteeringOptions.convention,
-        ] as [any DeclaredOption]).map(\.option)
+        ])
 
     /// The rest: files that are known by their contents, and what has no say in the result.
-    static let neutral = [
+    static let neutral = Option.declared([
         vector, data, ChatOptions.date, validation, text, type, adapter, CheckpointOutput.shardSize,
-        run, saveEvery.option, resume, dryRun,
-    ]
+        run, saveEvery, resume, dryRun,
+    ])
+
+    private static func readObjectives(
+        _ text: String
+    ) throws(Misread) -> [(kind: ObjectiveTerm.Kind, weight: Float)] {
+        var objectives: [(kind: ObjectiveTerm.Kind, weight: Float)] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+            let fields = part.split(
+                separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            let kind = ObjectiveTerm.Kind(rawValue: String(fields[0]))
+            let weight = fields.count == 1 ? 1 : Float(fields[1])
+            guard let kind, let weight, weight.isFinite, weight > 0 else {
+                let names = ObjectiveTerm.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+                throw Misread(
+                    text: String(part), expected: "one of \(names), or one with :WEIGHT above 0")
+            }
+            guard !objectives.contains(where: { $0.kind == kind }) else {
+                throw Misread(text: text, expected: "a list that names each objective once")
+            }
+            objectives.append((kind, weight))
+        }
+        return objectives
+    }
 }

@@ -9,13 +9,15 @@ struct VerifyCommand: Command {
     static let prompts = Option.value(
         "prompts", "FILE", "Prompts, one JSON object {\"prompt\": X} a line.")
     static let chat = Option.flag("chat", "Take plain strings as a user's turn.")
-    static let tolerance = Option.value(
+    static let tolerance = Knob<Double?>.number(
         "tolerance", "X",
-        "Largest relative difference allowed; derived from the types if not given.")
-    static let positions = Option.value(
-        "positions", "N", "The most positions of a text that are compared; all if not given.")
-    static let maxTokens = Option.value(
-        "max-tokens", "N", short: "n", "Greedy tokens generated from each prompt.", standard: "24")
+        "Largest relative difference allowed; derived from the types if not given.", in: 0...1)
+    static let positions = Knob<Int?>.integer(
+        "positions", "N", "The most positions of a text that are compared; all if not given.",
+        in: 1...10_000_000)
+    static let maxTokens = Knob.integer(
+        "max-tokens", "N", short: "n", "Greedy tokens generated from each prompt.", standard: 24,
+        in: 1...100_000)
 
     let name = "verify"
     let summary = "Prove from disk that an edited checkpoint equals online steering, or its base."
@@ -33,10 +35,11 @@ struct VerifyCommand: Command {
         """
     let positionals = [Self.base, Self.edited]
     let options =
-        SteeringOptions.all + [
+        SteeringOptions.all
+        + Option.declared([
             Self.prompts, Self.chat, ChatOptions.date, Self.positions, Self.tolerance,
             Self.maxTokens,
-        ]
+        ])
     let examples = [
         Example(
             "A baked file against its base:",
@@ -68,9 +71,9 @@ struct VerifyCommand: Command {
         let verification = try Verification(
             base: base.checkpoint, edited: edited.checkpoint, interventions: interventions,
             prompts: fitting(prompts, arguments, [base, edited]),
-            positionLimit: arguments.integerIfGiven(Self.positions, in: 1...10_000_000),
-            tolerance: arguments.numberIfGiven(Self.tolerance, in: 0...1),
-            textLength: arguments.integer(Self.maxTokens, in: 1...100_000), crew: base.crew,
+            positionLimit: arguments.value(Self.positions),
+            tolerance: arguments.value(Self.tolerance),
+            textLength: arguments.value(Self.maxTokens), crew: base.crew,
             stopTokens: renderer.tokenizer.endOfGeneration,
             decode: { renderer.tokenizer.decode($0) }
         ) { done, all in progress.reach(100 * done / max(all, 1)) }
