@@ -118,18 +118,25 @@ package struct SHA256: Sendable {
 
 extension MappedFile {
     /// The SHA-256 of the whole file, as `sha256sum` prints it.
-    package func sha256() -> String { SHA256.hexadecimal(bytes.sha256()) }
+    ///
+    /// - Parameter advance: called with the number of bytes read since.
+    package func sha256(advance: (Int) -> Void = { _ in }) -> String {
+        SHA256.hexadecimal(bytes.sha256(advance: advance))
+    }
 }
 
 extension MappedBytes {
     /// The SHA-256 of the bytes, 32 bytes; their pages are given back to the system.
-    package func sha256() -> [UInt8] {
+    ///
+    /// - Parameter advance: called with the number of bytes read since.
+    package func sha256(advance: (Int) -> Void = { _ in }) -> [UInt8] {
         var hash = SHA256()
         let piece = 4 << 20
         for start in stride(from: 0, to: count, by: piece) {
             guard let part = slice(start..<min(count, start + piece)) else { continue }
             part.withUnsafeBytes { hash.update($0) }
             file.release(part.range)
+            advance(part.count)
         }
         return hash.digest()
     }

@@ -31,3 +31,38 @@ extension Checkpoint {
         return hash.hexDigest()
     }
 }
+
+// MARK: - All files
+
+/// One of the files that make a checkpoint what it is.
+package struct CheckpointFile: Sendable {
+    /// Its name in the model's folder.
+    package let name: String
+    /// The bytes, for weights the very ones that the checkpoint reads, whatever has their name now.
+    package let file: MappedFile
+}
+
+extension Checkpoint {
+    /// All files: those of the weights, and in a folder what programs read beside them (configuration, tokenizer, chat
+    /// templates, an adapter, the shards' index), by name.
+    ///
+    /// - Throws: `FileError` where one cannot be opened.
+    package func files() throws(FileError) -> [CheckpointFile] {
+        let weights = Dictionary(
+            tensors.map { ($0.bytes.file.path, $0.bytes.file) }, uniquingKeysWith: { $1 })
+        var files: [CheckpointFile] = []
+        for path in weightFiles {
+            var file = weights[path]
+            if file == nil { file = try MappedFile(path: path) }
+            if let file { files.append(CheckpointFile(name: PathParts(path).name, file: file)) }
+        }
+        guard case .huggingFace(let model) = source else { return files }
+        let own = Set(files.map(\.name))
+        let others = Set(model.names + ModelFiles.companions(in: model.folder))
+        for name in others.subtracting(own) {
+            let path = PathParts.join(model.folder, name)
+            files.append(CheckpointFile(name: name, file: try MappedFile(path: path)))
+        }
+        return files.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    }
+}

@@ -34,12 +34,25 @@ enum ModelFiles {
     }
 
     static func belongs(_ name: String) -> Bool {
-        if names.contains(name) || adapter.contains(name) { return true }
-        return weights.contains { start, end in
+        names.contains(name) || adapter.contains(name) || isWeights(name)
+    }
+
+    /// Whether a model's weights are called so, or their index.
+    private static func isWeights(_ name: String) -> Bool {
+        weights.contains { start, end in
             name == start + end || name == start + end + ".index.json"
                 || (name.hasPrefix(start + "-") || name.hasPrefix(start + "."))
                     && name.hasSuffix(end)
         }
+    }
+
+    /// What programs read beside the weights of a folder: configuration, tokenizer, templates, an adapter.
+    static func companions(in folder: String) -> [String] {
+        let templates = "additional_chat_templates"
+        let names = ((try? Folder.names(folder)) ?? []).filter { belongs($0) && !isWeights($0) }
+        let inside = (try? Folder.names(PathParts.join(folder, templates))) ?? []
+        return (names + inside.filter { $0.hasSuffix(".jinja") }.map { "\(templates)/\($0)" })
+            .filter { OutputTarget.isRegularFile(PathParts.join(folder, $0)) }
     }
 
     /// The weight files that a folder's index names, or the only one where it has no index.
