@@ -21,6 +21,11 @@ package struct Tolerance: Sendable, Hashable {
     /// What f32 leaves of a stream's length after all sub-layers, as a share of it: 4 · √(2 · blocks) · 2⁻²⁴. A difference
     /// below it is no evidence, whatever share of a small effect it is.
     package let rounding: Double
+    /// What sums in another order leave of a stream and of the logits, as a share: 4 · √(2 · blocks) · 2⁻²⁴ · √(longest
+    /// sum). Two runs of one model on different kernels are no further apart.
+    let reordering: Double
+    /// Whether the bounds were measured, rather than derived.
+    let isMeasured: Bool
     /// Whether the user gave it.
     package let isGiven: Bool
     /// How it was derived, in one line.
@@ -48,7 +53,9 @@ package struct Tolerance: Sendable, Hashable {
             Double(factor) * steps * 0x1p-24 * Double(longest).squareRoot() + epsilon
         let measured = 4 * (noise?.relative ?? 0)
         rounding = 4 * steps * 0x1p-24
+        reordering = rounding * Double(longest).squareRoot()
         effectShare = max(Self.exactShare, 4 * (noise?.effectShare ?? 0))
+        isMeasured = measured > arithmetic || effectShare > Self.exactShare
         isGiven = override != nil
         if let override {
             relative = override

@@ -31,6 +31,10 @@ package struct Verification: Sendable {
         /// Whether the effect is so small that the difference cannot be told from the rounding of the stream.
         package let isBelowRounding: Bool
         package let passes: Bool
+        /// ‖steered‖, the median over the tokens.
+        let length: Double
+        /// What `effectShare` is a share of: the effect, or the length of the vectors added here.
+        let size: Double
     }
 
     /// Greedy text of one prompt, from the steered base and from the edited file.
@@ -47,6 +51,8 @@ package struct Verification: Sendable {
         package let name: String
         package let passes: Bool
         package let detail: String
+        /// By block, the largest ‖edited − control‖ / ‖control‖ over all tokens; empty where the control has none.
+        package let errors: [Double]
         /// Whether its failure shows a difference, rather than that none could be seen.
         let tellsApart: Bool
     }
@@ -60,6 +66,8 @@ package struct Verification: Sendable {
     package let logitEffectShare: Double?
     /// The largest change of any logit by steering.
     package let logitEffect: Double
+    /// √(mean of ‖steered − base‖² over all logits).
+    let logitEffectSize: Double
     package let texts: [TextRow]
     package let controls: [Control]
     /// What every tensor of the edited file is of the base's.
@@ -188,13 +196,16 @@ package struct Verification: Sendable {
         logitEffect = sums.effects.logits.largestDifference
         logitEffectShare = Self.share(
             sums.errors.logits.squaredDifference, of: sums.effects.logits.squaredDifference)
+        logitEffectSize =
+            (sums.effects.logits.squaredDifference
+            / Double(max(logits.positions * sizes.vocabularySize, 1))).squareRoot()
         var controls: [Control] = []
         if isSteered {
             controls.append(
                 Control(
                     name: "strength 0 equals the base", passes: sums.nullIsEqual,
                     detail: sums.nullIsEqual ? "every bit of every block and logit" : "bits differ",
-                    tellsApart: true))
+                    errors: [], tellsApart: true))
         }
         // Vectors that change nothing cannot be wrong ones.
         if !isSteered || logitEffect > 0 {
@@ -267,7 +278,8 @@ package struct Verification: Sendable {
                 effectShare: share, strengths: strengths, isBelowRounding: isBelowRounding,
                 passes: error.largestRelative <= tolerance.relative + stored
                     && (share ?? 0) <= max(tolerance.effectShare, rounding)
-                    && strengths.allSatisfy(\.measurement.holds))
+                    && strengths.allSatisfy(\.measurement.holds),
+                length: error.medianLength, size: size)
         }
     }
 
@@ -276,7 +288,8 @@ package struct Verification: Sendable {
         let (told, all) = weights.rowsToldApart
         return Control(
             name: "the base's rows one off must fail", passes: 2 * told > all,
-            detail: "told apart in \(told) of \(all) rounded tensors", tellsApart: false)
+            detail: "told apart in \(told) of \(all) rounded tensors", errors: [],
+            tellsApart: false)
     }
 
     /// A control of something wrong, which passes where the comparison fails.
@@ -286,6 +299,7 @@ package struct Verification: Sendable {
             name: name, passes: !failures.isEmpty,
             detail: failures.isEmpty
                 ? "it passes: the test cannot tell the two apart"
-                : "\(failures.count) of \(rows.count) blocks differ", tellsApart: false)
+                : "\(failures.count) of \(rows.count) blocks differ",
+            errors: rows.map(\.relativeError), tellsApart: false)
     }
 }

@@ -16,6 +16,8 @@ enum UsageError: Failure, Equatable {
     case conflict([String])
     /// An option that means nothing without another one; `other` completes "needs …".
     case needs(option: String, other: String)
+    /// An option that says something else than a file which the call is held to.
+    case contradiction(option: String, fact: String)
 
     var kind: FailureKind { .usage }
 
@@ -41,6 +43,7 @@ enum UsageError: Failure, Equatable {
         case .conflict(let options):
             "only one of \(options.joined(separator: ", ")) can be given"
         case .needs(let option, let other): "\(option): needs \(other)"
+        case .contradiction(let option, let fact): "\(option): \(fact)"
         }
     }
 

@@ -19,6 +19,15 @@ struct VerifyCommand: Command {
         "max-tokens", "N", short: "n", "Greedy tokens generated from each prompt.", standard: 24,
         in: 1...100_000)
 
+    static let certificate = Option.value(
+        "certificate", "FILE",
+        "Write what was compared and found, with hashes of all files, so that others can check it.")
+    static let check = Option.value(
+        "check", "FILE",
+        "Hash and measure again what a certificate was made of, with its settings, and compare.")
+    static let report = Option.value(
+        "report", "FILE", "Write one page of HTML with drawings.")
+
     let name = "verify"
     let summary = "Prove from disk that an edited checkpoint equals online steering, or its base."
     let details = """
@@ -32,18 +41,29 @@ struct VerifyCommand: Command {
 
         Without --vector and --ablate the two must be the same model, as a checkpoint and its conversion are, or the \
         other one rounded to other types: what that costs is printed.
+
+        --certificate is written whatever the verdict is. --check takes the certificate's settings; vectors and prompts \
+        are given again. It ends with 0 only where every hash and figure is the certificate's and the verdict is EQUAL. \
+        On the kernels that a certificate was made with every figure must have the same bits, on others the same up to \
+        rounding. A certificate is no signature: keep its hash where nobody can change it.
         """
     let positionals = [Self.base, Self.edited]
     let options =
         SteeringOptions.all
         + Option.declared([
             Self.prompts, Self.chat, ChatOptions.date, Self.positions, Self.tolerance,
-            Self.maxTokens,
+            Self.maxTokens, Self.certificate, Self.check, Self.report,
         ])
     let examples = [
         Example(
             "A baked file against its base:",
             "rtedit verify m.gguf cheerful.gguf --vector mood.gguf:1.5@10-15"),
+        Example(
+            "A proof to publish beside the file:",
+            "rtedit verify m.gguf out.gguf --vector v.gguf@10-15 --certificate p.json"),
+        Example(
+            "Its check by somebody else:",
+            "rtedit verify m.gguf out.gguf --vector v.gguf@10-15 --check p.json"),
         Example("A converted model against the original:", "rtedit verify m.gguf m-folder"),
     ]
 
@@ -56,21 +76,41 @@ struct VerifyCommand: Command {
 
     func multiplies(_ arguments: ParsedArguments) -> Bool { true }
 
-    func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
+    func run(_ given: ParsedArguments, _ console: Console) throws -> ExitCode {
+        try checkOutputs(given)
+        let certificate = try given.textIfGiven(Self.check).map { try Certificate.read($0) }
+        let arguments =
+            try certificate.map { try CertifiedCall(certificate: $0).arguments(given) }
+            ?? given
         let base = try ModelSession(arguments.text(Self.base), arguments, console)
         let edited = try ModelSession(
             arguments.text(Self.edited), arguments, console, crew: base.crew)
+        let subject = try subject(base, edited, arguments, console)
+        let machine = try machine(arguments)
+        var check = try certificate.map { certificate in
+            CertificateView(
+                path: try arguments.text(Self.check),
+                inputs: subject.map(certificate.differences(from:)) ?? [],
+                machines: (certificate.machine, machine))
+        }
+        if let check, !check.holds { return refuse(check, console) }
         let interventions = try SteeringOptions.interventions(
             arguments, on: base, console)
         let renderer = try base.renderer()
         let prompts = try prompts(arguments, renderer)
+        let compared = try fitting(prompts, arguments, [base, edited])
+        let applied = interventions.map(CertifiedIntervention.init)
+        if let certificate {
+            check?.inputs = certificate.differences(from: applied, tokens: compared.map(\.tokens))
+        }
+        if let check, !check.holds { return refuse(check, console) }
         let tokenizers = try TokenizerAgreement(
             base: base.checkpoint, edited: edited.checkpoint, prompts: prompts,
             tokenizer: { try edited.renderer().tokenizer })
         let progress = console.progress("verifying", total: 100, unit: .things("%"))
         let verification = try Verification(
             base: base.checkpoint, edited: edited.checkpoint, interventions: interventions,
-            prompts: fitting(prompts, arguments, [base, edited]),
+            prompts: compared,
             positionLimit: arguments.value(Self.positions),
             tolerance: arguments.value(Self.tolerance),
             textLength: arguments.value(Self.maxTokens), crew: base.crew,
@@ -78,10 +118,116 @@ struct VerifyCommand: Command {
             decode: { renderer.tokenizer.decode($0) }
         ) { done, all in progress.reach(100 * done / max(all, 1)) }
         progress.finish()
-        let passes = verification.passes && tokenizers.isSame != false
-        VerificationView(verification, tokenizers: tokenizers, passes: passes).show(on: console)
-        return passes ? .done : .checkFailed
+        let view = VerificationView(verification, tokenizers: tokenizers)
+        view.show(on: console)
+        if let subject {
+            let settings = try settings(arguments, day: renderer.writtenDay)
+            let found = Certificate(
+                subject, interventions: applied, tokens: compared.map(\.tokens),
+                settings: settings, machine: machine, figures: view.figures)
+            try write(found, view, arguments, console)
+        }
+        var json = view.json
+        if let certificate {
+            check?.figures = certificate.differences(from: view.figures, on: machine)
+            check?.figureCount = view.figures.figures.count
+            check?.isExact = machine.computesTheSame(as: certificate.machine)
+            check?.show(on: console)
+            json["certificate"] = check?.json
+        }
+        console.report(json)
+        return view.figures.passes && check?.holds ?? true ? .done : .checkFailed
     }
+
+    /// Tells what is not what a certificate was made of; measuring it would say nothing.
+    private func refuse(_ check: CertificateView, _ console: Console) -> ExitCode {
+        check.show(on: console)
+        console.report(
+            JSONObject([.init("equal", .bool(false)), .init("certificate", check.json)]))
+        return .checkFailed
+    }
+
+    // MARK: - Certificates and pages
+
+    /// Refuses outputs that cannot be written, or are one file, before any work is done for them.
+    private func checkOutputs(_ arguments: ParsedArguments) throws {
+        if arguments.isGiven(Self.certificate), arguments.isGiven(Self.check) {
+            throw UsageError.conflict([Self.certificate.flagText, Self.check.flagText])
+        }
+        let certificate = try arguments.outputPathIfGiven(Self.certificate)
+        let report = try arguments.outputPathIfGiven(Self.report)
+        if let report, report == certificate {
+            throw arguments.invalid(
+                Self.report, report, "another file than that of \(Self.certificate.flagText)")
+        }
+        for path in [certificate, report].compactMap(\.self) {
+            try AtomicFile.checkTarget(path, replacing: arguments.replacesOutputs)
+        }
+    }
+
+    /// The hashes of all files, where something is to hold them.
+    private func subject(
+        _ base: ModelSession, _ edited: ModelSession, _ arguments: ParsedArguments,
+        _ console: Console
+    ) throws -> Certificate.Subject? {
+        guard [Self.certificate, Self.check, Self.report].contains(where: arguments.isGiven) else {
+            return nil
+        }
+        let files = (try base.checkpoint.files(), try edited.checkpoint.files())
+        let total = (files.0 + files.1).reduce(0) { $0 + $1.file.size }
+        let progress = console.progress("hashing", total: total, unit: .bytes)
+        defer { progress.finish() }
+        let vectors = try arguments.valuesInOrder([SteeringOptions.vector, SteeringOptions.ablate])
+            .map { option, text in
+                try CertifiedVector(
+                    option.name == SteeringOptions.ablate.name ? .ablate : .add,
+                    VectorSpecification(text))
+            }
+        return Certificate.Subject(
+            base: CertifiedModel(base.checkpoint.format, files.0) { progress.advance(by: $0) },
+            edited: CertifiedModel(edited.checkpoint.format, files.1) { progress.advance(by: $0) },
+            vectors: vectors,
+            promptFile: try arguments.textIfGiven(Self.prompts).map { try CertifiedFile(path: $0) })
+    }
+
+    private func machine(_ arguments: ParsedArguments) throws(UsageError) -> CertifiedMachine {
+        CertifiedMachine(
+            program: Version.current, processor: Processor.name,
+            kernels: BLASLibrary.kernelAndVersion, library: Processor.library,
+            threads: try arguments.threads)
+    }
+
+    private func settings(
+        _ arguments: ParsedArguments, day: String?
+    ) throws -> VerificationSettings {
+        VerificationSettings(
+            tolerance: try arguments.value(Self.tolerance),
+            positions: try arguments.value(Self.positions),
+            textLength: try arguments.value(Self.maxTokens),
+            asChat: arguments.has(Self.chat), day: day,
+            isEverywhere: arguments.has(SteeringOptions.everywhere),
+            convention: try arguments.value(SteeringOptions.convention))
+    }
+
+    /// Writes the certificate and the page that were asked for.
+    private func write(
+        _ certificate: Certificate, _ view: VerificationView, _ arguments: ParsedArguments,
+        _ console: Console
+    ) throws {
+        if let path = arguments.textIfGiven(Self.certificate) {
+            try certificate.write(to: path, replacing: arguments.replacesOutputs)
+            console.print("\(path): the certificate")
+        }
+        if let path = arguments.textIfGiven(Self.report) {
+            let page = VerificationPage(view: view, certificate: certificate)
+            let file = try AtomicFile(path: path, replacing: arguments.replacesOutputs)
+            try file.append(Array(page.html.utf8))
+            try file.commit()
+            console.print("\(path): the report")
+        }
+    }
+
+    // MARK: - Prompts
 
     /// The built-in prompts cut to what models of a tiny context can take; a user's own are never cut.
     private func fitting(

@@ -4,15 +4,22 @@ import Tuning
 
 /// A verification as people and scripts read it.
 struct VerificationView {
-    private let result: Verification
+    let result: Verification
     private let tokenizers: TokenizerAgreement
     private let passes: Bool
+    /// All that was found, for reports and certificates.
+    let figures: VerificationFigures
 
-    init(_ result: Verification, tokenizers: TokenizerAgreement, passes: Bool) {
+    init(_ result: Verification, tokenizers: TokenizerAgreement) {
         self.result = result
         self.tokenizers = tokenizers
-        self.passes = passes
+        figures = VerificationFigures(
+            result, tokenizers: tokenizers, differences: Self.differences(tokenizers))
+        passes = figures.passes
     }
+
+    /// The report for scripts.
+    var json: JSONObject { figures.figures.json.object ?? JSONObject() }
 
     func show(on console: Console) {
         showBlocks(on: console)
@@ -21,18 +28,20 @@ struct VerificationView {
         showWeights(on: console)
         showTexts(on: console)
         showControls(on: console)
+        console.print(toleranceLine)
+        for line in resolutions { console.print(line) }
+        console.print(verdict, style: passes ? .good : .bad)
+    }
+
+    var toleranceLine: String {
         let tolerance = Quantity.scientific(result.tolerance.relative, 1)
         let effectBound =
             result.isSteered
             ? "; and \(Quantity.percent(result.tolerance.effectShare)) of the effect" : ""
-        console.print(
-            "tolerance \(tolerance) relative, from \(result.tolerance.derivation)\(effectBound)")
-        for line in resolutions { console.print(line) }
-        console.print(verdict, style: passes ? .good : .bad)
-        console.report(json)
+        return "tolerance \(tolerance) relative, from \(result.tolerance.derivation)\(effectBound)"
     }
 
-    private var verdict: String {
+    var verdict: String {
         let base = result.isSteered ? "the base steered online" : "the base"
         if passes {
             let types = result.weights.roundings.map(\.type.name).joined(separator: ", ")
@@ -59,15 +68,19 @@ struct VerificationView {
         return "NOT EQUAL: \(first)\(others): not the base's, nor its rounding"
     }
 
-    private func showPositions(on console: Console) {
+    var positionLine: String {
         let positions = result.positions
-        console.print(
-            "compared: \(positions.total) positions of \(positions.texts) texts, the longest of "
-                + "\(positions.longest), at \(result.sites)")
+        return "compared: \(positions.total) positions of \(positions.texts) texts, the longest of "
+            + "\(positions.longest), at \(result.sites)"
+    }
+
+    private func showPositions(on console: Console) {
+        console.print(positionLine)
         for place in result.unreached { console.print("not compared: \(place)", style: .bad) }
     }
 
-    private func showWeights(on console: Console) {
+    /// What the tensors are.
+    var weightLine: String {
         let weights = result.weights
         var parts = ["\(weights.equal) tensors with the base's values"]
         parts += weights.roundings.map { rounding in
@@ -78,22 +91,30 @@ struct VerificationView {
             return "\(rounding.tensors) rounded to \(rounding.type.name) (\(exact))"
         }
         if !weights.changes.isEmpty { parts.append("\(weights.changes.count) with other values") }
-        console.print("weights: \(parts.joined(separator: ", "))")
-        for change in weights.changes {
+        return "weights: \(parts.joined(separator: ", "))"
+    }
+
+    private func showWeights(on console: Console) {
+        console.print(weightLine)
+        for change in result.weights.changes {
             let isBad = change.isUnexplained || !result.isSteered
             console.print("  " + Self.line(change), style: isBad ? .bad : .plain)
         }
-        if let cost = result.cost {
-            console.print(
-                "what rounding costs: streams up to \(Quantity.scientific(cost.stream, 1)) of their "
-                    + "length, KL(base || rounded) mean \(Quantity.scientific(cost.logits.meanDivergence, 1)), "
-                    + "p95 \(Quantity.scientific(cost.logits.percentile95, 1)), max "
-                    + "\(Quantity.scientific(cost.logits.largestDivergence, 1)) nats, top-1 agreement "
-                    + "\(Quantity.percent(cost.logits.topAgreement))")
+        if let costLine { console.print(costLine) }
+    }
+
+    /// What rounding costs; nil where nothing is rounded.
+    var costLine: String? {
+        result.cost.map { cost in
+            "what rounding costs: streams up to \(Quantity.scientific(cost.stream, 1)) of their "
+                + "length, KL(base || rounded) mean \(Quantity.scientific(cost.logits.meanDivergence, 1)), "
+                + "p95 \(Quantity.scientific(cost.logits.percentile95, 1)), max "
+                + "\(Quantity.scientific(cost.logits.largestDivergence, 1)) nats, top-1 agreement "
+                + "\(Quantity.percent(cost.logits.topAgreement))"
         }
     }
 
-    private static func line(_ change: WeightComparison.Change) -> String {
+    static func line(_ change: WeightComparison.Change) -> String {
         let type = change.type.map { " (\($0.name))" } ?? ""
         guard !change.rows.isEmpty else {
             return "\(change.name)\(type): " + (change.type == nil ? "missing" : change.note)
@@ -115,7 +136,7 @@ struct VerificationView {
     }
 
     /// Where 1 % cannot be told, why not.
-    private var resolutions: [String] {
+    var resolutions: [String] {
         result.strengths.filter { !$0.measurement.tellsPercent }.map { row in
             let place = row.block.map { "block \($0)" } ?? "the embedding"
             return
@@ -124,40 +145,55 @@ struct VerificationView {
         }
     }
 
-    private func showBlocks(on console: Console) {
-        var table = Table([
-            .right("block"), .right("effect"), .right("error/stream"), .right("error/effect"),
-            .right("strength"), .left(""),
-        ])
+    /// The blocks, one row each, under `blockTitles`.
+    var blockRows: [[String]] {
+        var rows: [[String]] = []
         if !result.embeddingStrengths.isEmpty {
             let holds = result.embeddingStrengths.allSatisfy(\.measurement.holds)
-            table.add(
+            rows.append([
                 "embed", "-", "-", "-", Self.strength(result.embeddingStrengths),
-                holds ? "ok" : "DIFFERS")
+                holds ? "ok" : "DIFFERS",
+            ])
         }
-        for block in result.blocks {
-            table.add(
-                "\(block.block)", Quantity.fixed(block.effect, 3),
-                Quantity.scientific(block.relativeError, 1),
-                block.effectShare.map { Quantity.scientific($0, 1) } ?? "-",
-                Self.strength(block.strengths), block.passes ? "ok" : "DIFFERS")
-        }
+        return rows
+            + result.blocks.map { block in
+                [
+                    "\(block.block)", Quantity.fixed(block.effect, 3),
+                    Quantity.scientific(block.relativeError, 1),
+                    block.effectShare.map { Quantity.scientific($0, 1) } ?? "-",
+                    Self.strength(block.strengths), block.passes ? "ok" : "DIFFERS",
+                ]
+            }
+    }
+
+    static let blockTitles = [
+        "block", "effect", "error/stream", "error/effect", "strength", "",
+    ]
+
+    private func showBlocks(on console: Console) {
+        var table = Table(
+            Self.blockTitles.map { title in title.isEmpty ? .left(title) : .right(title) })
+        for row in blockRows { table.add(row) }
         console.print(table)
     }
 
-    private func showLogits(on console: Console) {
+    var logitLines: [String] {
         let logits = result.logits
-        console.print(
+        return [
             "logits: largest |d| \(Quantity.scientific(logits.largestDifference, 1)) of "
                 + "\(Quantity.fixed(logits.largestLogit, 1)) (relative \(Quantity.scientific(logits.relative, 1)))"
                 + (result.isSteered
                     ? "; steering moves them by up to \(Quantity.fixed(result.logitEffect, 2))"
-                    : ""))
-        console.print(
+                    : ""),
             "KL(\(result.isSteered ? "steered" : "base") || edited), nats: mean \(Quantity.scientific(logits.meanDivergence, 1)), "
                 + "p95 \(Quantity.scientific(logits.percentile95, 1)), "
                 + "max \(Quantity.scientific(logits.largestDivergence, 1)); top-1 agreement "
-                + "\(Quantity.percent(logits.topAgreement)) of \(logits.positions) positions")
+                + "\(Quantity.percent(logits.topAgreement)) of \(logits.positions) positions",
+        ]
+    }
+
+    private func showLogits(on console: Console) {
+        for line in logitLines { console.print(line) }
     }
 
     private func showTexts(on console: Console) {
@@ -170,169 +206,30 @@ struct VerificationView {
         }
     }
 
+    static func line(_ control: Verification.Control) -> String {
+        "control: \(control.name): \(control.passes ? "ok" : "FAILED") (\(control.detail))"
+    }
+
+    /// What is said of the tokenizers; empty where one has none of its own.
+    var tokenizerLines: [String] {
+        guard let isSame = tokenizers.isSame else { return [] }
+        return ["tokenizers: \(isSame ? "the same tokens on every prompt" : "DIFFERENT tokens")"]
+            + Self.differences(tokenizers).map { "  \($0)" }
+    }
+
     private func showControls(on console: Console) {
-        for control in result.controls {
-            console.print(
-                "control: \(control.name): \(control.passes ? "ok" : "FAILED") (\(control.detail))")
-        }
-        if let isSame = tokenizers.isSame {
-            console.print(
-                "tokenizers: \(isSame ? "the same tokens on every prompt" : "DIFFERENT tokens")")
-            for difference in tokenizerDifferences { console.print("  \(difference)") }
-        }
-    }
-
-    private static func json(_ found: StrengthMeasurement?) -> JSONValue {
-        guard let found else { return .null }
-        return .object(
-            JSONObject([
-                .init("found", .number(found.found)), .init("lowest", .number(found.lowest)),
-                .init("highest", .number(found.highest)),
-            ]))
-    }
-
-    private static func json(_ row: StrengthRow) -> JSONValue {
-        var object = JSONObject([
-            .init("operation", .string(row.operation.rawValue)),
-            .init("block", row.block.map { .integer($0) } ?? .null),
-        ])
-        for member in Self.json(row.measurement).object?.members ?? [] {
-            object[member.key] = member.value
-        }
-        return .object(object)
-    }
-
-    private var weightsJSON: JSONObject {
-        var object = JSONObject([
-            .init("passes", .bool(result.weightsPass)),
-            .init("equal", .integer(result.weights.equal)),
-            .init(
-                "rounded",
-                .array(
-                    result.weights.roundings.map { rounding in
-                        .object(
-                            JSONObject([
-                                .init("type", .string(rounding.type.name)),
-                                .init("tensors", .integer(rounding.tensors)),
-                                .init("exact", .integer(rounding.exact)),
-                            ]))
-                    })),
-            .init(
-                "changed",
-                .array(
-                    result.weights.changes.map { change in
-                        .object(
-                            JSONObject([
-                                .init("name", .string(change.name)),
-                                .init("type", change.type.map { .string($0.name) } ?? .null),
-                                .init("explained", .bool(!change.isUnexplained)),
-                                .init("changed_rows", .integer(change.rowCount.changed)),
-                                .init("rows", .integer(change.rowCount.all)),
-                                .init(
-                                    "first_rows", .array(change.rows.map { .integer($0) })),
-                            ]))
-                    })),
-        ])
-        if let cost = result.cost {
-            object["cost"] = .object(
-                JSONObject([
-                    .init("stream", .number(cost.stream)),
-                    .init("kl_mean", .number(cost.logits.meanDivergence)),
-                    .init("kl_p95", .number(cost.logits.percentile95)),
-                    .init("kl_max", .number(cost.logits.largestDivergence)),
-                    .init("top1_agreement", .number(cost.logits.topAgreement)),
-                ]))
-        }
-        return object
+        for control in result.controls { console.print(Self.line(control)) }
+        for line in tokenizerLines { console.print(line) }
     }
 
     private static func oneLine(_ text: String) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\\n")
     }
-
-    private var json: JSONObject {
-        let logits = result.logits
-        return JSONObject([
-            .init("equal", .bool(passes)),
-            .init("verdict", .string(result.verdict.rawValue)),
-            .init("compared_positions", .integer(result.positions.total)),
-            .init("compared_texts", .integer(result.positions.texts)),
-            .init("longest_text", .integer(result.positions.longest)),
-            .init("compared_sites", .string(result.sites)),
-            .init("strengths", .array(result.strengths.map(Self.json))),
-            .init("weights", .object(weightsJSON)),
-            .init("not_compared", .array(result.unreached.map { .string($0) })),
-            .init("tolerance", .number(result.tolerance.relative)),
-            .init("tolerance_effect_share", .number(result.tolerance.effectShare)),
-            .init("tolerance_derivation", .string(result.tolerance.derivation)),
-            .init(
-                "blocks",
-                .array(
-                    result.blocks.map { block in
-                        .object(
-                            JSONObject([
-                                .init("block", .integer(block.block)),
-                                .init("effect", .number(block.effect)),
-                                .init("relative_error", .number(block.relativeError)),
-                                .init(
-                                    "effect_share", block.effectShare.map { .number($0) } ?? .null),
-                                .init(
-                                    "strength",
-                                    Self.json(
-                                        block.strengths.first { $0.operation == .add }?.measurement)
-                                ),
-                                .init("passes", .bool(block.passes)),
-                            ]))
-                    })),
-            .init(
-                "logits",
-                .object(
-                    JSONObject([
-                        .init("max_abs", .number(logits.largestDifference)),
-                        .init("max_logit", .number(logits.largestLogit)),
-                        .init("relative", .number(logits.relative)),
-                        .init("effect", .number(result.logitEffect)),
-                        .init("effect_share", result.logitEffectShare.map { .number($0) } ?? .null),
-                        .init("kl_mean", .number(logits.meanDivergence)),
-                        .init("kl_p95", .number(logits.percentile95)),
-                        .init("kl_max", .number(logits.largestDivergence)),
-                        .init("top1_agreement", .number(logits.topAgreement)),
-                        .init("positions", .integer(logits.positions)),
-                    ]))),
-            .init(
-                "texts",
-                .array(
-                    result.texts.map { text in
-                        .object(
-                            JSONObject([
-                                .init("prompt", .string(text.prompt)),
-                                .init("base", .string(text.unsteered)),
-                                .init("steered", .string(text.steered)),
-                                .init("edited", .string(text.edited)),
-                                .init("equal", .bool(text.isEqual)),
-                            ]))
-                    })),
-            .init(
-                "controls",
-                .array(
-                    result.controls.map { control in
-                        .object(
-                            JSONObject([
-                                .init("name", .string(control.name)),
-                                .init("passes", .bool(control.passes)),
-                                .init("detail", .string(control.detail)),
-                            ]))
-                    })),
-            .init("same_tokens", tokenizers.isSame.map { .bool($0) } ?? .null),
-            .init(
-                "tokenizer_differences", .array(tokenizerDifferences.map { .string($0) })),
-        ])
-    }
 }
 
 extension VerificationView {
     /// What differs between the tokenizers, one line each.
-    private var tokenizerDifferences: [String] {
+    private static func differences(_ tokenizers: TokenizerAgreement) -> [String] {
         guard let givesTokens = tokenizers.givesTokens else { return [] }
         let comparison = tokenizers.comparison
         let settings = comparison.settings.filter(\.isDifference).map { setting in

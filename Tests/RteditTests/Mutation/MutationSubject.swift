@@ -46,6 +46,8 @@ struct MutationSubject {
                 ]
                     + tune)
         }
+        try run(
+            ["verify", "llama.gguf", "llama.gguf", "-n", "1", "--certificate", "proof.json"])
         let first =
             try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
             .first { $0.hasPrefix("split-00001") } ?? ""
@@ -68,6 +70,9 @@ struct MutationSubject {
                     ["delta", "apply", "llama.gguf", "p.rtdelta", "OUT.gguf"],
                     ["delta", "inspect", "p.rtdelta"],
                 ]),
+            MutationSubject(
+                name: "certificate", file: "proof.json",
+                commands: [["verify", "llama.gguf", "llama.gguf", "--check", "proof.json"]]),
             MutationSubject(
                 name: "contrast pairs", file: "pairs.jsonl",
                 commands: [["extract", "llama.gguf", "--pairs", "pairs.jsonl", "-o", "OUT.gguf"]]),
