@@ -203,6 +203,29 @@ import Transformer
         #expect(run.output.contains("CERTIFICATE DOES NOT HOLD: \(changed): 2 of "))
     }
 
+    /// On other kernels a figure may be where rounding can move it, and no further.
+    @Test func elsewhereFiguresAreComparedUpToRounding() throws {
+        try certify()
+        func check(_ factor: Double) throws -> ProgramRun {
+            let changed = try change { object in
+                path("machine", "kernels")(&object, .string("Zen of OpenBLAS 0.3.26"))
+                let logits = object["figures"]?.object?["logits"]?.object
+                let largest = try #require(logits?["max_logit"]?.number)
+                path("figures", "logits", "max_logit")(&object, .number(largest * factor))
+            }
+            return try verify("--check", changed)
+        }
+        let near = try check(1 + 1e-6)
+        #expect(near.exitCode == 0, "\(near.output)")
+        #expect(near.output.contains("up to rounding, since it was measured with rtedit "))
+        #expect(near.output.contains("Zen of OpenBLAS 0.3.26"))
+        let far = try check(1 + 1e-3)
+        #expect(far.exitCode == 1)
+        #expect(far.output.contains("\nfigure logits.max_logit: the certificate has "))
+        #expect(far.output.contains(", more than "))
+        #expect(far.output.contains(" apart\nCERTIFICATE DOES NOT HOLD"))
+    }
+
     // MARK: - Options
 
     @Test func optionsThatContradictAreMistakes() throws {

@@ -35,6 +35,25 @@ import Testing
         return (decoded.output, run.errors)
     }
 
+    /// A certificate holds the day that the prompts have, and its check takes it.
+    @Test func aCertificateHoldsOnAnotherDay() throws {
+        let proof = folder.path("proof.json")
+        func verify(_ more: String...) throws -> ProgramRun {
+            try ProgramRun.rtedit(["verify", model, model, "--positions", "4"] + more)
+        }
+        let made = try verify(
+            "--certificate", proof, "--chat", "-n", "1", "--date", "2024-02-09")
+        #expect(made.exitCode == 0, "\(made.output)\(made.errors)")
+        let text = String(decoding: try bytes(ofFile: proof), as: UTF8.self)
+        #expect(text.contains("\"date\": \"2024-02-09\""))
+        let check = try verify("--check", proof)
+        #expect(check.exitCode == 0, "\(check.output)\(check.errors)")
+        let other = try verify("--check", proof, "--date", "2024-02-10")
+        #expect(other.exitCode == 2)
+        #expect(
+            other.errorLine.contains("--date: the certificate was made with --date 2024-02-09"))
+    }
+
     @Test func todaysDateIsToldAndCanBeFixed() throws {
         let today = try text()
         #expect(today.errors.contains("the chat template writes today's date; --date 20"))
