@@ -24,8 +24,11 @@ package enum CheckpointContent: Sendable, Equatable {
         if isFolder {
             return HuggingFaceFiles.isAdapter(try Folder.names(path)) ? .adapter : .model
         }
-        switch FileContent(try MappedFile(path: path).bytes) {
+        let file = try MappedFile(path: path)
+        switch FileContent(file.bytes) {
         case .patch: return .patch
+        case .numpy: return .steeringVector
+        case .zip: return NumPyFile.isArchive(file) ? .steeringVector : .model
         case .gguf:
             switch GGUFContent(try GGUFFile.open(path).metadata) {
             case .steeringVector: return .steeringVector
@@ -33,8 +36,9 @@ package enum CheckpointContent: Sendable, Equatable {
             case .model, .importanceMatrix: return .model
             }
         case .safetensors:
-            let tensors = try SafetensorsFile(path: path).tensors
-            return HuggingFaceFiles.isAdapter(tensors) ? .adapter : .model
+            let file = try SafetensorsFile(path: path)
+            if file.isSteeringVector { return .steeringVector }
+            return HuggingFaceFiles.isAdapter(file.tensors) ? .adapter : .model
         default: return .model
         }
     }

@@ -3,7 +3,8 @@ package enum FileContent: String, Sendable, CaseIterable {
     case gguf = "a GGUF file"
     case safetensors = "a safetensors file"
     case patch = "a patch of rtedit"
-    case zip = "a zip archive, as PyTorch saves weights"
+    case zip = "a zip archive, as PyTorch and NumPy save arrays"
+    case numpy = "an array of NumPy"
     case pickle = "a pickle of Python, as PyTorch saves weights"
     case hdf5 = "an HDF5 file, as Keras saves weights"
     case oldGGML = "a file of a format that came before GGUF"
@@ -40,7 +41,8 @@ package enum FileContent: String, Sendable, CaseIterable {
     private static let magics: [(bytes: [UInt8], content: FileContent)] = [
         (GGUFFormat.magic, .gguf), (Array((patchMagic + "\n").utf8), .patch),
         (Array("PK".utf8) + [3, 4], .zip),
-        ([0x89] + Array("HDF".utf8), .hdf5), (Array("tjgg".utf8), .oldGGML),
+        (NumPyHeader.magic, .numpy), ([0x89] + Array("HDF".utf8), .hdf5),
+        (Array("tjgg".utf8), .oldGGML),
         (Array("lmgg".utf8), .oldGGML), (Array("fmgg".utf8), .oldGGML),
         (Array("algg".utf8), .oldGGML), (Array("version https://".utf8), .gitPointer),
     ]

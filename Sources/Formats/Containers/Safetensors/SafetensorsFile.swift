@@ -44,6 +44,16 @@ package struct SafetensorsFile: Sendable {
         }
     }
 
+    /// The metadata key under which rtedit says what files of its own are.
+    package static let contentKey = "rtedit.format"
+    /// What it says of a steering vector.
+    package static let vectorContent = "vector"
+
+    /// Whether the file says that it is a steering vector of rtedit's.
+    var isSteeringVector: Bool {
+        metadata.contains { $0.key == Self.contentKey && $0.value == Self.vectorContent }
+    }
+
     // MARK: - Header
 
     /// The header's text without its padding, and the data.
