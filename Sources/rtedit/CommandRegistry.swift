@@ -7,6 +7,7 @@ enum CommandRegistry {
         TraceCommand(),
         GenerateCommand(),
         ExtractCommand(),
+        VectorCommand(),
         BakeCommand(),
         TuneCommand(),
         MergeCommand(),

@@ -8,23 +8,10 @@ import Transformer
 /// token, `blocks` I64 (blocks), `base_sample` F32 (values), and `sign_agreement`, `activation_norm`, `length_lost` F32 (offsets, blocks); the
 /// metadata says how the directions were found.
 package enum OffsetFile {
-    private enum Key {
-        static let format = "rtedit.format"
-        static let modelHint = "rtedit.model_hint"
-        static let site = "rtedit.site"
-        static let method = "rtedit.method"
-        static let normalization = "rtedit.normalize"
-        static let baseName = "rtedit.base_name"
-        static let baseHash = "rtedit.base_sha256"
-        static let pairCount = "rtedit.pair_count"
-        static let projectedOut = "rtedit.projected_out"
-    }
-
     /// The tensor of the values by which the base is known.
     private static let baseSample = "base_sample"
     /// What `rtedit.format` says.
-    private static let formatName = "offsets"
-    private static let nameSeparator: Character = "\n"
+    static let content = "offsets"
 
     // MARK: - Writing
 
@@ -41,7 +28,7 @@ package enum OffsetFile {
             },
             .integers("offsets", scan.entries.map(\.offset)), .integers("blocks", blocks),
         ]
-        for (name, member) in measures {
+        for (name, member) in VectorKey.figures {
             let rows = vectors.map { vector in blocks.map { vector.provenance[keyPath: member][$0] }
             }
             guard rows.allSatisfy({ !$0.contains(nil) }) else { continue }
@@ -57,31 +44,13 @@ package enum OffsetFile {
             .write(to: path, replacing: replacing)
     }
 
-    /// The figures of each direction, by the tensors that hold them.
-    private static var measures:
-        [(String, WritableKeyPath<SteeringVector.Provenance, [Int: Float]>)]
-    {
-        [
-            ("sign_agreement", \.signAgreement), ("activation_norm", \.activationNorm),
-            ("length_lost", \.lengthLost),
-        ]
-    }
-
     private static func metadata(_ vector: SteeringVector) -> [SafetensorsMetadata] {
-        let provenance = vector.provenance
-        let texts: [(String, String?)] = [
-            (Key.format, formatName), (Key.modelHint, provenance.modelHint),
-            (Key.site, vector.site.rawValue), (Key.method, provenance.method),
-            (Key.normalization, provenance.normalization), (Key.baseName, provenance.baseName),
-            (Key.baseHash, provenance.baseHash),
-            (Key.pairCount, provenance.pairCount.map { String($0) }),
-            (
-                Key.projectedOut,
-                provenance.projectedOut.isEmpty
-                    ? nil : provenance.projectedOut.joined(separator: String(nameSeparator))
-            ),
-        ]
-        return texts.compactMap { key, text in text.map { SafetensorsMetadata(key, $0) } }
+        // The tokens are those of the offsets.
+        let texts = vector.provenance.texts.filter { $0.key != VectorKey.token }
+        return [
+            SafetensorsMetadata(SafetensorsFile.contentKey, content),
+            SafetensorsMetadata(VectorKey.site, vector.site.rawValue),
+        ] + texts.map { SafetensorsMetadata($0.key, $0.text) }
     }
 
     // MARK: - Reading
@@ -93,12 +62,12 @@ package enum OffsetFile {
     package static func vector(at offset: Int, in path: String) throws -> SteeringVector {
         let file = try SafetensorsFile(path: path)
         let metadata = Dictionary(file.metadata.map { ($0.key, $0.value) }) { first, _ in first }
-        guard metadata[Key.format] == formatName else {
+        guard metadata[SafetensorsFile.contentKey] == content else {
             throw VectorError.notAVector(file: path, reason: "it holds no directions by offset")
         }
-        guard let site = metadata[Key.site].flatMap(Site.init(rawValue:)) else {
+        guard let site = metadata[VectorKey.site].flatMap(Site.init(rawValue:)) else {
             throw VectorError.badMetadata(
-                file: path, key: Key.site,
+                file: path, key: VectorKey.site,
                 reason: "is none of \(Site.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         let offsets = try integers("offsets", in: file)
@@ -143,18 +112,13 @@ package enum OffsetFile {
         _ metadata: [String: String], offsets: [Int], row: Int, blocks: [Int],
         in file: SafetensorsFile
     ) throws -> SteeringVector.Provenance {
-        var provenance = SteeringVector.Provenance(
-            modelHint: metadata[Key.modelHint] ?? "", method: metadata[Key.method],
-            token: Position.index(offsets[row]).text, normalization: metadata[Key.normalization],
-            baseName: metadata[Key.baseName], baseHash: metadata[Key.baseHash],
-            pairCount: metadata[Key.pairCount].flatMap { Int($0) },
-            projectedOut: metadata[Key.projectedOut]?.split(separator: nameSeparator)
-                .map(String.init) ?? [])
+        var provenance = SteeringVector.Provenance(texts: metadata)
+        provenance.token = Position.index(offsets[row]).text
         let names = Set(file.tensors.map(\.description.name))
         if names.contains(baseSample) {
             provenance.baseSample = try tensor(baseSample, .f32, in: file).values()
         }
-        for (name, member) in measures where names.contains(name) {
+        for (name, member) in VectorKey.figures where names.contains(name) {
             let tensor = try tensor(name, .f32, in: file)
             guard tensor.shape == [offsets.count, blocks.count] else {
                 throw VectorError.badTensor(

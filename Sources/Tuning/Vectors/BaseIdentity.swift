@@ -96,6 +96,20 @@ extension BaseIdentity {
     /// Weights are hashed up to this size, where nothing else can be compared.
     package static let largestHashed = 2 << 30
 
+    /// Whether two files say that they are of different models: by the values of weights where both have them, else by the
+    /// architecture.
+    package func isOther(than other: BaseIdentity) -> Bool {
+        if !sample.isEmpty, !other.sample.isEmpty {
+            guard sample.count == other.sample.count else { return true }
+            let lengths = (sample.norm, other.sample.norm)
+            guard lengths.0 > 0, lengths.1 > 0, lengths.0.isFinite, lengths.1.isFinite else {
+                return false
+            }
+            return sample.cosine(with: other.sample) < Self.agreement
+        }
+        return !modelHint.isEmpty && !other.modelHint.isEmpty && modelHint != other.modelHint
+    }
+
     /// Compares the identity with a model: by the values of its weights where the file has them, else by its hash.
     ///
     /// - Throws: `FileError` where the model's files cannot be read.

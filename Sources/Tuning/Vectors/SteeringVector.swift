@@ -26,6 +26,8 @@ package struct SteeringVector: Sendable, Hashable {
         package var pairCount: Int?
         /// The vectors whose directions were projected out, as the caller named them.
         package var projectedOut: [String]
+        /// What was done with the vector after it was found, a line each.
+        package var operations: [String]
         /// The share of the direction's length that projecting them out took, by block.
         package var lengthLost: [Int: Float]
         /// Share of pairs whose difference points along the direction, by block.
@@ -37,7 +39,7 @@ package struct SteeringVector: Sendable, Hashable {
             modelHint: String, method: String? = nil, token: String? = nil,
             normalization: String? = nil, baseName: String? = nil,
             baseHash: String? = nil, baseSample: [Float] = [], pairCount: Int? = nil,
-            projectedOut: [String] = [],
+            projectedOut: [String] = [], operations: [String] = [],
             lengthLost: [Int: Float] = [:], signAgreement: [Int: Float] = [:],
             activationNorm: [Int: Float] = [:]
         ) {
@@ -50,6 +52,7 @@ package struct SteeringVector: Sendable, Hashable {
             self.baseSample = baseSample
             self.pairCount = pairCount
             self.projectedOut = projectedOut
+            self.operations = operations
             self.lengthLost = lengthLost
             self.signAgreement = signAgreement
             self.activationNorm = activationNorm

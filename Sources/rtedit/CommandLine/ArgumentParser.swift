@@ -33,7 +33,11 @@ struct ArgumentParser {
         positional word: String, into arguments: inout ParsedArguments
     ) throws(UsageError) {
         guard arguments.positionals.count < command.positionals.count else {
-            throw .extraArgument(word)
+            guard let last = command.positionals.last, last.isRepeatable else {
+                throw .extraArgument(word)
+            }
+            arguments.rest.append(word)
+            return
         }
         let positional = command.positionals[arguments.positionals.count]
         try check(word, isIn: positional.allowed, place: positional.name)

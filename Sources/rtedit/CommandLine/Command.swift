@@ -46,12 +46,23 @@ struct Positional: Sendable {
     let help: String
     let allowed: [String]
     let isOptional: Bool
+    /// Whether it takes all words that follow; only the last can.
+    let isRepeatable: Bool
 
-    init(_ name: String, _ help: String, allowed: [String] = [], isOptional: Bool = false) {
+    init(
+        _ name: String, _ help: String, allowed: [String] = [], isOptional: Bool = false,
+        isRepeatable: Bool = false
+    ) {
         self.name = name
         self.help = help
         self.allowed = allowed
         self.isOptional = isOptional
+        self.isRepeatable = isRepeatable
+    }
+
+    /// As usage lines show it.
+    var callText: String {
+        (isOptional ? "[\(name)]" : name) + (isRepeatable ? "..." : "")
     }
 }
 

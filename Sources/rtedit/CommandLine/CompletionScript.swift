@@ -88,7 +88,9 @@ struct CompletionScript {
         let options = command.allOptions.flatMap { option in
             spellings(of: option).map { zshOption(option, spelling: $0) }
         }
-        let positionals = command.positionals.map { "':\($0.name):\(zshAction($0.allowed))'" }
+        let positionals = command.positionals.map {
+            "'\($0.isRepeatable ? "*" : ""):\($0.name):\(zshAction($0.allowed))'"
+        }
         let arguments = indented(options + positionals, by: 16, between: " \\\n")
         return "        \(command.name))\n            _arguments \\\n\(arguments) ;;"
     }

@@ -72,7 +72,7 @@ struct HelpText {
         let single = command.options.filter { !grouped.contains($0.name) }
         let required = single.filter { $0.value?.isRequired == true }
         let free = single.filter { $0.value?.isRequired != true }
-        var parts = command.positionals.map { $0.isOptional ? "[\($0.name)]" : $0.name }
+        var parts = command.positionals.map(\.callText)
         parts += required.map(shortCall)
         parts += command.groups.map(choice)
         if command.sections.count <= 1 {

@@ -4,6 +4,8 @@
 struct ParsedArguments: Sendable {
     /// By name.
     var positionals: [String: String] = [:]
+    /// What follows the word of the last positional, where that takes several.
+    var rest: [String] = []
     /// By the option's name, in the order of the call.
     var values: [String: [String]] = [:]
     /// The names of the options with values, as often as they were given, in the order of the call.
@@ -50,6 +52,11 @@ struct ParsedArguments: Sendable {
 
     /// The positional argument, or nil if the call stops before it.
     func textIfGiven(_ positional: Positional) -> String? { positionals[positional.name] }
+
+    /// Every word of a positional argument that takes several. Throws `.missingArgument` if there is none.
+    func texts(_ positional: Positional) throws(UsageError) -> [String] {
+        [try text(positional)] + rest
+    }
 
     /// The positional argument. Throws `.missingArgument` if the call stops before it.
     func text(_ positional: Positional) throws(UsageError) -> String {

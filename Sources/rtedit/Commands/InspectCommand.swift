@@ -40,9 +40,15 @@ struct InspectCommand: Command {
         case .steeringVector:
             let view = try VectorView(path)
             view.show(on: console)
+            let stored = try StoredVector(path)
+            if stored.isNumPy {
+                for option in options where arguments.has(option) {
+                    console.note("\(option.flagText) says nothing about arrays of NumPy")
+                }
+            }
             return try finish(
-                view.json, view.tensors.map { WeightTensor($0) }, .metadata(view.metadata),
-                arguments, console)
+                view.json, stored.tensors.map { WeightTensor($0) }, stored.settings, arguments,
+                console)
         case .adapter:
             let summary = try AdapterSummary(path: path)
             let view = AdapterView(summary)
@@ -207,6 +213,28 @@ extension WorkCrew {
             tensors[index].bytes.withUnsafeBytes { hash.update($0) }
             tensors[index].releasePages()
             return hash.hexDigest()
+        }
+    }
+}
+
+/// What the file of a vector holds.
+private struct StoredVector {
+    /// None of a NumPy archive, whose arrays may be compressed.
+    var tensors: [StoredTensor] = []
+    var settings = AdapterSummary.Settings.config(JSONObject())
+    var isNumPy = false
+
+    init(_ path: String) throws {
+        switch VectorFile.Format(ofContent: path) {
+        case .gguf:
+            let file = try GGUFFile.open(path)
+            (tensors, settings) = (file.tensors, .metadata(file.metadata))
+        case .safetensors:
+            let file = try SafetensorsFile(path: path)
+            tensors = file.tensors
+            settings = .config(
+                JSONObject(file.metadata.map { .init($0.key, .string($0.value)) }))
+        case .numpy: isNumPy = true
         }
     }
 }

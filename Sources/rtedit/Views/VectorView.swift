@@ -4,18 +4,18 @@ import Tuning
 
 /// What a steering vector's file says, as `inspect` shows it.
 struct VectorView {
-    private let path: String
     private let vector: SteeringVector
-    let tensors: [StoredTensor]
-    let metadata: GGUFMetadata
+    private let format: VectorFile.Format
+
+    /// - Parameter path: its file
+    init(_ term: VectorTerm, _ path: String) {
+        vector = term.vector
+        format = VectorFile.Format(ofContent: path)
+    }
 
     /// - Throws: as `VectorFile.read`.
     init(_ path: String) throws {
-        self.path = path
-        vector = try VectorFile.read(path)
-        let file = try GGUFFile.open(path)
-        metadata = file.metadata
-        tensors = file.tensors
+        self.init(VectorTerm(name: path, vector: try VectorFile.read(path)), path)
     }
 
     private var provenance: SteeringVector.Provenance { vector.provenance }
@@ -23,20 +23,28 @@ struct VectorView {
     func show(on console: Console) {
         for (name, value) in lines { console.print("\(name.padded(to: 14))\(value)") }
         console.print()
-        var table = Table([.right("block"), .right("norm")] + columns.map { .right($0.title) })
+        let hasShares = !provenance.activationNorm.isEmpty
+        var table = Table(
+            [.right("block"), .right("norm")] + columns.map { .right($0.title) }
+                + (hasShares ? [.right("of stream's")] : []))
         for block in vector.blocks {
             table.add(
                 ["\(block)", Quantity.fixed(norm(ofBlock: block), 4)]
                     + columns.map { column in
                         column.values[block].map { Quantity.fixed(Double($0), 4) } ?? ""
-                    })
+                    }
+                    + (hasShares ? [share(ofBlock: block).map(Quantity.percent) ?? ""] : []))
         }
         console.print(table)
     }
 
+    private static let names: [VectorFile.Format: String] = [
+        .gguf: "control vector of llama.cpp", .numpy: "NumPy", .safetensors: "safetensors",
+    ]
+
     private var lines: [(name: String, value: String)] {
         var lines = [
-            ("format", "steering vector (control vector of llama.cpp)"),
+            ("format", "steering vector (\(Self.names[format] ?? format.rawValue))"),
             ("site", vector.site.rawValue),
             ("blocks", "\(BlockSet.text(vector.blocks)) (\(vector.blocks.count))"),
             ("width", "\(vector.width)"),
@@ -52,6 +60,7 @@ struct VectorView {
         add("normalised", provenance.normalization)
         add("pairs", provenance.pairCount.map(String.init))
         add("projected out", provenance.projectedOut.joined(separator: ", "))
+        add("made by", provenance.operations.joined(separator: "; "))
         return lines
     }
 
@@ -63,6 +72,12 @@ struct VectorView {
         ].filter { !$0.values.isEmpty }
     }
 
+    /// The norm over that of the activations.
+    private func share(ofBlock block: Int) -> Double? {
+        guard let stream = provenance.activationNorm[block], stream > 0 else { return nil }
+        return norm(ofBlock: block) / Double(stream)
+    }
+
     private func norm(ofBlock block: Int) -> Double {
         (vector.directions[block] ?? []).norm
     }
@@ -70,7 +85,7 @@ struct VectorView {
     var json: JSONObject {
         func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
         return JSONObject([
-            .init("kind", .string("vector")), .init("format", .string("gguf")),
+            .init("kind", .string("vector")), .init("format", .string(format.rawValue)),
             .init("site", .string(vector.site.rawValue)), .init("width", .integer(vector.width)),
             .init("architecture", text(provenance.modelHint)),
             .init("base", text(provenance.baseName)),
@@ -79,6 +94,7 @@ struct VectorView {
             .init("normalize", text(provenance.normalization)),
             .init("pairs", provenance.pairCount.map { .integer($0) } ?? .null),
             .init("projected_out", .array(provenance.projectedOut.map { .string($0) })),
+            .init("operations", .array(provenance.operations.map { .string($0) })),
             .init(
                 "blocks",
                 .array(
@@ -89,6 +105,9 @@ struct VectorView {
                                     .init("block", .integer(block)),
                                     .init("norm", .number(norm(ofBlock: block))),
                                 ]
+                                    + (share(ofBlock: block).map {
+                                        [.init("relative_norm", .number($0))]
+                                    } ?? [])
                                     + columns.compactMap { column in
                                         column.values[block].map {
                                             .init(column.key, .number(Double($0)))

@@ -32,6 +32,7 @@ struct MutationSubject {
             toFile: folder + "/probe.jsonl", atomically: true, encoding: .utf8)
         try run(["extract", "llama.gguf", "--pairs", "pairs.jsonl", "-o", "v.gguf"])
         try run(["extract", "llama.gguf", "--pairs", "pairs.jsonl", "-o", "v.safetensors"])
+        try run(["extract", "llama.gguf", "--pairs", "pairs.jsonl", "-o", "v.npz"])
         try run(["convert", "llama.gguf", "split.gguf", "--shard-size", "20kB"])
         try run(["convert", "llama.gguf", "sharded", "--shard-size", "20kB"])
         try run(["bake", "llama.gguf", "baked.gguf", "--vector", "v.gguf@1"])
@@ -56,6 +57,7 @@ struct MutationSubject {
             MutationSubject(
                 name: "vector safetensors", file: "v.safetensors", commands: vector("v.safetensors")
             ),
+            MutationSubject(name: "vector NumPy", file: "v.npz", commands: vector("v.npz")),
             MutationSubject(
                 name: "adapter GGUF", file: "adapter.gguf", commands: merge("adapter.gguf")),
             MutationSubject(
@@ -141,7 +143,8 @@ struct MutationSubject {
             ["generate", "llama.gguf", "-p", "the cat", "-n", "3", "--vector", path],
             ["bake", "llama.gguf", "OUT.gguf", "--vector", path + "@1"],
             ["verify", "llama.gguf", "baked.gguf", "--positions", "8", "--vector", path + "@1"],
-            ["inspect", path],
+            ["inspect", path], ["vector", "add", path, "v.gguf", "-o", "OUT.npz"],
+            ["vector", "convert", path, "OUT.safetensors"],
         ]
     }
 

@@ -1,0 +1,231 @@
+import Formats
+import Transformer
+import Tuning
+
+/// One call of `vector`.
+struct VectorCall {
+    let arguments: ParsedArguments
+    let console: Console
+
+    private func convention() throws -> VectorFile.Convention {
+        try arguments.choice(SteeringOptions.convention, as: VectorFile.Convention.self)
+    }
+
+    private func term(_ text: String) throws -> VectorTerm {
+        try VectorTerm(text, convention: convention())
+    }
+
+    /// The only word of a call that takes no more.
+    private func only() throws -> String {
+        let texts = try arguments.texts(VectorCommand.files)
+        if texts.count > 1 { throw UsageError.extraArgument(texts[1]) }
+        return texts[0]
+    }
+
+    /// The two words of a call.
+    private func two(_ second: String) throws -> (String, String) {
+        let texts = try arguments.texts(VectorCommand.files)
+        guard texts.count > 1 else { throw UsageError.missingArgument(second) }
+        if texts.count > 2 { throw UsageError.extraArgument(texts[2]) }
+        return (texts[0], texts[1])
+    }
+
+    // MARK: - Looking
+
+    func show() throws {
+        let texts = try arguments.texts(VectorCommand.files)
+        let views = try texts.map { text in
+            try VectorView(
+                VectorTerm(text, convention: convention()), VectorSpecification(text).file)
+        }
+        for (index, view) in views.enumerated() {
+            if views.count > 1 { console.print((index > 0 ? "\n" : "") + "\(texts[index]):") }
+            view.show(on: console)
+        }
+        console.report(
+            JSONObject([
+                .init(
+                    "vectors",
+                    .array(
+                        zip(texts, views).map { text, view in
+                            .object(JSONObject([.init("file", .string(text))] + view.json.members))
+                        }))
+            ]))
+    }
+
+    func compare() throws {
+        let terms = try arguments.texts(VectorCommand.files).map(term)
+        let comparison = try VectorComparison(terms)
+        tellOtherBases(terms)
+        let view = VectorComparisonView(comparison)
+        for note in view.notes { console.note(note) }
+        view.show(on: console)
+        console.report(view.json)
+    }
+
+    func lens() throws {
+        let (vector, model) = try two("MODEL")
+        var term = try term(vector)
+        if let text = arguments.textIfGiven(VectorCommand.blocks) {
+            guard let blocks = BlockSet.parse(text) else {
+                throw arguments.invalid(
+                    VectorCommand.blocks, text, "a list of blocks such as 8,10-12")
+            }
+            term = try term.restricted(to: blocks)
+        }
+        let count = try arguments.integer(VectorCommand.top, in: 1...1000)
+        let session = try ModelSession(model, arguments, console)
+        try session.tellOtherBases([vector], console)
+        let tokenizer = try session.renderer().tokenizer
+        let lens = try VectorLens(
+            term, decoder: session.decoder(), tokenCount: tokenizer.vocabularySize, count: count)
+        let view = VectorLensView(lens, tokenizer)
+        view.show(on: console)
+        console.report(view.json)
+    }
+
+    // MARK: - Making
+
+    func add() throws {
+        let output = try output()
+        let terms = try arguments.texts(VectorCommand.files).map(term)
+        let sum = try SteeringVector.sum(terms)
+        tellOtherBases(terms)
+        let all = Set(sum.blocks)
+        for term in terms where Set(term.vector.blocks) != all {
+            console.note(
+                "\(term.name) has no direction of blocks "
+                    + "\(BlockSet.text(all.subtracting(term.vector.blocks).sorted())), where the others' sum stands"
+            )
+        }
+        try write(sum, to: output)
+    }
+
+    func scale() throws {
+        let output = try output()
+        let term = try term(only())
+        let factor = try arguments.numberIfGiven(VectorCommand.by)
+        let length = try arguments.numberIfGiven(VectorCommand.length)
+        let scaled = try term.scaled()
+        switch (factor, length) {
+        case (let factor?, nil):
+            guard factor != 0 else {
+                throw arguments.invalid(VectorCommand.by, "0", "a number other than 0")
+            }
+            try write(scaled.scaled(by: factor, name: term.name), to: output)
+        case (nil, let length?):
+            guard length > 0 else {
+                throw arguments.invalid(VectorCommand.length, "\(length)", "a number above 0")
+            }
+            try write(scaled.withLength(length, name: term.name), to: output)
+        case (nil, nil):
+            throw UsageError.missingOneOf(
+                [VectorCommand.by, VectorCommand.length].map(\.flagText))
+        default:
+            throw UsageError.conflict([VectorCommand.by, VectorCommand.length].map(\.flagText))
+        }
+    }
+
+    func negate() throws {
+        let output = try output()
+        let term = try term(only())
+        try write(term.scaled().scaled(by: -1, name: term.name), to: output)
+    }
+
+    func orthogonalise() throws {
+        let output = try output()
+        let others = try arguments.values(VectorCommand.against).map(term)
+        guard !others.isEmpty else {
+            throw UsageError.missingOption(VectorCommand.against.flagText)
+        }
+        let term = try term(only())
+        let scaled = VectorTerm(name: term.name, vector: try term.scaled())
+        let result = try Orthogonalization(scaled, against: others)
+        tellOtherBases([term] + others)
+        try VectorFile.write(
+            result.vector, to: output, replacing: arguments.replacesOutputs)
+        let view = OrthogonalizationView(result)
+        view.show(on: console)
+        tell(result.vector, output)
+        console.report(
+            JSONObject(Self.json(result.vector, output) + [.init("table", view.json)]))
+    }
+
+    func convert() throws {
+        let (input, output) = try two("OUT")
+        try AtomicFile.checkTarget(output, replacing: arguments.replacesOutputs)
+        guard !output.isEmpty else { throw UsageError.missingArgument("OUT") }
+        let target = try arguments.choice(
+            VectorCommand.outputConvention, as: VectorFile.Convention.self)
+        let first = try firstBlock()
+        let site =
+            try arguments.isGiven(VectorCommand.site)
+            ? arguments.choice(VectorCommand.site, as: Site.self) : nil
+        let vector = try VectorFile.read(
+            input,
+            VectorFile.Reading(convention: convention(), site: site, firstBlock: first))
+        if first == -1 {
+            console.note("the first row, of the embeddings, is left out")
+        }
+        let lost = VectorFile.lost(of: vector, in: target)
+        if !lost.isEmpty {
+            console.warning(
+                "\(output): a file in the convention of the generator does not hold \(lost.joined(separator: ", "))"
+            )
+        }
+        try VectorFile.write(
+            vector, to: output, convention: target, replacing: arguments.replacesOutputs)
+        tell(vector, output)
+        console.report(
+            JSONObject(
+                Self.json(vector, output) + [.init("lost", .array(lost.map { .string($0) }))]))
+    }
+
+    private func firstBlock() throws -> Int? {
+        guard let text = arguments.textIfGiven(VectorCommand.firstBlock) else { return nil }
+        guard let block = Int(text), (-1...9999).contains(block) else {
+            throw arguments.invalid(
+                VectorCommand.firstBlock, text, "a number from -1 to 9999")
+        }
+        return block
+    }
+
+    // MARK: - Outputs
+
+    private func output() throws -> String {
+        let path = try arguments.outputPath(VectorCommand.output)
+        try AtomicFile.checkTarget(path, replacing: arguments.replacesOutputs)
+        return path
+    }
+
+    private func write(_ vector: SteeringVector, to path: String) throws {
+        for block in vector.blocks where vector.directions[block]?.norm == 0 {
+            console.warning("\(path): the direction of block \(block) is zero")
+        }
+        try VectorFile.write(vector, to: path, replacing: arguments.replacesOutputs)
+        tell(vector, path)
+        console.report(JSONObject(Self.json(vector, path)))
+    }
+
+    private func tell(_ vector: SteeringVector, _ path: String) {
+        console.print(
+            "\(path): \(vector.blocks.count) directions at \(vector.site.rawValue) of blocks "
+                + "\(BlockSet.text(vector.blocks)), \(vector.width) wide")
+    }
+
+    private static func json(_ vector: SteeringVector, _ path: String) -> [JSONObject.Member] {
+        [
+            .init("output", .string(path)), .init("site", .string(vector.site.rawValue)),
+            .init("width", .integer(vector.width)),
+            .init("blocks", .array(vector.blocks.map { .integer($0) })),
+        ]
+    }
+
+    private func tellOtherBases(_ terms: [VectorTerm]) {
+        for pair in terms.otherBases {
+            console.warning(
+                "\(pair.first) and \(pair.other) were found in different models: together they may mean nothing"
+            )
+        }
+    }
+}
