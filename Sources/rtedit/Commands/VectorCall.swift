@@ -8,7 +8,7 @@ struct VectorCall {
     let console: Console
 
     private func convention() throws -> VectorFile.Convention {
-        try arguments.choice(SteeringOptions.convention, as: VectorFile.Convention.self)
+        try arguments.value(SteeringOptions.convention)
     }
 
     private func term(_ text: String) throws -> VectorTerm {
@@ -66,14 +66,10 @@ struct VectorCall {
     func lens() throws {
         let (vector, model) = try two("MODEL")
         var term = try term(vector)
-        if let text = arguments.textIfGiven(VectorCommand.blocks) {
-            guard let blocks = BlockSet.parse(text) else {
-                throw arguments.invalid(
-                    VectorCommand.blocks, text, "a list of blocks such as 8,10-12")
-            }
+        if let blocks = try arguments.value(VectorCommand.blocks) {
             term = try term.restricted(to: blocks)
         }
-        let count = try arguments.integer(VectorCommand.top, in: 1...1000)
+        let count = try arguments.value(VectorCommand.top)
         let session = try ModelSession(model, arguments, console)
         try session.tellOtherBases([vector], console)
         let tokenizer = try session.renderer().tokenizer
@@ -104,25 +100,27 @@ struct VectorCall {
     func scale() throws {
         let output = try output()
         let term = try term(only())
-        let factor = try arguments.numberIfGiven(VectorCommand.by)
-        let length = try arguments.numberIfGiven(VectorCommand.length)
+        let factor = try arguments.value(VectorCommand.by)
+        let length = try arguments.value(VectorCommand.length)
         let scaled = try term.scaled()
         switch (factor, length) {
         case (let factor?, nil):
             guard factor != 0 else {
-                throw arguments.invalid(VectorCommand.by, "0", "a number other than 0")
+                throw arguments.invalid(VectorCommand.by.option, "0", "a number other than 0")
             }
             try write(scaled.scaled(by: factor, name: term.name), to: output)
         case (nil, let length?):
             guard length > 0 else {
-                throw arguments.invalid(VectorCommand.length, "\(length)", "a number above 0")
+                throw arguments.invalid(
+                    VectorCommand.length.option, "\(length)", "a number above 0")
             }
             try write(scaled.withLength(length, name: term.name), to: output)
         case (nil, nil):
             throw UsageError.missingOneOf(
-                [VectorCommand.by, VectorCommand.length].map(\.flagText))
+                [VectorCommand.by, VectorCommand.length].map(\.option.flagText))
         default:
-            throw UsageError.conflict([VectorCommand.by, VectorCommand.length].map(\.flagText))
+            throw UsageError.conflict(
+                [VectorCommand.by, VectorCommand.length].map(\.option.flagText))
         }
     }
 
@@ -155,12 +153,9 @@ struct VectorCall {
         let (input, output) = try two("OUT")
         try AtomicFile.checkTarget(output, replacing: arguments.replacesOutputs)
         guard !output.isEmpty else { throw UsageError.missingArgument("OUT") }
-        let target = try arguments.choice(
-            VectorCommand.outputConvention, as: VectorFile.Convention.self)
-        let first = try firstBlock()
-        let site =
-            try arguments.isGiven(VectorCommand.site)
-            ? arguments.choice(VectorCommand.site, as: Site.self) : nil
+        let target = try arguments.value(VectorCommand.outputConvention)
+        let first = try arguments.value(VectorCommand.firstBlock)
+        let site = try arguments.value(VectorCommand.site)
         let vector = try VectorFile.read(
             input,
             VectorFile.Reading(convention: convention(), site: site, firstBlock: first))
@@ -179,15 +174,6 @@ struct VectorCall {
         console.report(
             JSONObject(
                 Self.json(vector, output) + [.init("lost", .array(lost.map { .string($0) }))]))
-    }
-
-    private func firstBlock() throws -> Int? {
-        guard let text = arguments.textIfGiven(VectorCommand.firstBlock) else { return nil }
-        guard let block = Int(text), (-1...9999).contains(block) else {
-            throw arguments.invalid(
-                VectorCommand.firstBlock, text, "a number from -1 to 9999")
-        }
-        return block
     }
 
     // MARK: - Outputs

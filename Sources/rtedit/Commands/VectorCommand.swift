@@ -17,23 +17,23 @@ struct VectorCommand: Command {
     static let output = Option.value("output", "FILE", short: "o", "The vector file to write.")
     static let against = Option.list(
         "against", "SPEC", "With orthogonalise: a vector whose directions shall be gone.")
-    static let by = Option.value("by", "X", "With scale: the factor.")
-    static let length = Option.value("length", "X", "With scale: the length of every direction.")
-    static let site = Option.value(
-        "site", "SITE", "With convert: where a vector acts whose file does not say it.",
-        allowed: Site.allCases.map(\.rawValue))
-    static let firstBlock = Option.value(
+    static let by = Knob<Double?>.number(
+        "by", "X", "With scale: the factor.", in: -1e30...1e30)
+    static let length = Knob<Double?>.number(
+        "length", "X", "With scale: the length of every direction.", in: 0...1e30)
+    static let site = Knob<Site?>.choice(
+        "site", "SITE", "With convert: where a vector acts whose file does not say it.")
+    static let firstBlock = Knob<Int?>.integer(
         "first-block", "N",
-        "With convert: the block of an array's first row; -1 where that is of the embeddings, and left out."
-    )
-    static let outputConvention = Option.value(
+        "With convert: the block of an array's first row; -1 where that is of the embeddings, and left out.",
+        in: -1...9999)
+    static let outputConvention = Knob.choice(
         "to-convention", "NAME", "With convert: how the written file numbers blocks.",
-        standard: VectorFile.Convention.llamaCpp.rawValue,
-        allowed: VectorFile.Convention.allCases.map(\.rawValue))
-    static let blocks = Option.value(
+        standard: VectorFile.Convention.llamaCpp)
+    static let blocks = Knob.blocks(
         "blocks", "BLOCKS", "With lens: only these blocks, such as 8,10-12.")
-    static let top = Option.value(
-        "top", "K", "With lens: how many tokens of each end.", standard: "10")
+    static let top = Knob.integer(
+        "top", "K", "With lens: how many tokens of each end.", standard: 10, in: 1...1000)
 
     let name = "vector"
     let summary = "Show, add, scale, compare and convert steering vectors."
@@ -49,10 +49,10 @@ struct VectorCommand: Command {
         convention of llama.cpp's generator, which holds directions only.
         """
     let positionals = [Self.action, Self.files]
-    let options = [
+    let options = Option.declared([
         Self.output, Self.against, Self.by, Self.length, SteeringOptions.convention, Self.site,
         Self.firstBlock, Self.outputConvention, Self.blocks, Self.top,
-    ]
+    ])
     let examples = [
         Example("What a vector is:", "rtedit vector show mood.gguf"),
         Example("A weighted sum:", "rtedit vector add mood.gguf fear.gguf:-0.5@8-15 -o sum.gguf"),
@@ -70,7 +70,7 @@ struct VectorCommand: Command {
     }
 
     /// The options that say something about an action.
-    private func options(of action: Action) -> [Option] {
+    private func options(of action: Action) -> [any DeclaredOption] {
         switch action {
         case .show, .compare: [SteeringOptions.convention]
         case .add, .negate: [SteeringOptions.convention, Self.output]
@@ -88,7 +88,7 @@ struct VectorCommand: Command {
             throw UsageError.invalidValue(
                 place: Self.action.name, value: text, expected: "an action of 'vector'")
         }
-        let names = options(of: action).map(\.name)
+        let names = options(of: action).map(\.option.name)
         if let other = options.first(where: { !names.contains($0.name) && arguments.isGiven($0) }) {
             throw UsageError.needs(option: other.flagText, other: needed(by: other))
         }
@@ -108,7 +108,7 @@ struct VectorCommand: Command {
 
     private func needed(by option: Option) -> String {
         let actions = Action.allCases.filter { action in
-            options(of: action).contains { $0.name == option.name }
+            options(of: action).contains { $0.option.name == option.name }
         }
         return "'vector \(actions.map(\.rawValue).joined(separator: "', 'vector "))'"
     }

@@ -26,7 +26,7 @@ struct VectorComparisonView {
             notes.append(
                 "\(terms[pair.second].name) is most like \(terms[pair.first].name) one block "
                     + "\(shift > 0 ? "later" : "earlier"): one of the two may number blocks as llama.cpp's generator does "
-                    + "(\(SteeringOptions.convention.flagText))")
+                    + "(\(SteeringOptions.convention.option.flagText))")
         }
         return notes
     }
