@@ -81,11 +81,17 @@ struct HelpPromiseTests {
     func everyMethodOfBakeBakes(method: String) throws {
         let folder = try TemporaryFolder()
         let vector = try Self.vector(in: folder)
-        let run = try ProgramRun.rtedit([
-            "bake", Samples.tinyModel, folder.path("out.gguf"), "--vector", vector, "--method",
-            method, "--dry-run",
-        ])
-        let refuses = ["auto", "bias"].contains(method) ? [0] : [0, ExitCode.unsupported.rawValue]
+        // The one that needs a text.
+        let text = folder.path("text.txt")
+        try String(repeating: "The sun is warm and the day is long. ", count: 100)
+            .write(toFile: text, atomically: true, encoding: .utf8)
+        let run = try ProgramRun.rtedit(
+            [
+                "bake", Samples.tinyModel, folder.path("out.gguf"), "--vector", vector, "--method",
+                method, "--dry-run",
+            ] + (method == "fit" ? ["--calibration", text] : []))
+        let takes = ["auto", "bias", "fit"]
+        let refuses = takes.contains(method) ? [0] : [0, ExitCode.unsupported.rawValue]
         #expect(refuses.contains(run.exitCode), "\(run.errors)")
     }
 
@@ -111,7 +117,7 @@ struct HelpPromiseTests {
 
     @Test(arguments: [
         ["--method", "distill"], ["--method", "tune"],
-        ["--method", "fit"], ["--imatrix", "x.gguf"], ["--max-error", "0.1"],
+        ["--imatrix", "x.gguf"],
         ["--type", "q8_0"],
     ])
     func whatBakeDoesNotDoIsNotAnOption(words: [String]) throws {
@@ -120,6 +126,20 @@ struct HelpPromiseTests {
             ["bake", Samples.tinyModel, folder.path("out.gguf"), "--vector", "v.gguf"] + words)
         #expect(run.exitCode == 2)
         #expect(run.errorLine.contains(words[0]))
+    }
+
+    @Test(arguments: [
+        (["--method", "fit"], "--calibration"), (["--max-error", "0.1"], "--calibration"),
+        (["--calibration-tokens", "9"], "--calibration"),
+        (["--calibration", "x.txt"], "--max-error"),
+        (["--method", "bias", "--max-error", "0.1", "--calibration", "x.txt"], "--max-error"),
+    ])
+    func whatFitNeedsIsSaid(words: [String], named: String) throws {
+        let folder = try TemporaryFolder()
+        let run = try ProgramRun.rtedit(
+            ["bake", Samples.tinyModel, folder.path("out.gguf"), "--vector", "v.gguf"] + words)
+        #expect(run.exitCode == 2)
+        #expect(run.errorLine.contains(named), "\(run.errorLine)")
     }
 
     @Test(arguments: ["keep", "f32", "f16", "bf16"])

@@ -31,9 +31,13 @@ extension BlockRunner {
         }
     }
 
-    /// middle = input + scale · norm(o(attention))
-    func addAttention(_ block: BlockWeights, _ activations: BlockActivations, rows: Int) {
+    /// update = o(attention)
+    func projectAttention(_ block: BlockWeights, _ activations: BlockActivations, rows: Int) {
         project(rows, block.attentionOutput, from: activations.attention, into: update)
+    }
+
+    /// middle = input + scale · norm(update)
+    func addAttention(_ block: BlockWeights, _ activations: BlockActivations, rows: Int) {
         addUpdate(
             rows, norm: block.attentionPostNorm, to: activations.input, into: activations.middle)
     }

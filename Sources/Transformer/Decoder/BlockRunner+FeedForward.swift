@@ -26,15 +26,14 @@ extension BlockRunner {
         }
     }
 
-    /// output = middle + scale · norm(down(…))
+    /// output = middle + scale · norm(update), of what `projectDown` made
     func addFeedForward(_ block: BlockWeights, _ activations: BlockActivations, rows: Int) {
-        projectDown(block, activations, rows: rows, into: update)
         addUpdate(
             rows, norm: block.feedForwardPostNorm, to: activations.middle, into: activations.output)
     }
 
     /// What the feed-forward part puts out, before the norm that may follow it.
-    private func projectDown(
+    func projectDown(
         _ block: BlockWeights, _ activations: BlockActivations, rows: Int,
         into output: ActivationMatrix
     ) {

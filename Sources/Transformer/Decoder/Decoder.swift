@@ -94,11 +94,13 @@ package final class Decoder {
     ///   - interventions: applied at every token, in order.
     ///   - blocks: the blocks to run; nil for all. Where the first is not 0, each slice brings its entry.
     ///   - observer: sees the residual stream.
+    ///   - projections: sees the last projections of sub-layers.
     ///   - logits: takes logits; without it the head is not computed.
-    /// - Throws: `ForwardError` before anything is computed, and what the observer and the receiver throw.
+    /// - Throws: `ForwardError` before anything is computed, and what the observers and the receiver throw.
     package func forward(
         _ slices: [DecoderSlice], interventions: [Intervention] = [], blocks: Range<Int>? = nil,
-        observer: StreamObserver? = nil, logits: LogitsReceiver? = nil
+        observer: StreamObserver? = nil, projections: ProjectionObserver? = nil,
+        logits: LogitsReceiver? = nil
     ) throws {
         let all = 0..<configuration.sizes.blockCount
         let blocks = blocks ?? all
@@ -117,7 +119,7 @@ package final class Decoder {
         let pass = ForwardPass(
             decoder: self, workspace: workspace, slices: slices,
             plan: try InterventionPlan(interventions, configuration),
-            blocks: blocks, observer: observer, logits: logits)
+            blocks: blocks, observer: observer, projections: projections, logits: logits)
         try pass.run(keepsCaches: isWhole)
     }
 

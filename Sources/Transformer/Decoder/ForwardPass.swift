@@ -13,6 +13,7 @@ struct ForwardPass {
     private let plan: InterventionPlan
     private let blocks: Range<Int>
     private let observer: StreamObserver?
+    private let projections: ProjectionObserver?
     private let logits: LogitsReceiver?
 
     /// A slice in this pass.
@@ -36,7 +37,8 @@ struct ForwardPass {
     /// - Precondition: the slices and the blocks have been checked.
     init(
         decoder: Decoder, workspace: Workspace, slices: [DecoderSlice], plan: InterventionPlan,
-        blocks: Range<Int>, observer: StreamObserver?, logits: LogitsReceiver?
+        blocks: Range<Int>, observer: StreamObserver?, projections: ProjectionObserver?,
+        logits: LogitsReceiver?
     ) {
         self.decoder = decoder
         self.workspace = workspace
@@ -44,6 +46,7 @@ struct ForwardPass {
         self.plan = plan
         self.blocks = blocks
         self.observer = observer
+        self.projections = projections
         self.logits = logits
         chunks = PackedChunk.pack(slices.map(\.tokens.count), limit: Decoder.rowsPerChunk)
         var segmentCounts = [Int](repeating: 0, count: slices.count)
@@ -81,9 +84,9 @@ struct ForwardPass {
         enter(chunk)
         if blocks.lowerBound == 0 { try visit(.embed, block: 0, workspace.stream, chunk) }
         for block in blocks {
-            attend(block, chunk)
+            try attend(block, chunk)
             try visit(.residMid, block: block, workspace.block.middle, chunk)
-            feedForward(block, chunk)
+            try feedForward(block, chunk)
             try visit(.residPost, block: block, workspace.stream, chunk)
         }
         if let logits { try computeLogits(chunk, for: logits) }
@@ -117,9 +120,12 @@ struct ForwardPass {
     }
 
     /// A block's first half, each segment attending to its own sequence.
-    private func attend(_ block: Int, _ chunk: PackedChunk) {
+    private func attend(_ block: Int, _ chunk: PackedChunk) throws {
         runner.projectHeads(decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount)
         for segment in chunk.segments { attend(segment, block: block) }
+        runner.projectAttention(
+            decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount)
+        try show(.attentionOutput, .residMid, block: block, workspace.block.attention, chunk)
         runner.addAttention(decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount)
     }
 
@@ -141,9 +147,15 @@ struct ForwardPass {
     }
 
     /// A block's second half.
-    private func feedForward(_ block: Int, _ chunk: PackedChunk) {
+    private func feedForward(_ block: Int, _ chunk: PackedChunk) throws {
         runner.projectFeedForward(
             decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount)
+        runner.projectDown(
+            decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount,
+            into: runner.update)
+        if decoder.configuration.sizes.experts == nil {
+            try show(.feedForwardDown, .residPost, block: block, workspace.block.gated, chunk)
+        }
         runner.addFeedForward(decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount)
     }
 
@@ -204,6 +216,24 @@ struct ForwardPass {
             let first = segment.row(of: tokens.lowerBound)
             try stream.withRows(first..<first + tokens.count) { rows in
                 try receive(place, rows)
+            }
+        }
+    }
+
+    /// Shows what a projection reads and puts out.
+    private func show(
+        _ slot: BlockSlot, _ site: Site, block: Int, _ input: ActivationMatrix,
+        _ chunk: PackedChunk
+    ) throws {
+        guard let projections, projections.slots.contains(slot) else { return }
+        for segment in chunk.segments {
+            let place = StreamPlace(
+                site: site, block: block, slice: segment.slice, tokens: segment.tokens)
+            let rows = segment.firstRow..<segment.firstRow + segment.tokens.count
+            try input.withRows(rows) { inputs in
+                try runner.update.withRows(rows) { outputs in
+                    try projections.receive(place, inputs, outputs)
+                }
             }
         }
     }

@@ -1,3 +1,5 @@
+package import Formats
+
 /// One sequence's new tokens in a forward pass.
 package struct DecoderSlice {
     package var tokens: [Int]
@@ -75,6 +77,26 @@ package struct LogitsReceiver {
             @escaping (_ slice: Int, _ tokens: Range<Int>, _ logits: Span<Float>) throws -> Void
     ) {
         self.scope = scope
+        self.receive = receive
+    }
+}
+
+/// Sees what the last projection of a sub-layer reads and puts out, before the norm that may follow it.
+///
+/// A long slice arrives in several parts, in order. The rows are the decoder's own memory: copy what is to be kept. An
+/// error that `receive` throws ends the pass.
+package struct ProjectionObserver {
+    /// `attentionOutput`, `feedForwardDown`; a mixture's experts are not seen.
+    package var slots: Set<BlockSlot>
+    /// Called with the place that the sub-layer's output acts at, the rows that the projection reads, (tokens, its
+    /// columns), and those it puts out, its bias included, (tokens, hidden size).
+    package var receive: (StreamPlace, Span<Float>, Span<Float>) throws -> Void
+
+    package init(
+        slots: Set<BlockSlot>,
+        receive: @escaping (StreamPlace, Span<Float>, Span<Float>) throws -> Void
+    ) {
+        self.slots = slots
         self.receive = receive
     }
 }

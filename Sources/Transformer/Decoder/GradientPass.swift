@@ -79,6 +79,8 @@ package final class GradientPass {
             let activations = activations(of: block)
             attend(block, activations)
             runner.projectFeedForward(decoder.weights.blocks[block], activations, rows: rowCount)
+            runner.projectDown(
+                decoder.weights.blocks[block], activations, rows: rowCount, into: runner.update)
             runner.addFeedForward(decoder.weights.blocks[block], activations, rows: rowCount)
             plan.apply(
                 at: .residPost, block: block, to: activations.output, rows: rowCount,
@@ -142,6 +144,7 @@ package final class GradientPass {
             keys: activations.key.row(0), values: activations.value.row(0),
             shape: decoder.configuration.attention(ofBlock: block), sequences: sequences,
             crew: runner.crew)
+        runner.projectAttention(decoder.weights.blocks[block], activations, rows: rowCount)
         runner.addAttention(decoder.weights.blocks[block], activations, rows: rowCount)
         plan.apply(
             at: .residMid, block: block, to: activations.middle, rows: rowCount, runner: runner)

@@ -53,4 +53,45 @@ package enum BLAS {
             CblasRowMajor, CblasTrans, CblasNoTrans, Int32(m), Int32(n), Int32(k), 1, a.start,
             Int32(a.rowStride), b.start, Int32(b.rowStride), 1, c.start, Int32(c.rowStride))
     }
+
+    /// Which factor of a product is taken transposed.
+    enum Transposed { case first, second }
+
+    /// c (m, n) += scale · a · b in f64, one of the two transposed: aᵀ (k, m) or bᵀ (n, k).
+    static func addProduct(
+        _ c: Matrix<UnsafeMutablePointer<Double>>, _ a: Matrix<UnsafePointer<Double>>,
+        _ b: Matrix<UnsafePointer<Double>>, m: Int, n: Int, k: Int, scale: Double = 1,
+        transposing factor: Transposed
+    ) {
+        _ = oneThread
+        cblas_dgemm(
+            CblasRowMajor, factor == .first ? CblasTrans : CblasNoTrans,
+            factor == .second ? CblasTrans : CblasNoTrans, Int32(m), Int32(n), Int32(k), scale,
+            a.start, Int32(a.rowStride), b.start, Int32(b.rowStride), 1, c.start,
+            Int32(c.rowStride))
+    }
+
+    /// b (m, n) = b · L⁻ᵀ in f64, L (n, n) lower triangular.
+    static func divideTransposed(
+        _ b: Matrix<UnsafeMutablePointer<Double>>, by lower: Matrix<UnsafePointer<Double>>,
+        m: Int, n: Int
+    ) {
+        _ = oneThread
+        cblas_dtrsm(
+            CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, Int32(m), Int32(n), 1,
+            lower.start, Int32(lower.rowStride), b.start, Int32(b.rowStride))
+    }
+
+    /// b (m, n) = (L · Lᵀ)⁻¹ · b in f64, L (m, m) lower triangular.
+    static func divide(
+        _ b: Matrix<UnsafeMutablePointer<Double>>, by lower: Matrix<UnsafePointer<Double>>, m: Int,
+        n: Int
+    ) {
+        _ = oneThread
+        for side in [CblasNoTrans, CblasTrans] {
+            cblas_dtrsm(
+                CblasRowMajor, CblasLeft, CblasLower, side, CblasNonUnit, Int32(m), Int32(n), 1,
+                lower.start, Int32(lower.rowStride), b.start, Int32(b.rowStride))
+        }
+    }
 }

@@ -1,5 +1,8 @@
+package import Formats
+
 /// A dense f32 matrix in row-major order with the products that a decomposition of large matrices needs: tiles of a
-/// matrix that is never whole in memory times tall, narrow ones. Matrix products go to OpenBLAS on the calling thread.
+/// matrix that is never whole in memory times tall, narrow ones. Matrix products go to OpenBLAS on the calling thread, where
+/// no crew is given.
 package struct DenseMatrix: Sendable {
     package let rows: Int
     package let columns: Int
@@ -108,5 +111,89 @@ package struct DenseMatrix: Sendable {
         var product = DenseMatrix(rows: rows, columns: right.columns)
         product.setRows(0..<rows, to: values, times: right)
         return product
+    }
+
+    /// selfᵀ · right in f64, in tiles of fixed size that the crew shares.
+    ///
+    /// - Parameters:
+    ///   - right: (rows, width)
+    ///   - width: its columns
+    /// - Returns: (columns, width)
+    package func transposedTimes(_ right: [Double], width: Int, crew: WorkCrew) -> [Double] {
+        precondition(width >= 0 && right.count == rows * width)
+        var product = [Double](repeating: 0, count: columns * width)
+        guard width > 0, rows > 0 else { return product }
+        let (tile, depth) = (64, 256)
+        product.withUnsafeMutableBufferPointer { output in
+            right.withUnsafeBufferPointer { right in
+                guard let output = output.baseAddress, let right = right.baseAddress else { return }
+                crew.run((columns + tile - 1) / tile) {
+                    [output = Shared(output), right = Shared(right)] index in
+                    let own = index * tile..<min((index + 1) * tile, columns)
+                    var widened = [Double](repeating: 0, count: own.count * depth)
+                    widened.withUnsafeMutableBufferPointer { memory in
+                        guard let start = memory.baseAddress else { return }
+                        for first in stride(from: 0, to: rows, by: depth) {
+                            let part = first..<min(first + depth, rows)
+                            widen(rows: part, columns: own, into: start)
+                            BLAS.addProduct(
+                                .init(start: output + own.lowerBound * width, rowStride: width),
+                                .init(start: UnsafePointer(start), rowStride: own.count),
+                                .init(start: right + first * width, rowStride: width),
+                                m: own.count, n: width, k: part.count, transposing: .first)
+                        }
+                    }
+                }
+            }
+        }
+        return product
+    }
+
+    /// The same rows, each times its factor.
+    ///
+    /// - Precondition: there are as many factors as rows.
+    package func scalingRows(by factors: [Double]) -> DenseMatrix {
+        precondition(factors.count == rows)
+        var scaled = self
+        for (row, factor) in factors.enumerated() {
+            for index in row * columns..<(row + 1) * columns {
+                scaled.values[index] = Float(factor * Double(values[index]))
+            }
+        }
+        return scaled
+    }
+
+    /// Overwrites rows from one on.
+    ///
+    /// - Precondition: the values are whole rows, and there is room for them.
+    package mutating func setRows(from first: Int, to rows: Span<Float>) {
+        let start = first * columns
+        precondition(first >= 0 && start + rows.count <= values.count)
+        rows.withUnsafeBufferPointer { source in
+            values.withUnsafeMutableBufferPointer { target in
+                guard let from = source.baseAddress, let to = target.baseAddress else { return }
+                (to + start).update(from: from, count: source.count)
+            }
+        }
+    }
+
+    /// Some of the rows.
+    package func extracting(rows range: Range<Int>) -> DenseMatrix {
+        DenseMatrix(
+            rows: range.count, columns: columns,
+            values: Array(values[range.lowerBound * columns..<range.upperBound * columns]))
+    }
+
+    /// Writes a part of the matrix in f64, row after row.
+    func widen(
+        rows: Range<Int>, columns part: Range<Int>, into target: UnsafeMutablePointer<Double>
+    ) {
+        values.withUnsafeBufferPointer { values in
+            for (place, row) in rows.enumerated() {
+                let first = row * columns + part.lowerBound
+                let start = target + place * part.count
+                for column in 0..<part.count { start[column] = Double(values[first + column]) }
+            }
+        }
     }
 }

@@ -51,3 +51,19 @@ package func addScaledForward(
     }
     for index in wholeEights(count)..<count { output[index] += factor * input[index] }
 }
+
+/// The largest |a − b| of two rows' elements, infinity where one is NaN, and the largest |a|.
+///
+/// - Precondition: the rows are equally long.
+package func largestDifferenceForward(
+    _ a: Span<Float>, _ b: Span<Float>
+) -> (difference: Float, value: Float) {
+    precondition(a.count == b.count)
+    var (difference, value): (Float, Float) = (0, 0)
+    for index in a.indices {
+        let distance = abs(a[index] - b[index])
+        if !(distance <= difference) { difference = distance.isNaN ? .infinity : distance }
+        value = max(value, abs(a[index]))
+    }
+    return (difference, value)
+}

@@ -18,6 +18,7 @@ package struct AblationRoute: BakeRoute {
         """
     package let operation = Intervention.Operation.ablate
     package let sites = Site.allCases
+    package let hasInverse = false
 
     package init() {}
 

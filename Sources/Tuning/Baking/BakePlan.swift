@@ -16,15 +16,17 @@ package struct BakePlan: Sendable {
     /// Gives all interventions to one route, or where none takes them all, those of each kind and site to the first that
     /// takes them.
     ///
-    /// - Parameter name: the only route to ask; nil for all.
+    /// - Parameters:
+    ///   - name: the only route to ask; nil for all.
+    ///   - routes: those there are.
     /// - Throws: the first route's refusal where all refuse.
     package init(
         named name: String?, for interventions: [Intervention], in checkpoint: Checkpoint,
-        format: FileFormat
+        format: FileFormat, of routes: [any BakeRoute] = BakeRoutes.all
     ) throws {
         do {
             let route = try BakeRoutes.route(
-                named: name, for: interventions, in: checkpoint, format: format)
+                named: name, for: interventions, in: checkpoint, format: format, of: routes)
             steps = [Step(route: route, interventions: interventions)]
         } catch {
             let groups = Self.groups(
@@ -33,7 +35,7 @@ package struct BakePlan: Sendable {
             steps = try groups.map { group in
                 Step(
                     route: try BakeRoutes.route(
-                        named: nil, for: group, in: checkpoint, format: format),
+                        named: nil, for: group, in: checkpoint, format: format, of: routes),
                     interventions: group)
             }
         }

@@ -18,6 +18,8 @@ package protocol BakeRoute: Sendable {
     var operation: Intervention.Operation { get }
     /// Where it acts in a model that takes it.
     var sites: [Site] { get }
+    /// Whether `recovery` finds what was baked.
+    var hasInverse: Bool { get }
 
     /// Why an operation at this site cannot be made permanent in a file of this format; nil where it can.
     ///
@@ -90,8 +92,14 @@ package struct BakeRecovery: Sendable {
 /// The routes there are, the one to prefer first.
 package enum BakeRoutes {
     package static let all: [any BakeRoute] = [
-        BiasRoute(), RelabelRoute(), ValueHeadRoute(), EmbedRoute(), WidenRoute(), AblationRoute(),
+        BiasRoute(), RelabelRoute(), ValueHeadRoute(), EmbedRoute(), WidenRoute(), FitRoute(),
+        AblationRoute(),
     ]
+
+    /// The same with what was fitted.
+    package static func all(with fitting: Fitting) -> [any BakeRoute] {
+        all.map { $0 is FitRoute ? FitRoute(fitting) : $0 }
+    }
 
     /// Those that make additions permanent.
     private static var additions: [any BakeRoute] { all.filter { $0.operation == .add } }
@@ -103,10 +111,11 @@ package enum BakeRoutes {
 
     /// The route of this name, or for nil the first that does not refuse the interventions.
     ///
+    /// - Parameter all: the routes to choose from.
     /// - Throws: where all refuse, what the first says that makes such operations permanent.
     package static func route(
         named name: String?, for interventions: [Intervention], in checkpoint: Checkpoint,
-        format: FileFormat
+        format: FileFormat, of all: [any BakeRoute] = Self.all
     ) throws -> any BakeRoute {
         let routes = all.filter { name == nil || $0.name == name }
         var first: (any Failure)?
@@ -165,6 +174,7 @@ extension FileFormat {
 
 extension BakeRoute {
     package var operation: Intervention.Operation { .add }
+    package var hasInverse: Bool { true }
 
     /// That of the first that cannot be made permanent by itself.
     package func refusal(

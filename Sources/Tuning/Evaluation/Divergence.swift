@@ -18,6 +18,10 @@ package struct Divergence: Sendable {
     /// Share of positions where both have the same most likely token.
     package let topAgreement: Double
 
+    /// The largest |Δ| of any logit, and the largest |logit| of the reference.
+    package let largestDifference: Double
+    package let largestLogit: Double
+
     package var positions: Int { values.count }
     package var mean: Double { Statistics.mean(values) }
     package var median: Double { Quantile.of(sorted: values.sorted(), 0.5) }
@@ -88,10 +92,13 @@ package struct Divergence: Sendable {
 
     /// Runs are cut, and continued through caches, where the reference's logits would not fit the bound.
     ///
-    /// - Parameter heldLogits: the most logits of the reference held at a time: 64 MB.
+    /// - Parameters:
+    ///   - referenceInterventions: act on `reference` alone.
+    ///   - heldLogits: the most logits of the reference held at a time: 64 MB.
     init(
         from reference: Decoder, to decoder: Decoder, runs: some RandomAccessCollection<Run>,
-        interventions: [Intervention], heldLogits: Int = 1 << 24, progress: (Int, Int) -> Void
+        interventions: [Intervention] = [], referenceInterventions: [Intervention] = [],
+        heldLogits: Int = 1 << 24, progress: (Int, Int) -> Void
     ) throws {
         try Self.checkVocabularies(model: decoder, other: reference)
         let vocabulary = decoder.configuration.sizes.vocabularySize
@@ -99,6 +106,7 @@ package struct Divergence: Sendable {
         // All pieces of a run but its last fill a pass each, so that no pass has two of the same run.
         let pieces = Packing.pieces(runs.map(\.tokens.count), limit: limit)
         var (values, reverses, agreements) = ([Double](), 0.0, 0)
+        var largest = (difference: Float(0), logit: Float(0))
         var caches: [Int: (reference: KeyValueCache, model: KeyValueCache)] = [:]
         for pass in PassPlan.passes(pieces.map(\.range.count), limit: limit) {
             var slices: (reference: [DecoderSlice], model: [DecoderSlice]) = ([], [])
@@ -124,7 +132,8 @@ package struct Divergence: Sendable {
             let keep = LogitsReceiver(scope: .from(firsts)) { _, _, rows in
                 rows.withUnsafeBufferPointer { held.append(contentsOf: $0) }
             }
-            try reference.forward(slices.reference, logits: keep)
+            try reference.forward(
+                slices.reference, interventions: referenceInterventions, logits: keep)
             // Both passes have the same shape, so the rows come in the same order.
             var start = 0
             let compare = LogitsReceiver(scope: .from(firsts)) { _, tokens, rows in
@@ -136,6 +145,9 @@ package struct Divergence: Sendable {
                     values.append(divergence.forward)
                     reverses += divergence.reverse
                     if indexOfLargest(p) == indexOfLargest(q) { agreements += 1 }
+                    let logits = largestDifferenceForward(p, q)
+                    largest.difference = max(largest.difference, logits.difference)
+                    largest.logit = max(largest.logit, logits.value)
                 }
                 start += tokens.count * vocabulary
             }
@@ -143,6 +155,8 @@ package struct Divergence: Sendable {
             progress(pieces[pass.upperBound - 1].index + 1, runs.count)
         }
         self.values = values
+        largestDifference = Double(largest.difference)
+        largestLogit = Double(largest.logit)
         reverseMean = reverses / Double(max(values.count, 1))
         topAgreement = Double(agreements) / Double(max(values.count, 1))
     }

@@ -13,7 +13,7 @@ struct BakeCommand: Command {
     private static let automatic = "auto"
 
     let name = "bake"
-    let summary = "Make steering permanent in the weights, exactly."
+    let summary = "Make steering permanent in the weights, exactly unless asked otherwise."
     let details = """
         A route says how. Every tensor that it does not name is copied byte for byte, quantised ones too. Where a \
         runtime would refuse or ignore the edit, or a value is beyond f16, bake refuses and says why; --dry-run shows \
@@ -22,7 +22,8 @@ struct BakeCommand: Command {
     let positionals = [Self.model, Self.output]
     let options =
         SteeringOptions.all
-        + Option.declared([Self.method, CheckpointOutput.shardSize, CheckpointOutput.dryRun])
+        + Option.declared(
+            [Self.method] + FitOptions.all + [CheckpointOutput.shardSize, CheckpointOutput.dryRun])
     let groups = [OptionGroup(.atLeastOne, [SteeringOptions.vector, SteeringOptions.ablate])]
     let examples = [
         Example(
@@ -34,9 +35,19 @@ struct BakeCommand: Command {
         Example(
             "Without a direction, that of block 12:",
             "rtedit bake m.gguf open.gguf --ablate refusal.gguf@12 --everywhere"),
+        Example(
+            "Behind a norm, where nothing is exact:",
+            "rtedit bake gemma.gguf out.gguf --vector mood.gguf@12 --max-error 0.1 --calibration book.txt"
+        ),
     ]
 
+    func multiplies(_ arguments: ParsedArguments) -> Bool {
+        arguments.isGiven(FitOptions.calibration)
+    }
+
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
+        let name = try arguments.text(Self.method)
+        try FitOptions.check(arguments, method: name, automatic: Self.automatic)
         let output = try CheckpointOutput(arguments, Self.output)
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let source = session.checkpoint
@@ -52,24 +63,38 @@ struct BakeCommand: Command {
             }
         }
         let interventions = try SteeringOptions.interventions(arguments, on: session, console)
-        let name = try arguments.text(Self.method)
+        let fitting = try FitOptions.fitting(
+            arguments, of: interventions, on: session, format: format, console)
+        if let fitting { FitView(fitting).show(on: console) }
+        let isFitAllowed = name == FitRoute().name || arguments.isGiven(FitOptions.maxError)
+        let routes = fitting.map(BakeRoutes.all) ?? BakeRoutes.all
         let plan: BakePlan
         do {
+            if let fitting { try FitOptions.checkError(of: fitting, arguments) }
             plan = try BakePlan(
                 named: name == Self.automatic ? nil : name, for: interventions, in: source,
-                format: format)
+                format: format, of: isFitAllowed ? routes : BakeRoutes.all)
         } catch {
             if arguments.has(CheckpointOutput.dryRun) {
-                BakeRouteView(refused: interventions, in: source, format: format).show(on: console)
+                BakeRouteView(refused: interventions, in: source, format: format, routes)
+                    .show(on: console)
             }
             throw error
         }
         let edits = try plan.edits(into: source, format: format)
         var report = try output.save(source, edits: edits, crew: session.crew, arguments, console)
         if arguments.has(CheckpointOutput.dryRun) {
-            let view = BakeRouteView(plan, in: source, format: format)
+            let view = BakeRouteView(plan, in: source, format: format, routes)
             view.show(on: console)
             report["routes"] = .array(view.json)
+        }
+        if let fitting {
+            report["fit"] = FitView(fitting).json
+            if plan.steps.contains(where: { $0.route is FitRoute }) {
+                console.note(
+                    "a fit is not exact: verify measures how far it is from steering, and says NOT EQUAL"
+                )
+            }
         }
         console.report(report)
         return .done

@@ -15,24 +15,30 @@ struct BakeRouteView {
     private let rows: [Row]
     private let isSplit: Bool
 
-    init(_ plan: BakePlan, in source: Checkpoint, format: FileFormat) {
+    init(
+        _ plan: BakePlan, in source: Checkpoint, format: FileFormat, _ routes: [any BakeRoute]
+    ) {
         self.init(
-            plan.steps.map { ($0.interventions, $0.route.name) }, in: source, format: format)
+            plan.steps.map { ($0.interventions, $0.route.name) }, in: source, format: format,
+            routes)
     }
 
     /// What the routes say where not all of the interventions are taken.
-    init(refused interventions: [Intervention], in source: Checkpoint, format: FileFormat) {
+    init(
+        refused interventions: [Intervention], in source: Checkpoint, format: FileFormat,
+        _ routes: [any BakeRoute]
+    ) {
         self.init(
-            BakePlan.groups(interventions).map { ($0, nil) }, in: source, format: format)
+            BakePlan.groups(interventions).map { ($0, nil) }, in: source, format: format, routes)
     }
 
     private init(
         _ steps: [(wanted: [Intervention], chosen: String?)], in source: Checkpoint,
-        format: FileFormat
+        format: FileFormat, _ routes: [any BakeRoute]
     ) {
         isSplit = steps.count > 1
         rows = steps.flatMap { wanted, chosen in
-            BakeRoutes.all.map { route in
+            routes.map { route in
                 let refusal = route.refusal(of: wanted, in: source, format: format)
                 return Row(
                     name: route.name, wanted: Self.words(wanted), isChosen: route.name == chosen,

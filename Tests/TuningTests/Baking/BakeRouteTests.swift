@@ -64,14 +64,14 @@ struct BakeRouteTests {
         #expect(cost.runtimes == ["transformers"])
     }
 
-    /// What a route bakes is what its inverse finds, for every route that adds and every site it has in a model that takes it.
+    /// What a route bakes is what its inverse finds, for every route that has one and every site it has in a model that takes it.
     @Test func everyRouteHasItsInverse() throws {
         let folder = try TemporaryFolder()
         let crew = WorkCrew(threads: 1)
         let models = try ["llama", "qwen2", "qwen3"].map { family in
             try folder.write(Checkpoint.open(Families.folder(family)), as: family + ".gguf")
         }
-        for route in BakeRoutes.all where route.operation == .add {
+        for route in BakeRoutes.all where route.hasInverse {
             for site in route.sites {
                 let taken = try models.lazy.map { model in
                     let width = try model.hyperparameters().hiddenSize
@@ -95,5 +95,11 @@ struct BakeRouteTests {
                 #expect((error.max() ?? 1) < 1e-4, "\(route.name): \(error.max() ?? 1)")
             }
         }
+    }
+
+    @Test func routesWithoutAnInverseFindNothing() throws {
+        let without = BakeRoutes.all.filter { !$0.hasInverse }
+        #expect(without.map(\.name) == ["fit", "ablation"])
+        for route in without { #expect(try route.recovery(from: [], base: base) == nil) }
     }
 }
