@@ -194,10 +194,7 @@ private struct ChangedProjection {
             let matrix = try CheckpointWeights(checkpoint).matrix(role)
         else { return nil }
         let isHeld = format == .gguf || tensor.type.safetensorsName != nil
-        let type = isHeld ? tensor.type : .f32
-        guard RowEncoder.isSupported(type) else {
-            throw FitRoute.Refusal.typeNotWritten(tensor: tensor.name, type: type)
-        }
+        let ownType = isHeld ? tensor.type : .f32
         let sizes = decoder.configuration.sizes
         let fit = try ProjectionFit(
             samples,
@@ -206,45 +203,81 @@ private struct ChangedProjection {
                     weight: $0.weight.values.map(Double.init), epsilon: Double(sizes.normEpsilon))
             },
             scale: sizes.residualScale, vector: vector, place: place, crew: crew)
-        let (rows, columns) = (matrix.rows, matrix.columns)
         let changed = matrix.widened(crew: crew)
-        let stored = FloatBuffer(count: rows * columns)
-        var difference = DenseMatrix(rows: columns, columns: rows)
-        var (changeSquares, ownSquares) = (0.0, 0.0)
-        for row in 0..<rows {
-            let first = row * columns
-            var values = [Float](repeating: 0, count: columns)
-            for column in 0..<columns {
-                let change = fit.change.values[column * rows + row]
-                let own = changed.floats[first + column]
-                changeSquares += Double(change) * Double(change)
-                ownSquares += Double(own) * Double(own)
-                values[column] = own + change
-            }
-            guard values.allSatisfy(\.isFinite),
-                let rounded = RowEncoder.roundTrip(values, as: type)?.values,
-                rounded.allSatisfy(\.isFinite)
-            else { throw FittingError.notStored(tensor: tensor.name, type: type, row: row) }
-            for column in 0..<columns {
-                difference.values[column * rows + row] =
-                    rounded[column] - changed.floats[first + column]
-                changed.floats[first + column] = values[column]
-                stored.floats[first + column] = rounded[column]
+        let change = fit.change
+        let (changeSize, ownSize) = (change.values.norm, changed.values.norm)
+        let unseen = fit.residual(of: change, over: samples.unseen, crew: crew)
+        // The smallest type in which the change outlives the rounding; the finest where none does.
+        var chosen: (type: ElementType, matrix: FloatBuffer, residual: Fitting.Residual)?
+        for type in Self.types(from: ownType, columns: matrix.columns, in: format) {
+            let (stored, difference) = try Self.rounded(
+                changed, change, as: type, tensor: tensor.name)
+            let residual = fit.residual(of: difference, over: samples.unseen, crew: crew)
+            chosen = (type, stored, residual)
+            if residual.mean <= Self.allowedGrowth * unseen.mean { break }
+        }
+        guard let chosen else {
+            throw FitRoute.Refusal.typeNotWritten(tensor: tensor.name, type: ownType)
+        }
+        let (type, shape) = (chosen.type, [matrix.rows, matrix.columns])
+        for row in 0..<matrix.rows {
+            for column in 0..<matrix.columns {
+                changed.floats[row * matrix.columns + column] +=
+                    change.values[column * matrix.rows + row]
             }
         }
         self.role = role
-        self.stored = stored
+        stored = chosen.matrix
         edit = .set(
-            role, .computed(changed.rows(shape: [rows, columns], form: .canonical)), type: type)
-        addedBytes = (type.byteCount(elements: rows * columns) ?? 0) - tensor.bytes.count
+            role, .computed(changed.rows(shape: shape, form: .canonical)), type: type)
+        addedBytes = (type.byteCount(elements: changed.count) ?? 0) - tensor.bytes.count
         self.place = Fitting.Place(
             site: place.site, block: place.block, tensor: tensor.name, type: type,
             floor: fit.floor,
             fitted: fit.residual(of: fit.change, over: samples.fit, crew: crew),
-            unseen: fit.residual(of: fit.change, over: samples.unseen, crew: crew),
-            stored: fit.residual(of: difference, over: samples.unseen, crew: crew),
-            ridge: fit.ridge, weighting: fit.weighting,
-            change: (changeSquares / max(ownSquares, .leastNormalMagnitude)).squareRoot())
+            unseen: unseen, stored: chosen.residual, ridge: fit.ridge, weighting: fit.weighting,
+            change: changeSize / max(ownSize, .leastNormalMagnitude))
+    }
+
+    /// How much larger the error may become by the type of the matrix before a finer one is taken.
+    private static let allowedGrowth = 1.25
+
+    /// The matrix's own type, and those that are finer, the smallest first.
+    private static func types(
+        from own: ElementType, columns: Int, in format: FileFormat
+    ) -> [ElementType] {
+        func bits(_ type: ElementType) -> Double {
+            Double(type.bitsPerBlock) / Double(type.elementsPerBlock)
+        }
+        let finer: [ElementType] = [.q6K, .q8_0, .f16, .f32].filter {
+            bits($0) > bits(own) && columns % $0.elementsPerBlock == 0
+                && (format == .gguf || $0.safetensorsName != nil)
+        }
+        return (RowEncoder.isSupported(own) ? [own] : []) + finer
+    }
+
+    /// A changed matrix as a type holds it, and what that is more than the one before, transposed as changes are.
+    ///
+    /// - Throws: `FittingError.notStored`.
+    private static func rounded(
+        _ matrix: FloatBuffer, _ change: DenseMatrix, as type: ElementType, tensor: String
+    ) throws(FittingError) -> (FloatBuffer, DenseMatrix) {
+        let (columns, rows) = (change.rows, change.columns)
+        let stored = FloatBuffer(count: rows * columns)
+        var difference = DenseMatrix(rows: columns, columns: rows)
+        for row in 0..<rows {
+            let own = matrix.floats + row * columns
+            let values = (0..<columns).map { own[$0] + change.values[$0 * rows + row] }
+            guard values.allSatisfy(\.isFinite),
+                let rounded = RowEncoder.roundTrip(values, as: type)?.values,
+                rounded.allSatisfy(\.isFinite)
+            else { throw .notStored(tensor: tensor, type: type, row: row) }
+            for column in 0..<columns {
+                difference.values[column * rows + row] = rounded[column] - own[column]
+                stored.floats[row * columns + column] = rounded[column]
+            }
+        }
+        return (stored, difference)
     }
 }
 

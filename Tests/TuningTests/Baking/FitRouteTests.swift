@@ -93,12 +93,13 @@ import Testing
         #expect(other.divergence.mean < 2 * found.comparison.divergence.mean)
     }
 
-    @Test func quantisedMatricesStayWhatTheyAre() throws {
+    @Test func aMatrixGetsTheSmallestTypeThatHoldsItsChange() throws {
         let base = try WideFamily.write("gemma3", type: .q4K, to: folder, as: "base.gguf")
         let wanted = try vectors(base, blocks: [2], size: 3)
         let found = try fitting(wanted, base)
         let place = try #require(found.places.first)
-        #expect(place.type == .q4K && place.stored.mean > place.unseen.mean)
+        #expect(place.stored.mean != place.unseen.mean)
+        #expect(place.type == .f32 || place.stored.mean <= 1.25 * place.unseen.mean)
         let edited = try folder.write(
             base, FitRoute(found).edits(baking: wanted, into: base, format: .gguf),
             as: "edited.gguf")
@@ -106,7 +107,7 @@ import Testing
             !$0.0.stored.hasBytes(of: $0.1.stored)
         }
         #expect(changed.map(\.0.name) == [place.tensor])
-        #expect(changed.allSatisfy { $0.0.type == $0.1.type })
+        #expect(changed.allSatisfy { $0.1.type == place.type })
     }
 
     @Test func theNumberOfThreadsChangesNoBit() throws {
