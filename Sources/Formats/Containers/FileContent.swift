@@ -41,6 +41,8 @@ package enum FileContent: String, Sendable, CaseIterable {
     private static let magics: [(bytes: [UInt8], content: FileContent)] = [
         (GGUFFormat.magic, .gguf), (Array((patchMagic + "\n").utf8), .patch),
         (Array("PK".utf8) + [3, 4], .zip),
+        // An archive of nothing.
+        (Array("PK".utf8) + [5, 6], .zip),
         (NumPyHeader.magic, .numpy), ([0x89] + Array("HDF".utf8), .hdf5),
         (Array("tjgg".utf8), .oldGGML),
         (Array("lmgg".utf8), .oldGGML), (Array("fmgg".utf8), .oldGGML),

@@ -184,7 +184,7 @@ package final class GradientPass {
     ///
     /// - Parameters:
     ///   - targets: the rows and what their logits are to be; the last block must have been run.
-    ///   - reference: the decoder whose head gives the logits of `LogitTarget.Kind.stream`.
+    ///   - reference: the decoder whose head gives the logits of a `LogitTarget.Kind` with a stream.
     ///   - gradients: where the gradient of the last block's output is added; nil where only the losses are wanted.
     ///   - sink: where the gradients of the last norm and the head are added.
     /// - Returns: the loss of each target, without its weight.

@@ -8,6 +8,16 @@ package struct LogitTarget: Sendable {
         case tokens([(token: Int, probability: Float)])
         /// KL(reference ‖ model), with the reference's logits from its stream before the last norm (hidden size).
         case stream([Float])
+        /// KL(model ‖ reference), with the reference's logits as in `stream`.
+        case towardStream([Float])
+
+        /// The reference's stream, if there is one.
+        var reference: [Float]? {
+            switch self {
+            case .tokens: nil
+            case .stream(let stream), .towardStream(let stream): stream
+            }
+        }
     }
 
     package let row: Int
@@ -105,6 +115,10 @@ final class HeadPass {
                 return divergenceBackward(
                     row, reference: referenceLogits.row(places[index]), count: logits.width,
                     weight: targets[index].weight)
+            case .towardStream:
+                return reverseDivergenceBackward(
+                    row, reference: referenceLogits.row(places[index]), count: logits.width,
+                    weight: targets[index].weight)
             }
         }
     }
@@ -117,7 +131,7 @@ final class HeadPass {
         var streams: [[Float]] = []
         for target in targets {
             places.append(streams.count)
-            if case .stream(let stream) = target.kind { streams.append(stream) }
+            if let stream = target.kind.reference { streams.append(stream) }
         }
         guard !streams.isEmpty else { return places }
         let weights = (reference ?? decoder).weights

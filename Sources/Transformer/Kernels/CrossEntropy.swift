@@ -58,6 +58,45 @@ package func divergenceBackward(
     return loss
 }
 
+/// The divergence of a reference from a softmax, and its gradient.
+///
+/// Written as Σ p (e^−t − 1 + t) with t = log p − log q, whose terms are all positive.
+/// - Parameters:
+///   - row: (count): logits of p, not all −∞; replaced by the gradient times the weight, weight · p (t − KL)
+///   - reference: (count): logits of q, not all −∞
+///   - count: how many logits there are, at least 1
+///   - weight: what the gradient is multiplied by
+/// - Returns: KL(p ‖ q) in nats, without the weight.
+package func reverseDivergenceBackward(
+    _ row: UnsafeMutablePointer<Float>, reference: UnsafePointer<Float>, count: Int, weight: Float
+) -> Double {
+    precondition(count >= 1)
+    let (tuned, base) = (SoftmaxPowers(row, count: count), SoftmaxPowers(reference, count: count))
+    let (shift, sumRatio) = (tuned.most - base.most, Float(log(tuned.sum / base.sum)))
+    var loss = 0.0
+    for first in stride(from: 0, to: count, by: SoftmaxPowers.blockSize) {
+        let end = min(count, first + SoftmaxPowers.blockSize)
+        var terms = SIMD8<Float>.zero
+        for index in stride(from: first, to: end, by: 8) {
+            let lanes = min(8, end - index)
+            let (x, r) = (loadLanes(row + index, lanes), loadLanes(reference + index, lanes))
+            let (p, q) = (tuned.share(of: x), base.share(of: r))
+            terms += divergence(q, p, logRatio: r - x + shift + sumRatio)
+                .replacing(with: 0, where: p .== 0)
+        }
+        loss += Double(terms.sum())
+    }
+    let mean = Float(loss)
+    for index in stride(from: 0, to: count, by: 8) {
+        let lanes = min(8, count - index)
+        let (x, r) = (loadLanes(row + index, lanes), loadLanes(reference + index, lanes))
+        let p = tuned.share(of: x)
+        let slope = p * (x - r - shift - sumRatio - mean)
+        storeLanes(slope.replacing(with: 0, where: p .== 0) * weight, row + index, lanes)
+    }
+    return loss
+}
+
 /// q (e^t − 1 − t), with q e^t = p.
 @inline(__always)
 private func divergence(

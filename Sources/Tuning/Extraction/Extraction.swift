@@ -28,15 +28,6 @@ package struct Extraction: Sendable {
         }
     }
 
-    /// How long the directions are.
-    package enum Normalization: String, Sendable, CaseIterable {
-        /// As long as the mean projection of the pairs' differences on the direction, so that strength 1 moves an
-        /// average negative prompt as far as the positive one.
-        case none
-        /// Length 1.
-        case unit
-    }
-
     /// What was found in one block.
     package struct BlockResult: Sendable {
         package let block: Int

@@ -10,8 +10,6 @@ import Transformer
 package enum OffsetFile {
     /// The tensor of the values by which the base is known.
     private static let baseSample = "base_sample"
-    /// What `rtedit.format` says.
-    static let content = "offsets"
 
     // MARK: - Writing
 
@@ -48,7 +46,7 @@ package enum OffsetFile {
         // The tokens are those of the offsets.
         let texts = vector.provenance.texts.filter { $0.key != VectorKey.token }
         return [
-            SafetensorsMetadata(SafetensorsFile.contentKey, content),
+            SafetensorsMetadata(SafetensorsFile.contentKey, SafetensorsFile.offsetsContent),
             SafetensorsMetadata(VectorKey.site, vector.site.rawValue),
         ] + texts.map { SafetensorsMetadata($0.key, $0.text) }
     }
@@ -62,7 +60,7 @@ package enum OffsetFile {
     package static func vector(at offset: Int, in path: String) throws -> SteeringVector {
         let file = try SafetensorsFile(path: path)
         let metadata = Dictionary(file.metadata.map { ($0.key, $0.value) }) { first, _ in first }
-        guard metadata[SafetensorsFile.contentKey] == content else {
+        guard metadata[SafetensorsFile.contentKey] == SafetensorsFile.offsetsContent else {
             throw VectorError.notAVector(file: path, reason: "it holds no directions by offset")
         }
         guard let site = metadata[VectorKey.site].flatMap(Site.init(rawValue:)) else {

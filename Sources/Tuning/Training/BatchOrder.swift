@@ -66,6 +66,7 @@ package struct BatchOrder: Sendable {
         static let examples: UInt64 = 1
         static let texts: UInt64 = 2
         static let validation: UInt64 = 3
+        static let steering: UInt64 = 4
     }
 
     /// - Parameters:

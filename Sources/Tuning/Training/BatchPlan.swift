@@ -30,12 +30,15 @@ struct BatchPlan {
     private let sequences: [Sequence]
     private let completionTokens: Int
     private let textTokens: Int
+    private let exampleTokens: Int
 
     /// - Throws: `TrainingError.noChoices`, `.noTexts` where a term finds nothing to read.
     init(_ batch: TuningBatch, _ terms: [ObjectiveTerm]) throws(TrainingError) {
         var sequences: [Sequence] = []
         let readsSoft = terms.contains { $0.goal == .soft }
-        let readsMain = terms.contains { $0.goal == .token || $0.goal.directions != nil }
+        let readsMain = terms.contains {
+            $0.goal == .token || $0.goal == .keepSteered || $0.goal.directions != nil
+        }
         for example in batch.examples {
             if readsSoft, example.choices.isEmpty { throw .noChoices(place: example.place) }
             let splits = readsSoft && !Self.hasShortChoices(example)
@@ -61,6 +64,7 @@ struct BatchPlan {
         exampleCount = batch.examples.count
         completionTokens = batch.examples.reduce(0) { $0 + $1.completion.count }
         textTokens = batch.texts.reduce(0) { $0 + $1.count }
+        exampleTokens = batch.examples.reduce(0) { $0 + $1.sequence.tokens.count }
     }
 
     /// Choices of one token are targets at one position: they need no sequences of their own.
@@ -94,14 +98,27 @@ struct BatchPlan {
                 of: Array(sequence.tokens[prompt...]), after: prompt,
                 share: Double(probability) / Double(exampleCount))
         case (.keep, .text):
-            let stream = try prefixes.finalStream(sequence.tokens)
-            let width = stream.count / sequence.tokens.count
-            return sequence.tokens.indices.map { token in
-                let row = stream[(token * width)..<((token + 1) * width)]
-                return Reading(
-                    token: token, share: 1 / Double(textTokens), kind: .stream(Array(row)))
-            }
+            return try Self.readings(
+                ofAll: sequence, prefixes, share: 1 / Double(textTokens)
+            ) { .stream($0) }
+        case (.keepSteered, .example):
+            return try Self.readings(
+                ofAll: sequence, prefixes, share: 1 / Double(exampleTokens)
+            ) { .towardStream($0) }
         default: return []
+        }
+    }
+
+    /// Every token, compared with what the untuned model predicts there.
+    private static func readings(
+        ofAll sequence: Sequence, _ prefixes: PrefixCache, share: Double,
+        _ kind: ([Float]) -> LogitTarget.Kind
+    ) throws -> [Reading] {
+        let stream = try prefixes.finalStream(sequence.tokens)
+        let width = stream.count / sequence.tokens.count
+        return sequence.tokens.indices.map { token in
+            let row = Array(stream[(token * width)..<((token + 1) * width)])
+            return Reading(token: token, share: share, kind: kind(row))
         }
     }
 

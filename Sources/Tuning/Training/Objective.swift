@@ -8,10 +8,13 @@ package import Transformer
 package struct ObjectiveTerm: Sendable, Hashable {
     /// The objectives there are, by the words that options and records have for them.
     package enum Kind: String, Sendable, CaseIterable {
-        case toward, away, token, soft, keep
+        case toward, away, shift, token, soft, keep
+        case keepSteered = "keep-steered"
 
         /// Whether it is about the residual stream rather than the logits.
-        package var isRepresentation: Bool { self == .toward || self == .away }
+        package var isRepresentation: Bool {
+            self == .toward || self == .away || self == .shift
+        }
     }
 
     /// What the term's loss measures.
@@ -20,28 +23,37 @@ package struct ObjectiveTerm: Sendable, Hashable {
         case toward([Int: [Float]], limit: Float)
         /// |cos(h, v)| for each block that has a direction.
         case away([Int: [Float]])
+        /// ‖h − (h₀ + v)‖ for each block that has a direction, h₀ the untuned model's stream at the same token: LoRRA with a
+        /// reading vector (arXiv 2310.01405).
+        case shift([Int: [Float]])
         /// Cross-entropy of the completion's tokens.
         case token
         /// Cross-entropy of the choices as completions, with their probabilities.
         case soft
         /// KL(untuned ‖ tuned) at every position of ordinary text.
         case keep
+        /// KL(tuned and steered ‖ untuned, not steered) at every position of the examples: KL-then-steer
+        /// (arXiv 2406.15518).
+        case keepSteered
 
         package var kind: Kind {
             switch self {
             case .toward: .toward
             case .away: .away
+            case .shift: .shift
             case .token: .token
             case .soft: .soft
             case .keep: .keep
+            case .keepSteered: .keepSteered
             }
         }
 
         /// The directions of a representation term, by block.
         var directions: [Int: [Float]]? {
             switch self {
-            case .toward(let directions, _), .away(let directions): directions
-            case .token, .soft, .keep: nil
+            case .toward(let directions, _), .away(let directions), .shift(let directions):
+                directions
+            case .token, .soft, .keep, .keepSteered: nil
             }
         }
     }
@@ -137,10 +149,15 @@ package struct TuningBatch: Sendable {
     package var examples: [TuningExample]
     /// Windows of ordinary text, for `keep`.
     package var texts: [[Int]]
+    /// What the tuned model is steered with meanwhile.
+    package var steering: [Intervention]
 
-    package init(examples: [TuningExample], texts: [[Int]] = []) {
+    package init(
+        examples: [TuningExample], texts: [[Int]] = [], steering: [Intervention] = []
+    ) {
         self.examples = examples
         self.texts = texts
+        self.steering = steering
     }
 }
 
@@ -150,7 +167,7 @@ package struct StepLosses: Sendable, Hashable {
     package var terms: [Double]
     /// The sum of the terms with their weights.
     package var total: Double
-    /// The mean cosine of stream and direction at the places of the representation terms, by block.
+    /// The mean cosine of stream and direction at the places of the terms that turn it, by block.
     package var cosines: [Int: Double]
     /// How many tokens went through the model.
     package var tokens: Int

@@ -32,23 +32,24 @@ package final class ObjectiveEngine {
 
     /// - Parameters:
     ///   - terms: at least one.
-    ///   - interventions: steering that is active while the model is tuned; the untuned model that `keep` compares with
-    ///     is not steered (as in KL-then-steer, arXiv 2406.15518).
+    ///   - interventions: steering that is active while the model is tuned; the untuned model that `keep` and others compare
+    ///     with is not steered.
+    ///   - steering: what batches may be steered with beside it.
     /// - Throws: `TrainingError` for terms that do not fit the model, or that reach none of the tuned weights.
     package convenience init(
         model: TuningModel, terms: [ObjectiveTerm], interventions: [Intervention] = [],
-        limits: Limits = Limits()
+        steering: SteeringSchedule? = nil, limits: Limits = Limits()
     ) throws {
         try self.init(
-            model: model, terms: terms, interventions: interventions, limits: limits,
-            prefixes: nil)
+            model: model, terms: terms, interventions: interventions, steering: steering,
+            limits: limits, prefixes: nil)
     }
 
     /// - Parameter prefixes: outputs of the base's lowest blocks, where they are shared with other engines; none of
     ///   those blocks may be tuned or steered.
     init(
         model: TuningModel, terms: [ObjectiveTerm], interventions: [Intervention] = [],
-        limits: Limits = Limits(), prefixes shared: PrefixCache?
+        steering: SteeringSchedule? = nil, limits: Limits = Limits(), prefixes shared: PrefixCache?
     ) throws {
         guard !terms.isEmpty else { throw TrainingError.noTerms }
         for term in terms { try term.check(model) }
@@ -61,7 +62,9 @@ package final class ObjectiveEngine {
         let readsLogits = terms.contains { $0.goal.directions == nil }
         let highest = terms.compactMap { $0.goal.directions?.keys.max() }.max() ?? 0
         let end = readsLogits ? blockCount : highest + 1
-        let lowest = min(model.lowestBlock ?? blockCount - 1, end - 1)
+        // What a batch may be steered with is no part of what is kept of the frozen blocks.
+        let steered = steering.map { max(0, $0.lowestDepth) } ?? blockCount - 1
+        let lowest = min(model.lowestBlock ?? blockCount - 1, steered, end - 1)
         precondition(shared.map { $0.blocks <= lowest } ?? true)
         let first = shared?.blocks ?? lowest
         blocks = first..<end
@@ -93,7 +96,8 @@ package final class ObjectiveEngine {
         var tally = Tally(terms.count)
         for part in plan.parts(limit: Self.rowsPerPass) {
             let sequences = try prefixes.sequences(part.map(\.tokens))
-            try pass.forward(sequences, blocks: blocks, interventions: interventions)
+            try pass.forward(
+                sequences, blocks: blocks, interventions: interventions + batch.steering)
             tally.tokens += pass.rowCount
             for group in groups {
                 let gradients = addsGradients ? StreamGradients(pass) : nil
@@ -144,6 +148,10 @@ package final class ObjectiveEngine {
             for (sequence, rows) in zip(part, pass.sequences) {
                 guard let tokens = try plan.tokens(of: term, in: sequence) else { continue }
                 let places = Double(tokens.count * directions.count * plan.exampleCount)
+                if case .shift = term.goal {
+                    try takeShift(index, sequence.tokens, tokens, rows, places, gradients, &tally)
+                    continue
+                }
                 for (block, direction) in directions.sorted(by: { $0.key < $1.key }) {
                     for token in tokens {
                         let row = rows.lowerBound + token
@@ -159,6 +167,35 @@ package final class ObjectiveEngine {
                             at: term.site, block: block, row: row)
                     }
                 }
+            }
+        }
+    }
+}
+
+// MARK: - Shifts
+
+extension ObjectiveEngine {
+    /// Takes a term that compares with the untuned model's stream, at some tokens of one sequence.
+    private func takeShift(
+        _ index: Int, _ sequence: [Int], _ tokens: Range<Int>, _ rows: Range<Int>, _ places: Double,
+        _ gradients: StreamGradients?, _ tally: inout Tally
+    ) throws {
+        let term = terms[index]
+        guard let directions = term.goal.directions else { return }
+        let untuned = try prefixes.untunedStreams(
+            sequence, at: term.site, of: directions.keys.sorted())
+        for (block, direction) in directions.sorted(by: { $0.key < $1.key }) {
+            let stream = untuned[block] ?? []
+            for token in tokens {
+                let row = rows.lowerBound + token
+                let start = token * direction.count
+                let loss = pass.withStream(term.site, block: block, row: row) {
+                    ShiftLoss($0, untuned: stream[start..<start + direction.count], direction)
+                }
+                tally.terms[index] += loss.value / places
+                gradients?.add(
+                    loss.gradient(times: Double(term.weight) / places), at: term.site,
+                    block: block, row: row)
             }
         }
     }

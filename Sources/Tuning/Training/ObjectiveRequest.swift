@@ -52,9 +52,11 @@ package struct ObjectiveRequest: Sendable {
             switch kind {
             case .toward: representation(weight) { .toward($0, limit: limit) }
             case .away: representation(weight) { .away($0) }
+            case .shift: representation(weight) { .shift($0) }
             case .token: [ObjectiveTerm(.token, weight: weight)]
             case .soft: [ObjectiveTerm(.soft, weight: weight)]
             case .keep: [ObjectiveTerm(.keep, weight: weight)]
+            case .keepSteered: [ObjectiveTerm(.keepSteered, weight: weight)]
             }
         }
     }

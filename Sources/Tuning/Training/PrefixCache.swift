@@ -12,7 +12,14 @@ final class PrefixCache {
     private let byteLimit: Int
     private var byteCount = 0
     private var entries: [[Int]: [Float]] = [:]
-    private var finals: [[Int]: [Float]] = [:]
+    private var untuned: [Place: [Float]] = [:]
+
+    /// The stream of a sequence at a place.
+    private struct Place: Hashable {
+        let tokens: [Int]
+        let site: Site
+        let block: Int
+    }
 
     init(_ decoder: Decoder, blocks: Int, interventions: [Intervention], byteLimit: Int) {
         self.decoder = decoder
@@ -37,11 +44,31 @@ final class PrefixCache {
 
     /// The untuned model's last stream for a sequence: (tokens, hidden size).
     func finalStream(_ tokens: [Int]) throws -> [Float] {
-        if let stream = finals[tokens] { return stream }
         let last = decoder.configuration.sizes.blockCount - 1
-        let stream = try streams([tokens], after: last, [])[tokens] ?? []
-        if reserve(stream.count) { finals[tokens] = stream }
-        return stream
+        return try untunedStreams(tokens, at: .residPost, of: [last])[last] ?? []
+    }
+
+    /// The untuned model's streams for a sequence at a site of some blocks: (tokens, hidden size) each. It is not steered.
+    func untunedStreams(
+        _ tokens: [Int], at site: Site, of blocks: [Int]
+    ) throws -> [Int: [Float]] {
+        var found: [Int: [Float]] = [:]
+        for block in blocks {
+            found[block] = untuned[Place(tokens: tokens, site: site, block: block)]
+        }
+        let missing = Set(blocks.filter { found[$0] == nil })
+        guard let last = missing.max() else { return found }
+        let observer = StreamObserver(sites: [site]) { place, rows in
+            guard missing.contains(place.block) else { return }
+            rows.withUnsafeBufferPointer { found[place.block, default: []].append(contentsOf: $0) }
+        }
+        try decoder.forward(
+            [DecoderSlice(tokens)], blocks: 0..<last + 1, observer: observer)
+        for block in missing.sorted() {
+            guard let stream = found[block], reserve(stream.count) else { continue }
+            untuned[Place(tokens: tokens, site: site, block: block)] = stream
+        }
+        return found
     }
 
     private func reserve(_ floats: Int) -> Bool {

@@ -8,6 +8,8 @@ package struct TuningData: Sendable {
     package var validation: [TuningExample]
     /// Windows of ordinary text, for the terms that keep the model as it is on it.
     package var texts: [[Int]]
+    /// What the model is steered with meanwhile, for the term that lets it bear that.
+    package var steering: SteeringSchedule?
 
     package init(
         training: [TuningExample], validation: [TuningExample] = [], texts: [[Int]] = []

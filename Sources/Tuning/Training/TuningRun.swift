@@ -141,7 +141,8 @@ package final class TuningRun {
             let (examples, texts) = order.batch(at: number)
             return TuningBatch(
                 examples: examples.map { data.validation[$0] },
-                texts: texts.map { data.texts[$0] })
+                texts: texts.map { data.texts[$0] },
+                steering: data.steering?.validation(at: number) ?? [])
         }
     }
 
@@ -199,7 +200,8 @@ package final class TuningRun {
         let losses = try objective.addGradients(
             TuningBatch(
                 examples: examples.map { data.training[$0] },
-                texts: texts.map { data.texts[$0] }))
+                texts: texts.map { data.texts[$0] },
+                steering: data.steering?.steering(at: progress.step) ?? []))
         let rates = update.learningRates(step: progress.step, of: steps)
         let norm = losses.isFinite ? update.make(step: progress.step, of: steps) : .nan
         guard norm.isFinite else {

@@ -97,7 +97,7 @@ extension SteeringVector {
             return file.split(separator: "\n").joined(separator: " ")
         }
         provenance.signAgreement = [:]
-        provenance.normalization = Extraction.Normalization.none.rawValue
+        provenance.normalization = Normalization.none.rawValue
         record("orthogonalise \(name) against " + names.joined(separator: " "))
     }
 }

@@ -63,8 +63,8 @@ extension SteeringVector {
     }
 
     /// What normalisations are called in files.
-    private static let anyLength = Extraction.Normalization.none.rawValue
-    private static let unitLength = Extraction.Normalization.unit.rawValue
+    private static let anyLength = Normalization.none.rawValue
+    private static let unitLength = Normalization.unit.rawValue
 
     private static func rounded(
         _ values: [Double], block: Int

@@ -45,7 +45,7 @@ extension VectorArrays {
         let named = Dictionary(texts.map { ($0.key, $0.text) }) { first, _ in first }
         switch named[SafetensorsFile.contentKey] {
         case nil, SafetensorsFile.vectorContent?: return named
-        case OffsetFile.content?:
+        case SafetensorsFile.offsetsContent?:
             throw .notAVector(
                 file: path,
                 reason:

@@ -50,7 +50,7 @@ struct ExtractCommand: Command {
         "project-out", "SPEC", "Take a vector's direction out of what is found: FILE[@BLOCKS].")
     static let normalize = Knob.choice(
         "normalize", "HOW", "Length of the directions: as found, or 1.",
-        standard: Extraction.Normalization.none)
+        standard: Normalization.none)
     static let limit = Knob<Int?>.integer(
         "limit", "N", "Use the first N pairs only.", in: 1...Int.max)
 

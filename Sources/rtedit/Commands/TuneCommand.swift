@@ -49,8 +49,10 @@ struct TuneCommand: Command {
             of: base, vectors: vectors, blockCount: numbers.blockCount)
         let terms = request.objectives.terms(vectors, tuned: selection)
         let renderer = try session.renderer()
-        let data = try data(request, arguments, session, renderer)
+        var data = try data(request, arguments, session, renderer)
         try data.check(terms)
+        data.steering = try steering(
+            arguments, on: session, numbers, seed: request.options.seed, console)
         if arguments.has(TuneOptions.dryRun) {
             TuningPlanView(
                 plan: TuningPlan(
@@ -123,7 +125,8 @@ struct TuneCommand: Command {
         var options = try decidingOptions(arguments)
         options[ChatOptions.date.name] = day.map { .string($0) }
         return try TuningRun(
-            objective: ObjectiveEngine(model: model, terms: terms), parameters: model.parameters,
+            objective: ObjectiveEngine(model: model, terms: terms, steering: data.steering),
+            parameters: model.parameters,
             groups: ParameterGroup.groups(
                 of: model.parameters, terms: terms, learningRate: request.learningRate,
                 representationLearningRate: request.representationLearningRate),
@@ -156,8 +159,10 @@ struct TuneCommand: Command {
                 RunDescription.Input(
                     name: name, path: path, sha256: try MappedFile(path: path).sha256()))
         }
-        for (index, text) in arguments.values(TuneOptions.vector).enumerated() {
-            try add("vector \(index + 1)", VectorSpecification(text).file)
+        for (name, option) in [("vector", TuneOptions.vector), ("steer", TuneOptions.steer)] {
+            for (index, text) in arguments.values(option).enumerated() {
+                try add("\(name) \(index + 1)", VectorSpecification(text).file)
+            }
         }
         for option in [TuneOptions.data, TuneOptions.validation, TuneOptions.text] {
             if let path = arguments.textIfGiven(option) { try add(option.name, path) }
@@ -174,13 +179,39 @@ struct TuneCommand: Command {
                 ? .bool(arguments.has(option))
                 : arguments.textIfGiven(option).map { .string($0) }
         }
-        let vectors = try arguments.values(TuneOptions.vector).map { text -> JSONValue in
-            let specification = try VectorSpecification(text)
-            return .string(
-                "\(specification.scale)@" + (specification.blocks.map(BlockSet.text) ?? "all"))
+        options[TuneOptions.vector.name] = try places(arguments.values(TuneOptions.vector))
+        if arguments.isGiven(TuneOptions.steer) {
+            options[TuneOptions.steer.name] = try places(arguments.values(TuneOptions.steer))
         }
-        options[TuneOptions.vector.name] = .array(vectors)
         return options
+    }
+
+    /// Scales and blocks of vectors, whose files are known by their contents.
+    private func places(_ specifications: [String]) throws -> JSONValue {
+        .array(
+            try specifications.map { text in
+                let specification = try VectorSpecification(text)
+                return .string(
+                    "\(specification.scale)@" + (specification.blocks.map(BlockSet.text) ?? "all"))
+            })
+    }
+
+    /// What the model is steered with while it is tuned; nil where nothing is asked for.
+    private func steering(
+        _ arguments: ParsedArguments, on session: ModelSession, _ numbers: Hyperparameters,
+        seed: UInt64, _ console: Console
+    ) throws -> SteeringSchedule? {
+        let specifications = arguments.values(TuneOptions.steer)
+        guard !specifications.isEmpty else { return nil }
+        try session.tellOtherBases(specifications, console)
+        let convention = try arguments.value(SteeringOptions.convention)
+        return SteeringSchedule(
+            try specifications.map { text in
+                try VectorSpecification(text).interventions(
+                    .add, convention: convention, hiddenSize: numbers.hiddenSize,
+                    blockCount: numbers.blockCount)
+            }, probability: try arguments.value(TuneOptions.steerProbability),
+            strength: try arguments.value(TuneOptions.steerStrength), seed: seed)
     }
 
     // MARK: - During

@@ -15,8 +15,9 @@ enum TuneOptions {
         "The direction: FILE[:SCALE][@BLOCKS]; a negative scale turns it round. Several add up.")
     static let objective = Knob(
         "objective", "LIST",
-        "Terms, each NAME or NAME:WEIGHT: toward and away (the vector), token (completions), soft (choices with "
-            + "probabilities), keep (KL to the untuned model on ordinary text).",
+        "Terms, each NAME or NAME:WEIGHT: toward and away (the vector), shift (to the untuned stream plus the vector), "
+            + "token (completions), soft (choices with probabilities), keep (KL to the untuned model on ordinary text), "
+            + "keep-steered (KL to it on the data while --steer acts).",
         standard: [(kind: ObjectiveTerm.Kind.toward, weight: Float(1)), (.token, 0.01)],
         text: "toward,token:0.01", read: readObjectives)
     static let position = Knob(
@@ -33,6 +34,17 @@ enum TuneOptions {
         "site", "SITE", "Where in the block; as the vector's file says unless given.")
     static let limit = Knob.number(
         "limit", "X", "Do not pull toward the vector beyond this cosine.", standard: 1, in: -1...1)
+
+    static let steer = Option.list(
+        "steer", "SPEC",
+        "Vectors to bear, with keep-steered: FILE[:SCALE][@BLOCKS]; one is drawn for a steered step."
+    )
+    static let steerProbability = Knob.number(
+        "steer-probability", "P", "Share of the steps that are steered.", standard: 0.125, in: 0...1
+    )
+    static let steerStrength = Knob.number(
+        "steer-strength", "X", "A step's strength is drawn from -X to X.", standard: 1.5,
+        in: 0...1e6)
 
     // MARK: - What it learns from
 
@@ -159,7 +171,11 @@ enum TuneOptions {
 
     static let sections = [
         OptionSection(
-            "Objectives", [vector, SteeringOptions.convention, objective, position, site, limit]),
+            "Objectives",
+            [
+                vector, SteeringOptions.convention, objective, position, site, limit, steer,
+                steerProbability, steerStrength,
+            ]),
         OptionSection(
             "Data",
             [
@@ -187,7 +203,8 @@ enum TuneOptions {
     /// What has a say in the result and is not the content of a file: a resumed run must have the same.
     static let deciding: [Option] =
         Option.declared([
-            objective, position, site, limit, opposite, chat, noEndTurn, validationShare,
+            objective, position, site, limit, steerProbability, steerStrength, opposite, chat,
+            noEndTurn, validationShare,
             textWindow,
             textsPerStep, blocks, weights, routing, representationWeights, lora, loraAlpha,
             learningRate, representationLearningRate, schedule, warmUp, epochs, batch, steps,
@@ -198,7 +215,8 @@ enum TuneOptions {
 
     /// The rest: files that are known by their contents, and what has no say in the result.
     static let neutral = Option.declared([
-        vector, data, ChatOptions.date, validation, text, type, adapter, CheckpointOutput.shardSize,
+        vector, steer, data, ChatOptions.date, validation, text, type, adapter,
+        CheckpointOutput.shardSize,
         run, saveEvery, resume, dryRun,
     ])
 

@@ -69,10 +69,13 @@ struct TuneRequest {
             (Names.loraAlpha, arguments.isGiven(Names.lora), "--lora"),
             (Names.limit, objectives.contains(.toward), "the objective toward"),
             (Names.representationWeights, isPaper, "--routing paper"),
-            (Names.representationWeights, hasVectorTerm, "the objective toward or away"),
-            (Names.position, hasVectorTerm, "the objective toward or away"),
-            (Names.site, hasVectorTerm, "the objective toward or away"),
+            (Names.representationWeights, hasVectorTerm, "the objective toward, away or shift"),
+            (Names.position, hasVectorTerm, "the objective toward, away or shift"),
+            (Names.site, hasVectorTerm, "the objective toward, away or shift"),
             (Names.text, objectives.contains(.keep), "the objective keep"),
+            (Names.steer, objectives.contains(.keepSteered), "the objective keep-steered"),
+            (Names.steerProbability, arguments.isGiven(Names.steer), "--steer"),
+            (Names.steerStrength, arguments.isGiven(Names.steer), "--steer"),
             (Names.textWindow, arguments.isGiven(Names.text), "--text"),
             (Names.textsPerStep, arguments.isGiven(Names.text), "--text"),
         ]
@@ -81,6 +84,17 @@ struct TuneRequest {
         }
         if hasVectorTerm, !arguments.isGiven(Names.vector) {
             throw .missingOption(Names.vector.flagText)
+        }
+        if objectives.contains(.keepSteered) {
+            guard arguments.isGiven(Names.steer) else {
+                throw .needs(option: "--objective keep-steered", other: Names.steer.flagText)
+            }
+            // What a step is steered with would act on every other term too.
+            guard objectives.count == 1 else {
+                throw arguments.invalid(
+                    Names.objective.option, try arguments.text(Names.objective.option),
+                    "keep-steered alone, which must stand by itself")
+            }
         }
         if objectives.contains(.keep), !arguments.isGiven(Names.text) {
             throw .needs(option: "--objective keep", other: "--text")

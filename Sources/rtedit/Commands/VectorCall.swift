@@ -162,14 +162,14 @@ struct VectorCall {
         if first == -1 {
             console.note("the first row, of the embeddings, is left out")
         }
+        try VectorFile.write(
+            vector, to: output, convention: target, replacing: arguments.replacesOutputs)
         let lost = VectorFile.lost(of: vector, in: target)
         if !lost.isEmpty {
             console.warning(
                 "\(output): a file in the convention of the generator does not hold \(lost.joined(separator: ", "))"
             )
         }
-        try VectorFile.write(
-            vector, to: output, convention: target, replacing: arguments.replacesOutputs)
         tell(vector, output)
         console.report(
             JSONObject(

@@ -80,6 +80,46 @@ import Transformer
             relativeDifference(row, centralDifferences(of: tuned, step: 0x1p-6, loss)) < 5e-4)
     }
 
+    @Test(arguments: lengths, [30, 1, 1e-2, 1e-4] as [Float])
+    func reverseDivergenceAgreesWithTheNaiveTwin(count: Int, distance: Float) {
+        let reference = randomFloats(count, seed: 3).map { $0 * 10 }
+        let tuned = zip(reference, randomFloats(count, seed: 4)).map { $0 + distance * $1 + 7 }
+        var row = tuned
+        let loss = reverseDivergenceBackward(&row, reference: reference, count: count, weight: 0.5)
+        let p = naiveSoftmax(tuned)
+        let shift = logarithmOfSum(tuned) - logarithmOfSum(reference)
+        let ratios = (0..<count).map { Double(tuned[$0]) - Double(reference[$0]) - shift }
+        var expected = 0.0
+        for (share, ratio) in zip(p, ratios) { expected += share * (expm1(-ratio) + ratio) }
+        #expect(abs(loss - expected) < 1e-5 * expected + 1e-12)
+        let slopes: [Double] = zip(p, ratios).map { share, ratio in 0.5 * share * (ratio - expected)
+        }
+        #expect(largestDifference(row, slopes) < 3e-7 * max(1, Double(distance)))
+    }
+
+    @Test func reverseDivergenceAgreesWithCentralDifferences() {
+        let reference = randomFloats(61, seed: 5).map { $0 * 3 }
+        let tuned = randomFloats(61, seed: 6).map { $0 * 3 }
+        func loss(_ logits: [Float]) -> Double {
+            var row = logits
+            return reverseDivergenceBackward(&row, reference: reference, count: 61, weight: 1)
+        }
+        var row = tuned
+        _ = reverseDivergenceBackward(&row, reference: reference, count: 61, weight: 1)
+        #expect(
+            relativeDifference(row, centralDifferences(of: tuned, step: 0x1p-6, loss)) < 5e-4)
+    }
+
+    @Test func whatTheModelHidesHasNoShareInTheReverse() {
+        let reference = randomFloats(9, seed: 8)
+        var row = reference
+        row[4] = -.infinity
+        let loss = reverseDivergenceBackward(&row, reference: reference, count: 9, weight: 1)
+        let share = naiveSoftmax(reference)[4]
+        #expect(abs(loss + log(1 - share)) < 1e-6)
+        #expect(row.allSatisfy { abs($0) < 1e-6 })
+    }
+
     @Test func equalDistributionsDoNotDiverge() {
         let reference = randomFloats(100, seed: 7)
         var row = reference

@@ -45,6 +45,24 @@ struct GradientReferenceTests {
     }
 
     @Test(arguments: models)
+    func shiftLossHasTorchsGradients(_ name: String) throws {
+        let reference = try GradientCase(name, "shift")
+        let model = try reference.model()
+        try reference.load("tuned.safetensors", into: model)
+        let term = ObjectiveTerm(.shift([1: reference.vector]), position: .all)
+        try reference.check(model, [term])
+    }
+
+    /// What a batch is steered with acts on the tuned model alone.
+    @Test(arguments: models)
+    func keepSteeredLossHasTorchsGradients(_ name: String) throws {
+        let reference = try GradientCase(name, "keep-steered")
+        let model = try reference.model()
+        try reference.load("tuned.safetensors", into: model)
+        try reference.check(model, [ObjectiveTerm(.keepSteered)], steering: reference.interventions)
+    }
+
+    @Test(arguments: models)
     func steeredPassHasTorchsGradients(_ name: String) throws {
         let reference = try GradientCase(name, "steered")
         try reference.check(
@@ -236,9 +254,14 @@ private struct GradientCase {
     /// Compares the loss and every gradient.
     func check(
         _ model: TuningModel, _ terms: [ObjectiveTerm], interventions: [Intervention] = [],
-        where reaches: (WeightRole) -> Bool = { _ in true }
+        steering: [Intervention] = [], where reaches: (WeightRole) -> Bool = { _ in true }
     ) throws {
-        let engine = try ObjectiveEngine(model: model, terms: terms, interventions: interventions)
+        var batch = batch
+        batch.steering = steering
+        let engine = try ObjectiveEngine(
+            model: model, terms: terms, interventions: interventions,
+            steering: steering.isEmpty
+                ? nil : SteeringSchedule([steering], probability: 1, strength: 1, seed: 0))
         let losses = try engine.addGradients(batch)
         #expect(abs(losses.total - loss) <= Self.tolerance * abs(loss))
         #expect(try abs(engine.losses(batch).total - losses.total) <= 1e-9)

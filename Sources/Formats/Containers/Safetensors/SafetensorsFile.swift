@@ -48,6 +48,8 @@ package struct SafetensorsFile: Sendable {
     package static let contentKey = "rtedit.format"
     /// What it says of a steering vector.
     package static let vectorContent = "vector"
+    /// What it says of the directions of several tokens.
+    package static let offsetsContent = "offsets"
 
     /// Whether the file says that it is a steering vector of rtedit's.
     var isSteeringVector: Bool {

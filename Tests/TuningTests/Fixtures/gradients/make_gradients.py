@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 FOLDER = Path(__file__).parent
@@ -108,6 +108,28 @@ def keep_loss(model, facts, base):
             expected = base.logits(sequence["tokens"]).log_softmax(-1)
         found = model.logits(sequence["tokens"]).log_softmax(-1)
         terms.append((expected.exp() * (expected - found)).sum(-1))
+    return torch.cat(terms).mean()
+
+
+def shift_loss(model, facts, base):
+    """LoRRA's distance from where the vector moves the untuned stream, over all tokens of a sequence."""
+    terms = []
+    for sequence in facts["sequences"]:
+        with torch.no_grad():
+            base.logits(sequence["tokens"])
+        model.logits(sequence["tokens"])
+        target = base.stream["resid_post", 1] + torch.tensor(facts["vector"], dtype=torch.float64)
+        terms.append((model.stream["resid_post", 1] - target).norm(dim=-1).mean())
+    return torch.stack(terms).mean()
+
+
+def keep_steered_loss(model, facts, base):
+    terms = []
+    for sequence in facts["sequences"]:
+        with torch.no_grad():
+            expected = base.logits(sequence["tokens"]).log_softmax(-1)
+        found = model.logits(sequence["tokens"]).log_softmax(-1)
+        terms.append((found.exp() * (found - expected)).sum(-1))
     return torch.cat(terms).mean()
 
 
@@ -227,6 +249,21 @@ def write_model(name, llama):
     model = Model(adapted.base_model.model)
     loss = token_loss(model, facts) + toward_loss(model, facts)
     cases.append(write_case(folder, "adapter", adapted, loss))
+
+    def tuned():
+        model = fresh()
+        values = load_file(folder / "tuned.safetensors")
+        with torch.no_grad():
+            for key, parameter in model.llama.named_parameters():
+                if key in values:
+                    parameter.copy_(values[key])
+        return model
+
+    model = tuned()
+    cases.append(write_case(folder, "shift", model.llama, shift_loss(model, facts, fresh())))
+    model = tuned()
+    model.interventions = facts["interventions"]
+    cases.append(write_case(folder, "keep-steered", model.llama, keep_steered_loss(model, facts, fresh())))
     return {**facts, "cases": cases}
 
 
