@@ -82,7 +82,6 @@ package func reverseDivergenceBackward(
             let (x, r) = (loadLanes(row + index, lanes), loadLanes(reference + index, lanes))
             let (p, q) = (tuned.share(of: x), base.share(of: r))
             terms += divergence(q, p, logRatio: r - x + shift + sumRatio)
-                .replacing(with: 0, where: p .== 0)
         }
         loss += Double(terms.sum())
     }

@@ -37,7 +37,7 @@ struct BakeCommand: Command {
             "rtedit bake m.gguf open.gguf --ablate refusal.gguf@12 --everywhere"),
         Example(
             "Behind a norm, where nothing is exact:",
-            "rtedit bake gemma.gguf out.gguf --vector mood.gguf@12 --max-error 0.1 --calibration book.txt"
+            "rtedit bake g.gguf o.gguf --vector v.gguf@12 --method fit --calibration t.txt"
         ),
     ]
 
