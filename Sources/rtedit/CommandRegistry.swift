@@ -16,6 +16,7 @@ enum CommandRegistry {
         VerifyCommand(),
         DiffCommand(),
         EvalCommand(),
+        SearchCommand(),
         BenchCommand(),
         HelpCommand { commands },
         VersionCommand(),

@@ -70,7 +70,7 @@ import Testing
         let other = try experiment(
             folder, trait: trait, output: output, ["--resume", "--epochs", "2"])
         #expect(other.exitCode == 3)
-        #expect(other.errorLine.contains("belongs to an experiment with another model"))
+        #expect(other.errorLine.contains("belongs to a run that differs in options"))
         // The same number of probes, one of them with another wording.
         let probes = String(decoding: try bytes(ofFile: folder.path("probe.jsonl")), as: UTF8.self)
         let changed = probes.replacingOccurrences(of: "friends", with: "brothers")

@@ -7,6 +7,8 @@ struct CompletionScorer {
     var interventions: [Intervention] = []
     /// Outputs of the lowest blocks, where they are known; the rest of the model runs above them.
     var prefixes: PrefixCache?
+    /// What runs the passes in place of the decoder; nil where the decoder does.
+    var runner: (any PassRunner)?
 
     /// What the keys and values of prompts that have several completions may take in a pass, in bytes.
     private static let cacheBytes = 1 << 28
@@ -79,6 +81,9 @@ struct CompletionScorer {
                 let target = Double(logits[targets[starts[slice] + token + 1]])
                 add(owners[slice], target - logSumExpForward(logits))
             }
+        }
+        if let runner {
+            return try runner.run(slices, interventions: interventions, logits: logits)
         }
         let firstBlock = prefixes?.blocks ?? 0
         try decoder.forward(

@@ -9,6 +9,8 @@ package struct Divergence: Sendable {
         let tokens: [Int]
         /// The first token whose prediction of the next one is compared; so are those of all tokens after it.
         let first: Int
+        /// What comes after each token in the text; empty where there is no text to predict.
+        var targets: [Int] = []
     }
 
     /// KL(reference ‖ model) at every position, in order.
@@ -17,6 +19,9 @@ package struct Divergence: Sendable {
     package let reverseMean: Double
     /// Share of positions where both have the same most likely token.
     package let topAgreement: Double
+    /// The mean −log p that `model` gives the text's own tokens, in nats: that of the perplexity but for the last bits,
+    /// since rows are packed otherwise. Nil where prompts were compared.
+    package let meanLoss: Double?
 
     /// The largest |Δ| of any logit, and the largest |logit| of the reference.
     package let largestDifference: Double
@@ -39,16 +44,26 @@ package struct Divergence: Sendable {
         from reference: Decoder, to decoder: Decoder, text: [Int], windows: SlidingWindows,
         interventions: [Intervention] = [], progress: (Int, Int) -> Void = { _, _ in }
     ) throws {
+        try self.init(
+            from: reference, to: decoder, runs: Self.runs(text, windows: windows),
+            interventions: interventions, progress: progress)
+    }
+
+    /// The windows of a text as runs, made as they are needed.
+    ///
+    /// - Throws: `EvaluationError.shortText`.
+    static func runs(
+        _ text: [Int], windows: SlidingWindows
+    ) throws(EvaluationError) -> some RandomAccessCollection<Run> {
         let places = windows.windows(over: text.count)
         guard !places.isEmpty else { throw EvaluationError.shortText(tokens: text.count) }
-        try self.init(
-            from: reference, to: decoder,
-            runs: places.lazy.map { place in
-                Run(
-                    tokens: Array(text[place.tokens.lowerBound..<place.tokens.upperBound - 1]),
-                    first: place.predicted.lowerBound - 1 - place.tokens.lowerBound)
-            },
-            interventions: interventions, progress: progress)
+        return places.lazy.map { place in
+            let tokens = place.tokens.lowerBound..<place.tokens.upperBound - 1
+            return Run(
+                tokens: Array(text[tokens]),
+                first: place.predicted.lowerBound - 1 - place.tokens.lowerBound,
+                targets: Array(text[tokens.lowerBound + 1..<tokens.upperBound + 1]))
+        }
     }
 
     /// Compares the predictions after every token of some prompts.
@@ -68,7 +83,7 @@ package struct Divergence: Sendable {
     ///
     /// - Throws: `EvaluationError.vocabularySizes` where they do not.
     package static func checkVocabularies(
-        model: Decoder, other: Decoder
+        model: any PassRunner, other: any PassRunner
     ) throws(EvaluationError) {
         let sizes = [model, other].map(\.configuration.sizes.vocabularySize)
         guard sizes[0] == sizes[1] else {
@@ -96,7 +111,8 @@ package struct Divergence: Sendable {
     ///   - referenceInterventions: act on `reference` alone.
     ///   - heldLogits: the most logits of the reference held at a time: 64 MB.
     init(
-        from reference: Decoder, to decoder: Decoder, runs: some RandomAccessCollection<Run>,
+        from reference: any PassRunner, to decoder: any PassRunner,
+        runs: some RandomAccessCollection<Run>,
         interventions: [Intervention] = [], referenceInterventions: [Intervention] = [],
         heldLogits: Int = 1 << 24, progress: (Int, Int) -> Void
     ) throws {
@@ -105,12 +121,14 @@ package struct Divergence: Sendable {
         let limit = max(1, heldLogits / vocabulary)
         // All pieces of a run but its last fill a pass each, so that no pass has two of the same run.
         let pieces = Packing.pieces(runs.map(\.tokens.count), limit: limit)
-        var (values, reverses, agreements) = ([Double](), 0.0, 0)
+        var (values, reverses, agreements, losses) = ([Double](), 0.0, 0, 0.0)
         var largest = (difference: Float(0), logit: Float(0))
+        var hasTargets = !runs.isEmpty
         var caches: [Int: (reference: KeyValueCache, model: KeyValueCache)] = [:]
         for pass in PassPlan.passes(pieces.map(\.range.count), limit: limit) {
             var slices: (reference: [DecoderSlice], model: [DecoderSlice]) = ([], [])
             var firsts: [Int] = []
+            var targets: [ArraySlice<Int>] = []
             for piece in pieces[pass] {
                 let run = runs[runs.index(runs.startIndex, offsetBy: piece.index)]
                 if piece.range.lowerBound == 0, piece.range.count < run.tokens.count {
@@ -125,6 +143,8 @@ package struct Divergence: Sendable {
                         tokens, cache: caches[piece.index]?.reference, sequenceLength: length))
                 slices.model.append(
                     DecoderSlice(tokens, cache: caches[piece.index]?.model, sequenceLength: length))
+                hasTargets = hasTargets && run.targets.count == length
+                targets.append(hasTargets ? run.targets[piece.range] : [])
                 firsts.append(min(max(run.first - piece.range.lowerBound, 0), tokens.count))
                 if piece.range.upperBound == run.tokens.count { caches[piece.index] = nil }
             }
@@ -132,12 +152,12 @@ package struct Divergence: Sendable {
             let keep = LogitsReceiver(scope: .from(firsts)) { _, _, rows in
                 rows.withUnsafeBufferPointer { held.append(contentsOf: $0) }
             }
-            try reference.forward(
+            try reference.run(
                 slices.reference, interventions: referenceInterventions, logits: keep)
             // Both passes have the same shape, so the rows come in the same order.
             var start = 0
-            let compare = LogitsReceiver(scope: .from(firsts)) { _, tokens, rows in
-                for row in 0..<tokens.count {
+            let compare = LogitsReceiver(scope: .from(firsts)) { slice, tokens, rows in
+                for (row, token) in tokens.enumerated() {
                     let begin = row * vocabulary
                     let p = held.span.extracting(start + begin..<start + begin + vocabulary)
                     let q = rows.extracting(begin..<begin + vocabulary)
@@ -148,10 +168,13 @@ package struct Divergence: Sendable {
                     let logits = largestDifferenceForward(p, q)
                     largest.difference = max(largest.difference, logits.difference)
                     largest.logit = max(largest.logit, logits.value)
+                    guard hasTargets else { continue }
+                    let target = targets[slice][targets[slice].startIndex + token]
+                    losses += logSumExpForward(q) - Double(q[target])
                 }
                 start += tokens.count * vocabulary
             }
-            try decoder.forward(slices.model, interventions: interventions, logits: compare)
+            try decoder.run(slices.model, interventions: interventions, logits: compare)
             progress(pieces[pass.upperBound - 1].index + 1, runs.count)
         }
         self.values = values
@@ -159,5 +182,6 @@ package struct Divergence: Sendable {
         largestLogit = Double(largest.logit)
         reverseMean = reverses / Double(max(values.count, 1))
         topAgreement = Double(agreements) / Double(max(values.count, 1))
+        meanLoss = hasTargets && !values.isEmpty ? losses / Double(values.count) : nil
     }
 }

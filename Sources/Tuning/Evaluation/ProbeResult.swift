@@ -70,14 +70,28 @@ package struct ProbeResult: Sendable {
         _ probes: [Probe], decoder: Decoder, renderer: PromptRenderer, asChat: Bool = false,
         interventions: [Intervention], progress: (Int, Int) -> Void = { _, _ in }
     ) throws {
-        let sequences = try probes.flatMap { probe in
+        let sequences = try Self.sequences(probes, renderer: renderer, asChat: asChat)
+        let scores = try CompletionScorer(decoder: decoder, interventions: interventions)
+            .logProbabilities(of: sequences, progress: progress)
+        self.init(probes, scores: scores)
+    }
+
+    /// The choices of probes after their prompts, in order.
+    ///
+    /// - Throws: `PromptError.noTokens` for a choice that gives no tokens; what rendering throws.
+    static func sequences(
+        _ probes: [Probe], renderer: PromptRenderer, asChat: Bool
+    ) throws -> [TokenSequence] {
+        try probes.flatMap { probe in
             let prompt = try renderer.tokens(probe.prompt, asChat: asChat, place: probe.place)
             return try probe.choices.map { choice in
                 try renderer.continuation(choice, of: prompt, place: probe.place)
             }
         }
-        let scores = try CompletionScorer(decoder: decoder, interventions: interventions)
-            .logProbabilities(of: sequences, progress: progress)
+    }
+
+    /// The result of probes whose choices' log probabilities are known.
+    init(_ probes: [Probe], scores: [Double]) {
         var first = 0
         items = probes.map { probe in
             defer { first += probe.choices.count }

@@ -111,8 +111,6 @@ package enum ExperimentError: Failure, Equatable {
     case badTrait(file: String, key: String)
     case badName(file: String, name: String)
     case sameName(name: String)
-    case badResults(file: String, line: Int)
-    case otherExperiment(file: String)
     case shortText(file: String, tokens: Int, needed: Int)
     case diverged(fact: String)
 
@@ -128,9 +126,6 @@ package enum ExperimentError: Failure, Equatable {
             "\(file): member 'name' is '\(name)', which is no plain file name"
         case .sameName(let name):
             "two traits have the name '\(name)', after which their results are called"
-        case .badResults(let file, let line): "\(file):\(line): is no result of an experiment"
-        case .otherExperiment(let file):
-            "\(file): belongs to an experiment with another model, data or options"
         case .shortText(let file, let tokens, let needed):
             "\(file): has \(tokens) tokens, but the experiment reads \(needed)"
         case .diverged(let fact): fact

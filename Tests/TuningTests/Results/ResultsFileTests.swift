@@ -28,7 +28,7 @@ import Testing
         try others.add("two", JSONObject())
         #expect(try open(kernel: "A").kernels == ["A", "B"])
         let another = JSONObject([.init("model", .string("cd"))])
-        #expect(throws: ExperimentError.otherExperiment(file: folder.path("r.jsonl"))) {
+        #expect(throws: ResultsError.otherRun(file: folder.path("r.jsonl"), differing: ["model"])) {
             try open(another, kernel: "A")
         }
     }
