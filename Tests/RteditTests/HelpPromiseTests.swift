@@ -63,8 +63,9 @@ struct HelpPromiseTests {
 
     /// Options whose values a command reads itself, and what reads them.
     @Test func everyNameThatHelpListsIsRead() throws {
+        let words = TuneOptions.objective.option.help.split { !$0.isLetter && $0 != "-" }
         for kind in ObjectiveTerm.Kind.allCases {
-            #expect(TuneOptions.objective.option.help.contains("\(kind.rawValue) ("))
+            #expect(words.contains { $0 == kind.rawValue }, "\(kind)")
         }
         for weight in TunedWeight.allCases {
             #expect(TuneOptions.weights.option.help.contains(weight.rawValue))

@@ -37,7 +37,7 @@ struct BakeCommand: Command {
             "rtedit bake m.gguf open.gguf --ablate refusal.gguf@12 --everywhere"),
         Example(
             "Behind a norm, where nothing is exact:",
-            "rtedit bake g.gguf o.gguf --vector v.gguf@12 --method fit --calibration t.txt"
+            "rtedit bake g.gguf o --vector v.gguf@12 --method fit --calibration t.txt"
         ),
     ]
 

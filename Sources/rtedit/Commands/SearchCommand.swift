@@ -73,7 +73,7 @@ struct SearchCommand: Command {
     let examples = [
         Example(
             "Where and how strongly a mood acts at little cost:",
-            "rtedit search m.gguf --vector mood.gguf --probe p.jsonl --text t.txt --max-kl 0.05 -o found"
+            "rtedit search m.gguf --vector v.gguf --probe p.jsonl --text t.txt -o found"
         ),
         Example(
             "What was found, made permanent:",
