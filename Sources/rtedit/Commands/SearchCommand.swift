@@ -73,11 +73,10 @@ struct SearchCommand: Command {
     let examples = [
         Example(
             "Where and how strongly a mood acts at little cost:",
-            "rtedit search m.gguf --vector v.gguf --probe p.jsonl --text t.txt -o found"
-        ),
+            "rtedit search m.gguf --vector v.gguf --probe p.jsonl --text t.txt -o out"),
         Example(
             "What was found, made permanent:",
-            "rtedit bake m.gguf cheerful.gguf --vector \"$(cat found/best.txt)\""),
+            "rtedit bake m.gguf cheerful.gguf --vector \"$(cat out/best.txt)\""),
     ]
 
     func multiplies(_ arguments: ParsedArguments) -> Bool { true }
