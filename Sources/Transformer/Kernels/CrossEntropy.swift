@@ -39,23 +39,12 @@ package func divergenceBackward(
     _ row: UnsafeMutablePointer<Float>, reference: UnsafePointer<Float>, count: Int, weight: Float
 ) -> Double {
     precondition(count >= 1)
-    let (tuned, base) = (SoftmaxPowers(row, count: count), SoftmaxPowers(reference, count: count))
-    // In two steps: where logits have hardly moved, the first is exact.
-    let (shift, sumRatio) = (tuned.most - base.most, Float(log(tuned.sum / base.sum)))
-    var loss = 0.0
-    for first in stride(from: 0, to: count, by: SoftmaxPowers.blockSize) {
-        let end = min(count, first + SoftmaxPowers.blockSize)
-        var terms = SIMD8<Float>.zero
-        for index in stride(from: first, to: end, by: 8) {
-            let lanes = min(8, end - index)
-            let (x, r) = (loadLanes(row + index, lanes), loadLanes(reference + index, lanes))
-            let (p, q) = (tuned.share(of: x), base.share(of: r))
-            terms += divergence(p, q, logRatio: x - r - shift - sumRatio)
-            storeLanes((p - q) * weight, row + index, lanes)
-        }
-        loss += Double(terms.sum())
+    let pair = SoftmaxPair(row, reference, count: count)
+    return pair.sum { index, lanes in
+        let (p, q, t) = pair.shares(at: index, lanes)
+        storeLanes((p - q) * weight, row + index, lanes)
+        return divergence(p, q, logRatio: t)
     }
-    return loss
 }
 
 /// The divergence of a reference from a softmax, and its gradient.
@@ -71,27 +60,17 @@ package func reverseDivergenceBackward(
     _ row: UnsafeMutablePointer<Float>, reference: UnsafePointer<Float>, count: Int, weight: Float
 ) -> Double {
     precondition(count >= 1)
-    let (tuned, base) = (SoftmaxPowers(row, count: count), SoftmaxPowers(reference, count: count))
-    let (shift, sumRatio) = (tuned.most - base.most, Float(log(tuned.sum / base.sum)))
-    var loss = 0.0
-    for first in stride(from: 0, to: count, by: SoftmaxPowers.blockSize) {
-        let end = min(count, first + SoftmaxPowers.blockSize)
-        var terms = SIMD8<Float>.zero
-        for index in stride(from: first, to: end, by: 8) {
-            let lanes = min(8, end - index)
-            let (x, r) = (loadLanes(row + index, lanes), loadLanes(reference + index, lanes))
-            let (p, q) = (tuned.share(of: x), base.share(of: r))
-            terms += divergence(q, p, logRatio: r - x + shift + sumRatio)
-        }
-        loss += Double(terms.sum())
+    let pair = SoftmaxPair(row, reference, count: count)
+    let loss = pair.sum { index, lanes in
+        let (p, q, t) = pair.shares(at: index, lanes)
+        return divergence(q, p, logRatio: -t)
     }
     let mean = Float(loss)
     for index in stride(from: 0, to: count, by: 8) {
         let lanes = min(8, count - index)
-        let (x, r) = (loadLanes(row + index, lanes), loadLanes(reference + index, lanes))
-        let p = tuned.share(of: x)
-        let slope = p * (x - r - shift - sumRatio - mean)
-        storeLanes(slope.replacing(with: 0, where: p .== 0) * weight, row + index, lanes)
+        let (p, _, t) = pair.shares(at: index, lanes)
+        let slope = (p * (t - mean)).replacing(with: 0, where: p .== 0)
+        storeLanes(slope * weight, row + index, lanes)
     }
     return loss
 }
@@ -141,6 +120,50 @@ private struct SoftmaxPowers {
     @inline(__always)
     func share(of logits: SIMD8<Float>) -> SIMD8<Float> {
         exponential(logits - most) * Float(1 / sum)
+    }
+}
+
+/// The shares of a row's logits beside those of a reference's.
+private struct SoftmaxPair {
+    private let row: UnsafePointer<Float>
+    private let reference: UnsafePointer<Float>
+    private let count: Int
+    private let tuned: SoftmaxPowers
+    private let base: SoftmaxPowers
+    private let shift: Float
+    private let sumRatio: Float
+
+    init(_ row: UnsafePointer<Float>, _ reference: UnsafePointer<Float>, count: Int) {
+        (self.row, self.reference, self.count) = (row, reference, count)
+        tuned = SoftmaxPowers(row, count: count)
+        base = SoftmaxPowers(reference, count: count)
+        // In two steps: where logits have hardly moved, the first is exact.
+        shift = tuned.most - base.most
+        sumRatio = Float(log(tuned.sum / base.sum))
+    }
+
+    /// p of the row, q of the reference, and log p − log q.
+    @inline(__always)
+    func shares(
+        at index: Int, _ lanes: Int
+    ) -> (p: SIMD8<Float>, q: SIMD8<Float>, logRatio: SIMD8<Float>) {
+        let (x, r) = (loadLanes(row + index, lanes), loadLanes(reference + index, lanes))
+        return (tuned.share(of: x), base.share(of: r), x - r - shift - sumRatio)
+    }
+
+    /// The sum of a term over all logits, in blocks.
+    @inline(__always)
+    func sum(_ term: (_ index: Int, _ lanes: Int) -> SIMD8<Float>) -> Double {
+        var total = 0.0
+        for first in stride(from: 0, to: count, by: SoftmaxPowers.blockSize) {
+            let end = min(count, first + SoftmaxPowers.blockSize)
+            var terms = SIMD8<Float>.zero
+            for index in stride(from: first, to: end, by: 8) {
+                terms += term(index, min(8, end - index))
+            }
+            total += Double(terms.sum())
+        }
+        return total
     }
 }
 

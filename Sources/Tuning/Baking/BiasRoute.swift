@@ -217,7 +217,8 @@ extension BiasRoute {
                     site: site, directions: directions,
                     provenance: SteeringVector.Provenance(
                         modelHint: base.architectureName ?? "",
-                        method: "recovered from biases", normalization: "none")))
+                        method: "recovered from biases", normalization: Normalization.none.rawValue)
+                ))
         }
         return vectors.isEmpty
             ? nil : BakeRecovery(route: route, places: places, vectors: vectors)

@@ -155,7 +155,8 @@ extension EmbedRoute {
                     site: .embed, directions: [0: sum],
                     provenance: SteeringVector.Provenance(
                         modelHint: base.architectureName ?? "",
-                        method: "recovered from embeddings", normalization: "none"))
+                        method: "recovered from embeddings",
+                        normalization: Normalization.none.rawValue))
             ])
     }
 }

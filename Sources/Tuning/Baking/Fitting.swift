@@ -1,4 +1,5 @@
 package import Formats
+import Foundation
 package import Transformer
 
 /// Vectors fitted into the last projections of sub-layers on a text, and how near they come to steering on text that the fit
@@ -310,7 +311,7 @@ package enum FittingError: Failure, Hashable {
         case .notStored(let tensor, let type, let row):
             "tensor '\(tensor)': row \(row) of the fitted matrix cannot be stored as \(type.name)"
         case .tooInexact(let error, let allowed, let place):
-            "the fit at \(place) is off by \(error) of its vector on unseen text, and --max-error allows \(allowed)"
+            "the fit at \(place) is off by \(String(format: "%.3g", error)) of its vector on unseen text, and --max-error allows \(allowed)"
         }
     }
 }

@@ -323,7 +323,8 @@ extension ValueHeadRoute {
                     site: .residMid, directions: directions,
                     provenance: SteeringVector.Provenance(
                         modelHint: base.architectureName ?? "",
-                        method: "recovered from value heads", normalization: "none"))
+                        method: "recovered from value heads",
+                        normalization: Normalization.none.rawValue))
             ])
     }
 

@@ -36,7 +36,7 @@ extension WidenRoute {
             site: .residPost, directions: directions,
             provenance: SteeringVector.Provenance(
                 modelHint: base.architectureName ?? "", method: "recovered from neurons",
-                normalization: "none"))
+                normalization: Normalization.none.rawValue))
         return BakeRecovery(route: self, places: [place], vectors: [vector])
     }
 

@@ -38,7 +38,7 @@ enum AblationSummary {
                 site: .residPost, directions: directions,
                 provenance: SteeringVector.Provenance(
                     modelHint: architecture, method: "recovered from an ablation",
-                    normalization: "unit")))
+                    normalization: Normalization.unit.rawValue)))
     }
 
     /// The unit vector nearest to all of them, whose signs mean nothing; the sign is that of the largest component.

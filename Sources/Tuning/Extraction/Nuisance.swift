@@ -46,7 +46,7 @@ package struct Nuisance: Sendable {
                     throw ExtractionError.zeroNuisance(
                         file: specification.file, block: direction.block)
                 }
-                let rest = Self.projectedOut(basis, of: unit)
+                let rest = unit.without(basis)
                 let share = rest.norm
                 guard share > Self.independence else { continue }
                 bases[direction.block] = basis + [rest.map { Float(Double($0) / share) }]
@@ -61,16 +61,6 @@ package struct Nuisance: Sendable {
 
     /// What is left of a vector of the block.
     func projectedOut(of vector: [Float], block: Int) -> [Float] {
-        Self.projectedOut(bases[block] ?? [], of: vector)
-    }
-
-    /// Twice, since the first time leaves the rounding of large parts.
-    private static func projectedOut(_ basis: [[Float]], of vector: [Float]) -> [Float] {
-        var rest = vector
-        for row in basis + basis {
-            let part = rest.dot(row)
-            rest = zip(rest, row).map { Float(Double($0) - part * Double($1)) }
-        }
-        return rest
+        vector.without(bases[block] ?? [])
     }
 }

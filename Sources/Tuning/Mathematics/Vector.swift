@@ -43,3 +43,17 @@ extension VectorElements {
         return lengths > 0 ? dot(other) / lengths : 0
     }
 }
+
+extension [Float] {
+    /// What is left of the vector where the span of orthonormal rows is taken out: twice, since the first time leaves the
+    /// rounding of large parts; in f64, rounded once.
+    package func without(_ basis: [[Float]]) -> [Float] {
+        guard !basis.isEmpty else { return self }
+        var rest = map(Double.init)
+        for row in basis + basis {
+            let part = zip(rest, row).reduce(0) { $0 + $1.0 * Double($1.1) }
+            for index in rest.indices { rest[index] -= part * Double(row[index]) }
+        }
+        return rest.map { Float($0) }
+    }
+}

@@ -51,7 +51,7 @@ package struct Orthogonalization: Sendable {
                 }
             }
             let span = RemovedSpan(of: directions)
-            let rest = Self.taking(span.directions, outOf: direction)
+            let rest = direction.without(span.directions)
             let share = directions.isEmpty ? 1 : rest.norm / norm
             guard share > Self.shortest else { throw .nothingLeft(block: block, share: share) }
             blocks.append(
@@ -65,17 +65,6 @@ package struct Orthogonalization: Sendable {
         vector.note(blocks, names: others.map(\.name), of: term.name)
         self.vector = vector
         self.blocks = blocks
-    }
-
-    /// Twice, since the first time leaves the rounding of large parts.
-    private static func taking(_ basis: [[Float]], outOf vector: [Float]) -> [Float] {
-        guard !basis.isEmpty else { return vector }
-        var rest = vector.map(Double.init)
-        for row in basis + basis {
-            let part = zip(rest, row).reduce(0) { $0 + $1.0 * Double($1.1) }
-            for index in rest.indices { rest[index] -= part * Double(row[index]) }
-        }
-        return rest.map { Float($0) }
     }
 
     private static func largest(_ direction: [Float], _ others: [[Float]]) -> Double {

@@ -83,6 +83,19 @@ extension Knob<Int> {
     }
 }
 
+extension Knob<Int> {
+    /// A number of bytes, not zero.
+    ///
+    /// - Parameter standard: whole GiB.
+    static func byteCount(
+        _ name: String, _ valueName: String, _ help: String, standard: Int
+    ) -> Knob {
+        Knob(name, valueName, help, standard: standard, text: "\(standard >> 30)GiB") {
+            text throws(Misread) in try ValueText.byteCount(text)
+        }
+    }
+}
+
 extension Knob<Int?> {
     /// A whole number in a range, or none.
     static func integer(
@@ -97,10 +110,7 @@ extension Knob<Int?> {
     /// A number of bytes, or none: `4096`, `500MB` (thousands), `4GiB` (1024s); not zero.
     static func byteCount(_ name: String, _ valueName: String, _ help: String) -> Knob {
         Knob(name, valueName, help, standard: nil, text: nil) { text throws(Misread) in
-            guard let bytes = Quantity.byteCount(from: text), bytes > 0 else {
-                throw Misread(text: text, expected: "a size such as 4096, 500MB or 4GiB")
-            }
-            return bytes
+            try ValueText.byteCount(text)
         }
     }
 }
@@ -200,6 +210,13 @@ private enum ValueText {
             throw Misread(text: text, expected: expected(range))
         }
         return integer
+    }
+
+    static func byteCount(_ text: String) throws(Misread) -> Int {
+        guard let bytes = Quantity.byteCount(from: text), bytes > 0 else {
+            throw Misread(text: text, expected: "a size such as 4096, 500MB or 4GiB")
+        }
+        return bytes
     }
 
     static func number(_ text: String, _ range: ClosedRange<Double>) throws(Misread) -> Double {

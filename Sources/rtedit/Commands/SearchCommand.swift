@@ -38,10 +38,10 @@ struct SearchCommand: Command {
         "trials", "N", "Trials at most.", standard: SearchOptions.standardTrials, in: 8...1_000_000)
     static let seed = Knob.integer(
         "seed", "N", "Decides which half of the probes chooses.", standard: 0)
-    static let memory = Knob<Int?>.byteCount(
+    static let memory = Knob.byteCount(
         "memory", "BYTES",
-        "What streams and logits of the plain model may take, 2GiB if not given; less makes trials slower, not different."
-    )
+        "What streams and logits of the plain model may take; less makes trials slower, not different.",
+        standard: SearchOptions.standardMemory)
     static let output = Option.value(
         "output", "DIR", short: "o", "A folder for every trial, the drawings, and the SPEC.")
     static let resume = Option.flag("resume", "Continue what the folder holds.")
@@ -152,7 +152,7 @@ struct SearchCommand: Command {
             perplexity: try arguments.value(maxPerplexity))
         options.trials = try arguments.value(trials)
         options.seed = UInt64(try arguments.value(seed))
-        options.memory = try arguments.value(memory) ?? SearchOptions.standardMemory
+        options.memory = try arguments.value(memory)
         options.asChat = arguments.has(EvalCommand.chat)
         return options
     }

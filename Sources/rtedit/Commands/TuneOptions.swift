@@ -80,10 +80,11 @@ enum TuneOptions {
     enum Routing: String, CaseIterable { case paper, joint }
     static let routing = Knob.choice(
         "routing", "HOW",
-        "paper: toward and away reach only --representation-weights, the other terms all; joint: all reach all.",
+        "paper: toward, away and shift reach only --representation-weights, the other terms all; joint: all reach all.",
         standard: Routing.paper)
     static let representationWeights = Knob<[TunedWeight]?>.choices(
-        "representation-weights", "LIST", "What toward and away reach; value,output unless given.")
+        "representation-weights", "LIST",
+        "What toward, away and shift reach; value,output unless given.")
     static let lora = Knob<Int?>.integer(
         "lora", "RANK", "Tune low-rank updates of this rank instead of the weights.",
         in: 1...1 << 16)
@@ -93,7 +94,8 @@ enum TuneOptions {
     // MARK: - How it is tuned
 
     static let learningRate = Knob.number(
-        "learning-rate", "X", "For weights that toward and away do not reach.", standard: 1e-5,
+        "learning-rate", "X", "For weights that toward, away and shift do not reach.",
+        standard: 1e-5,
         in: 0...1)
     static let representationLearningRate = Knob.number(
         "representation-learning-rate", "X", "For those that they reach.", standard: 1e-4, in: 0...1
