@@ -117,7 +117,7 @@ struct HelpPromiseTests {
     @Test(arguments: [
         ["--method", "distill"], ["--method", "tune"],
         ["--imatrix", "x.gguf"],
-        ["--type", "q8_0"],
+        ["--type", "iq2_s"],
     ])
     func whatBakeDoesNotDoIsNotAnOption(words: [String]) throws {
         let folder = try TemporaryFolder()

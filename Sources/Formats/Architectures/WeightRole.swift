@@ -85,6 +85,15 @@ package enum BlockSlot: String, Hashable, Sendable, CaseIterable {
 }
 
 extension WeightRole.Slot {
+    /// Whether the weight is a matrix.
+    var isMatrix: Bool {
+        switch self {
+        case .tokenEmbedding, .positionEmbedding, .output: true
+        case .block(_, let slot): slot.isProjection
+        default: false
+        }
+    }
+
     /// Whether there is one such weight for each expert.
     package var isOfExperts: Bool {
         switch self {

@@ -29,6 +29,26 @@ extension CheckpointEdit {
     }
 }
 
+extension CheckpointEdit {
+    /// Whether it works out a whole matrix anew, so that any type can store it: not where rows or columns stand beside
+    /// blocks that keep their bytes, nor for what runtimes want in f32.
+    package var computesMatrix: Bool {
+        guard case .set(let role, let rows, type: _) = self, role.part == .weight,
+            role.slot.isMatrix, !role.slot.isAlwaysF32
+        else { return false }
+        return switch rows {
+        case .plus, .values, .computed: true
+        default: false
+        }
+    }
+
+    /// The same, its weight stored in a type.
+    package func storing(as type: ElementType) -> CheckpointEdit {
+        guard case .set(let role, let rows, type: _) = self else { return self }
+        return .set(role, rows, type: type)
+    }
+}
+
 extension CheckpointEdit: CustomStringConvertible {
     /// The edit in one line, as a dry run prints it.
     package var description: String {

@@ -235,7 +235,7 @@ extension ElementType {
 
 extension WeightRole.Slot {
     /// Whether llama.cpp wants the matrix in f32.
-    fileprivate var isAlwaysF32: Bool {
+    var isAlwaysF32: Bool {
         switch self {
         case .positionEmbedding, .block(_, .expertRouter): true
         default: false

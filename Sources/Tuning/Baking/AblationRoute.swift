@@ -28,6 +28,7 @@ package struct AblationRoute: BakeRoute {
         case postNorm(architecture: String)
         /// llama.cpp takes the embedding for the head, whatever a file has.
         case noHead(architecture: String)
+        case layerNorm(architecture: String)
         case quantized(file: String, StoredQuantization)
         /// Of a direction that is removed at a place, this share of its length is left after an earlier place.
         case leftBefore(StreamSite, earlier: StreamSite, share: Float)
@@ -40,7 +41,10 @@ package struct AblationRoute: BakeRoute {
                 "an ablation removes directions; it cannot \(operation.rawValue)"
             case .postNorm(let architecture):
                 "in architecture '\(architecture)' the output passes a norm before the residual stream, so what is "
-                    + "removed from the weights before it changes the norm, and does not equal steering"
+                    + "removed from the weights before it changes the norm, and does not equal steering; "
+                    + "--method ablation-weights removes it all the same"
+            case .layerNorm(let architecture):
+                "architecture '\(architecture)' has a LayerNorm behind the sub-layer, which adds a mean of its own"
             case .noHead(let architecture):
                 "llama.cpp takes the embedding for the head in architecture '\(architecture)' and refuses a head of "
                     + "its own (output.weight), which has to stay as it is where the embedding is changed"
@@ -50,7 +54,7 @@ package struct AblationRoute: BakeRoute {
                 "weights can only remove a direction from what is written to the stream, so it must be gone from the "
                     + "stream before; but of the direction removed at \(place), "
                     + (share > 0.9999 && share < 1.0001 ? "all" : "\(share) of its length")
-                    + " is left at \(earlier): give --everywhere and strength 1"
+                    + " is left at \(earlier): give --everywhere and strength 1, or --method ablation-weights"
             }
         }
     }
@@ -99,76 +103,7 @@ package struct AblationRoute: BakeRoute {
         if let refusal = refusal(of: interventions, in: checkpoint, format: format) {
             throw refusal
         }
-        let configuration = try DecoderConfiguration(checkpoint)
-        let plan = try InterventionPlan(interventions, configuration)
-        let removals = Removals(plan, blockCount: configuration.sizes.blockCount)
-        let weights = CheckpointWeights(checkpoint)
-        var edits: [CheckpointEdit] = []
-        for (place, steps) in removals.steps where !steps.isEmpty {
-            for role in Self.writers(at: place, in: checkpoint, configuration.sizes) {
-                if role.part == .bias {
-                    edits.append(try Self.bias(role, in: checkpoint, without: steps))
-                } else if let matrix = try weights.matrix(role) {
-                    let written = WrittenDirections(
-                        matrix, steps, byColumns: place.site == .embed)
-                    edits.append(.add(written.update(of: role), type: nil))
-                }
-                checkpoint.tensor(role)?.releasePages()
-            }
-        }
-        let changesEmbedding = edits.contains {
-            if case .set(WeightRole(.tokenEmbedding), _, _) = $0 { true } else { false }
-        }
-        guard changesEmbedding else { return edits }
-        return try Self.ownHead(of: checkpoint, configuration.sizes, format: format) + edits
-    }
-
-    /// What writes to the stream before a place and after the one before it.
-    private static func writers(
-        at place: StreamSite, in checkpoint: Checkpoint, _ sizes: Hyperparameters
-    ) -> [WeightRole] {
-        let roles: [WeightRole]
-        switch place.site {
-        case .embed:
-            roles = [WeightRole(.tokenEmbedding), WeightRole(.positionEmbedding)]
-        case .residMid:
-            roles = [
-                .block(place.block, .attentionOutput), .block(place.block, .attentionOutput, .bias),
-            ]
-        case .residPost:
-            roles =
-                [
-                    .block(place.block, .feedForwardDown),
-                    .block(place.block, .feedForwardDown, .bias),
-                ]
-                + (0..<(sizes.experts?.count ?? 0)).map {
-                    WeightRole(.block(place.block, .expertDown), expert: $0)
-                }
-        }
-        return roles.filter { checkpoint.tensor($0) != nil }
-    }
-
-    private static func bias(
-        _ role: WeightRole, in checkpoint: Checkpoint, without steps: [InterventionPlan.Step]
-    ) throws -> CheckpointEdit {
-        var values = try checkpoint.tensor(role)?.values() ?? []
-        values.withUnsafeMutableBufferPointer { values in
-            guard let start = values.baseAddress else { return }
-            for step in steps { step.apply(to: start, width: values.count) }
-        }
-        return .set(role, .values(values, checkpoint.form(of: role).rowsOnly), type: nil)
-    }
-
-    /// The embedding as a head of its own, in the bytes that it has; nothing where there is one.
-    private static func ownHead(
-        of checkpoint: Checkpoint, _ sizes: Hyperparameters, format: FileFormat
-    ) throws -> [CheckpointEdit] {
-        guard sizes.tiesEmbeddings, let embedding = checkpoint.tensor(WeightRole(.tokenEmbedding))
-        else { return [] }
-        let isHeld = format == .gguf || embedding.type.safetensorsName != nil
-        return [
-            .set(WeightRole(.output), .stored(embedding), type: isHeld ? embedding.type : .f32)
-        ]
+        return try WeightRemoval(interventions, from: checkpoint).edits(format: format)
     }
 }
 
@@ -179,7 +114,7 @@ extension AblationRoute {
     package func cost(
         of interventions: [Intervention], in checkpoint: Checkpoint, format: FileFormat
     ) throws -> BakeCost {
-        let head = try Self.ownHead(
+        let head = try StreamWriters.ownHead(
             of: checkpoint, checkpoint.storedHyperparameters(), format: format)
         let changesEmbedding = interventions.contains { $0.site == .embed && $0.strength != 0 }
         let bytes = checkpoint.tensor(WeightRole(.tokenEmbedding))?.bytes.count ?? 0

@@ -20,6 +20,8 @@ package protocol BakeRoute: Sendable {
     var sites: [Site] { get }
     /// Whether `recovery` finds what was baked.
     var hasInverse: Bool { get }
+    /// Whether it is not equal to steering, so that it is never chosen by itself.
+    var isOnlyTakenByName: Bool { get }
 
     /// Why an operation at this site cannot be made permanent in a file of this format; nil where it can.
     ///
@@ -91,10 +93,11 @@ package struct BakeRecovery: Sendable {
 
 /// The routes there are, the one to prefer first.
 package enum BakeRoutes {
-    package static let all: [any BakeRoute] = [
-        BiasRoute(), RelabelRoute(), ValueHeadRoute(), EmbedRoute(), WidenRoute(), FitRoute(),
-        AblationRoute(),
-    ]
+    package static let all: [any BakeRoute] =
+        [
+            BiasRoute(), RelabelRoute(), ValueHeadRoute(), EmbedRoute(), WidenRoute(), FitRoute(),
+            AblationRoute(),
+        ] + KeptNorm.allCases.map { WeightAblationRoute($0) }
 
     /// The same with what was fitted.
     package static func all(with fitting: Fitting) -> [any BakeRoute] {
@@ -117,7 +120,7 @@ package enum BakeRoutes {
         named name: String?, for interventions: [Intervention], in checkpoint: Checkpoint,
         format: FileFormat, of all: [any BakeRoute] = Self.all
     ) throws -> any BakeRoute {
-        let routes = all.filter { name == nil || $0.name == name }
+        let routes = all.filter { name == nil ? !$0.isOnlyTakenByName : $0.name == name }
         var first: (any Failure)?
         var isFirstMeant = false
         for route in routes {
@@ -175,6 +178,7 @@ extension FileFormat {
 extension BakeRoute {
     package var operation: Intervention.Operation { .add }
     package var hasInverse: Bool { true }
+    package var isOnlyTakenByName: Bool { false }
 
     /// That of the first that cannot be made permanent by itself.
     package func refusal(

@@ -10,6 +10,10 @@ struct BakeCommand: Command {
     static let method = Option.value(
         "method", "NAME", "The route; auto takes the first that does not refuse.",
         standard: automatic, allowed: [automatic] + BakeRoutes.all.map(\.name))
+    static let type = Knob.storedType(
+        "type", "T",
+        "The type of matrices that the bake computes anew; each keeps its own, or what its route stores, if not given."
+    )
     private static let automatic = "auto"
 
     let name = "bake"
@@ -23,7 +27,8 @@ struct BakeCommand: Command {
     let options =
         SteeringOptions.all
         + Option.declared(
-            [Self.method] + FitOptions.all + [CheckpointOutput.shardSize, CheckpointOutput.dryRun])
+            [Self.method, Self.type] + FitOptions.all
+                + [CheckpointOutput.shardSize, CheckpointOutput.dryRun])
     let groups = [OptionGroup(.atLeastOne, [SteeringOptions.vector, SteeringOptions.ablate])]
     let examples = [
         Example(
@@ -35,6 +40,9 @@ struct BakeCommand: Command {
         Example(
             "Without a direction, that of block 12:",
             "rtedit bake m.gguf open.gguf --ablate refusal.gguf@12 --everywhere"),
+        Example(
+            "Behind a norm, lengths kept; not equal to steering:",
+            "rtedit bake g.gguf o --ablate r.gguf --method ablation-columns"),
         Example(
             "Behind a norm, where nothing is exact:",
             "rtedit bake g.gguf o --vector v.gguf@12 --method fit --calibration t.txt"
@@ -81,8 +89,13 @@ struct BakeCommand: Command {
             }
             throw error
         }
-        let edits = try plan.edits(into: source, format: format)
+        let edits = try edits(of: plan, into: source, format: format, arguments)
         var report = try output.save(source, edits: edits, crew: session.crew, arguments, console)
+        if let leftovers = try leftovers(
+            after: plan, in: session, written: output, arguments, console)
+        {
+            report["leftover"] = .array(leftovers.json)
+        }
         if arguments.has(CheckpointOutput.dryRun) {
             let view = BakeRouteView(plan, in: source, format: format, routes)
             view.show(on: console)
@@ -98,5 +111,54 @@ struct BakeCommand: Command {
         }
         console.report(report)
         return .done
+    }
+
+    /// The plan's edits, in the type that the call asks for.
+    ///
+    /// - Throws: `UsageError` where it asks for one and no matrix is computed anew, or a fit was judged in its own.
+    private func edits(
+        of plan: BakePlan, into source: Checkpoint, format: FileFormat,
+        _ arguments: ParsedArguments
+    ) throws -> [CheckpointEdit] {
+        let edits = try plan.edits(into: source, format: format)
+        guard let type = try arguments.value(Self.type) else { return edits }
+        let names = plan.steps.map(\.route.name)
+        if names.contains(FitRoute().name) {
+            throw UsageError.conflict([
+                Self.type.option.flagText, "\(Self.method.flagText) \(FitRoute().name)",
+            ])
+        }
+        guard edits.contains(where: \.computesMatrix) else {
+            throw arguments.invalid(
+                Self.type.option, type.name,
+                "usable with route \(names.joined(separator: " and ")), which computes no matrix anew"
+            )
+        }
+        return edits.map { $0.computesMatrix ? $0.storing(as: type) : $0 }
+    }
+
+    /// What is left of removed directions, shown; nil where none are removed.
+    private func leftovers(
+        after plan: BakePlan, in session: ModelSession, written output: CheckpointOutput,
+        _ arguments: ParsedArguments, _ console: Console
+    ) throws -> LeftoverView? {
+        guard let step = plan.steps.first(where: { $0.route.operation == .ablate }) else {
+            return nil
+        }
+        let norm = (step.route as? WeightAblationRoute)?.norm
+        let removal = try WeightRemoval(
+            step.interventions, from: session.checkpoint, keeping: norm ?? .none)
+        let isWritten = !arguments.has(CheckpointOutput.dryRun) && !output.isPatch
+        // A model that was written over itself is gone.
+        let isReplaced = output.path == session.checkpoint.path
+        let stored = isWritten && !isReplaced ? try Checkpoint.open(output.path) : nil
+        let view = LeftoverView(try removal.leftovers(in: stored, crew: session.crew))
+        view.show(on: console)
+        if norm != nil {
+            console.note(
+                "\(step.route.name) is not steering: verify measures how far it is from it, and says NOT EQUAL"
+            )
+        }
+        return view
     }
 }
