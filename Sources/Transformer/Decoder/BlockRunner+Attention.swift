@@ -36,10 +36,13 @@ extension BlockRunner {
         project(rows, block.attentionOutput, from: activations.attention, into: update)
     }
 
-    /// middle = input + scale · norm(update)
-    func addAttention(_ block: BlockWeights, _ activations: BlockActivations, rows: Int) {
+    /// middle = input + factor · scale · norm(update)
+    func addAttention(
+        _ block: BlockWeights, _ activations: BlockActivations, rows: Int, times factor: Float
+    ) {
         addUpdate(
-            rows, norm: block.attentionPostNorm, to: activations.input, into: activations.middle)
+            rows, norm: block.attentionPostNorm, times: factor, to: activations.input,
+            into: activations.middle)
     }
 
     /// The norm of each head, or of all heads together; the weights' length tells which.
@@ -83,7 +86,7 @@ extension BlockRunner {
     ) {
         let (rows, block, activations) = (step.rows, step.weights, step.activations)
         let source = updateBackward(
-            step, norm: block.attentionPostNorm, .attentionPostNorm, gradient: gradient, scratch
+            step, .residMid, norm: block.attentionPostNorm, gradient: gradient, scratch
         ) { project(rows, block.attentionOutput, from: activations.attention, into: $0) }
         projectBackward(
             rows, block.attentionOutput, step.role(.attentionOutput),

@@ -8,6 +8,8 @@ extension BlockRunner {
         /// The packed sequences' rows.
         let sequences: [Range<Int>]
         let rows: Int
+        /// What was done to the stream.
+        let plan: InterventionPlan
         let sink: GradientSink
         /// Whether anything below the block wants its gradient.
         let continues: Bool
@@ -144,17 +146,33 @@ extension BlockRunner {
         }
     }
 
-    /// The gradient of a sub-layer's last projection, from that of the stream it is added to.
+    /// The gradient of a sub-layer's last projection, from that of the stream it is added to, and that of the output's
+    /// strength where it is wanted.
     ///
-    /// - Parameter compute: computes the last projection's output once more, for the norm that follows it.
+    /// - Parameters:
+    ///   - site: where the sub-layer ends.
+    ///   - compute: computes the last projection's output once more, for the norm that follows it.
     func updateBackward(
-        _ step: BackwardStep, norm weights: NormWeights?, _ slot: BlockSlot,
+        _ step: BackwardStep, _ site: Site, norm weights: NormWeights?,
         gradient: ActivationMatrix, _ scratch: BackwardScratch,
         compute: (ActivationMatrix) -> Void
     ) -> ActivationMatrix {
+        let isFirstHalf = site == .residMid
+        let last: BlockSlot = isFirstHalf ? .attentionOutput : .feedForwardDown
+        let strength = step.sink.outputStrengths[step.role(last)]
+        if strength != nil || weights != nil {
+            scratch.raw.reserve(step.rows)
+            compute(scratch.raw)
+        }
+        if let strength {
+            strength.floats[0] += strengthGradient(
+                step.rows, norm: weights, of: scratch.raw, gradient: gradient)
+        }
         var source = gradient
-        let scale = Float(configuration.sizes.residualScale)
+        let factor = step.plan.outputFactor(at: site, block: step.weights.index)
+        let scale = factor * Float(configuration.sizes.residualScale)
         if scale != 1 {
+            scratch.updateGradient.reserve(step.rows)
             forEachPart(of: step.rows) { part in
                 let (first, count) = (part.lowerBound, part.count * gradient.width)
                 scratch.updateGradient.row(first).update(from: gradient.row(first), count: count)
@@ -163,11 +181,25 @@ extension BlockRunner {
             source = scratch.updateGradient
         }
         guard let weights else { return source }
-        compute(scratch.raw)
         scratch.rawGradient.clear(step.rows)
         normBackward(
-            step.rows, weights, step.role(slot), input: scratch.raw, outputGradient: source,
-            addedTo: scratch.rawGradient, step.sink)
+            step.rows, weights,
+            step.role(isFirstHalf ? .attentionPostNorm : .feedForwardPostNorm),
+            input: scratch.raw, outputGradient: source, addedTo: scratch.rawGradient, step.sink)
         return scratch.rawGradient
+    }
+
+    /// Σ scale · ⟨gradient, norm(raw)⟩ over all rows: the gradient of the number that the output of a sub-layer is multiplied
+    /// by.
+    private func strengthGradient(
+        _ rows: Int, norm weights: NormWeights?, of raw: ActivationMatrix,
+        gradient: ActivationMatrix
+    ) -> Float {
+        let output = norm(rows, weights, from: raw, into: update)
+        let products = crew.map(rows) { row in
+            dotForward(gradient.row(row), output.row(row), count: gradient.width)
+        }
+        return Float(
+            configuration.sizes.residualScale * products.reduce(0.0) { $0 + Double($1) })
     }
 }

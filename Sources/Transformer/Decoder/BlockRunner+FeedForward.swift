@@ -26,10 +26,13 @@ extension BlockRunner {
         }
     }
 
-    /// output = middle + scale · norm(update), of what `projectDown` made
-    func addFeedForward(_ block: BlockWeights, _ activations: BlockActivations, rows: Int) {
+    /// output = middle + factor · scale · norm(update), of what `projectDown` made
+    func addFeedForward(
+        _ block: BlockWeights, _ activations: BlockActivations, rows: Int, times factor: Float
+    ) {
         addUpdate(
-            rows, norm: block.feedForwardPostNorm, to: activations.middle, into: activations.output)
+            rows, norm: block.feedForwardPostNorm, times: factor, to: activations.middle,
+            into: activations.output)
     }
 
     /// What the feed-forward part puts out, before the norm that may follow it.
@@ -87,8 +90,7 @@ extension BlockRunner {
     ) {
         let (rows, block, activations) = (step.rows, step.weights, step.activations)
         let source = updateBackward(
-            step, norm: block.feedForwardPostNorm, .feedForwardPostNorm, gradient: gradient,
-            scratch
+            step, .residPost, norm: block.feedForwardPostNorm, gradient: gradient, scratch
         ) { projectDown(block, activations, rows: rows, into: $0) }
         switch block.feedForward {
         case .mixture(let router, let experts):

@@ -128,13 +128,13 @@ struct BlockRunner: Sendable {
         }
     }
 
-    /// output = stream + scale · norm(update); the two streams may be one.
+    /// output = stream + factor · scale · norm(update); the two streams may be one.
     func addUpdate(
-        _ rows: Int, norm weights: NormWeights?, to stream: ActivationMatrix,
-        into output: ActivationMatrix
+        _ rows: Int, norm weights: NormWeights?, times factor: Float,
+        to stream: ActivationMatrix, into output: ActivationMatrix
     ) {
         norm(rows, weights, from: update, into: update)
-        let scale = Float(configuration.sizes.residualScale)
+        let scale = factor * Float(configuration.sizes.residualScale)
         forEachPart(of: rows) { part in
             let (first, count) = (part.lowerBound, part.count * stream.width)
             if output !== stream {

@@ -16,6 +16,8 @@ package enum ForwardError: Failure, Equatable {
     case interventionNotFinite(block: Int, site: Site)
     /// A zero vector has no direction to ablate.
     case interventionWithoutDirection(block: Int, site: Site)
+    /// The output of a sub-layer is to be scaled where none ends.
+    case interventionWithoutSubLayer(site: Site)
     /// A scope gives another number of first tokens than there are slices.
     case scopeCount(expected: Int, found: Int)
     /// The blocks to run are none, or not all there.
@@ -49,6 +51,8 @@ package enum ForwardError: Failure, Equatable {
             "the vector or strength for \(site.rawValue) of block \(block) is not finite"
         case .interventionWithoutDirection(let block, let site):
             "the vector to ablate at \(site.rawValue) of block \(block) is zero and has no direction"
+        case .interventionWithoutSubLayer(let site):
+            "no sub-layer's output is added at \(site.rawValue), so that none can be scaled there"
         case .scopeCount(let expected, let found):
             "first tokens are given for \(found) texts, but there are \(expected)"
         case .blocks(let blocks, let blockCount):

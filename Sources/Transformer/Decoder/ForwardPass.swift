@@ -126,7 +126,9 @@ struct ForwardPass {
         runner.projectAttention(
             decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount)
         try show(.attentionOutput, .residMid, block: block, workspace.block.attention, chunk)
-        runner.addAttention(decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount)
+        runner.addAttention(
+            decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount,
+            times: plan.outputFactor(at: .residMid, block: block))
     }
 
     /// Lets a segment's queries see the keys of its own sequence: those cached and those of the segment.
@@ -156,7 +158,9 @@ struct ForwardPass {
         if decoder.configuration.sizes.experts == nil {
             try show(.feedForwardDown, .residPost, block: block, workspace.block.gated, chunk)
         }
-        runner.addFeedForward(decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount)
+        runner.addFeedForward(
+            decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount,
+            times: plan.outputFactor(at: .residPost, block: block))
     }
 
     /// Computes the wanted tokens' logits, a bounded number at a time.

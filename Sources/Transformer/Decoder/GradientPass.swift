@@ -81,7 +81,9 @@ package final class GradientPass {
             runner.projectFeedForward(decoder.weights.blocks[block], activations, rows: rowCount)
             runner.projectDown(
                 decoder.weights.blocks[block], activations, rows: rowCount, into: runner.update)
-            runner.addFeedForward(decoder.weights.blocks[block], activations, rows: rowCount)
+            runner.addFeedForward(
+                decoder.weights.blocks[block], activations, rows: rowCount,
+                times: plan.outputFactor(at: .residPost, block: block))
             plan.apply(
                 at: .residPost, block: block, to: activations.output, rows: rowCount,
                 runner: runner)
@@ -145,7 +147,9 @@ package final class GradientPass {
             shape: decoder.configuration.attention(ofBlock: block), sequences: sequences,
             crew: runner.crew)
         runner.projectAttention(decoder.weights.blocks[block], activations, rows: rowCount)
-        runner.addAttention(decoder.weights.blocks[block], activations, rows: rowCount)
+        runner.addAttention(
+            decoder.weights.blocks[block], activations, rows: rowCount,
+            times: plan.outputFactor(at: .residMid, block: block))
         plan.apply(
             at: .residMid, block: block, to: activations.middle, rows: rowCount, runner: runner)
     }
@@ -241,7 +245,7 @@ package final class GradientPass {
         }
         let step = BlockRunner.BackwardStep(
             weights: weights, activations: activations, sequences: sequences,
-            rows: rowCount, sink: sink, continues: continues)
+            rows: rowCount, plan: plan, sink: sink, continues: continues)
         gradients.add(at: .residPost, block: block, to: gradient)
         plan.backward(at: .residPost, block: block, gradient, rows: rowCount, runner: runner)
         runner.feedForwardBackward(step, gradient, scratch)

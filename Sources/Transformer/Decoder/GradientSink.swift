@@ -19,6 +19,9 @@ package struct GradientSink: Sendable {
     package var weights: [WeightRole: FloatBuffer]
     /// Gradients of the adapters beside weights.
     package var factors: [WeightRole: Factors]
+    /// Gradients of what sub-layers' outputs are multiplied by (`Intervention.Operation.scaleOutput`), one number each, under
+    /// the role of the sub-layer's last projection: `attentionOutput`, or `feedForwardDown`, of mixtures too.
+    package var outputStrengths: [WeightRole: FloatBuffer] = [:]
     /// Of projections whose gradients are wanted in some outputs only, such as the values' of a fused one: which, in
     /// ascending order. They hold for the weight, its bias and an adapter beside it.
     package var rows: [WeightRole: [Range<Int>]] = [:]
@@ -30,7 +33,8 @@ package struct GradientSink: Sendable {
 
     /// The lowest block that has a weight here; nil where none has. Weights of the embedding count as block −1.
     var lowestBlock: Int? {
-        (Array(weights.keys) + Array(factors.keys)).compactMap(\.depth).min()
+        (Array(weights.keys) + Array(factors.keys) + Array(outputStrengths.keys))
+            .compactMap(\.depth).min()
     }
 
     /// Whether a weight, or an adapter beside it, has a place here.

@@ -8,7 +8,8 @@ package enum Site: String, Hashable, Sendable, CaseIterable {
     case residPost = "resid_post"
 }
 
-/// One change to the residual stream h at one site of one block, at every token position.
+/// One change to the residual stream h at one site of one block, or to what the sub-layer before the site adds to it, at
+/// every token position.
 ///
 /// The only description of steering there is: `generate` applies it online, `bake` turns it into edits,
 /// `verify` replays it.
@@ -21,13 +22,19 @@ package struct Intervention: Hashable, Sendable {
         case ablate
         /// strength · h; the vector is not used
         case scale
+        /// (1 + strength) · what the sub-layer that ends at the site adds to the stream, before all else that is done
+        /// there, whatever the order; the vector is not used (arXiv 2410.04962). Not at `embed`, where no sub-layer ends.
+        case scaleOutput = "scale_output"
+
+        /// Whether the vector has a part in it.
+        var hasVector: Bool { self == .add || self == .ablate }
     }
 
     package var site: Site
     /// 0-based; 0 for `embed`.
     package var block: Int
     package var operation: Operation
-    /// (hidden size); empty for `scale`
+    /// (hidden size); empty for `scale` and `scaleOutput`
     package var vector: [Float]
     package var strength: Float
 

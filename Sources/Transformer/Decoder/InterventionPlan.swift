@@ -42,19 +42,24 @@ package struct InterventionPlan: Sendable {
     }
 
     private var steps: [Place: [Step]] = [:]
+    /// What sub-layers' outputs are multiplied by, the product of all that is asked for.
+    private var outputFactors: [Place: Float] = [:]
 
     /// - Parameters:
     ///   - interventions: in the order in which they act
     ///   - configuration: of the model that they act on
     /// - Throws: `ForwardError.interventionBlock`, `.interventionWidth`, `.interventionNotFinite`,
-    ///   `.interventionWithoutDirection`.
+    ///   `.interventionWithoutDirection`, `.interventionWithoutSubLayer`.
     package init(
         _ interventions: [Intervention], _ configuration: DecoderConfiguration
     ) throws(ForwardError) {
         for intervention in interventions {
             try Self.check(intervention, configuration)
-            guard let step = try Self.step(intervention) else { continue }
             let place = Place(site: intervention.site, block: intervention.block)
+            if intervention.operation == .scaleOutput {
+                outputFactors[place, default: 1] *= 1 + intervention.strength
+            }
+            guard let step = try Self.step(intervention) else { continue }
             if case .ablate(let next, let strength) = step,
                 case .ablate(let span, strength)? = steps[place]?.last
             {
@@ -69,6 +74,11 @@ package struct InterventionPlan: Sendable {
     /// What is done at a site of a block, in order.
     package func steps(at site: Site, block: Int) -> [Step] {
         steps[Place(site: site, block: block)] ?? []
+    }
+
+    /// What the output of the sub-layer that ends at a site is multiplied by.
+    package func outputFactor(at site: Site, block: Int) -> Float {
+        outputFactors[Place(site: site, block: block)] ?? 1
     }
 
     /// Whether anything is changed at a site of a block.
@@ -111,16 +121,20 @@ package struct InterventionPlan: Sendable {
             throw .interventionBlock(block: block, blockCount: blockCount)
         }
         let width = configuration.sizes.hiddenSize
-        guard intervention.operation == .scale || intervention.vector.count == width else {
+        guard !intervention.operation.hasVector || intervention.vector.count == width else {
             throw .interventionWidth(
                 block: block, site: site, expected: width, found: intervention.vector.count)
         }
         guard intervention.strength.isFinite, intervention.vector.allSatisfy(\.isFinite) else {
             throw .interventionNotFinite(block: block, site: site)
         }
+        guard intervention.operation != .scaleOutput || site != .embed else {
+            throw .interventionWithoutSubLayer(site: site)
+        }
     }
 
-    /// The prepared change, or nil where a strength of 0 leaves every bit as it is.
+    /// The prepared change of the stream, or nil where a strength of 0 leaves every bit as it is, and for a change of what is
+    /// added to it.
     private static func step(_ intervention: Intervention) throws(ForwardError) -> Step? {
         let strength = intervention.strength
         switch intervention.operation {
@@ -135,6 +149,8 @@ package struct InterventionPlan: Sendable {
             return .ablate(span, strength: strength)
         case .scale:
             return .scale(strength)
+        case .scaleOutput:
+            return nil
         }
     }
 }

@@ -1,7 +1,7 @@
 package import Formats
 package import Transformer
 
-/// A vector as a call names it: which option, which file, and what of it.
+/// A vector or a scaling as a call names it: which option, which file, and what of it.
 package struct CertifiedVector: Sendable, Hashable {
     package let operation: Intervention.Operation
     package let file: CertifiedFile
@@ -23,7 +23,7 @@ package struct CertifiedVector: Sendable, Hashable {
 
     init(_ object: StrictObject) throws(CertificateError) {
         var object = object
-        operation = try object.text("operation", "'add' or 'ablate'") { text in
+        operation = try object.text("operation", "'add', 'ablate' or 'scale_output'") { text in
             Intervention.Operation(rawValue: text).flatMap { $0 == .scale ? nil : $0 }
         }
         file = try CertifiedFile(try object.object("file"))

@@ -31,13 +31,24 @@ struct ModelSession {
     ///
     /// - Parameter specifications: as users name vectors.
     func tellOtherBases(_ specifications: [String], _ console: Console) throws {
+        try tellOtherBases(specifications, console) { try VectorFile.base($0) }
+    }
+
+    /// Tells of files that were made with another model than this one.
+    ///
+    /// - Parameters:
+    ///   - specifications: as users name the files.
+    ///   - base: what a file says of its model.
+    func tellOtherBases(
+        _ specifications: [String], _ console: Console, base: (String) throws -> BaseIdentity
+    ) throws {
         var files: [String] = []
         for text in specifications {
             let file = try VectorSpecification(text).file
             if !files.contains(file) { files.append(file) }
         }
         for file in files {
-            let base = try VectorFile.base(file)
+            let base = try base(file)
             let found = base.name.map { "'\($0)'" } ?? "a '\(base.modelHint)' model"
             let hash = base.hash.map { " (SHA-256 \($0.prefix(12))…)" } ?? ""
             switch try base.relation(to: checkpoint) {
@@ -45,8 +56,7 @@ struct ModelSession {
             case .otherModel:
                 console.warning(
                     "\(file): was found in \(found)\(hash), which has other weights than "
-                        + "\(checkpoint.path) ('\(checkpoint.name)'): its directions may mean nothing "
-                        + "there")
+                        + "\(checkpoint.path) ('\(checkpoint.name)'): it may mean nothing there")
             case .otherBytes(let own):
                 console.warning(
                     "\(file): was found in \(found)\(hash), and \(checkpoint.path) "
@@ -96,6 +106,11 @@ enum SteeringOptions {
         "Remove a vector's direction from the stream; the scale is how much of it. Acts in the order of the "
             + "call, also with --vector; directions next to each other in a block are removed as one span."
     )
+    static let scaling = Option.list(
+        "scaling", "SPEC",
+        "Scale what sub-layers add to the stream by 1 + BETA x alpha, with the alphas of a file of 'scale': "
+            + "FILE[:BETA][@BLOCKS]. Acts before --vector and --ablate of the same place, wherever it stands."
+    )
     static let everywhere = Option.flag(
         "everywhere",
         "Remove the directions of --ablate at the embedding and at both sites of every block.")
@@ -104,7 +119,24 @@ enum SteeringOptions {
         "How files number blocks: 'generator' for files of llama.cpp's own vector generator.",
         standard: VectorFile.Convention.llamaCpp)
 
-    static let all = Option.declared([vector, ablate, everywhere, convention])
+    /// Those that name a file, in no order.
+    static let files = [vector, ablate, scaling]
+
+    static let all = Option.declared([vector, ablate, scaling, everywhere, convention])
+
+    /// What an option of `files` asks for.
+    static func operation(of option: Option) -> Intervention.Operation {
+        switch option.name {
+        case ablate.name: .ablate
+        case scaling.name: .scaleOutput
+        default: .add
+        }
+    }
+
+    /// The option of `files` that asks for an operation.
+    static func option(for operation: Intervention.Operation) -> Option {
+        files.first { Self.operation(of: $0) == operation } ?? vector
+    }
 
     /// The interventions a call asks for on a model, in the order of its options. Vectors of another model are told.
     static func interventions(
@@ -113,16 +145,26 @@ enum SteeringOptions {
         // Numbers as they are stored: a bias can be baked beside codes.
         let numbers = try session.checkpoint.storedHyperparameters()
         // Not every command can remove a direction.
-        let options = [vector, ablate].filter(arguments.declares)
-        try session.tellOtherBases(options.flatMap { arguments.values($0) }, console)
+        let options = files.filter(arguments.declares)
+        let vectors = options.filter { $0.name != scaling.name }
+        try session.tellOtherBases(vectors.flatMap { arguments.values($0) }, console)
+        if arguments.declares(scaling) {
+            try session.tellOtherBases(arguments.values(scaling), console) {
+                try ScalingFile.read($0).base
+            }
+        }
         let convention = try arguments.value(convention)
         let isEverywhere = arguments.declares(everywhere) && arguments.has(everywhere)
         if isEverywhere, arguments.values(ablate).isEmpty {
             throw UsageError.needs(option: everywhere.flagText, other: ablate.flagText)
         }
         return try arguments.valuesInOrder(options).flatMap { option, text in
-            let operation: Intervention.Operation = option.name == ablate.name ? .ablate : .add
-            let found = try VectorSpecification(text).interventions(
+            let operation = operation(of: option)
+            let specification = try VectorSpecification(text)
+            if operation == .scaleOutput {
+                return try specification.scalings(blockCount: numbers.blockCount)
+            }
+            let found = try specification.interventions(
                 operation, convention: convention, hiddenSize: numbers.hiddenSize,
                 blockCount: numbers.blockCount)
             return isEverywhere && operation == .ablate

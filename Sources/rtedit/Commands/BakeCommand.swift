@@ -29,7 +29,7 @@ struct BakeCommand: Command {
         + Option.declared(
             [Self.method, Self.type] + FitOptions.all
                 + [CheckpointOutput.shardSize, CheckpointOutput.dryRun])
-    let groups = [OptionGroup(.atLeastOne, [SteeringOptions.vector, SteeringOptions.ablate])]
+    let groups = [OptionGroup(.atLeastOne, SteeringOptions.files)]
     let examples = [
         Example(
             "Into a quantised GGUF:",

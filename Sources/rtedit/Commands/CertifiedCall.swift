@@ -73,10 +73,9 @@ struct CertifiedCall {
     }
 
     private func checkVectors(_ given: ParsedArguments) throws {
-        let options = [SteeringOptions.vector, SteeringOptions.ablate]
-        let asked = given.valuesInOrder(options)
+        let asked = given.valuesInOrder(SteeringOptions.files)
         let certified = certificate.subject.vectors.map { vector in
-            let option = vector.operation == .ablate ? options[1] : options[0]
+            let option = SteeringOptions.option(for: vector.operation)
             return "\(option.flagText) \(vector.text)"
         }
         guard asked.count == certified.count else {
@@ -88,7 +87,7 @@ struct CertifiedCall {
                     : "the certificate was made with \(list), which must be given again")
         }
         for (index, (option, text)) in asked.enumerated() {
-            let operation: Intervention.Operation = option.name == options[1].name ? .ablate : .add
+            let operation = SteeringOptions.operation(of: option)
             let isSame = certificate.subject.vectors[index].asksForTheSame(
                 as: operation, try VectorSpecification(text))
             guard isSame else {

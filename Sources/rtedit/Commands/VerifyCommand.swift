@@ -35,11 +35,11 @@ struct VerifyCommand: Command {
         stored in, or hold the edit. The base is steered online, its weights rounded as the edited file has them, and \
         the edited one runs as it is, on the same tokens; every block's residual stream and the logits are compared at \
         every position of every prompt, and of one more text where a model has a window or a rotary scaling that only \
-        a longer one meets. The strength of what is added, ablated or scaled is measured place by place. Controls show that the test can tell: strength 0 must equal the base bit \
+        a longer one meets. The strength of what is added or ablated is measured place by place; that of a scaling shows in the rows. Controls show that the test can tell: strength 0 must equal the base bit \
         for bit, and other directions, or the vectors one block off, must not pass. Exit code 1 where the two are \
         not equal, or cannot be told apart from what they must not be (UNDECIDABLE).
 
-        Without --vector and --ablate the two must be the same model, as a checkpoint and its conversion are, or the \
+        Without --vector, --ablate and --scaling the two must be the same model, as a checkpoint and its conversion are, or the \
         other one rounded to other types: what that costs is printed.
 
         --certificate is written whatever the verdict is. --check takes the certificate's settings; vectors and prompts \
@@ -177,11 +177,10 @@ struct VerifyCommand: Command {
         let total = (files.0 + files.1).reduce(0) { $0 + $1.file.size }
         let progress = console.progress("hashing", total: total, unit: .bytes)
         defer { progress.finish() }
-        let vectors = try arguments.valuesInOrder([SteeringOptions.vector, SteeringOptions.ablate])
+        let vectors = try arguments.valuesInOrder(SteeringOptions.files)
             .map { option, text in
                 try CertifiedVector(
-                    option.name == SteeringOptions.ablate.name ? .ablate : .add,
-                    VectorSpecification(text))
+                    SteeringOptions.operation(of: option), VectorSpecification(text))
             }
         return Certificate.Subject(
             base: CertifiedModel(base.checkpoint.format, files.0) { progress.advance(by: $0) },

@@ -35,6 +35,51 @@ import Testing
         }
     }
 
+    /// What a sub-layer adds is scaled before anything else is done at its site, whatever the order of the call.
+    @Test(arguments: places.dropFirst()) func aScaledOutputEqualsTheTwin(
+        _ place: (Site, Int)
+    ) throws {
+        let model = try SmallModel()
+        let scalings = [0.4, -1.5].map { strength in
+            Intervention(
+                site: place.0, block: place.1, operation: .scaleOutput, vector: [],
+                strength: Float(strength))
+        }
+        let add = Intervention(site: place.0, block: place.1, vector: Self.vector(2))
+        let last = place == (.residPost, 2)
+        for interventions in [[scalings[0]], [scalings[0], add, scalings[1]]] {
+            let twin = DecoderTwin(model, tokens: Self.tokens, interventions: interventions)
+            let decoder = try model.decoder()
+            let trace = try Trace(of: Self.tokens, in: decoder, interventions: interventions)
+            let plain = try Trace(of: Self.tokens, in: decoder)
+            for entry in trace.entries {
+                let expected = try #require(twin.arrays[entry.name])
+                #expect(
+                    relativeDifference(entry.values, expected) < DecoderForwardTests.bound,
+                    Comment(rawValue: entry.name))
+            }
+            #expect(trace["logits"] != plain["logits"])
+            #expect(last || trace["resid_post.2"] != plain["resid_post.2"])
+        }
+        var none = scalings[0]
+        none.strength = 0
+        let decoder = try model.decoder()
+        #expect(
+            try Trace(of: Self.tokens, in: decoder, interventions: [none]).entries
+                == Trace(of: Self.tokens, in: decoder).entries)
+    }
+
+    @Test func noOutputIsScaledBeforeBlockZero() throws {
+        let model = try SmallModel()
+        #expect(throws: ForwardError.interventionWithoutSubLayer(site: .embed)) {
+            try Trace(
+                of: Self.tokens, in: try model.decoder(),
+                interventions: [
+                    Intervention(site: .embed, block: 0, operation: .scaleOutput, vector: [])
+                ])
+        }
+    }
+
     @Test func severalAtOneSiteActInOrder() throws {
         let model = try SmallModel()
         let add = Intervention(block: 1, vector: Self.vector(2), strength: 3)

@@ -23,11 +23,19 @@ struct DecoderTwin {
             }
             arrays[name] = stream.flatMap { $0 }.map(Float.init)
         }
+        func factor(_ site: Site, _ block: Int) -> Double {
+            interventions.reduce(1) { factor, one in
+                one.operation == .scaleOutput && one.site == site && one.block == block
+                    ? factor * (1 + Double(one.strength)) : factor
+            }
+        }
         visit(.embed, 0, "embed")
         for block in 0..<sizes.blockCount {
-            add(attention(block, stream), to: &stream)
+            add(attention(block, stream), times: factor(.residMid, block), to: &stream)
             visit(.residMid, block, "resid_mid.\(block)")
-            add(stream.map { feedForward(block, $0) }, to: &stream)
+            add(
+                stream.map { feedForward(block, $0) }, times: factor(.residPost, block), to: &stream
+            )
             visit(.residPost, block, "resid_post.\(block)")
         }
         let head = sizes.tiesEmbeddings ? WeightRole(.tokenEmbedding) : WeightRole(.output)
@@ -47,6 +55,8 @@ struct DecoderTwin {
             return zip(row, vector).map { $0 - strength * projection / square * $1 }
         case .scale:
             return row.map { $0 * strength }
+        case .scaleOutput:
+            return row
         }
     }
 
@@ -134,7 +144,7 @@ struct DecoderTwin {
         model.matrices[role] ?? SmallModel.Matrix(rows: 0, columns: 0, values: [])
     }
 
-    private func add(_ update: [[Double]], to stream: inout [[Double]]) {
-        stream = zip(stream, update).map { zip($0, $1).map(+) }
+    private func add(_ update: [[Double]], times factor: Double, to stream: inout [[Double]]) {
+        stream = zip(stream, update).map { zip($0, $1).map { $0 + factor * $1 } }
     }
 }

@@ -50,6 +50,8 @@ package struct SafetensorsFile: Sendable {
     package static let vectorContent = "vector"
     /// What it says of the directions of several tokens.
     package static let offsetsContent = "offsets"
+    /// What it says of learned factors of sub-layers' outputs.
+    package static let scalingContent = "scaling"
 
     /// Whether the file says that it is a steering vector of rtedit's.
     var isSteeringVector: Bool {
