@@ -36,12 +36,13 @@ extension BlockRunner {
         project(rows, block.attentionOutput, from: activations.attention, into: update)
     }
 
-    /// middle = input + factor · scale · norm(update)
+    /// middle = input + scale · change(norm(update))
     func addAttention(
-        _ block: BlockWeights, _ activations: BlockActivations, rows: Int, times factor: Float
+        _ block: BlockWeights, _ activations: BlockActivations, rows: Int,
+        changed change: InterventionPlan.OutputChange
     ) {
         addUpdate(
-            rows, norm: block.attentionPostNorm, times: factor, to: activations.input,
+            rows, norm: block.attentionPostNorm, changed: change, to: activations.input,
             into: activations.middle)
     }
 

@@ -164,19 +164,22 @@ extension BlockRunner {
             scratch.raw.reserve(step.rows)
             compute(scratch.raw)
         }
+        let change = step.plan.output(at: site, block: step.weights.index)
         if let strength {
             strength.floats[0] += strengthGradient(
-                step.rows, norm: weights, of: scratch.raw, gradient: gradient)
+                step.rows, norm: weights, of: scratch.raw, changed: change, gradient: gradient)
         }
         var source = gradient
-        let factor = step.plan.outputFactor(at: site, block: step.weights.index)
-        let scale = factor * Float(configuration.sizes.residualScale)
-        if scale != 1 {
+        let scale = change.factor * Float(configuration.sizes.residualScale)
+        if scale != 1 || !change.steps.isEmpty {
             scratch.updateGradient.reserve(step.rows)
             forEachPart(of: step.rows) { part in
                 let (first, count) = (part.lowerBound, part.count * gradient.width)
                 scratch.updateGradient.row(first).update(from: gradient.row(first), count: count)
                 scaleForward(scratch.updateGradient.row(first), by: scale, count: count)
+                for row in part {
+                    change.removeBackward(scratch.updateGradient.row(row), width: gradient.width)
+                }
             }
             source = scratch.updateGradient
         }
@@ -189,15 +192,22 @@ extension BlockRunner {
         return scratch.rawGradient
     }
 
-    /// Σ scale · ⟨gradient, norm(raw)⟩ over all rows: the gradient of the number that the output of a sub-layer is multiplied
+    /// Σ scale · ⟨gradient, what is left of norm(raw)⟩ over all rows: the gradient of the number that the output of a sub-layer is multiplied
     /// by.
     private func strengthGradient(
         _ rows: Int, norm weights: NormWeights?, of raw: ActivationMatrix,
-        gradient: ActivationMatrix
+        changed change: InterventionPlan.OutputChange, gradient: ActivationMatrix
     ) -> Float {
         let output = norm(rows, weights, from: raw, into: update)
+        let width = gradient.width
         let products = crew.map(rows) { row in
-            dotForward(gradient.row(row), output.row(row), count: gradient.width)
+            // The gradient of what is left, taken back, meets the whole.
+            var own = Array(UnsafeBufferPointer(start: gradient.row(row), count: width))
+            return own.withUnsafeMutableBufferPointer { own -> Float in
+                guard let start = own.baseAddress else { return 0 }
+                change.removeBackward(start, width: width)
+                return dotForward(start, output.row(row), count: width)
+            }
         }
         return Float(
             configuration.sizes.residualScale * products.reduce(0.0) { $0 + Double($1) })

@@ -26,12 +26,13 @@ extension BlockRunner {
         }
     }
 
-    /// output = middle + factor · scale · norm(update), of what `projectDown` made
+    /// output = middle + scale · change(norm(update)), of what `projectDown` made
     func addFeedForward(
-        _ block: BlockWeights, _ activations: BlockActivations, rows: Int, times factor: Float
+        _ block: BlockWeights, _ activations: BlockActivations, rows: Int,
+        changed change: InterventionPlan.OutputChange
     ) {
         addUpdate(
-            rows, norm: block.feedForwardPostNorm, times: factor, to: activations.middle,
+            rows, norm: block.feedForwardPostNorm, changed: change, to: activations.middle,
             into: activations.output)
     }
 

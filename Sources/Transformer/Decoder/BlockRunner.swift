@@ -128,14 +128,15 @@ struct BlockRunner: Sendable {
         }
     }
 
-    /// output = stream + factor · scale · norm(update); the two streams may be one.
+    /// output = stream + scale · change(norm(update)); the two streams may be one.
     func addUpdate(
-        _ rows: Int, norm weights: NormWeights?, times factor: Float,
+        _ rows: Int, norm weights: NormWeights?, changed change: InterventionPlan.OutputChange,
         to stream: ActivationMatrix, into output: ActivationMatrix
     ) {
         norm(rows, weights, from: update, into: update)
-        let scale = factor * Float(configuration.sizes.residualScale)
+        let scale = change.factor * Float(configuration.sizes.residualScale)
         forEachPart(of: rows) { part in
+            for row in part { change.remove(from: update.row(row), width: update.width) }
             let (first, count) = (part.lowerBound, part.count * stream.width)
             if output !== stream {
                 output.row(first).update(from: stream.row(first), count: count)

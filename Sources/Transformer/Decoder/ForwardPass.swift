@@ -128,7 +128,7 @@ struct ForwardPass {
         try show(.attentionOutput, .residMid, block: block, workspace.block.attention, chunk)
         runner.addAttention(
             decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount,
-            times: plan.outputFactor(at: .residMid, block: block))
+            changed: plan.output(at: .residMid, block: block))
     }
 
     /// Lets a segment's queries see the keys of its own sequence: those cached and those of the segment.
@@ -160,7 +160,7 @@ struct ForwardPass {
         }
         runner.addFeedForward(
             decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount,
-            times: plan.outputFactor(at: .residPost, block: block))
+            changed: plan.output(at: .residPost, block: block))
     }
 
     /// Computes the wanted tokens' logits, a bounded number at a time.

@@ -83,7 +83,7 @@ package final class GradientPass {
                 decoder.weights.blocks[block], activations, rows: rowCount, into: runner.update)
             runner.addFeedForward(
                 decoder.weights.blocks[block], activations, rows: rowCount,
-                times: plan.outputFactor(at: .residPost, block: block))
+                changed: plan.output(at: .residPost, block: block))
             plan.apply(
                 at: .residPost, block: block, to: activations.output, rows: rowCount,
                 runner: runner)
@@ -149,7 +149,7 @@ package final class GradientPass {
         runner.projectAttention(decoder.weights.blocks[block], activations, rows: rowCount)
         runner.addAttention(
             decoder.weights.blocks[block], activations, rows: rowCount,
-            times: plan.outputFactor(at: .residMid, block: block))
+            changed: plan.output(at: .residMid, block: block))
         plan.apply(
             at: .residMid, block: block, to: activations.middle, rows: rowCount, runner: runner)
     }

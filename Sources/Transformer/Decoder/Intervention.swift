@@ -25,9 +25,15 @@ package struct Intervention: Hashable, Sendable {
         /// (1 + strength) · what the sub-layer that ends at the site adds to the stream, before all else that is done
         /// there, whatever the order; the vector is not used (arXiv 2410.04962). Not at `embed`, where no sub-layer ends.
         case scaleOutput = "scale_output"
+        /// w − strength · v̂ (v̂ · w), w what the sub-layer that ends at the site adds to the stream, or at `embed` the embedding;
+        /// before all else that is done there, whatever the order
+        case ablateOutput = "ablate_output"
 
         /// Whether the vector has a part in it.
-        var hasVector: Bool { self == .add || self == .ablate }
+        var hasVector: Bool { self == .add || removes }
+
+        /// Whether it removes a direction.
+        package var removes: Bool { self == .ablate || self == .ablateOutput }
     }
 
     package var site: Site

@@ -36,14 +36,32 @@ package struct InterventionPlan: Sendable {
         }
     }
 
+    /// What is done to a sub-layer's output before it is added to the stream.
+    package struct OutputChange: Sendable {
+        /// What it is multiplied by, the product of all that is asked for.
+        package fileprivate(set) var factor: Float = 1
+        /// What is removed from it, in order.
+        package fileprivate(set) var steps: [Step] = []
+
+        /// Removes that from a row of the output.
+        func remove(from row: UnsafeMutablePointer<Float>, width: Int) {
+            for step in steps { step.apply(to: row, width: width) }
+        }
+
+        /// Takes the gradient of a row without it back to that of the row, in place.
+        func removeBackward(_ gradient: UnsafeMutablePointer<Float>, width: Int) {
+            for step in steps.reversed() { step.backward(gradient, width: width) }
+        }
+    }
+
     private struct Place: Hashable {
         let site: Site
         let block: Int
     }
 
     private var steps: [Place: [Step]] = [:]
-    /// What sub-layers' outputs are multiplied by, the product of all that is asked for.
-    private var outputFactors: [Place: Float] = [:]
+    /// None for the embedding: what is removed from it is the first of its steps.
+    private var outputs: [Place: OutputChange] = [:]
 
     /// - Parameters:
     ///   - interventions: in the order in which they act
@@ -57,17 +75,30 @@ package struct InterventionPlan: Sendable {
             try Self.check(intervention, configuration)
             let place = Place(site: intervention.site, block: intervention.block)
             if intervention.operation == .scaleOutput {
-                outputFactors[place, default: 1] *= 1 + intervention.strength
+                outputs[place, default: OutputChange()].factor *= 1 + intervention.strength
             }
             guard let step = try Self.step(intervention) else { continue }
-            if case .ablate(let next, let strength) = step,
-                case .ablate(let span, strength)? = steps[place]?.last
-            {
-                steps[place]?.removeLast()
-                steps[place]?.append(.ablate(span.union(next), strength: strength))
+            if intervention.operation == .ablateOutput {
+                Self.append(step, to: &outputs[place, default: OutputChange()].steps)
             } else {
-                steps[place, default: []].append(step)
+                Self.append(step, to: &steps[place, default: []])
             }
+        }
+        let start = Place(site: .embed, block: 0)
+        if let own = outputs.removeValue(forKey: start) {
+            steps[start] = own.steps + (steps[start] ?? [])
+        }
+    }
+
+    /// Neighbouring ablations of one strength become one.
+    private static func append(_ step: Step, to steps: inout [Step]) {
+        if case .ablate(let next, let strength) = step,
+            case .ablate(let span, strength)? = steps.last
+        {
+            steps.removeLast()
+            steps.append(.ablate(span.union(next), strength: strength))
+        } else {
+            steps.append(step)
         }
     }
 
@@ -76,9 +107,9 @@ package struct InterventionPlan: Sendable {
         steps[Place(site: site, block: block)] ?? []
     }
 
-    /// What the output of the sub-layer that ends at a site is multiplied by.
-    package func outputFactor(at site: Site, block: Int) -> Float {
-        outputFactors[Place(site: site, block: block)] ?? 1
+    /// What is done to the output of the sub-layer that ends at a site; nothing at `embed`.
+    package func output(at site: Site, block: Int) -> OutputChange {
+        outputs[Place(site: site, block: block)] ?? OutputChange()
     }
 
     /// Whether anything is changed at a site of a block.
@@ -140,7 +171,7 @@ package struct InterventionPlan: Sendable {
         switch intervention.operation {
         case .add:
             return strength == 0 ? nil : .add(intervention.vector.map { strength * $0 })
-        case .ablate:
+        case .ablate, .ablateOutput:
             guard strength != 0 else { return nil }
             guard let span = RemovedSpan(of: intervention.vector) else {
                 throw .interventionWithoutDirection(

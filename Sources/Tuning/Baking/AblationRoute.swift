@@ -25,6 +25,8 @@ package struct AblationRoute: BakeRoute {
     /// Why directions cannot be removed from the weights.
     package enum Refusal: Failure, Hashable {
         case notAnAblation(operation: Intervention.Operation)
+        /// Removals from the stream beside removals from what is written to it.
+        case twoKinds
         case postNorm(architecture: String)
         /// llama.cpp takes the embedding for the head, whatever a file has.
         case noHead(architecture: String)
@@ -39,6 +41,8 @@ package struct AblationRoute: BakeRoute {
             switch self {
             case .notAnAblation(let operation):
                 "an ablation removes directions; it cannot \(operation.rawValue)"
+            case .twoKinds:
+                "directions are removed from the stream and from what is written to it; bake one after the other"
             case .postNorm(let architecture):
                 "in architecture '\(architecture)' the output passes a norm before the residual stream, so what is "
                     + "removed from the weights before it changes the norm, and does not equal steering; "
@@ -54,7 +58,7 @@ package struct AblationRoute: BakeRoute {
                 "weights can only remove a direction from what is written to the stream, so it must be gone from the "
                     + "stream before; but of the direction removed at \(place), "
                     + (share > 0.9999 && share < 1.0001 ? "all" : "\(share) of its length")
-                    + " is left at \(earlier): give --everywhere and strength 1, or --method ablation-weights"
+                    + " is left at \(earlier): give --everywhere and strength 1, or --written"
             }
         }
     }
@@ -64,7 +68,7 @@ package struct AblationRoute: BakeRoute {
         of operation: Intervention.Operation, at site: Site, in checkpoint: Checkpoint,
         format: FileFormat
     ) -> (any Failure)? {
-        guard operation == .ablate else { return Refusal.notAnAblation(operation: operation) }
+        guard operation.removes else { return Refusal.notAnAblation(operation: operation) }
         if let quantization = checkpoint.quantization {
             return Refusal.quantized(file: checkpoint.path, quantization)
         }
@@ -72,7 +76,7 @@ package struct AblationRoute: BakeRoute {
         if site != .embed, architecture.residualPath == .normed {
             return Refusal.postNorm(architecture: architecture.name)
         }
-        if format == .gguf, architecture.rule(for: .output)?.gguf == nil {
+        if site == .embed, format == .gguf, architecture.rule(for: .output)?.gguf == nil {
             return Refusal.noHead(architecture: architecture.name)
         }
         return nil
@@ -85,6 +89,9 @@ package struct AblationRoute: BakeRoute {
         if let refusal = refusalOfEach(interventions, in: checkpoint, format: format) {
             return refusal
         }
+        let operations = Set(interventions.map(\.operation))
+        guard operations.contains(.ablate) else { return nil }
+        guard operations.count == 1 else { return Refusal.twoKinds }
         // What keeps the model from being read is said by whoever needs it.
         guard let configuration = try? DecoderConfiguration(checkpoint),
             let plan = try? InterventionPlan(interventions, configuration)

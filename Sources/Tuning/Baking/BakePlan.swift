@@ -48,8 +48,8 @@ package struct BakePlan: Sendable {
         for intervention in interventions {
             let index = groups.firstIndex { group in
                 group.contains {
-                    $0.operation == intervention.operation
-                        && ($0.operation == .ablate || $0.site == intervention.site)
+                    $0.operation.removes && intervention.operation.removes
+                        || $0.operation == intervention.operation && $0.site == intervention.site
                 }
             }
             if let index {
@@ -58,8 +58,8 @@ package struct BakePlan: Sendable {
                 groups.append([intervention])
             }
         }
-        return groups.filter { $0.first?.operation != .ablate }
-            + groups.filter { $0.first?.operation == .ablate }
+        return groups.filter { $0.first?.operation.removes == false }
+            + groups.filter { $0.first?.operation.removes == true }
     }
 
     /// The additions without what a removal that acts after them at their place takes away, so that in the weights, where

@@ -126,7 +126,9 @@ package enum BakeRoutes {
         for route in routes {
             guard let refusal = route.refusal(of: interventions, in: checkpoint, format: format)
             else { return route }
-            let isMeant = interventions.contains { $0.operation == route.operation }
+            let isMeant = interventions.contains {
+                $0.operation == route.operation || $0.operation.removes && route.operation.removes
+            }
             if first == nil || isMeant && !isFirstMeant {
                 (first, isFirstMeant) = (refusal, isMeant)
             }

@@ -52,7 +52,7 @@ package struct WeightAblationRoute: BakeRoute {
         of operation: Intervention.Operation, at site: Site, in checkpoint: Checkpoint,
         format: FileFormat
     ) -> (any Failure)? {
-        guard operation == .ablate else {
+        guard operation.removes else {
             return AblationRoute.Refusal.notAnAblation(operation: operation)
         }
         if let quantization = checkpoint.quantization {

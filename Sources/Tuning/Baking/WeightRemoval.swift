@@ -18,7 +18,7 @@ package struct WeightRemoval {
     private let writers: [Writer]
 
     /// - Parameters:
-    ///   - interventions: those that ablate are taken
+    ///   - interventions: those that remove are taken
     ///   - norm: the lengths that are kept within a weight
     /// - Throws: `CheckpointError` where the model cannot be read, `ForwardError` where a vector does not fit it.
     package init(
@@ -30,10 +30,10 @@ package struct WeightRemoval {
         let weights = CheckpointWeights(checkpoint)
         sizes = configuration.sizes
         let plan = try InterventionPlan(
-            interventions.filter { $0.operation == .ablate }, configuration)
+            interventions.filter(\.operation.removes), configuration)
         var writers: [Writer] = []
         for place in StreamSite.all(blockCount: sizes.blockCount) {
-            let steps = plan.steps(at: place.site, block: place.block)
+            let steps = plan.removals(at: place)
             guard !steps.isEmpty else { continue }
             let norm = try Self.norm(behind: place, configuration, weights)
             let before = norm.map { Self.steps(steps, before: $0) } ?? steps
@@ -174,6 +174,19 @@ extension WeightRemoval {
             sum + values.reduce(0) { $0 + Double($1) * Double($1) }
         }.squareRoot()
     }
+}
+
+extension InterventionPlan {
+    /// What is removed from what is written at a place, and from the stream there, in order.
+    func removals(at place: StreamSite) -> [Step] {
+        (output(at: place.site, block: place.block).steps
+            + steps(at: place.site, block: place.block)).filter(\.removes)
+    }
+}
+
+extension InterventionPlan.Step {
+    /// Whether it removes a direction.
+    var removes: Bool { if case .ablate = self { true } else { false } }
 }
 
 extension WeightRole {

@@ -48,11 +48,16 @@ package struct VerificationSettings: Sendable, Hashable {
     /// The day that the chat template wrote, `2026-11-27`; nil where it wrote none.
     package var day: String?
     package var isEverywhere: Bool
+    /// The blocks at whose sites directions are removed; nil where their files or `isEverywhere` say.
+    package var ablationBlocks: [Int]?
+    /// Whether directions are removed from what is written to the stream.
+    package var isWritten: Bool
     package var convention: VectorFile.Convention
 
     package init(
         tolerance: Double?, positions: Int?, textLength: Int, asChat: Bool, day: String?,
-        isEverywhere: Bool, convention: VectorFile.Convention
+        isEverywhere: Bool, ablationBlocks: [Int]?, isWritten: Bool,
+        convention: VectorFile.Convention
     ) {
         self.tolerance = tolerance
         self.positions = positions
@@ -60,6 +65,8 @@ package struct VerificationSettings: Sendable, Hashable {
         self.asChat = asChat
         self.day = day
         self.isEverywhere = isEverywhere
+        self.ablationBlocks = ablationBlocks
+        self.isWritten = isWritten
         self.convention = convention
     }
 
@@ -73,6 +80,10 @@ package struct VerificationSettings: Sendable, Hashable {
             TemplateMoment(day: text).map(\.description)
         }
         isEverywhere = try object.flag("everywhere")
+        ablationBlocks = try object.textIfAny("ablate_blocks", "a list of blocks") {
+            BlockSet.parse($0)
+        }
+        isWritten = try object.flag("written")
         convention = try object.text("vector_convention", "a convention of vectors") {
             VectorFile.Convention(rawValue: $0)
         }
@@ -82,11 +93,13 @@ package struct VerificationSettings: Sendable, Hashable {
     var json: JSONValue {
         .object(
             JSONObject([
+                .init("ablate_blocks", ablationBlocks.map { .string(BlockSet.text($0)) } ?? .null),
                 .init("chat", .bool(asChat)), .init("date", day.map { .string($0) } ?? .null),
                 .init("everywhere", .bool(isEverywhere)), .init("max_tokens", .integer(textLength)),
                 .init("positions", positions.map { .integer($0) } ?? .null),
                 .init("tolerance", tolerance.map { .number($0) } ?? .null),
                 .init("vector_convention", .string(convention.rawValue)),
+                .init("written", .bool(isWritten)),
             ]))
     }
 }

@@ -22,12 +22,24 @@ extension [Intervention] {
     /// The same operations at every place of the stream, each at the embedding and at both sites of every block; those
     /// of one vector and strength once at each.
     package func everywhere(blockCount: Int) -> [Intervention] {
+        at(StreamSite.all(blockCount: blockCount))
+    }
+
+    /// The same operations at both sites of some blocks, those of one vector and strength once at each.
+    package func atBothSites(of blocks: [Int]) -> [Intervention] {
+        at(
+            blocks.sorted().flatMap { block in
+                [Site.residMid, .residPost].map { StreamSite(site: $0, block: block) }
+            })
+    }
+
+    private func at(_ places: [StreamSite]) -> [Intervention] {
         var distinct: [Intervention] = []
         for var intervention in self {
             (intervention.site, intervention.block) = (.embed, 0)
             if !distinct.contains(intervention) { distinct.append(intervention) }
         }
-        return StreamSite.all(blockCount: blockCount).flatMap { place in
+        return places.flatMap { place in
             distinct.map { intervention in
                 var copy = intervention
                 (copy.site, copy.block) = (place.site, place.block)

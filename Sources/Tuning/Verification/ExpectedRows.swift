@@ -129,9 +129,7 @@ struct ExpectedRows {
         case .block(_, .feedForwardDown), .block(_, .expertDown): site = .residPost
         default: return []
         }
-        return plan.steps(at: site, block: role.block ?? 0).filter { step in
-            if case .ablate = step { true } else { false }
-        }
+        return plan.removals(at: StreamSite(site: site, block: role.block ?? 0))
     }
 
     private func removal(from role: WeightRole, _ matrix: WeightMatrix) -> Candidate? {

@@ -114,6 +114,14 @@ enum SteeringOptions {
     static let everywhere = Option.flag(
         "everywhere",
         "Remove the directions of --ablate at the embedding and at both sites of every block.")
+    static let within = Knob<[Int]?>.blocks(
+        "ablate-blocks", "BLOCKS",
+        "Remove the directions of --ablate at both sites of these blocks, such as 8,10-12, and nowhere else."
+    )
+    static let written = Option.flag(
+        "written",
+        "Remove the directions of --ablate from what is written to the stream at their places, not from the stream: "
+            + "at any strength and in any blocks, weights can then do the same.")
     static let convention = Knob.choice(
         "vector-convention", "NAME",
         "How files number blocks: 'generator' for files of llama.cpp's own vector generator.",
@@ -122,7 +130,9 @@ enum SteeringOptions {
     /// Those that name a file, in no order.
     static let files = [vector, ablate, scaling]
 
-    static let all = Option.declared([vector, ablate, scaling, everywhere, convention])
+    static let all = Option.declared([
+        vector, ablate, scaling, everywhere, within, written, convention,
+    ])
 
     /// What an option of `files` asks for.
     static func operation(of option: Option) -> Intervention.Operation {
@@ -136,6 +146,30 @@ enum SteeringOptions {
     /// The option of `files` that asks for an operation.
     static func option(for operation: Intervention.Operation) -> Option {
         files.first { Self.operation(of: $0) == operation } ?? vector
+    }
+
+    /// The blocks at whose sites a call removes directions; nil where their files or `--everywhere` say the places.
+    ///
+    /// - Throws: `UsageError` where options do not go together, or the model has no such block.
+    private static func ablationBlocks(
+        _ arguments: ParsedArguments, blockCount: Int
+    ) throws -> [Int]? {
+        let given = [everywhere, within.option, written].filter(arguments.declares)
+            .filter(arguments.isGiven)
+        if let first = given.first, arguments.values(ablate).isEmpty {
+            throw UsageError.needs(option: first.flagText, other: ablate.flagText)
+        }
+        guard arguments.declares(within.option), let blocks = try arguments.value(within) else {
+            return nil
+        }
+        if arguments.has(everywhere) {
+            throw UsageError.conflict([everywhere.flagText, within.option.flagText])
+        }
+        if let last = blocks.max(), last >= blockCount {
+            throw arguments.invalid(
+                within.option, "\(last)", "a block of a model that has \(blockCount)")
+        }
+        return blocks
     }
 
     /// The interventions a call asks for on a model, in the order of its options. Vectors of another model are told.
@@ -155,20 +189,23 @@ enum SteeringOptions {
         }
         let convention = try arguments.value(convention)
         let isEverywhere = arguments.declares(everywhere) && arguments.has(everywhere)
-        if isEverywhere, arguments.values(ablate).isEmpty {
-            throw UsageError.needs(option: everywhere.flagText, other: ablate.flagText)
-        }
+        let places = try ablationBlocks(arguments, blockCount: numbers.blockCount)
+        let isWritten = arguments.declares(written) && arguments.has(written)
         return try arguments.valuesInOrder(options).flatMap { option, text in
             let operation = operation(of: option)
             let specification = try VectorSpecification(text)
             if operation == .scaleOutput {
                 return try specification.scalings(blockCount: numbers.blockCount)
             }
-            let found = try specification.interventions(
+            var found = try specification.interventions(
                 operation, convention: convention, hiddenSize: numbers.hiddenSize,
                 blockCount: numbers.blockCount)
-            return isEverywhere && operation == .ablate
-                ? found.everywhere(blockCount: numbers.blockCount) : found
+            guard operation == .ablate else { return found }
+            if isWritten {
+                for index in found.indices { found[index].operation = .ablateOutput }
+            }
+            if let places { return found.atBothSites(of: places) }
+            return isEverywhere ? found.everywhere(blockCount: numbers.blockCount) : found
         }
     }
 }

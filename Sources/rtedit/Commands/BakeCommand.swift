@@ -142,7 +142,7 @@ struct BakeCommand: Command {
         after plan: BakePlan, in session: ModelSession, written output: CheckpointOutput,
         _ arguments: ParsedArguments, _ console: Console
     ) throws -> LeftoverView? {
-        guard let step = plan.steps.first(where: { $0.route.operation == .ablate }) else {
+        guard let step = plan.steps.first(where: \.route.operation.removes) else {
             return nil
         }
         let norm = (step.route as? WeightAblationRoute)?.norm

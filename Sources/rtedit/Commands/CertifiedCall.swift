@@ -37,6 +37,10 @@ struct CertifiedCall {
         }
         try settle(VerifyCommand.chat, settings.asChat, in: &arguments)
         try settle(SteeringOptions.everywhere, settings.isEverywhere, in: &arguments)
+        try settle(
+            SteeringOptions.within, settings.ablationBlocks,
+            text: settings.ablationBlocks.map(BlockSet.text), in: &arguments)
+        try settle(SteeringOptions.written, settings.isWritten, in: &arguments)
         return arguments
     }
 

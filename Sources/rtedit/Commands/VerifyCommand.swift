@@ -205,6 +205,8 @@ struct VerifyCommand: Command {
             textLength: try arguments.value(Self.maxTokens),
             asChat: arguments.has(Self.chat), day: day,
             isEverywhere: arguments.has(SteeringOptions.everywhere),
+            ablationBlocks: try arguments.value(SteeringOptions.within),
+            isWritten: arguments.has(SteeringOptions.written),
             convention: try arguments.value(SteeringOptions.convention))
     }
 

@@ -98,6 +98,8 @@ struct VerificationPage {
         let rows: [(String, String)] = [
             ("steering", vectors.isEmpty ? "none" : vectors.joined(separator: ", ")),
             ("everywhere", settings.isEverywhere ? "yes" : "no"),
+            ("ablated blocks", settings.ablationBlocks.map(BlockSet.text) ?? "those of the files"),
+            ("from what is written", settings.isWritten ? "yes" : "no"),
             ("vector convention", settings.convention.rawValue),
             ("tolerance", settings.tolerance.map { "\($0)" } ?? "derived"),
             ("positions of a text", positions),

@@ -16,7 +16,7 @@ import Testing
         (.residPost, 2),
     ]
 
-    @Test(arguments: places, [Intervention.Operation.add, .ablate, .scale])
+    @Test(arguments: places, [Intervention.Operation.add, .ablate, .scale, .ablateOutput])
     func everySiteAndOperationEqualsTheTwin(
         _ place: (Site, Int), _ operation: Intervention.Operation
     ) throws {

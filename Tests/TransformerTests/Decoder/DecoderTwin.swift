@@ -23,19 +23,19 @@ struct DecoderTwin {
             }
             arrays[name] = stream.flatMap { $0 }.map(Float.init)
         }
-        func factor(_ site: Site, _ block: Int) -> Double {
-            interventions.reduce(1) { factor, one in
-                one.operation == .scaleOutput && one.site == site && one.block == block
-                    ? factor * (1 + Double(one.strength)) : factor
+        func added(_ update: [[Double]], _ site: Site, _ block: Int) -> [[Double]] {
+            let own = interventions.filter { $0.site == site && $0.block == block }
+            return own.reduce(update) { update, one in
+                update.map { Self.changeOutput($0, one) }
             }
         }
+        stream = added(stream, .embed, 0)
         visit(.embed, 0, "embed")
         for block in 0..<sizes.blockCount {
-            add(attention(block, stream), times: factor(.residMid, block), to: &stream)
+            add(added(attention(block, stream), .residMid, block), to: &stream)
             visit(.residMid, block, "resid_mid.\(block)")
-            add(
-                stream.map { feedForward(block, $0) }, times: factor(.residPost, block), to: &stream
-            )
+            let update = stream.map { feedForward(block, $0) }
+            add(added(update, .residPost, block), to: &stream)
             visit(.residPost, block, "resid_post.\(block)")
         }
         let head = sizes.tiesEmbeddings ? WeightRole(.tokenEmbedding) : WeightRole(.output)
@@ -55,9 +55,19 @@ struct DecoderTwin {
             return zip(row, vector).map { $0 - strength * projection / square * $1 }
         case .scale:
             return row.map { $0 * strength }
-        case .scaleOutput:
+        case .scaleOutput, .ablateOutput:
             return row
         }
+    }
+
+    private static func changeOutput(_ row: [Double], _ intervention: Intervention) -> [Double] {
+        var own = intervention
+        switch intervention.operation {
+        case .scaleOutput: (own.operation, own.strength) = (.scale, 1 + own.strength)
+        case .ablateOutput: own.operation = .ablate
+        default: return row
+        }
+        return change(row, own)
     }
 
     private func attention(_ block: Int, _ stream: [[Double]]) -> [[Double]] {
@@ -144,7 +154,7 @@ struct DecoderTwin {
         model.matrices[role] ?? SmallModel.Matrix(rows: 0, columns: 0, values: [])
     }
 
-    private func add(_ update: [[Double]], times factor: Double, to stream: inout [[Double]]) {
-        stream = zip(stream, update).map { zip($0, $1).map { $0 + factor * $1 } }
+    private func add(_ update: [[Double]], to stream: inout [[Double]]) {
+        stream = zip(stream, update).map { zip($0, $1).map(+) }
     }
 }
