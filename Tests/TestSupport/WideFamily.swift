@@ -6,12 +6,16 @@ package enum WideFamily {
     package static let width = 256
 
     /// Writes the model into a folder and opens it: a GGUF file where the name ends so, with matrices of this type.
+    ///
+    /// - Parameter isGrouped: whether query heads share keys and values where the small model's do.
     package static func write(
-        _ family: String, type: ElementType = .f32, to folder: TemporaryFolder, as name: String
+        _ family: String, type: ElementType = .f32, isGrouped: Bool = true,
+        to folder: TemporaryFolder, as name: String
     ) throws -> Checkpoint {
         let small = try Checkpoint.open(Families.folder(family))
         let architecture = try small.requireArchitecture()
-        let numbers = Self.numbers(try small.hyperparameters())
+        var numbers = Self.numbers(try small.hyperparameters())
+        if !isGrouped { numbers.keyValueHeadCount = numbers.headCount }
         let weights = small.tensors.flatMap { tensor -> [CheckpointEdit] in
             guard let role = tensor.role, let rule = architecture.rule(for: role.slot) else {
                 return []

@@ -38,6 +38,10 @@ package struct Architecture: Sendable {
     /// What the formats' runtimes make of more heads, where it was looked at.
     private let headGrowth: [FileFormat: HeadGrowth]
 
+    /// The formats whose runtime loads a bias of the values, and computes with it, where it loads none of attention's output and
+    /// takes no more heads, as a run has shown.
+    package let valueBiasFormats: Set<FileFormat>
+
     /// What a runtime makes of a file to whose attention heads were appended that have a bias on their values: whether it
     /// takes the lengths of queries from heads × head width, and loads such a bias where that of the output is not.
     package enum HeadGrowth: Sendable, Hashable {
@@ -73,7 +77,7 @@ package struct Architecture: Sendable {
         numbers own: [ModelNumber] = [], metadataOnly: [(key: String, neutral: Neutral)] = [],
         tokenizer: TokenizerLayout = .standard, marker: String? = nil,
         optionalPrefix: String? = nil, cutsEmbedding: Bool = false,
-        headGrowth: [FileFormat: HeadGrowth] = [:]
+        headGrowth: [FileFormat: HeadGrowth] = [:], valueBiasFormats: Set<FileFormat> = []
     ) {
         self.name = name
         self.huggingFaceModelType = huggingFaceModelType
@@ -98,6 +102,7 @@ package struct Architecture: Sendable {
         self.optionalPrefix = optionalPrefix
         self.cutsEmbedding = cutsEmbedding
         self.headGrowth = headGrowth
+        self.valueBiasFormats = valueBiasFormats
     }
 
     /// The way from a sub-layer's last projection to the residual stream; it decides whether a bias there is the

@@ -95,7 +95,8 @@ package struct BakeRecovery: Sendable {
 package enum BakeRoutes {
     package static let all: [any BakeRoute] =
         [
-            BiasRoute(), RelabelRoute(), ValueHeadRoute(), EmbedRoute(), WidenRoute(), FitRoute(),
+            BiasRoute(), RelabelRoute(), ValueHeadRoute(), ValueBiasRoute(), EmbedRoute(),
+            WidenRoute(), FitRoute(),
             AblationRoute(),
         ] + KeptNorm.allCases.map { WeightAblationRoute($0) }
 

@@ -68,9 +68,12 @@ struct BakeRouteTests {
     @Test func everyRouteHasItsInverse() throws {
         let folder = try TemporaryFolder()
         let crew = WorkCrew(threads: 1)
-        let models = try ["llama", "qwen2", "qwen3"].map { family in
-            try folder.write(Checkpoint.open(Families.folder(family)), as: family + ".gguf")
-        }
+        let models =
+            try ["llama", "qwen2", "qwen3"].map { family in
+                try folder.write(Checkpoint.open(Families.folder(family)), as: family + ".gguf")
+            } + [
+                WideFamily.write("stablelm", isGrouped: false, to: folder, as: "stablelm.gguf")
+            ]
         for route in BakeRoutes.all where route.hasInverse {
             for site in route.sites {
                 let taken = try models.lazy.map { model in

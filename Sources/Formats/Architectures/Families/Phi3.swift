@@ -24,7 +24,8 @@ extension Architecture {
             "attention.layer_norm_rms_epsilon", "rope.dimension_count", "rope.freq_base",
             MetadataFormat.fileType, "attention.sliding_window",
         ]), numbers: [.longRopeContext, .window(metadata: .unused)],
-        tokenizer: TokenizerLayout(readsAddedTokens: true), headGrowth: [.gguf: .refused])
+        tokenizer: TokenizerLayout(readsAddedTokens: true), headGrowth: [.gguf: .refused],
+        valueBiasFormats: [.gguf])
 
     private static let phi3Block =
         [
@@ -32,7 +33,7 @@ extension Architecture {
                 .attentionOutput, "self_attn.o_proj", "attn_output", [.hidden, .queryWidth]),
             BlockNames().rule(
                 .attentionQueryKeyValue, "self_attn.qkv_proj", "attn_qkv",
-                [.queryKeyValueWidth, .hidden]),
+                [.queryKeyValueWidth, .hidden], bias: .onlyInGGUF),
             BlockNames().rule(
                 .feedForwardGateUp, "mlp.gate_up_proj", "ffn_up", [.gateUpWidth, .hidden]),
             BlockNames().rule(

@@ -23,5 +23,6 @@ extension Architecture {
         numbers: [.parallelResidual(followsNorm: true)],
         tokenizer: TokenizerLayout(preTokenizerNames: ["stablelm2", "olmo"]),
         // transformers takes a head's width from the width and the number of heads.
-        headGrowth: [.gguf: .refused, .safetensors: .refused])
+        headGrowth: [.gguf: .refused, .safetensors: .refused],
+        valueBiasFormats: [.gguf, .safetensors])
 }

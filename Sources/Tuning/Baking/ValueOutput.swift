@@ -1,0 +1,102 @@
+import Formats
+import Transformer
+
+/// What an output projection of attention makes of values that are the same at every position: W with the columns of all
+/// query heads that read one key/value head summed up, (hidden size, key/value heads × head width).
+struct ValueOutput {
+    private let matrix: DenseMatrix
+    private let block: Int
+    private let crew = WorkCrew(threads: 1)
+
+    /// How many values there are.
+    var inputs: Int { matrix.columns }
+
+    private static let refinements = 4
+    private static let iterations = 50
+
+    /// - Throws: `DecoderError` where the projection is missing or of a type that cannot be widened.
+    init(of block: Int, in checkpoint: Checkpoint, _ numbers: Hyperparameters) throws {
+        let role = WeightRole.block(block, .attentionOutput)
+        let (heads, groups) = (numbers.headCount, numbers.keyValueHeadCount)
+        guard let weight = try CheckpointWeights(checkpoint).matrix(role), groups > 0,
+            weight.columns == heads * numbers.headSize, weight.rows == numbers.hiddenSize
+        else { throw DecoderError.missingWeight(file: checkpoint.path, role: role) }
+        var matrix = DenseMatrix(rows: weight.rows, columns: groups * numbers.headSize)
+        let repeats = heads / groups
+        for number in 0..<weight.rows {
+            let row = weight.row(number)
+            for (column, value) in row.enumerated() {
+                let (head, place) = column.quotientAndRemainder(dividingBy: numbers.headSize)
+                let group = min(head / max(repeats, 1), groups - 1)
+                matrix.values[number * matrix.columns + group * numbers.headSize + place] += value
+            }
+        }
+        checkpoint.tensor(role)?.releasePages()
+        self.matrix = matrix
+        self.block = block
+    }
+
+    /// W b in f64.
+    func times(_ bias: [Double]) -> [Double] {
+        (0..<matrix.rows).map { row in
+            let first = row * matrix.columns
+            return bias.indices.reduce(0) { $0 + Double(matrix.values[first + $1]) * bias[$1] }
+        }
+    }
+
+    /// The shortest b with W b = v, by the normal equations of the second kind in f64, refined; and how far what it adds is
+    /// from v, as a share of its length: by its rounding to f32 and by that of a sum in f32.
+    ///
+    /// - Throws: `ValueBiasRoute.Refusal.singular`.
+    func bias(giving vector: [Float]) throws -> (bias: [Float], error: Double) {
+        let target = vector.map(Double.init)
+        let length = target.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        guard length > 0 else { return ([Float](repeating: 0, count: inputs), 0) }
+        guard
+            let factor = SymmetricMatrix(.ofRows, of: matrix, crew: crew)
+                .factored(adding: 0, crew: crew)
+        else { throw ValueBiasRoute.Refusal.singular(block: block) }
+        var found = [Double](repeating: 0, count: inputs)
+        for _ in 0..<Self.refinements {
+            let rest = zip(target, times(found)).map { $0 - $1 }
+            let step = matrix.transposedTimes(
+                factor.solution(of: rest, columns: 1, crew: crew), width: 1, crew: crew)
+            for index in found.indices { found[index] += step[index] }
+        }
+        let bias = found.map { Float($0) }
+        guard bias.allSatisfy(\.isFinite) else {
+            throw ValueBiasRoute.Refusal.singular(block: block)
+        }
+        let off = zip(target, times(bias.map(Double.init))).map { $0 - $1 }
+        let stored = off.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        // Sums of products of either sign: as long as they would be without signs, at worst.
+        let sizes = (0..<matrix.rows).map { row in
+            let first = row * matrix.columns
+            return bias.indices.reduce(0) {
+                $0 + abs(Double(matrix.values[first + $1]) * Double(bias[$1]))
+            }
+        }
+        let summed = sizes.reduce(0) { $0 + $1 * $1 }.squareRoot() * 0x1p-24
+        return (bias, (stored + summed) / length)
+    }
+
+    /// The largest singular value by the smallest, by power iterations; infinite where the matrix has not full rank.
+    func condition() -> Double {
+        let products = SymmetricMatrix(.ofRows, of: matrix, crew: crew)
+        guard let factor = products.factored(adding: 0, crew: crew) else { return .infinity }
+        func largest(_ apply: ([Double]) -> [Double]) -> Double {
+            var vector = (0..<matrix.rows).map { Double(($0 * 7 + 3) % 11) - 5 }
+            var size = 0.0
+            for _ in 0..<Self.iterations {
+                let length = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
+                guard length > 0, length.isFinite else { return .infinity }
+                vector = apply(vector.map { $0 / length })
+                size = vector.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            }
+            return size
+        }
+        let high = largest { times(matrix.transposedTimes($0, width: 1, crew: crew)) }
+        let low = largest { factor.solution(of: $0, columns: 1, crew: crew) }
+        return (high * low).squareRoot()
+    }
+}
