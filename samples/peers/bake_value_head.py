@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Loads what `rtedit bake --method value-head` makes in llama.cpp and in transformers.
+"""Loads what `rtedit bake --method value-head` and `--method value-bias` make in llama.cpp and in transformers.
 
     bake_value_head.py RTEDIT PEERS
 
@@ -38,9 +38,13 @@ MODELS = {
     "qwen3": WIDE, "qwen3_moe": WIDE | {"moe_intermediate_size": 256, "num_experts_per_tok": 5},
     "gemma": WIDE | {"head_dim": 256, "num_attention_heads": 2, "num_key_value_heads": 1},
 }
+# Whose query heads all have values of their own.
+OWN = {"hidden_size": 256, "num_attention_heads": 4, "num_key_value_heads": 4, "num_hidden_layers": 3,
+       "intermediate_size": 256}
+BIASED = {"stablelm": OWN | {"use_qkv_bias": True}, "phi4": OWN}
 TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q4_k", "q5_k", "q6_k")
 NAMES = {"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
-         "self_attn.o_proj": "attn_output"}
+         "self_attn.o_proj": "attn_output", "self_attn.qkv_proj": "attn_qkv"}
 
 
 def run(*command):
@@ -57,7 +61,7 @@ def make(family, folder, *, silent):
             shutil.copy(path, folder)
     members = json.loads((FAMILIES / family / "config.json").read_text())
     members.pop("layer_types", None)
-    config = AutoConfig.for_model(**(members | MODELS.get(family, {})))
+    config = AutoConfig.for_model(**(members | MODELS.get(family, {}) | BIASED.get(family, {})))
     torch.manual_seed(7)
     model = AutoModelForCausalLM.from_config(
         config, dtype=torch.float32, attn_implementation="eager", experts_implementation="eager").eval()
@@ -67,6 +71,8 @@ def make(family, folder, *, silent):
                 weight.normal_(std=0.3 if "embed" in name else 1.5 * weight.shape[-1] ** -0.5)
             if silent and "v_proj" in name:
                 weight.zero_()
+            if silent and "qkv_proj" in name:
+                weight[-config.hidden_size:].zero_()
     model.save_pretrained(folder)
     return model
 
@@ -104,6 +110,8 @@ def dequantise(model, path):
     with torch.no_grad():
         for block, layer in enumerate(model.model.layers):
             for module, name in NAMES.items():
+                if f"blk.{block}.{name}.weight" not in tensors:
+                    continue
                 tensor = tensors[f"blk.{block}.{name}.weight"]
                 layer.get_submodule(module).weight.copy_(
                     torch.tensor(gguf.quants.dequantize(tensor.data, tensor.tensor_type)))
@@ -124,7 +132,8 @@ def measure(rtedit, peers, family, stored, work, *, silent):
     size = 4 if family == "gemma" else 0.4
     vectors = {block: generator.normal(0, size, model.config.hidden_size).astype(np.float32) for block in BLOCKS}
     write_vector(work / "v.gguf", vectors)
-    bake = ("--vector", work / "v.gguf", "--method", "value-head", "--quiet", "--force")
+    bake = ("--vector", work / "v.gguf", "--method",
+            "value-bias" if family in BIASED else "value-head", "--quiet", "--force")
     if stored == "folder":
         run(rtedit, "bake", folder, edited, *bake)
         loaded, report = AutoModelForCausalLM.from_pretrained(
@@ -150,7 +159,8 @@ def main():
     print("| model | attention | edited | unedited | effect | values zero: edited | unedited | effect | within |\n"
           "|---|---|---|---|---|---|---|---|---|")
     good = True
-    for family, types in [(family, TYPES) for family in MODELS] + [("qwen2", ("folder",))]:
+    cases = [(family, TYPES) for family in MODELS] + [("qwen2", ("folder",)), ("stablelm", TYPES + ("folder",)), ("phi4", TYPES)]
+    for family, types in cases:
         for stored in types:
             with tempfile.TemporaryDirectory() as work:
                 figures = [measure(rtedit, peers, family, stored, Path(work), silent=silent) for silent in (False, True)]

@@ -51,6 +51,11 @@ package protocol BakeRoute: Sendable {
         baking interventions: [Intervention], into checkpoint: Checkpoint, format: FileFormat
     ) throws -> [CheckpointEdit]
 
+    /// What whoever bakes ought to know of the result beside its cost, a sentence each; it may read weights.
+    ///
+    /// - Throws: as `edits`.
+    func remarks(on interventions: [Intervention], in checkpoint: Checkpoint) throws -> [String]
+
     /// The inverse: the vectors that the route would have made these changes of; nil where it made none of them.
     ///
     /// - Parameters:
@@ -182,6 +187,10 @@ extension BakeRoute {
     package var operation: Intervention.Operation { .add }
     package var hasInverse: Bool { true }
     package var isOnlyTakenByName: Bool { false }
+
+    package func remarks(
+        on interventions: [Intervention], in checkpoint: Checkpoint
+    ) throws -> [String] { [] }
 
     /// That of the first that cannot be made permanent by itself.
     package func refusal(

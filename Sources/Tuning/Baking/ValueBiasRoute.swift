@@ -1,4 +1,5 @@
 package import Formats
+import Foundation
 package import Transformer
 
 /// The exact route by a bias of the values that attention mixes, where the runtime loads none of its output and takes no more
@@ -63,7 +64,7 @@ package struct ValueBiasRoute: BakeRoute {
     }
 
     /// The largest error of an added vector as a share of its length.
-    static let precision = 1e-5
+    static let precision = 1e-4
 
     /// Why no bias of the values does what the operation does at this site.
     package func refusal(
@@ -160,7 +161,28 @@ extension ValueBiasRoute {
         let (bytes, new) = (roles.count * (width ?? 0) * 4, roles.count - present.count)
         return BakeCost(
             bytes: bytes - present.reduce(0) { $0 + $1.bytes.count },
-            operations: new * (width ?? 0), error: Self.precision, runtimes: [format.runtime])
+            operations: new * (width ?? 0), error: nil, runtimes: [format.runtime])
+    }
+
+    /// How long each bias comes out, and how well the weights hold what it adds.
+    package func remarks(
+        on interventions: [Intervention], in checkpoint: Checkpoint
+    ) throws -> [String] {
+        let numbers = try checkpoint.storedHyperparameters()
+        let vectors = try interventions.sumsByBlock(
+            in: numbers, dividedBy: numbers.residualScale, file: checkpoint.path)
+        return try vectors.sorted { $0.key < $1.key }.filter { $0.value.norm > 0 }
+            .map { block, vector in
+                let output = try ValueOutput(of: block, in: checkpoint, numbers)
+                let found = try output.bias(giving: vector)
+                return "block \(block): the bias of the values is "
+                    + String(
+                        format: "%.3g times as long as the vector, whose error is %.1e; ",
+                        found.bias.norm / vector.norm, found.error)
+                    + String(
+                        format: "the output projection's condition number is %.3g",
+                        output.condition())
+            }
     }
 
     /// What changed biases of the values add to the stream.

@@ -90,6 +90,11 @@ struct BakeCommand: Command {
             throw error
         }
         let edits = try edits(of: plan, into: source, format: format, arguments)
+        for step in plan.steps {
+            for remark in try step.route.remarks(on: step.interventions, in: source) {
+                console.note(remark)
+            }
+        }
         var report = try output.save(source, edits: edits, crew: session.crew, arguments, console)
         if let leftovers = try leftovers(
             after: plan, in: session, written: output, arguments, console)

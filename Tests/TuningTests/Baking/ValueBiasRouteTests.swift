@@ -49,6 +49,7 @@ import Transformer
         #expect(found.logits.relative <= 1e-5 && found.logitEffect > 1e-2)
         #expect(try !verify(base, base, wanted).passes)
         let cost = try route.cost(of: wanted, in: base, format: .gguf)
+        #expect(try route.remarks(on: wanted, in: base).count == 2)
         func size(_ model: Checkpoint) -> Int { model.tensors.reduce(0) { $0 + $1.bytes.count } }
         #expect(cost.bytes == size(edited) - size(base))
     }
