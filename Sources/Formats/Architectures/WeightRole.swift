@@ -40,7 +40,7 @@ package struct WeightRole: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The same weight of all experts together.
-    var ofAllExperts: WeightRole { WeightRole(slot, part) }
+    package var ofAllExperts: WeightRole { WeightRole(slot, part) }
 
     /// The block the weight belongs to, or nil.
     package var block: Int? { if case .block(let index, _) = slot { index } else { nil } }

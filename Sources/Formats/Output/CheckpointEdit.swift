@@ -27,6 +27,11 @@ extension CheckpointEdit {
     package static func add(_ update: LowRankUpdate, type: ElementType?) -> CheckpointEdit {
         .set(update.role, .plus(.present, update), type: type)
     }
+
+    /// Multiplies what a weight has.
+    package static func multiply(_ role: WeightRole, by factor: Float) -> CheckpointEdit {
+        .set(role, .scaled(.present, by: factor), type: nil)
+    }
 }
 
 extension CheckpointEdit {
@@ -56,6 +61,8 @@ extension CheckpointEdit: CustomStringConvertible {
         case .set(let role, .plus(.present, let update), let type):
             "add an update of rank \(update.rank) to \(role)"
                 + (type.map { ", stored as \($0.name)" } ?? "")
+        case .set(let role, .scaled(.present, let factor), type: nil):
+            "multiply \(role) by \(factor)"
         case .set(let role, let rows, let type):
             "set \(role): \(rows)" + (type.map { " as \($0.name)" } ?? "")
         case .types(let policy): "store \(policy)"

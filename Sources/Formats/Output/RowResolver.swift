@@ -58,6 +58,9 @@ struct RowResolver {
             return (TensorContent(.rows(made)), shape)
         case .plus(let rows, let update):
             return try add(update, to: try resolve(rows, extent))
+        case .scaled(let rows, let factor):
+            let inner = try resolve(rows, extent)
+            return (inner.content.multiplied(by: factor, shift: form.shift), inner.shape)
         case .stack(let rows):
             throw .cannotExpress(
                 fact: "tensor '\(name)': \(rows.count) matrices are stacked, but only those of "
@@ -89,7 +92,7 @@ struct RowResolver {
         let ordered = update.with(rows: form.rows)
         let added = form.isTransposed ? ordered.transposed : ordered
         return (
-            TensorContent(rows.content.origin, adding: rows.content.updates + [added]), rows.shape
+            rows.content.adding(added), rows.shape
         )
     }
 
@@ -165,6 +168,7 @@ struct RowResolver {
         case .values(let values, _): return columns.flatMap { $0 > 0 ? values.count / $0 : nil }
         case .plus(let inner, let update):
             return rowCount(inner, columns: columns) ?? update.outputs
+        case .scaled(let inner, _): return rowCount(inner, columns: columns)
         case .beside(let first, let second): return rowCount(first) ?? rowCount(second)
         case .above(let first, let second):
             let columns = columns ?? columnCount(first) ?? columnCount(second)
@@ -185,6 +189,7 @@ struct RowResolver {
         case .stack: return nil
         case .values(let values, _): return rows.flatMap { $0 > 0 ? values.count / $0 : nil }
         case .plus(let inner, let update): return columnCount(inner, rows: rows) ?? update.inputs
+        case .scaled(let inner, _): return columnCount(inner, rows: rows)
         case .above(let first, let second): return columnCount(first) ?? columnCount(second)
         case .beside(let first, let second):
             let rows = rows ?? rowCount(first) ?? rowCount(second)

@@ -12,6 +12,9 @@ package indirect enum RowSource: Sendable {
     case computed(ComputedRows)
     /// A low-rank update on top.
     case plus(RowSource, LowRankUpdate)
+    /// The rows times a number. Blocks of a quantised part keep their codes where they are stored in their type: their
+    /// scales alone are multiplied.
+    case scaled(RowSource, by: Float)
     /// The matrices of all experts, in their order.
     case stack([RowSource])
     /// More columns after those of the first: more inputs. Blocks of a quantised first part keep their bytes.
@@ -32,7 +35,7 @@ extension RowSource {
     private var parts: [RowSource] {
         switch self {
         case .present, .stored, .values, .computed: []
-        case .plus(let rows, _): [rows]
+        case .plus(let rows, _), .scaled(let rows, _): [rows]
         case .stack(let rows): rows
         case .beside(let first, let second), .above(let first, let second): [first, second]
         }
@@ -57,6 +60,7 @@ extension RowSource {
         case .present: present
         case .stored, .values, .computed: self
         case .plus(let rows, let update): .plus(rows.on(present), update)
+        case .scaled(let rows, let factor): .scaled(rows.on(present), by: factor)
         case .stack(let rows): .stack(rows.map { $0.on(present) })
         case .beside(let first, let second): .beside(first.on(present), second.on(present))
         case .above(let first, let second): .above(first.on(present), second.on(present))
@@ -73,6 +77,7 @@ extension RowSource: CustomStringConvertible {
         case .values(let values, _): "\(values.count) values"
         case .computed(let rows): "\(rows.count) values"
         case .plus(let rows, let update): "\(rows) + an update of rank \(update.rank)"
+        case .scaled(let rows, let factor): "\(rows) times \(factor)"
         case .stack(let rows): "\(rows.count) experts"
         case .beside(let first, let second): "\(first) beside \(second)"
         case .above(let first, let second): "\(first) above \(second)"

@@ -114,23 +114,28 @@ private final class ContentReader {
 
     private let origin: Origin
     private var reader: RowReader?
+    /// What each row is multiplied by.
+    private let multiplier: TensorContent.Multiplier?
     /// Added to each row.
     private let updates: [LowRankUpdate]
 
     /// - Parameters:
     ///   - rows: those that will be read
+    ///   - multiplier: the content's own, or none where the caller multiplies
     ///   - updates: the content's own, or none where the caller adds them
     /// - Throws: `CheckpointError.cannotEncode` where a type cannot be widened.
     init(
         _ content: TensorContent, rows: Range<Int>, columns: Int, name: String,
-        adding updates: [LowRankUpdate]
+        times multiplier: TensorContent.Multiplier?, adding updates: [LowRankUpdate]
     ) throws(CheckpointError) {
+        self.multiplier = multiplier
         self.updates = updates
         func reader(
             _ part: TensorContent, _ rows: Range<Int>, _ columns: Int
         ) throws(CheckpointError) -> ContentReader {
             try ContentReader(
-                part, rows: rows, columns: columns, name: name, adding: part.updates)
+                part, rows: rows, columns: columns, name: name, times: part.multiplier,
+                adding: part.updates)
         }
         switch content.origin {
         case .rows(let source):
@@ -178,6 +183,7 @@ private final class ContentReader {
             try second.read(
                 row: number, into: UnsafeMutableBufferPointer(rebasing: row[columns...]))
         }
+        multiplier?.apply(to: row)
         guard !updates.isEmpty else { return }
         var part = [Float](repeating: 0, count: row.count)
         for update in updates {
@@ -193,7 +199,10 @@ private struct RowWriter {
     private let source: WeightRows?
     private let reader: ContentReader
     private var formerReader: RowReader?
+    private let multiplier: TensorContent.Multiplier?
     private let updates: [LowRankUpdate]
+    /// What makes the row of the source's bytes.
+    private let blockScaling: (scaling: BlockScaling, factor: Float)?
     private let description: TensorDescription
     private let columns: Int
     private let isMeasured: Bool
@@ -216,12 +225,15 @@ private struct RowWriter {
         source = content.rows
         self.description = description
         self.columns = columns
+        multiplier = content.multiplier
         updates = content.updates
+        blockScaling = content.blockScaling(as: description.type)
         isMeasured = measuring
         isKept = content.isKept(as: description.type)
-        isExact = TensorContent(content.origin).isExact(as: description.type)
+        isExact =
+            multiplier == nil && TensorContent(content.origin).isExact(as: description.type)
         reader = try ContentReader(
-            content, rows: rows, columns: columns, name: description.name, adding: [])
+            content, rows: rows, columns: columns, name: description.name, times: nil, adding: [])
         if measuring, let former = content.former {
             formerReader = try RowReader(former, rows: rows, columns, name: description.name)
         }
@@ -232,7 +244,7 @@ private struct RowWriter {
     }
 
     /// Whether the row may be another than the model had, so that the change is measured.
-    private var isChanged: Bool { !updates.isEmpty || formerReader != nil }
+    private var isChanged: Bool { !updates.isEmpty || formerReader != nil || multiplier != nil }
 
     mutating func write(
         row number: Int, to target: UnsafeMutableRawBufferPointer
@@ -243,9 +255,7 @@ private struct RowWriter {
         }
         if isChanged { try change(row: number) }
         let isFinite = !isMeasured || checkFinite(row: number)
-        let overflows = try row.withUnsafeBufferPointer { row throws(QuantizationError) in
-            try RowEncoder.encode(row, as: description.type, into: target)
-        }
+        let overflows = try encode(row: number, to: target)
         guard isMeasured else {
             sums.overflowCount += overflows
             return
@@ -255,18 +265,35 @@ private struct RowWriter {
         try measure(row: number, target)
     }
 
-    /// Adds the updates, or takes new values for an update of the former ones.
+    /// Stores the row, or the source's blocks with other scales.
+    ///
+    /// - Returns: how many values became infinite.
+    private func encode(
+        row number: Int, to target: UnsafeMutableRawBufferPointer
+    ) throws(QuantizationError) -> Int {
+        if let (scaling, factor) = blockScaling, let source {
+            source.copy(row: number, to: target)
+            try scaling.multiply(target, by: factor)
+            return 0
+        }
+        return try row.withUnsafeBufferPointer { row throws(QuantizationError) in
+            try RowEncoder.encode(row, as: description.type, into: target)
+        }
+    }
+
+    /// Multiplies and adds the updates, or takes new values for an update of the former ones.
     private mutating func change(row number: Int) throws(QuantizationError) {
         if formerReader != nil {
             try former.withUnsafeMutableBufferPointer { former throws(QuantizationError) in
                 try formerReader?.read(row: number, into: former)
             }
-            for column in 0..<columns { update[column] = row[column] - former[column] }
         } else {
-            for column in 0..<columns {
-                former[column] = row[column]
-                update[column] = 0
-            }
+            for column in 0..<columns { former[column] = row[column] }
+        }
+        if let multiplier { row.withUnsafeMutableBufferPointer { multiplier.apply(to: $0) } }
+        let isOther = formerReader != nil || multiplier != nil
+        for column in 0..<columns {
+            update[column] = isOther ? row[column] - former[column] : 0
         }
         for added in updates {
             part.withUnsafeMutableBufferPointer { added.write(row: number, to: $0) }

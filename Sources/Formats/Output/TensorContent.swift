@@ -12,15 +12,67 @@ package struct TensorContent: Sendable {
     }
 
     let origin: Origin
+    /// What the rows of one source are multiplied by; nil where they are taken as they are.
+    let multiplier: Multiplier?
     /// Added to the rows, which are in the output's order in them too.
     let updates: [LowRankUpdate]
     /// What new values take the place of, in the same form; against it their change is measured.
     let former: WeightRows?
 
-    init(_ origin: Origin, adding updates: [LowRankUpdate] = [], former: WeightRows? = nil) {
+    /// What becomes of a value: factor · value + offset.
+    struct Multiplier: Sendable {
+        let factor: Float
+        /// Of a weight that is stored less its shift; 0 for all others.
+        let offset: Float
+
+        /// This one and then another.
+        func followed(by other: Multiplier) -> Multiplier {
+            Multiplier(
+                factor: other.factor * factor, offset: other.factor * offset + other.offset)
+        }
+
+        func apply(to row: UnsafeMutableBufferPointer<Float>) {
+            for index in row.indices { row[index] = factor * row[index] + offset }
+        }
+    }
+
+    init(
+        _ origin: Origin, times multiplier: Multiplier? = nil,
+        adding updates: [LowRankUpdate] = [], former: WeightRows? = nil
+    ) {
         self.origin = origin
+        self.multiplier = multiplier
         self.updates = updates
         self.former = former
+    }
+
+    /// The same with an update on top.
+    func adding(_ update: LowRankUpdate) -> TensorContent {
+        TensorContent(origin, times: multiplier, adding: updates + [update], former: former)
+    }
+
+    /// The weight times a number, updates and all.
+    ///
+    /// - Parameter shift: what is added to the stored values to give the weight's
+    func multiplied(by factor: Float, shift: Float) -> TensorContent {
+        func parts(_ content: TensorContent) -> TensorContent {
+            content.multiplied(by: factor, shift: shift)
+        }
+        let updates = updates.map { $0.with(scale: factor * $0.scale) }
+        switch origin {
+        case .rows:
+            let own = Multiplier(factor: factor, offset: (factor - 1) * shift)
+            return TensorContent(
+                origin, times: multiplier?.followed(by: own) ?? own, adding: updates,
+                former: former)
+        case .parts(let all, let rows):
+            return TensorContent(.parts(all.map(parts), rows: rows), adding: updates)
+        case .above(let first, let second, let rows):
+            return TensorContent(.above(parts(first), parts(second), rows: rows), adding: updates)
+        case .beside(let first, let second, let columns):
+            return TensorContent(
+                .beside(parts(first), parts(second), columns: columns), adding: updates)
+        }
     }
 
     /// A tensor's data as it is, or changed into another form.
@@ -32,7 +84,7 @@ package struct TensorContent: Sendable {
 
     /// The same, taking the place of what is given.
     func replacing(_ former: WeightRows?) -> TensorContent {
-        TensorContent(origin, adding: updates, former: former)
+        TensorContent(origin, times: multiplier, adding: updates, former: former)
     }
 
     /// The rows of one source; nil where there are several.
@@ -56,15 +108,28 @@ package struct TensorContent: Sendable {
 
     /// Whether each row's bytes are the source's own.
     func isKept(as type: ElementType) -> Bool {
+        multiplier == nil && hasSourceBlocks(of: type)
+    }
+
+    /// Whether each row's bytes are the source's own, but for a number that its values are multiplied by.
+    private func hasSourceBlocks(of type: ElementType) -> Bool {
         guard updates.isEmpty, let rows, rows.change.shift == 0, !rows.change.isTransposed else {
             return false
         }
         return rows.tensor?.type == type
     }
 
+    /// What multiplies the scales of the source's blocks, and by how much, where that makes the rows in this type.
+    func blockScaling(as type: ElementType) -> (scaling: BlockScaling, factor: Float)? {
+        guard let multiplier, multiplier.offset == 0, hasSourceBlocks(of: type),
+            let scaling = BlockScaling(type)
+        else { return nil }
+        return (scaling, multiplier.factor)
+    }
+
     /// Whether every value is stored in this type without rounding.
     func isExact(as type: ElementType) -> Bool {
-        guard updates.isEmpty else { return false }
+        guard updates.isEmpty, multiplier == nil else { return false }
         return switch origin {
         case .rows(let rows):
             type.holdsExactly(rows.tensor?.type ?? .f32) && rows.change.shift == 0
@@ -104,7 +169,8 @@ package struct TensorContent: Sendable {
         let place = rows.tensor.map { "\($0.name) (\($0.type.name))" } ?? "new values"
         let shift = rows.change.shift
         let sum = shift == 0 ? "" : shift > 0 ? " + 1" : " - 1"
-        return place + sum + additions + (rows.isReordered ? ", rows reordered" : "")
+        let product = multiplier.map { " x \($0.factor)" } ?? ""
+        return place + sum + product + additions + (rows.isReordered ? ", rows reordered" : "")
             + (rows.change.isTransposed ? ", transposed" : "")
     }
 

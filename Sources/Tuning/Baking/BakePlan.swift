@@ -10,7 +10,8 @@ package struct BakePlan: Sendable {
         package let interventions: [Intervention]
     }
 
-    /// Additions first: what removes a direction also removes it from what they add.
+    /// Additions first: what removes a direction also removes it from what they add. Scalings last: they are made of what the
+    /// others leave in the weights.
     package let steps: [Step]
 
     /// Gives all interventions to one route, or where none takes them all, those of each kind and site to the first that
@@ -29,8 +30,8 @@ package struct BakePlan: Sendable {
                 named: name, for: interventions, in: checkpoint, format: format, of: routes)
             steps = [Step(route: route, interventions: interventions)]
         } catch {
-            let groups = Self.groups(
-                try Self.withoutRemoved(interventions, file: checkpoint.path))
+            let whole = try Self.withoutRemoved(interventions, file: checkpoint.path)
+            let groups = Self.groups(try Self.withoutScale(whole, file: checkpoint.path))
             guard name == nil, groups.count > 1 else { throw error }
             steps = try groups.map { group in
                 Step(
@@ -38,18 +39,24 @@ package struct BakePlan: Sendable {
                         named: nil, for: group, in: checkpoint, format: format, of: routes),
                     interventions: group)
             }
+            if steps.contains(where: { $0.route is FitRoute }),
+                steps.contains(where: { $0.route is ScalingRoute })
+            {
+                throw BakePlanError.fitOfScaled(file: checkpoint.path)
+            }
         }
     }
 
-    /// The interventions of each kind and site, in the order in which they were first named, those that remove last. What
-    /// removes acts at all sites together.
+    /// The interventions of each kind and site, in the order in which they were first named, then those that remove, and
+    /// those that scale. What removes acts at all sites together, and so does what scales.
     package static func groups(_ interventions: [Intervention]) -> [[Intervention]] {
         var groups: [[Intervention]] = []
         for intervention in interventions {
             let index = groups.firstIndex { group in
                 group.contains {
                     $0.operation.removes && intervention.operation.removes
-                        || $0.operation == intervention.operation && $0.site == intervention.site
+                        || $0.operation == intervention.operation
+                            && ($0.operation != .add || $0.site == intervention.site)
                 }
             }
             if let index {
@@ -58,8 +65,40 @@ package struct BakePlan: Sendable {
                 groups.append([intervention])
             }
         }
-        return groups.filter { $0.first?.operation.removes == false }
-            + groups.filter { $0.first?.operation.removes == true }
+        func rank(_ group: [Intervention]) -> Int {
+            switch group.first?.operation {
+            case .ablate, .ablateOutput: 1
+            case .scaleOutput: 2
+            default: 0
+            }
+        }
+        return (0...2).flatMap { own in groups.filter { rank($0) == own } }
+    }
+
+    /// The additions divided by what the weights that hold them are multiplied by afterwards: online, a sub-layer is scaled
+    /// before anything is added.
+    ///
+    /// - Throws: `BakePlanError.scaledToNothing` where that is 0.
+    private static func withoutScale(
+        _ interventions: [Intervention], file: String
+    ) throws -> [Intervention] {
+        var factors: [StreamSite: Float] = [:]
+        for scaling in interventions where scaling.operation == .scaleOutput {
+            let place = StreamSite(site: scaling.site, block: scaling.block)
+            factors[place, default: 1] *= 1 + scaling.strength
+        }
+        return try interventions.map { intervention in
+            let place = StreamSite(site: intervention.site, block: intervention.block)
+            guard intervention.operation == .add, let factor = factors[place] else {
+                return intervention
+            }
+            var result = intervention
+            result.strength /= factor
+            guard result.strength.isFinite else {
+                throw BakePlanError.scaledToNothing(file: file, place: place)
+            }
+            return result
+        }
     }
 
     /// The additions without what a removal that acts after them at their place takes away, so that in the weights, where
@@ -70,7 +109,9 @@ package struct BakePlan: Sendable {
         _ interventions: [Intervention], file: String
     ) throws -> [Intervention] {
         let removals = interventions.enumerated().filter { $0.element.operation == .ablate }
-        guard !removals.isEmpty else { return interventions }
+        guard !removals.isEmpty, interventions.contains(where: { $0.operation == .add }) else {
+            return interventions
+        }
         if let partial = removals.first(where: { $0.element.strength != 1 }) {
             throw BakePlanError.partialRemoval(file: file, strength: partial.element.strength)
         }
@@ -111,13 +152,23 @@ package struct BakePlan: Sendable {
     package func edits(
         into checkpoint: Checkpoint, format: FileFormat
     ) throws -> [CheckpointEdit] {
-        try Self.joined(
-            try steps.map {
-                (
-                    $0.route.name,
-                    try $0.route.edits(baking: $0.interventions, into: checkpoint, format: format)
-                )
-            }, in: checkpoint)
+        var edits: [(route: String, edits: [CheckpointEdit])] = []
+        for step in steps {
+            let own: [CheckpointEdit]
+            if let scaling = step.route as? ScalingRoute {
+                // Biases that an earlier step makes are scaled too.
+                let roles = edits.flatMap(\.edits).compactMap { edit -> WeightRole? in
+                    if case .set(let role, _, type: _) = edit { role } else { nil }
+                }
+                own = try scaling.edits(
+                    baking: step.interventions, into: checkpoint, format: format, after: Set(roles))
+            } else {
+                own = try step.route.edits(
+                    baking: step.interventions, into: checkpoint, format: format)
+            }
+            edits.append((step.route.name, own))
+        }
+        return try Self.joined(edits, in: checkpoint)
     }
 
     /// Edits of several routes as those of one output: where more than one makes it a model of other numbers, it gets the
@@ -135,7 +186,7 @@ package struct BakePlan: Sendable {
                 case .set(let role, let rows, type: _):
                     if let owner = owners[role], owner.route != step.route {
                         if owner.rows.isSameTensor(as: rows) { continue }
-                        guard owner.rows.isUpdate, rows.isUpdate else {
+                        guard rows.isScaling || owner.rows.isUpdate && rows.isUpdate else {
                             throw BakePlanError.sameWeight(
                                 file: checkpoint.path, role: role,
                                 routes: [owner.route, step.route])
@@ -166,6 +217,9 @@ extension RowSource {
     /// Whether the rows are what the weight has and an update of low rank, which others can be added to.
     fileprivate var isUpdate: Bool { if case .plus(.present, _) = self { true } else { false } }
 
+    /// Whether the rows are what the weight has times a number.
+    fileprivate var isScaling: Bool { if case .scaled(.present, _) = self { true } else { false } }
+
     /// Whether both are one tensor as it lies in its file.
     fileprivate func isSameTensor(as other: RowSource) -> Bool {
         guard case .stored(let tensor) = self, case .stored(let second) = other else {
@@ -182,6 +236,10 @@ package enum BakePlanError: Failure, Hashable {
     case sameWeight(file: String, role: WeightRole, routes: [String])
     /// A removal beside additions that takes away a share of a direction only.
     case partialRemoval(file: String, strength: Float)
+    /// A fit beside scalings: it is made for the model without them.
+    case fitOfScaled(file: String)
+    /// A vector is added where the sub-layer before it is scaled to nothing, or nearly so.
+    case scaledToNothing(file: String, place: StreamSite)
     /// What is added has a part along a direction that is removed from the stream further on.
     case removedLater(file: String, site: Site, block: Int, share: Double)
 
@@ -196,6 +254,11 @@ package enum BakePlanError: Failure, Hashable {
         case .partialRemoval(let file, let strength):
             "\(file): a direction is ablated at strength \(strength) beside vectors; only whole ablations can be baked "
                 + "together with them"
+        case .fitOfScaled(let file):
+            "\(file): a vector cannot be fitted beside --scaling; bake the scaling first, and the vector into its output"
+        case .scaledToNothing(let file, let place):
+            "\(file): the weights that are to hold the vector at \(place) are scaled to nothing; bake the scaling first, "
+                + "and the vector into its output"
         case .removedLater(let file, let site, let block, let share):
             "\(file): of the vector at \(site.rawValue) of block \(block) \(Int((share * 100).rounded())) % lie along a direction "
                 + "that is ablated further on; name the vector before --ablate"

@@ -103,7 +103,7 @@ package enum BakeRoutes {
             BiasRoute(), RelabelRoute(), ValueHeadRoute(), ValueBiasRoute(), EmbedRoute(),
             WidenRoute(), FitRoute(),
             AblationRoute(),
-        ] + KeptNorm.allCases.map { WeightAblationRoute($0) }
+        ] + KeptNorm.allCases.map { WeightAblationRoute($0) } + [ScalingRoute()]
 
     /// The same with what was fitted.
     package static func all(with fitting: Fitting) -> [any BakeRoute] {

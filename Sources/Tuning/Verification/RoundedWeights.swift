@@ -6,6 +6,7 @@ import Transformer
 ///
 /// What runs on them differs from the base by that rounding alone, and from the edited model by the edit alone.
 final class RoundedWeights: WeightSource {
+    private let checkpoint: Checkpoint
     private let base: CheckpointWeights
     private let edited: CheckpointWeights
     private let changed: Set<WeightRole>
@@ -20,6 +21,7 @@ final class RoundedWeights: WeightSource {
         base: Checkpoint, edited: Checkpoint, changed: Set<WeightRole>,
         rounded: [WeightRole: ElementType] = [:], expected: ExpectedRows? = nil
     ) {
+        checkpoint = base
         self.base = CheckpointWeights(base)
         self.edited = CheckpointWeights(edited)
         self.changed = changed
@@ -30,20 +32,25 @@ final class RoundedWeights: WeightSource {
     var path: String { edited.path }
 
     private func source(of role: WeightRole) -> CheckpointWeights {
-        changed.contains(role) ? base : edited
+        changed.contains(role) || changed.contains(role.ofAllExperts) ? base : edited
+    }
+
+    /// The type that a weight is rounded to first; one expert's is that of the tensor of all.
+    private func type(of role: WeightRole) -> ElementType? {
+        rounded[role] ?? rounded[role.ofAllExperts]
     }
 
     func name(of role: WeightRole) -> String { source(of: role).name(of: role) }
 
     func matrix(_ role: WeightRole) throws -> WeightMatrix? {
         guard let matrix = try source(of: role).matrix(role) else { return nil }
-        guard let type = rounded[role], matrix.columns % type.elementsPerBlock == 0 else {
+        guard let type = type(of: role), matrix.columns % type.elementsPerBlock == 0 else {
             return matrix
         }
         var values: [Float] = []
         values.reserveCapacity(matrix.rows * matrix.columns)
         var row = [Float](repeating: 0, count: matrix.columns)
-        let change = expected?.change(of: role, matrix)
+        let change = expected?.change(of: role, matrix, checkpoint.tensor(role))
         for index in 0..<matrix.rows {
             row.withUnsafeMutableBufferPointer { buffer in
                 if let start = buffer.baseAddress { matrix.widenRow(index, into: start) }
@@ -57,10 +64,9 @@ final class RoundedWeights: WeightSource {
 
     func vector(_ role: WeightRole) throws -> FloatBuffer? {
         guard let vector = try source(of: role).vector(role), let type = rounded[role],
-            let steps = expected?.removed(from: role), !steps.isEmpty
+            let change = expected?.change(ofVector: role)
         else { return try source(of: role).vector(role) }
         let values = (0..<vector.count).map { vector.floats[$0] }
-        return FloatBuffer(
-            ExpectedRows.Candidate(steps: steps, scale: 1).rounded(values, row: 0, as: type))
+        return FloatBuffer(change.rounded(values, row: 0, as: type))
     }
 }

@@ -10,7 +10,7 @@ struct WrongModel {
     ///
     /// Vectors are moved one block on, the last block's to the first, where that makes another edit: not for one
     /// direction in all blocks, and not at `embed`, which has no other block. Always they are turned to other
-    /// directions of the same length. Without interventions the base's stream is made longer after its middle block.
+    /// directions of the same length, and what is scaled is scaled the other way. Without interventions the base's stream is made longer after its middle block.
     static func all(
         _ interventions: [Intervention], sizes: Hyperparameters, tolerance: Double
     ) -> [WrongModel] {
@@ -28,14 +28,20 @@ struct WrongModel {
                     ])
             ]
         }
+        let scales = interventions.filter { $0.operation == .scaleOutput }.count
+        let (turned, moved) =
+            switch scales {
+            case 0: ("other directions of the same length", "vectors")
+            case interventions.count: ("the opposite scales", "scales")
+            default: ("other directions and the opposite scales", "vectors and scales")
+            }
         var controls = [
             WrongModel(
-                name: "other directions of the same length must fail",
-                interventions: interventions.map(turned))
+                name: "\(turned) must fail", interventions: interventions.map(Self.turned))
         ]
-        if let moved = movedOneBlock(interventions, blockCount: sizes.blockCount) {
+        if let other = movedOneBlock(interventions, blockCount: sizes.blockCount) {
             controls.append(
-                WrongModel(name: "the vectors one block off must fail", interventions: moved))
+                WrongModel(name: "the \(moved) one block off must fail", interventions: other))
         }
         return controls
     }
@@ -53,9 +59,13 @@ struct WrongModel {
         return Set(moved) == Set(interventions) ? nil : moved
     }
 
-    /// The intervention with a direction at right angles to its own.
+    /// The intervention with a direction at right angles to its own, or the opposite scale.
     private static func turned(_ intervention: Intervention) -> Intervention {
         var copy = intervention
+        if copy.operation == .scaleOutput {
+            copy.strength = -copy.strength
+            return copy
+        }
         let square = intervention.vector.dot(intervention.vector)
         guard square > 0, square.isFinite else { return copy }
         var random = Xoshiro256(seed: UInt64(truncatingIfNeeded: intervention.block) &+ 7)

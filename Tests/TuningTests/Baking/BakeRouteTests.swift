@@ -104,7 +104,7 @@ struct BakeRouteTests {
         let without = BakeRoutes.all.filter { !$0.hasInverse }
         #expect(
             without.map(\.name) == ["fit", "ablation"]
-                + KeptNorm.allCases.map { WeightAblationRoute($0).name })
+                + KeptNorm.allCases.map { WeightAblationRoute($0).name } + ["scaling"])
         for route in without { #expect(try route.recovery(from: [], base: base) == nil) }
     }
 }
