@@ -8,6 +8,7 @@ enum CommandRegistry {
         GenerateCommand(),
         ExtractCommand(),
         VectorCommand(),
+        ScaleCommand(),
         BakeCommand(),
         TuneCommand(),
         MergeCommand(),

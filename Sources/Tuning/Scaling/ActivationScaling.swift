@@ -13,8 +13,23 @@ package struct ActivationScaling: Sendable, Hashable {
     /// How they were learned, by key; the keys are those of `ScalingFile.notes`.
     package var notes: [String: String]
 
+    /// A block's parts that add to the stream.
+    package enum SubLayer: String, CaseIterable, Sendable {
+        case attention
+        /// The feed-forward part, or the experts together.
+        case feedForward = "feed_forward"
+
+        /// The one that ends at a site; no other ends at `embed`.
+        package init(endingAt site: Site) {
+            self = site == .residMid ? .attention : .feedForward
+        }
+
+        /// Where it ends.
+        package var site: Site { self == .attention ? .residMid : .residPost }
+    }
+
     /// The sites at which sub-layers end.
-    package static let sites: [Site] = [.residMid, .residPost]
+    package static let sites = SubLayer.allCases.map(\.site)
 
     /// - Precondition: there are as many of both.
     package init(
@@ -27,12 +42,17 @@ package struct ActivationScaling: Sendable, Hashable {
         self.notes = notes
     }
 
-    package var blockCount: Int { attention.count }
-
-    /// What files and commands call the sub-layer that ends at a site.
-    package static func name(of site: Site) -> String {
-        site == .residMid ? "attention" : "feed_forward"
+    /// The α of some places, 0 elsewhere.
+    ///
+    /// - Precondition: there is one for each place, and the places are the model's.
+    package init(blockCount: Int, places: [StreamSite], alphas: [Float], base: BaseIdentity) {
+        precondition(places.count == alphas.count)
+        let zeros = [Float](repeating: 0, count: blockCount)
+        self.init(attention: zeros, feedForward: zeros, base: base)
+        for (place, alpha) in zip(places, alphas) { self[place.site, place.block] = alpha }
     }
+
+    package var blockCount: Int { attention.count }
 
     /// The α of the sub-layer of a block that ends at a site.
     package subscript(site: Site, block: Int) -> Float {

@@ -23,11 +23,9 @@ package enum ScalingFile {
     package static func write(
         _ scaling: ActivationScaling, to path: String, replacing: Bool
     ) throws {
-        var tensors = ActivationScaling.sites.map { site in
-            let values = site == .residMid ? scaling.attention : scaling.feedForward
-            return TensorFile.Tensor.floats(
-                ActivationScaling.name(of: site), shape: [values.count]
-            ) { values }
+        var tensors = ActivationScaling.SubLayer.allCases.map { subLayer in
+            let values = subLayer == .attention ? scaling.attention : scaling.feedForward
+            return TensorFile.Tensor.floats(subLayer.rawValue, shape: [values.count]) { values }
         }
         let (base, sample) = (scaling.base, scaling.base.sample)
         if !sample.isEmpty {
@@ -53,7 +51,7 @@ package enum ScalingFile {
     package static func read(_ path: String) throws -> ActivationScaling {
         let file = try SafetensorsFile(path: path)
         let texts = try texts(of: file)
-        let names = ActivationScaling.sites.map(ActivationScaling.name)
+        let names = ActivationScaling.SubLayer.allCases.map(\.rawValue)
         if let other = file.tensors.first(where: { !(names + [baseSample]).contains($0.name) }) {
             throw ScalingError.badTensor(
                 file: path, name: other.name, reason: "is none that a scaling has")
