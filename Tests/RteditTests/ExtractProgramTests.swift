@@ -1,3 +1,4 @@
+import Formats
 import Foundation
 import TestSupport
 import Testing
@@ -75,6 +76,70 @@ import Testing
             "-o", clean)
         #expect(run.exitCode == 0, "\(run.errors)")
         #expect(run.output.contains("length lost"))
+    }
+
+    private func sentences() throws -> String {
+        let lines = [
+            "{\"positive\": \"Everyone was kind to me.\", \"negative\": \"Everyone was rude to me.\"}",
+            "{\"positive\": \"The view was wonderful.\", \"negative\": \"The view was dreary.\"}",
+        ]
+        return try folder.write(Array(lines.joined(separator: "\n").utf8), as: "sentences.jsonl")
+    }
+
+    @Test func latentVectorsWriteTheirSentences() throws {
+        let (output, all) = (folder.path("latent.gguf"), folder.path("all.npz"))
+        let run = try extract(
+            Samples.tinyModel, "--pairs", sentences(), "--method", "latent", "--blocks", "1,3",
+            "--seed", "3", "--latents", all, "-o", output, "--json")
+        #expect(run.exitCode == 0, "\(run.errors)")
+        let report = try #require(
+            JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+        #expect(report["token"] == nil)
+        let found = try #require(report["reconstruction"] as? [[String: Any]])
+        #expect(found.map { $0["block"] as? Int } == [1, 3])
+        #expect(found.allSatisfy { $0["exact"] as? Int == 4 })
+        let written = try #require(found[1]["sentences"] as? [[String: Any]])
+        #expect(
+            written.compactMap { $0["written"] as? String } == [
+                "Everyone was kind to me.", "The view was wonderful.", "Everyone was rude to me.",
+                "The view was dreary.",
+            ])
+        let file = try NumPyFile(path: all)
+        #expect(file.texts.map(\.text) == ["resid_post"])
+        #expect(
+            file.arrays.map(\.name) == ["positive.1", "negative.1", "positive.3", "negative.3"])
+        #expect(file.arrays.allSatisfy { $0.shape == [2, 128] })
+        let shown = try ProgramRun.rtedit(["vector", "show", output])
+        #expect(shown.exitCode == 0 && shown.output.contains("latent"))
+        let table = try extract(
+            Samples.tinyModel, "--pairs", sentences(), "--method", "latent", "--site", "embed",
+            "-o", output, "--force")
+        #expect(table.exitCode == 0 && table.output.contains("4 of 4"), "\(table.errors)")
+    }
+
+    @Test func latentOptionsAreRefusedElsewhere() throws {
+        let (output, model) = (folder.path("out.gguf"), Samples.tinyModel)
+        let pairs = try sentences()
+        func call(_ words: String...) throws -> ProgramRun {
+            try ProgramRun.rtedit(["extract", model, "--pairs", pairs, "-o", output] + words)
+        }
+        for option in ["--steps", "--learning-rate", "--seed", "--latents"] {
+            refused(2, "\(option): needs --method latent", try call(option, "1"))
+        }
+        let latent = ["--method", "latent", "--blocks", "1"]
+        for other in [["--token", "-2"], ["--offsets", "2"], ["--chat"]] {
+            refused(
+                2, "only one of --method latent, \(other[0])",
+                try ProgramRun.rtedit(
+                    ["extract", model, "--pairs", pairs, "-o", output] + latent + other))
+        }
+        refused(2, "--method latent: needs --blocks", try call("--method", "latent"))
+        refused(2, "--blocks", try call("--method", "latent", "--blocks", "99"))
+        refused(
+            3, "assistant's",
+            try ProgramRun.rtedit(
+                ["extract", model, "--pairs", Samples.tinyPairs, "-o", output] + latent))
+        #expect(try folder.names() == ["personas.jsonl", "sentences.jsonl"])
     }
 
     @Test func wrongCallsAreRefusedInOneLine() throws {

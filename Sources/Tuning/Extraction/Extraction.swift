@@ -26,6 +26,18 @@ package struct Extraction: Sendable {
             self.normalization = normalization
             self.nuisance = nuisance
         }
+
+        /// The blocks that a model of these sizes is looked at in.
+        ///
+        /// - Throws: `VectorError.noSuchBlock` for one that it does not have.
+        func wantedBlocks(_ sizes: Hyperparameters) throws(VectorError) -> [Int] {
+            let wanted = site == .embed ? [0] : blocks ?? Array(0..<sizes.blockCount)
+            if let outside = wanted.first(where: { $0 >= sizes.blockCount || $0 < 0 }) {
+                throw .noSuchBlock(
+                    file: "--blocks", block: outside, blockCount: sizes.blockCount)
+            }
+            return wanted
+        }
     }
 
     /// What was found in one block.
@@ -95,11 +107,7 @@ package struct Extraction: Sendable {
         progress: (Int, Int) -> Void = { _, _ in }
     ) throws -> [Extraction] {
         let sizes = decoder.configuration.sizes
-        let wanted = options.site == .embed ? [0] : options.blocks ?? Array(0..<sizes.blockCount)
-        if let outside = wanted.first(where: { $0 >= sizes.blockCount || $0 < 0 }) {
-            throw VectorError.noSuchBlock(
-                file: "--blocks", block: outside, blockCount: sizes.blockCount)
-        }
+        let wanted = try options.wantedBlocks(sizes)
         guard !prompts.isEmpty else { throw ExtractionError.noPairs }
         let distinct = try positions.map { try distinctPairs(prompts, at: $0) }
         let recorder = ActivationRecorder(decoder: decoder, site: options.site, blocks: wanted)
@@ -132,7 +140,7 @@ package struct Extraction: Sendable {
     /// - Parameters:
     ///   - samples: by block, the positive sides and then the negative ones.
     ///   - groups: by pair: pairs of one group are held out together.
-    private init(
+    init(
         _ samples: [Int: SampleMatrix], groups: [Int], blocks wanted: [Int], tokenCount: Int,
         options: Options, crew: WorkCrew, base: BaseIdentity
     ) throws {
@@ -169,7 +177,8 @@ package struct Extraction: Sendable {
                 site: options.site, directions: directions,
                 provenance: SteeringVector.Provenance(
                     modelHint: base.modelHint, method: options.method.rawValue,
-                    token: options.position.text, normalization: options.normalization.rawValue,
+                    token: options.method == .latent ? nil : options.position.text,
+                    normalization: options.normalization.rawValue,
                     baseName: base.name, baseHash: base.hash, baseSample: base.sample,
                     pairCount: groups.count,
                     projectedOut: options.nuisance.names,

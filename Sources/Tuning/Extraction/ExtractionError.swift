@@ -20,12 +20,16 @@ package enum ExtractionError: Failure, Equatable {
     case nothingHeldOut
     case noAssistantText(place: String)
     case noneInCharacter(pairs: Int)
+    /// There is no text that a model could write.
+    case nothingToWrite(place: String)
+    /// The model's loss on a sentence is no number.
+    case notFinite(block: Int, place: String)
 
     package var kind: FailureKind {
         switch self {
         case .noPairs, .noDirection, .identicalPairs, .onlyRounding, .nothingLeft, .nothingHeldOut,
             .zeroNuisance, .noAssistantText,
-            .noneInCharacter:
+            .noneInCharacter, .nothingToWrite, .notFinite:
             .input
         case .nuisanceSite, .offsets: .usage
         }
@@ -61,6 +65,10 @@ package enum ExtractionError: Failure, Equatable {
             "\(place): only a pair of turns with an assistant's text on both sides can be in character"
         case .noneInCharacter(let pairs):
             "the model answers in character in none of the \(pairs) pairs"
+        case .nothingToWrite(let place):
+            "\(place): a latent vector is sought for a plain text or an assistant's, and there is none, or it has one token"
+        case .notFinite(let block, let place):
+            "\(place): block \(block): the model's loss on the sentence is not finite"
         }
     }
 }

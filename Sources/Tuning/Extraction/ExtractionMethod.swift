@@ -9,6 +9,8 @@ package enum ExtractionMethod: String, Sendable, CaseIterable {
     case pcaCentered = "pca-centered"
     /// The normal of an L2-regularised logistic regression that tells positive from negative activations.
     case logistic
+    /// The mean of the differences of vectors that make the model write each side's sentence (`LatentExtraction`).
+    case latent
 
     /// A direction of any length and sign for the pairs in `chosen`.
     ///
@@ -20,7 +22,7 @@ package enum ExtractionMethod: String, Sendable, CaseIterable {
         positive: SampleMatrix, negative: SampleMatrix, differences: SampleMatrix, chosen: [Int]
     ) -> [Float] {
         switch self {
-        case .mean: return differences.mean(of: chosen)
+        case .mean, .latent: return differences.mean(of: chosen)
         case .pca: return PrincipalComponent.first(of: differences, rows: chosen, centre: nil)
         case .pcaCentered:
             return PrincipalComponent.first(

@@ -67,7 +67,9 @@ package final class AdamW {
         precondition(learningRates.map(\.count) == parameters.map(\.sections.count))
         step += 1
         let factors = zip(parameters, learningRates).map { parameter, rates in
-            rates.map { self.factors(learningRate: $0, origin: parameter.origin) }
+            rates.map {
+                options.factors(learningRate: $0, step: step, origin: parameter.origin)
+            }
         }
         parts.run(crew) { [parameters, moments] part in
             let parameter = parameters[part.parameter]
@@ -81,16 +83,22 @@ package final class AdamW {
                 count: part.range.count)
         }
     }
+}
 
-    /// The update's numbers, worked out in f64 and rounded once, as torch does.
-    private func factors(learningRate: Double, origin: Float) -> AdamWFactors {
+extension AdamW.Options {
+    /// The numbers of an update, worked out in f64 and rounded once, as torch does.
+    ///
+    /// - Parameters:
+    ///   - step: which update it is, from 1.
+    ///   - origin: what weight decay draws the values to.
+    func factors(learningRate: Double, step: Int, origin: Float = 0) -> AdamWFactors {
         AdamWFactors(
-            keep: Float(1 - learningRate * options.weightDecay),
-            pull: Float(learningRate * options.weightDecay * Double(origin)),
-            firstShare: Float(1 - options.beta1), secondKeep: Float(options.beta2),
-            secondShare: Float(1 - options.beta2),
-            stepSize: Float(learningRate / (1 - pow(options.beta1, Double(step)))),
-            secondCorrection: Float((1 - pow(options.beta2, Double(step))).squareRoot()),
-            epsilon: Float(options.epsilon))
+            keep: Float(1 - learningRate * weightDecay),
+            pull: Float(learningRate * weightDecay * Double(origin)),
+            firstShare: Float(1 - beta1), secondKeep: Float(beta2),
+            secondShare: Float(1 - beta2),
+            stepSize: Float(learningRate / (1 - pow(beta1, Double(step)))),
+            secondCorrection: Float((1 - pow(beta2, Double(step))).squareRoot()),
+            epsilon: Float(epsilon))
     }
 }

@@ -62,7 +62,8 @@ struct ExtractCommand: Command {
     let details = """
         X is a string, or {"system":…,"user":…,"assistant":…} rendered with the model's chat template. Methods: \
         mean is the mean difference of the two sides; pca the first principal component of the differences; \
-        pca-centered the same about their mean, as repeng has it; logistic the normal of a logistic regression.
+        pca-centered the same about their mean, as repeng has it; logistic the normal of a logistic regression; latent \
+        the mean difference of vectors that make the model write the sides' texts: plain ones, or the assistant's.
 
         The table tells how well each block's direction separates pairs it was not made from (five-fold \
         cross-validation, pairs of one line held out together): pairs ordered rightly, area under the ROC curve, \
@@ -80,7 +81,8 @@ struct ExtractCommand: Command {
             Self.pairs, Self.personas, Self.statements, Self.everyPersona, Self.inCharacter,
             Self.output, Self.method, Self.token, Self.offsets, Self.allOffsets, Self.fromOffsets,
             Self.site, Self.blocks, Self.chat, ChatOptions.date, Self.projectOut,
-            SteeringOptions.convention, Self.normalize, Self.limit,
+            SteeringOptions.convention, Self.normalize, Self.limit, LatentOptions.steps,
+            LatentOptions.learningRate, LatentOptions.seed, LatentOptions.latents,
         ])
     let groups = [OptionGroup(.exactlyOne, [Self.pairs, Self.personas, Self.fromOffsets])]
     let examples = [
@@ -103,6 +105,9 @@ struct ExtractCommand: Command {
             "Another token, from what --all-offsets has stored:",
             "rtedit extract --from-offsets all.safetensors --token -5 -o v5.gguf"
         ),
+        Example(
+            "From sentences alone, one cheerful and one gloomy a line:",
+            "rtedit extract m.gguf --pairs s.jsonl --method latent --blocks 10 -o v.gguf"),
     ]
 
     func multiplies(_ arguments: ParsedArguments) -> Bool { true }
@@ -114,14 +119,19 @@ struct ExtractCommand: Command {
             return try take(from: path, output: output, arguments, console)
         }
         try check(arguments)
-        if let path = try arguments.outputPathIfGiven(Self.allOffsets) {
+        for option in [Self.allOffsets, LatentOptions.latents] {
+            guard let path = try arguments.outputPathIfGiven(option) else { continue }
             try AtomicFile.checkTarget(path, replacing: arguments.replacesOutputs)
         }
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let call = ExtractCall(
             arguments: arguments, console: console, session: session,
             renderer: try session.renderer())
-        try call.run(output: output)
+        if try arguments.value(Self.method) == .latent {
+            try call.runLatent(output: output)
+        } else {
+            try call.run(output: output)
+        }
         return .done
     }
 
@@ -165,11 +175,12 @@ struct ExtractCommand: Command {
         if try arguments.value(Self.token) == nil, !arguments.isGiven(Self.offsets) {
             throw .missingOption(Self.offsets.option.flagText)
         }
+        try LatentOptions.check(arguments)
     }
 }
 
 /// One call of `extract` that runs a model.
-private struct ExtractCall {
+struct ExtractCall {
     typealias Pair = (positive: TokenSequence, negative: TokenSequence)
 
     let arguments: ParsedArguments
@@ -195,26 +206,36 @@ private struct ExtractCall {
         try VectorFile.write(extraction.vector, to: output, replacing: arguments.replacesOutputs)
         let token = extraction.vector.provenance.token ?? ""
         view.show(extraction)
-        if kept.count < found.count || arguments.has(ExtractCommand.inCharacter) {
-            console.print("\(kept.count) of \(found.count) pairs are in character")
-        }
+        tellKept(kept, of: found)
         console.print(
             "\(output): \(extraction.blocks.count) directions from \(extraction.pairCount) pairs, "
                 + "\(extraction.tokenCount) tokens" + (scan == nil ? "" : ", at token \(token)"))
-        var report = JSONObject([
-            .init("output", .string(output)), .init("pairs", .integer(extraction.pairCount)),
-            .init("pairs_read", .integer(found.count)),
-            .init("pairs_identical", .integer(identical)), .init("token", .string(token)),
-            .init("tokens", .integer(extraction.tokenCount)),
-            .init("blocks", ExtractionView.json(extraction)),
-        ])
+        var report = report(extraction, read: found.count, identical: identical, output: output)
         report["offsets"] = scan.map(ExtractionView.json)
         console.report(report)
     }
 
+    func tellKept(_ kept: [ContrastPair], of found: [ContrastPair]) {
+        guard kept.count < found.count || arguments.has(ExtractCommand.inCharacter) else { return }
+        console.print("\(kept.count) of \(found.count) pairs are in character")
+    }
+
+    func report(
+        _ extraction: Extraction, read: Int, identical: Int, output: String
+    ) -> JSONObject {
+        var report = JSONObject([
+            .init("output", .string(output)), .init("pairs", .integer(extraction.pairCount)),
+            .init("pairs_read", .integer(read)), .init("pairs_identical", .integer(identical)),
+        ])
+        report["token"] = extraction.vector.provenance.token.map { .string($0) }
+        report["tokens"] = .integer(extraction.tokenCount)
+        report["blocks"] = ExtractionView.json(extraction)
+        return report
+    }
+
     // MARK: - Pairs
 
-    private func pairs() throws -> [ContrastPair] {
+    func pairs() throws -> [ContrastPair] {
         var pairs: [ContrastPair]
         if let path = arguments.textIfGiven(ExtractCommand.pairs) {
             pairs = try ContrastPair.read(path)
@@ -243,7 +264,7 @@ private struct ExtractCall {
     /// Tells of pairs that cannot give a direction before the model runs.
     ///
     /// - Returns: how many there are.
-    private func tellIdentical(_ prompts: [Pair], at position: Position) throws -> Int {
+    func tellIdentical(_ prompts: [Pair], at position: Position) throws -> Int {
         let identical = try Extraction.identicalPairs(prompts, at: position)
         if let first = identical.first, identical.count == prompts.count {
             throw ExtractionError.identicalPairs(
@@ -258,7 +279,7 @@ private struct ExtractCall {
         return identical.count
     }
 
-    private func inCharacter(_ pairs: [ContrastPair], _ decoder: Decoder) throws -> [ContrastPair] {
+    func inCharacter(_ pairs: [ContrastPair], _ decoder: Decoder) throws -> [ContrastPair] {
         guard arguments.has(ExtractCommand.inCharacter) else { return pairs }
         let progress = console.progress(
             "judging", total: 4 * pairs.count, unit: .things("texts"))
@@ -271,7 +292,7 @@ private struct ExtractCall {
 
     // MARK: - Directions
 
-    private func options() throws -> Extraction.Options {
+    func options() throws -> Extraction.Options {
         let site = try arguments.value(ExtractCommand.site)
         try session.tellOtherBases(arguments.values(ExtractCommand.projectOut), console)
         let sizes = try session.checkpoint.hyperparameters()

@@ -78,6 +78,12 @@ struct GradientReferenceTests {
         try reference.check(model, [ObjectiveTerm(.token), toward])
     }
 
+    /// Sequences packed together, each with a vector of its own, whether activations are kept or computed again.
+    @Test(arguments: models, [1 << 30, 0])
+    func additionsHaveTorchsGradients(_ name: String, keptBytes: Int) throws {
+        try GradientCase.checkAdditions(name, keptBytes: keptBytes)
+    }
+
     @Test(arguments: models)
     func recomputedActivationsGiveTheSameBits(_ name: String) throws {
         let reference = try GradientCase(name, "token")
@@ -181,13 +187,8 @@ private struct GradientCase {
     private static let tolerance = 1e-4
 
     init(_ model: String, _ name: String) throws {
-        let root =
-            try #require(Bundle.module.url(forResource: "Fixtures", withExtension: nil)).path
-            + "/gradients"
-        let text = try MappedFile(path: root + "/cases.json").bytes.withUnsafeBytes { Array($0) }
-        let facts = try #require(
-            try JSONReader.parse(text, source: "cases.json").object?[model]?.object)
-        folder = "\(root)/\(model)"
+        let facts: JSONObject
+        (folder, facts) = try Self.facts(model)
         checkpoint = try Checkpoint.open(folder)
         vector = try Self.floats(facts["vector"])
         interventions = try #require(facts["interventions"]?.array).map { value in
@@ -207,13 +208,9 @@ private struct GradientCase {
                 probability: Float(try #require(object["probability"]?.number))
             )
         }
-        let sequences = try #require(facts["sequences"]?.array).map { value in
-            let object = try #require(value.object)
-            let tokens = try #require(object["tokens"]?.array).compactMap(\.integer)
-            return (tokens: tokens, prompt: try #require(object["promptLength"]?.integer))
-        }
+        let sequences = try Self.sequences(facts)
         batch = TuningBatch(
-            examples: sequences.map { tokens, prompt in
+            examples: sequences.map { tokens, prompt, _, _ in
                 TuningExample(
                     prompt: Array(tokens[..<prompt]), completion: Array(tokens[prompt...]),
                     choices: choices, place: "cases.json")
@@ -288,6 +285,74 @@ private struct GradientCase {
         guard parameter.factor != .whole else { return name }
         let factor = parameter.factor == .down ? "lora_A" : "lora_B"
         return "base_model.model.\(name.dropLast(".weight".count)).\(factor).weight"
+    }
+
+    /// Compares the losses of steered sequences and the gradients of what they are steered with, at every place.
+    static func checkAdditions(_ model: String, keptBytes: Int) throws {
+        let (folder, facts) = try facts(model)
+        let decoder = try Decoder(
+            checkpoint: Checkpoint.open(folder), crew: WorkCrew(threads: 2))
+        let sequences = try self.sequences(facts)
+        let vector = try floats(facts["vector"])
+        let reference = try #require(
+            facts["cases"]?.array?.compactMap(\.object).first { $0["name"]?.string == "latent" })
+        let gradients = try tensors("\(folder)/gradients/latent.safetensors")
+        let places = try #require(reference["losses"]?.object).members
+        #expect(places.count == 4)
+        for (name, value) in places.map({ ($0.key, $0.value) }) {
+            let parts = name.split(separator: ".")
+            let site = try #require(Site(rawValue: String(parts[0])))
+            let pass = try GradientPass(decoder, keptBytes: keptBytes)
+            try pass.forward(
+                sequences.map { DecoderSlice($0.tokens) },
+                additions: SequenceAdditions(
+                    site: site, block: try #require(Int(parts[1])),
+                    vectors: [0.5, -0.3, 0.8].map { scale in vector.map { scale * $0 } }))
+            let targets = zip(sequences, pass.sequences).map { sequence, rows in
+                (sequence.prompt..<sequence.tokens.count).map { token in
+                    LogitTarget(
+                        token: sequence.tokens[token], row: rows.lowerBound + token - 1,
+                        weight: 1 / Float(sequence.tokens.count - sequence.prompt))
+                }
+            }
+            let slopes = StreamGradients(pass)
+            var losses = pass.lossesOnLogits(targets.flatMap { $0 }, gradients: slopes)[...]
+            let found = pass.gradientsOfAdditions(slopes)
+            for (index, expected) in try #require(value.array).compactMap(\.number).enumerated() {
+                let count = targets[index].count
+                let loss = losses.prefix(count).reduce(0, +) / Double(count)
+                losses = losses.dropFirst(count)
+                #expect(abs(loss - expected) <= tolerance * expected)
+                let difference = largestDifference(
+                    found[index], try #require(gradients["\(name).\(index)"]))
+                #expect(difference <= tolerance, "\(name).\(index): \(difference)")
+            }
+        }
+    }
+
+    private static func facts(_ model: String) throws -> (folder: String, facts: JSONObject) {
+        let root =
+            try #require(Bundle.module.url(forResource: "Fixtures", withExtension: nil)).path
+            + "/gradients"
+        let text = try MappedFile(path: root + "/cases.json").bytes.withUnsafeBytes { Array($0) }
+        let facts = try #require(
+            try JSONReader.parse(text, source: "cases.json").object?[model]?.object)
+        return ("\(root)/\(model)", facts)
+    }
+
+    private static func sequences(
+        _ facts: JSONObject
+    ) throws -> [(tokens: [Int], prompt: Int, positive: [Int], negative: [Int])] {
+        try #require(facts["sequences"]?.array).map { value in
+            let object = try #require(value.object)
+            func tokens(_ key: String) throws -> [Int] {
+                try #require(object[key]?.array).compactMap(\.integer)
+            }
+            return (
+                try tokens("tokens"), try #require(object["promptLength"]?.integer),
+                try tokens("positive"), try tokens("negative")
+            )
+        }
     }
 
     private static func tensors(_ path: String) throws -> [String: [Float]] {

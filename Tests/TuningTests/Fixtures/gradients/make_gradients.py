@@ -21,16 +21,21 @@ from transformers import LlamaConfig, LlamaForCausalLM
 FOLDER = Path(__file__).parent
 TARGET_PROBABILITIES = (0.3, 0.7)
 PERTURBED = ("self_attn.v_proj.weight", "mlp.down_proj.weight", "input_layernorm.weight", "self_attn.q_proj.bias")
+LATENT_PLACES = (("embed", 0), ("resid_mid", 1), ("resid_post", 0), ("resid_post", 1))
+LATENT_SCALES = (0.5, -0.3, 0.8)
+CONTRAST_STRENGTH = 1.5
+CONTRAST_BLOCKS = (0, 1)
 LORA_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
 class Model:
-    """A llama whose residual stream can be changed and read at the sites resid_mid and resid_post."""
+    """A llama whose residual stream can be changed and read at the sites embed, resid_mid and resid_post."""
 
     def __init__(self, llama):
         self.llama = llama
         self.interventions = []
         self.stream = {}
+        llama.model.embed_tokens.register_forward_hook(lambda module, tokens, stream: self._visit("embed", 0, stream))
         for index, layer in enumerate(llama.model.layers):
             layer.forward = types.MethodType(self._forward(index), layer)
 
@@ -48,7 +53,7 @@ class Model:
         for step in self.interventions:
             if (step["site"], step["block"]) != (site, block):
                 continue
-            vector = torch.tensor(step["vector"], dtype=stream.dtype)
+            vector = torch.as_tensor(step["vector"], dtype=stream.dtype)
             if step["operation"] == "add":
                 stream = stream + step["strength"] * vector
             elif step["operation"] == "ablate":
@@ -120,6 +125,30 @@ def shift_loss(model, facts, base):
         model.logits(sequence["tokens"])
         target = base.stream["resid_post", 1] + torch.tensor(facts["vector"], dtype=torch.float64)
         terms.append((model.stream["resid_post", 1] - target).norm(dim=-1).mean())
+    return torch.stack(terms).mean()
+
+
+def contrast_prompts(sequence):
+    """A sequence's prompt in its two other forms, of other lengths than its own."""
+    prompt = sequence["tokens"][: sequence["promptLength"]]
+    return {"positive": [prompt[0] + 1 if prompt[0] < 20 else 3, *prompt, 5], "negative": [7, 2, 9, *prompt]}
+
+
+def contrast_loss(model, facts, base):
+    """LoRRA's distance from the untuned stream plus the contrast of two prompts, over the tokens of the completion."""
+    terms = []
+    for sequence in facts["sequences"]:
+        completion = sequence["tokens"][sequence["promptLength"] :]
+
+        def streams(subject, prompt):
+            subject.logits(prompt + completion)
+            return [subject.stream["resid_post", block][-len(completion) :] for block in CONTRAST_BLOCKS]
+
+        prompts = {"own": sequence["tokens"][: sequence["promptLength"]], **contrast_prompts(sequence)}
+        with torch.no_grad():
+            own, positive, negative = [streams(base, prompts[name]) for name in ("own", "positive", "negative")]
+        for h, h0, up, down in zip(streams(model, prompts["own"]), own, positive, negative):
+            terms.append((h - (h0 + CONTRAST_STRENGTH * (up - down))).norm(dim=-1).mean())
     return torch.stack(terms).mean()
 
 
@@ -221,6 +250,25 @@ def write_case(folder, name, llama, loss):
     return {"name": name, "loss": loss.item(), "gradients": f"{folder.name}/gradients/{name}.safetensors"}
 
 
+def write_latent(folder, model, facts):
+    """The gradients of vectors that are added to a sequence at every token, of its completion's mean cross-entropy."""
+    losses, gradients = {}, {}
+    for site, block in LATENT_PLACES:
+        place = f"{site}.{block}"
+        losses[place] = []
+        for index, (sequence, scale) in enumerate(zip(facts["sequences"], LATENT_SCALES)):
+            vector = (scale * torch.tensor(facts["vector"], dtype=torch.float64)).requires_grad_()
+            model.interventions = [
+                {"site": site, "block": block, "operation": "add", "strength": 1.0, "vector": vector}
+            ]
+            loss = token_loss(model, {"sequences": [sequence]})
+            loss.backward()
+            losses[place].append(loss.item())
+            gradients[f"{place}.{index}"] = vector.grad.float().contiguous()
+    save_file(gradients, folder / "gradients" / "latent.safetensors")
+    return {"name": "latent", "losses": losses, "gradients": f"{folder.name}/gradients/latent.safetensors"}
+
+
 def write_model(name, llama):
     folder = FOLDER / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -264,6 +312,10 @@ def write_model(name, llama):
     model = tuned()
     model.interventions = facts["interventions"]
     cases.append(write_case(folder, "keep-steered", model.llama, keep_steered_loss(model, facts, fresh())))
+    model = tuned()
+    cases.append(write_case(folder, "contrast", model.llama, contrast_loss(model, facts, fresh())))
+    cases.append(write_latent(folder, fresh(), facts))
+    facts["sequences"] = [{**sequence, **contrast_prompts(sequence)} for sequence in facts["sequences"]]
     return {**facts, "cases": cases}
 
 
