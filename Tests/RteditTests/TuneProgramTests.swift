@@ -83,6 +83,65 @@ import Testing
         #expect(results[1] == results[2])
     }
 
+    // MARK: - Contrasts
+
+    /// A call of LoRRA, which has no vector.
+    private func contrast(_ output: String, _ more: [String]) throws -> ProgramRun {
+        try ProgramRun.rtedit(
+            [
+                "tune", Samples.tinyModel, folder.path(output), "--objective", "contrast", "--data",
+                Self.probe, "--lora", "4", "--weights", "query,value", "--routing", "joint",
+                "--representation-learning-rate", "3e-3", "--schedule", "constant", "--warmup", "0",
+                "--weight-decay", "0", "--steps", "40", "--epochs", "40",
+            ] + more)
+    }
+
+    private func probeScore(_ model: String) throws -> Double {
+        let run = try ProgramRun.rtedit(["eval", model, "--probe", Self.probe, "--json"])
+        let report = try #require(
+            JSONSerialization.jsonObject(with: Data(run.output.utf8)) as? [String: Any])
+        let categories = try #require(report["categories"] as? [[String: Any]])
+        let mood = categories.first { $0["category"] as? String == "mood" }
+        return try #require(mood?["margin"] as? Double)
+    }
+
+    @Test func aContrastOfSystemTextsTurnsTheModel() throws {
+        let run = try contrast(
+            "kind.gguf",
+            [
+                "--blocks", "0-4", "--contrast-blocks", "2,4", "--contrast-strength", "2",
+                "--contrast-positive", "You are cheerful.", "--contrast-negative",
+                "You are miserable.",
+            ])
+        #expect(run.exitCode == 0, "\(run.errors)")
+        let before = try probeScore(Samples.tinyModel)
+        let after = try probeScore(folder.path("kind.gguf"))
+        #expect(after > before + 0.3, "\(before) \(after)")
+    }
+
+    @Test func contrastsAreRefusedWithTheirReason() throws {
+        func refused(_ exitCode: Int32, _ words: String, _ more: String...) throws {
+            let run = try contrast("x.gguf", more)
+            #expect(run.exitCode == exitCode && run.errorLine.contains(words), "\(run.errorLine)")
+        }
+        let texts = ["--contrast-positive", "{prompt} Be kind."]
+        try refused(2, "--contrast-negative", "--blocks", "2", texts[0], texts[1])
+        try refused(2, "one of --blocks, --vector")
+        try refused(2, "--position: needs", "--blocks", "2", "--position", "last")
+        try refused(3, "'positive'", "--blocks", "2")
+        try refused(
+            2, "once", "--blocks", "2", "--contrast-positive", "{prompt}", "--contrast-negative",
+            "{prompt}")
+        try refused(
+            2, "block 9", "--blocks", "2", "--contrast-blocks", "9", texts[0], texts[1],
+            "--contrast-negative", "{prompt} Be rude.")
+        try refused(
+            2, "none of the weights", "--blocks", "3", "--contrast-blocks", "2", texts[0], texts[1],
+            "--contrast-negative", "{prompt} Be rude.")
+        let other = try tune("y.gguf", "--contrast-strength", "2")
+        #expect(other.exitCode == 2 && other.errorLine.contains("the objective contrast"))
+    }
+
     // MARK: - Interruption
 
     /// Starts a run and waits until its record has so many lines.

@@ -32,15 +32,17 @@ struct BatchPlan {
     private let textTokens: Int
     private let exampleTokens: Int
 
-    /// - Throws: `TrainingError.noChoices`, `.noTexts` where a term finds nothing to read.
+    /// - Throws: `TrainingError.noChoices`, `.noTexts`, `.noContrast` where a term finds nothing to read.
     init(_ batch: TuningBatch, _ terms: [ObjectiveTerm]) throws(TrainingError) {
         var sequences: [Sequence] = []
         let readsSoft = terms.contains { $0.goal == .soft }
+        let readsContrast = terms.contains { $0.goal.kind == .contrast }
         let readsMain = terms.contains {
-            $0.goal == .token || $0.goal == .keepSteered || $0.goal.directions != nil
+            $0.goal == .token || $0.goal == .keepSteered || $0.goal.blocks != nil
         }
         for example in batch.examples {
             if readsSoft, example.choices.isEmpty { throw .noChoices(place: example.place) }
+            if readsContrast, example.contrast == nil { throw .noContrast(place: example.place) }
             let splits = readsSoft && !Self.hasShortChoices(example)
             if readsMain || readsSoft && !splits {
                 sequences.append(
@@ -140,5 +142,36 @@ struct BatchPlan {
     ) throws(PromptError) -> Range<Int>? {
         guard case .example(let example) = sequence.kind else { return nil }
         return try example.sequence.range(of: term.position)
+    }
+    /// Where a term wants the stream to be at its tokens of a sequence, by block: (those tokens, hidden size). Nil for a
+    /// term that looks at directions alone.
+    ///
+    /// - Throws: `PromptError.noSuchToken`; what the decoder throws.
+    func targets(
+        of term: ObjectiveTerm, in sequence: Sequence, _ prefixes: PrefixCache
+    ) throws -> [Int: ArraySlice<Float>]? {
+        guard case .example(let example) = sequence.kind,
+            let tokens = try tokens(of: term, in: sequence)
+        else { return nil }
+        switch term.goal {
+        case .shift(let directions):
+            let untuned = try prefixes.untunedStreams(
+                sequence.tokens, at: term.site, of: directions.keys.sorted())
+            return directions.reduce(into: [:]) { targets, place in
+                let (block, direction) = (place.key, place.value)
+                let stream = untuned[block] ?? []
+                targets[block] =
+                    tokens.flatMap { token in
+                        let start = token * direction.count
+                        return zip(stream[start..<start + direction.count], direction).map {
+                            $0 + $1
+                        }
+                    }[...]
+            }
+        case .contrast(let blocks, let strength):
+            return try prefixes.contrastStreams(
+                example, strength: strength, at: term.site, of: blocks)
+        default: return nil
+        }
     }
 }

@@ -42,7 +42,7 @@ extension ObjectiveTerm.Goal {
         switch self {
         case .toward(_, let limit): ((1 - cosine) / 2, cosine >= Double(limit) ? 0 : -0.5)
         case .away: (abs(cosine), cosine > 0 ? 1 : cosine < 0 ? -1 : 0)
-        case .shift, .token, .soft, .keep, .keepSteered: (0, 0)
+        case .shift, .contrast, .token, .soft, .keep, .keepSteered: (0, 0)
         }
     }
 }

@@ -8,11 +8,14 @@ package import Transformer
 package struct ObjectiveTerm: Sendable, Hashable {
     /// The objectives there are, by the words that options and records have for them.
     package enum Kind: String, Sendable, CaseIterable {
-        case toward, away, shift, token, soft, keep
+        case toward, away, shift, contrast, token, soft, keep
         case keepSteered = "keep-steered"
 
         /// Whether it is about the residual stream rather than the logits.
-        package var isRepresentation: Bool {
+        package var isRepresentation: Bool { readsVector || self == .contrast }
+
+        /// Whether it is about a vector.
+        package var readsVector: Bool {
             self == .toward || self == .away || self == .shift
         }
     }
@@ -26,6 +29,10 @@ package struct ObjectiveTerm: Sendable, Hashable {
         /// ‖h − (h₀ + v)‖ for each block that has a direction, h₀ the untuned model's stream at the same token: LoRRA with a
         /// reading vector (arXiv 2310.01405).
         case shift([Int: [Float]])
+        /// ‖h − (h₀ + strength · (h⁺ − h⁻))‖ for each of the blocks at the tokens of the completion, h₀, h⁺ and h⁻ the
+        /// untuned model's streams at the same tokens after the example's prompt and the two that contrast: LoRRA
+        /// (arXiv 2310.01405, section 3.2.1).
+        case contrast(blocks: [Int], strength: Float)
         /// Cross-entropy of the completion's tokens.
         case token
         /// Cross-entropy of the choices as completions, with their probabilities.
@@ -41,6 +48,7 @@ package struct ObjectiveTerm: Sendable, Hashable {
             case .toward: .toward
             case .away: .away
             case .shift: .shift
+            case .contrast: .contrast
             case .token: .token
             case .soft: .soft
             case .keep: .keep
@@ -48,13 +56,18 @@ package struct ObjectiveTerm: Sendable, Hashable {
             }
         }
 
-        /// The directions of a representation term, by block.
+        /// The directions of a term that has a vector, by block.
         var directions: [Int: [Float]]? {
             switch self {
             case .toward(let directions, _), .away(let directions), .shift(let directions):
                 directions
-            case .token, .soft, .keep, .keepSteered: nil
+            case .contrast, .token, .soft, .keep, .keepSteered: nil
             }
+        }
+
+        /// The blocks in which a representation term reads the stream, ascending; nil for terms that read logits.
+        var blocks: [Int]? {
+            if case .contrast(let blocks, _) = self { blocks } else { directions?.keys.sorted() }
         }
     }
 
@@ -66,7 +79,8 @@ package struct ObjectiveTerm: Sendable, Hashable {
     package var weight: Float
     /// Where representation terms read the stream.
     package var site: Site
-    /// At which tokens of the example; losses of several tokens are averaged.
+    /// At which tokens of the example; losses of several tokens are averaged. A contrast has no others than the
+    /// completion's, which follow prompts of any length.
     package var position: Position
     /// The projections and other weights that the term's gradient may reach, a bias with its projection; of a matrix that
     /// holds several projections, those of them that are named. Nil for all that are tuned.
@@ -85,19 +99,20 @@ package struct ObjectiveTerm: Sendable, Hashable {
 
     /// Refuses directions that do not fit, and terms that can reach none of the weights that are tuned.
     func check(_ model: TuningModel) throws(TrainingError) {
-        guard let directions = goal.directions else { return }
+        guard let blocks = goal.blocks else { return }
         let sizes = model.decoder.configuration.sizes
-        guard !directions.isEmpty else { throw .noVector(block: 0, blocks: []) }
+        guard !blocks.isEmpty else { throw .noVector(block: 0, blocks: []) }
         let roles = model.parameters.filter { $0.sections.contains(where: reaches) }.map(\.role)
-        for (block, direction) in directions.sorted(by: { $0.key < $1.key }) {
+        for block in blocks {
             guard (0..<sizes.blockCount).contains(block) else {
-                throw .noVector(block: block, blocks: Array(0..<sizes.blockCount))
+                throw .noSuchBlock(block: block, blockCount: sizes.blockCount)
             }
-            guard direction.count == sizes.hiddenSize else {
-                throw .wrongWidth(block: block, width: direction.count, model: sizes.hiddenSize)
-            }
-            guard direction.contains(where: { $0 != 0 }), direction.allSatisfy(\.isFinite) else {
-                throw .noLength(block: block)
+            if let direction = goal.directions?[block] {
+                guard direction.count == sizes.hiddenSize else {
+                    throw .wrongWidth(block: block, width: direction.count, model: sizes.hiddenSize)
+                }
+                guard direction.contains(where: { $0 != 0 }), direction.allSatisfy(\.isFinite)
+                else { throw .noLength(block: block) }
             }
             guard roles.contains(where: { acts($0, on: block) }) else {
                 throw .unreachable(goal: goal.kind.rawValue, site: site.rawValue, block: block)
@@ -119,22 +134,36 @@ package struct ObjectiveTerm: Sendable, Hashable {
     }
 }
 
+/// Two forms of an example's prompt, as tokens: they differ in what its completion is to be moved along.
+package struct ContrastPrompts: Sendable, Hashable {
+    package let positive: [Int]
+    package let negative: [Int]
+
+    package init(positive: [Int], negative: [Int]) {
+        self.positive = positive
+        self.negative = negative
+    }
+}
+
 /// One example of the tuning data, as tokens.
 package struct TuningExample: Sendable {
     package let prompt: [Int]
     package let completion: [Int]
     /// For soft targets: completions and their probabilities.
     package let choices: [(tokens: [Int], probability: Float)]
+    /// For contrasts: the prompt in its two other forms.
+    package var contrast: ContrastPrompts?
     /// File and line, for messages.
     package let place: String
 
     package init(
         prompt: [Int], completion: [Int], choices: [(tokens: [Int], probability: Float)] = [],
-        place: String
+        contrast: ContrastPrompts? = nil, place: String
     ) {
         self.prompt = prompt
         self.completion = completion
         self.choices = choices
+        self.contrast = contrast
         self.place = place
     }
 

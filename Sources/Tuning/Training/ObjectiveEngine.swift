@@ -59,8 +59,8 @@ package final class ObjectiveEngine {
         pass = try GradientPass(model.decoder, keptBytes: limits.activations)
         groups = TermGroup.groups(of: terms, model)
         let blockCount = model.decoder.configuration.sizes.blockCount
-        let readsLogits = terms.contains { $0.goal.directions == nil }
-        let highest = terms.compactMap { $0.goal.directions?.keys.max() }.max() ?? 0
+        let readsLogits = terms.contains { $0.goal.blocks == nil }
+        let highest = terms.compactMap { $0.goal.blocks?.max() }.max() ?? 0
         let end = readsLogits ? blockCount : highest + 1
         // What a batch may be steered with is no part of what is kept of the frozen blocks.
         let steered = steering.map { max(0, $0.lowestDepth) } ?? blockCount - 1
@@ -78,7 +78,7 @@ package final class ObjectiveEngine {
     /// Adds the gradients of the weighted losses to the parameters' gradients.
     ///
     /// - Returns: the losses, as they were before the weights change.
-    /// - Throws: `PromptError.noSuchToken`, `TrainingError.noChoices`, `.noTexts` for examples that lack what a term reads; what
+    /// - Throws: `PromptError.noSuchToken`, `TrainingError.noChoices`, `.noTexts`, `.noContrast` for examples that lack what a term reads; what
     ///   the decoder throws.
     package func addGradients(_ batch: TuningBatch) throws -> StepLosses {
         try run(batch, addsGradients: true)
@@ -144,15 +144,16 @@ package final class ObjectiveEngine {
     ) throws {
         for index in group.terms {
             let term = terms[index]
-            guard let directions = term.goal.directions else { continue }
+            guard let blocks = term.goal.blocks else { continue }
             for (sequence, rows) in zip(part, pass.sequences) {
                 guard let tokens = try plan.tokens(of: term, in: sequence) else { continue }
-                let places = Double(tokens.count * directions.count * plan.exampleCount)
-                if case .shift = term.goal {
-                    try takeShift(index, sequence.tokens, tokens, rows, places, gradients, &tally)
+                let places = Double(tokens.count * blocks.count * plan.exampleCount)
+                if let targets = try plan.targets(of: term, in: sequence, prefixes) {
+                    takeShift(index, targets, tokens, rows, places, gradients, &tally)
                     continue
                 }
-                for (block, direction) in directions.sorted(by: { $0.key < $1.key }) {
+                for block in blocks {
+                    let direction = term.goal.directions?[block] ?? []
                     for token in tokens {
                         let row = rows.lowerBound + token
                         let cosine = pass.withStream(term.site, block: block, row: row) {
@@ -175,22 +176,21 @@ package final class ObjectiveEngine {
 // MARK: - Shifts
 
 extension ObjectiveEngine {
-    /// Takes a term that compares with the untuned model's stream, at some tokens of one sequence.
+    /// Takes a term that says where the stream should be, at some tokens of one sequence.
+    ///
+    /// - Parameter targets: by block, (those tokens, hidden size).
     private func takeShift(
-        _ index: Int, _ sequence: [Int], _ tokens: Range<Int>, _ rows: Range<Int>, _ places: Double,
-        _ gradients: StreamGradients?, _ tally: inout Tally
-    ) throws {
+        _ index: Int, _ targets: [Int: ArraySlice<Float>], _ tokens: Range<Int>,
+        _ rows: Range<Int>, _ places: Double, _ gradients: StreamGradients?, _ tally: inout Tally
+    ) {
         let term = terms[index]
-        guard let directions = term.goal.directions else { return }
-        let untuned = try prefixes.untunedStreams(
-            sequence, at: term.site, of: directions.keys.sorted())
-        for (block, direction) in directions.sorted(by: { $0.key < $1.key }) {
-            let stream = untuned[block] ?? []
-            for token in tokens {
+        let width = model.decoder.configuration.sizes.hiddenSize
+        for (block, target) in targets.sorted(by: { $0.key < $1.key }) {
+            for (number, token) in tokens.enumerated() {
                 let row = rows.lowerBound + token
-                let start = token * direction.count
+                let start = target.startIndex + number * width
                 let loss = pass.withStream(term.site, block: block, row: row) {
-                    ShiftLoss($0, untuned: stream[start..<start + direction.count], direction)
+                    ShiftLoss($0, target: target[start..<start + width])
                 }
                 tally.terms[index] += loss.value / places
                 gradients?.add(

@@ -12,16 +12,30 @@ package struct ObjectiveRequest: Sendable {
     package let limit: Float
     /// What representation terms reach; nil for everything.
     package let representationWeights: [TunedWeight]?
+    /// What `contrast` compares: in which blocks, and how far the untuned stream is moved; nil where that is no objective.
+    package let contrast: Contrast?
+
+    /// What a contrast needs beside its prompts.
+    package struct Contrast: Sendable, Hashable {
+        let blocks: [Int]
+        let strength: Float
+
+        package init(blocks: [Int], strength: Float) {
+            self.blocks = Set(blocks).sorted()
+            self.strength = strength
+        }
+    }
 
     package init(
         _ objectives: [(kind: ObjectiveTerm.Kind, weight: Float)], position: Position, site: Site?,
-        limit: Float, representationWeights: [TunedWeight]?
+        limit: Float, representationWeights: [TunedWeight]?, contrast: Contrast?
     ) {
         self.objectives = objectives
         self.position = position
         self.site = site
         self.limit = limit
         self.representationWeights = representationWeights
+        self.contrast = contrast
     }
 
     /// The terms. Representation terms are made for every site that the vectors have.
@@ -53,6 +67,14 @@ package struct ObjectiveRequest: Sendable {
             case .toward: representation(weight) { .toward($0, limit: limit) }
             case .away: representation(weight) { .away($0) }
             case .shift: representation(weight) { .shift($0) }
+            case .contrast:
+                contrast.map {
+                    [
+                        ObjectiveTerm(
+                            .contrast(blocks: $0.blocks, strength: $0.strength), weight: weight,
+                            site: site ?? .residPost, position: .completion, reach: reach)
+                    ]
+                } ?? []
             case .token: [ObjectiveTerm(.token, weight: weight)]
             case .soft: [ObjectiveTerm(.soft, weight: weight)]
             case .keep: [ObjectiveTerm(.keep, weight: weight)]

@@ -13,10 +13,14 @@ final class PrefixCache {
     private var byteCount = 0
     private var entries: [[Int]: [Float]] = [:]
     private var untuned: [Place: [Float]] = [:]
+    private var contrasts: [Place: [Float]] = [:]
 
     /// The stream of a sequence at a place.
     private struct Place: Hashable {
         let tokens: [Int]
+        /// What its prompt is contrasted with.
+        var contrast: ContrastPrompts?
+        var strength: Float = 0
         let site: Site
         let block: Int
     }
@@ -56,18 +60,60 @@ final class PrefixCache {
         for block in blocks {
             found[block] = untuned[Place(tokens: tokens, site: site, block: block)]
         }
-        let missing = Set(blocks.filter { found[$0] == nil })
-        guard let last = missing.max() else { return found }
-        let observer = StreamObserver(sites: [site]) { place, rows in
-            guard missing.contains(place.block) else { return }
-            rows.withUnsafeBufferPointer { found[place.block, default: []].append(contentsOf: $0) }
-        }
-        try decoder.forward(
-            [DecoderSlice(tokens)], blocks: 0..<last + 1, observer: observer)
-        for block in missing.sorted() {
-            guard let stream = found[block], reserve(stream.count) else { continue }
+        let missing = blocks.filter { found[$0] == nil }
+        for (block, stream) in try run(tokens, at: site, of: missing).sorted(by: { $0.key < $1.key }
+        ) {
+            found[block] = stream
+            guard reserve(stream.count) else { continue }
             untuned[Place(tokens: tokens, site: site, block: block)] = stream
         }
+        return found
+    }
+
+    /// Where a contrast of two prompts moves the untuned model's streams at a completion: h₀ + strength · (h⁺ − h⁻), (tokens of
+    /// the completion, hidden size) by block.
+    ///
+    /// - Throws: `TrainingError.noContrast` for an example without one; what the decoder throws.
+    func contrastStreams(
+        _ example: TuningExample, strength: Float, at site: Site, of blocks: [Int]
+    ) throws -> [Int: ArraySlice<Float>] {
+        guard let contrast = example.contrast else {
+            throw TrainingError.noContrast(place: example.place)
+        }
+        func place(_ block: Int) -> Place {
+            Place(
+                tokens: example.sequence.tokens, contrast: contrast, strength: strength, site: site,
+                block: block)
+        }
+        let known = blocks.compactMap { block in
+            contrasts[place(block)].map { (block, $0[...]) }
+        }
+        if known.count == blocks.count { return Dictionary(uniqueKeysWithValues: known) }
+        let count = example.completion.count * decoder.configuration.sizes.hiddenSize
+        let streams = try [example.prompt, contrast.positive, contrast.negative].map {
+            try run($0 + example.completion, at: site, of: blocks).mapValues { $0.suffix(count) }
+        }
+        var found: [Int: ArraySlice<Float>] = [:]
+        for block in blocks.sorted() {
+            let (own, up, down) = (
+                streams[0][block] ?? [], streams[1][block] ?? [], streams[2][block] ?? []
+            )
+            let target = zip(own, zip(up, down)).map { $0 + strength * ($1.0 - $1.1) }
+            found[block] = target[...]
+            if reserve(target.count) { contrasts[place(block)] = target }
+        }
+        return found
+    }
+
+    /// The untuned model's streams at a site of some blocks, computed: (tokens, hidden size) each.
+    private func run(_ tokens: [Int], at site: Site, of blocks: [Int]) throws -> [Int: [Float]] {
+        guard let last = blocks.max() else { return [:] }
+        var found: [Int: [Float]] = [:]
+        let observer = StreamObserver(sites: [site]) { place, rows in
+            guard blocks.contains(place.block) else { return }
+            rows.withUnsafeBufferPointer { found[place.block, default: []].append(contentsOf: $0) }
+        }
+        try decoder.forward([DecoderSlice(tokens)], blocks: 0..<last + 1, observer: observer)
         return found
     }
 

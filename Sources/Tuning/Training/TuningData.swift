@@ -38,13 +38,16 @@ package struct TuningData: Sendable {
 extension TuningData {
     /// Refuses what terms could not read once the run is under way.
     ///
-    /// - Throws: `PromptError.noSuchToken` or `TrainingError.noChoices` for the first example that lacks what a term
+    /// - Throws: `PromptError.noSuchToken`, `TrainingError.noChoices` or `.noContrast` for the first example that lacks what a term
     ///   reads, `TrainingError.noTexts`.
     package func check(_ terms: [ObjectiveTerm]) throws {
         for term in terms {
             if term.goal == .keep, texts.isEmpty { throw TrainingError.noTexts }
             for example in training + validation {
-                if term.goal.directions != nil { _ = try example.sequence.range(of: term.position) }
+                if term.goal.blocks != nil { _ = try example.sequence.range(of: term.position) }
+                if term.goal.kind == .contrast, example.contrast == nil {
+                    throw TrainingError.noContrast(place: example.place)
+                }
                 if term.goal == .soft, example.choices.isEmpty {
                     throw TrainingError.noChoices(place: example.place)
                 }
@@ -63,13 +66,17 @@ package struct TuningDataReader {
         package var endsTurns: Bool
         /// Whether a probe's first incorrect choice is the completion, for tuning toward the opposite.
         package var takesOpposite: Bool
+        /// Where the prompts of a contrast come from; nil where none are wanted.
+        package var contrast: ContrastSource?
 
         package init(
-            asChat: Bool = false, endsTurns: Bool = true, takesOpposite: Bool = false
+            asChat: Bool = false, endsTurns: Bool = true, takesOpposite: Bool = false,
+            contrast: ContrastSource? = nil
         ) {
             self.asChat = asChat
             self.endsTurns = endsTurns
             self.takesOpposite = takesOpposite
+            self.contrast = contrast
         }
     }
 
@@ -90,6 +97,8 @@ package struct TuningDataReader {
     /// `{"prompt": X, "choices": ["A", "B"], "correct": 0}`, whose completion is the correct choice. A probe may have
     /// `"targets": [0.5, 0.5]`, the probabilities its choices shall have; without, all the same.
     ///
+    /// For contrasts a line has `"positive": X, "negative": X`, unless they are made of its prompt.
+    ///
     /// Completions and choices are taken as they stand, without special tokens. A chat prompt's completion ends the
     /// assistant's turn; a probe's does not, so that they compare as `eval` compares them.
     ///
@@ -109,14 +118,37 @@ package struct TuningDataReader {
                 ending = try ending ?? renderer.endOfTurn()
                 completion += ending ?? []
             }
-            let longest = max(completion.count, choices.map(\.tokens.count).max() ?? 0)
-            guard prompt.count + longest <= positionLimit else {
+            let contrast = try contrast(line, source.prompt)
+            let longest = max(
+                prompt.count + (choices.map(\.tokens.count).max() ?? 0),
+                max(prompt.count, contrast?.positive.count ?? 0, contrast?.negative.count ?? 0)
+                    + completion.count)
+            guard longest <= positionLimit else {
                 throw TuningDataError.tooLong(
-                    place: line.place, tokens: prompt.count + longest, limit: positionLimit)
+                    place: line.place, tokens: longest, limit: positionLimit)
             }
             return TuningExample(
-                prompt: prompt, completion: completion, choices: choices, place: line.place)
+                prompt: prompt, completion: completion, choices: choices, contrast: contrast,
+                place: line.place)
         }
+    }
+
+    private func contrast(
+        _ line: (place: String, object: JSONObject), _ prompt: Prompt
+    ) throws -> ContrastPrompts? {
+        guard let source = options.contrast else { return nil }
+        let prompts = try source.prompts(
+            of: line.object, prompt: prompt, asChat: options.asChat, place: line.place)
+        func tokens(_ prompt: Prompt) throws -> [Int] {
+            try renderer.tokens(prompt, asChat: options.asChat, place: line.place)
+        }
+        let contrast = ContrastPrompts(
+            positive: try tokens(prompts.positive), negative: try tokens(prompts.negative))
+        // As where a chat template leaves a system text out.
+        guard contrast.positive != contrast.negative else {
+            throw TuningDataError.sameContrast(place: line.place)
+        }
+        return contrast
     }
 
     private func tokens(of completion: String, place: String) throws -> [Int] {
@@ -205,6 +237,11 @@ package enum TuningDataError: Failure, Equatable {
     case emptyCompletion(place: String)
     case ambiguous(place: String)
     case noOpposite(place: String)
+    /// A line has a prompt of its own beside those that templates make.
+    case ownContrast(place: String, key: String)
+    case sameContrast(place: String)
+    case noTurns(place: String)
+    case noUserText(place: String)
     case badTargets(place: String, fact: String)
     case tooLong(place: String, tokens: Int, limit: Int)
     case textTooShort(file: String, tokens: Int, needed: Int)
@@ -219,6 +256,14 @@ package enum TuningDataError: Failure, Equatable {
         case .emptyCompletion(let place): "\(place): the completion is no text, or gives no tokens"
         case .ambiguous(let place): "\(place): has both 'completion' and 'choices'"
         case .noOpposite(let place): "\(place): has no 'choices', so there is no opposite answer"
+        case .ownContrast(let place, let key):
+            "\(place): has a '\(key)' prompt of its own, beside the one that a template makes"
+        case .sameContrast(let place):
+            "\(place): the contrast's two prompts are the same tokens, so nothing is between them"
+        case .noTurns(let place):
+            "\(place): the prompt has no turns for a system text; a text around it has "
+                + "\(ContrastTemplate.mark) in it"
+        case .noUserText(let place): "\(place): the prompt has no user's text to put a text around"
         case .badTargets(let place, let fact): "\(place): the targets \(fact)"
         case .tooLong(let place, let tokens, let limit):
             "\(place): has \(tokens) tokens, but the model's context is \(limit)"

@@ -14,7 +14,7 @@ struct TuneCommand: Command {
         Representation tuning (arXiv 2409.06927): a loss on the residual stream pulls it toward a direction while a \
         token loss keeps the answers in shape. The paper's own learning rates are 1e-6, and 1e-5 for what the vector \
         reaches; its epsilon is 1e-4, and its notebook ends a run early by a rule of its own; the other defaults are as it \
-        has them.
+        has them. The objective contrast is LoRRA (arXiv 2310.01405), shift its form with a vector.
 
         The run's folder always has a whole state: after an interruption, or kill -9, the same call with --resume \
         DIR goes on to the identical result on a like processor. OUT appears only when the run has ended well; where it diverged, only if \
@@ -31,6 +31,9 @@ struct TuneCommand: Command {
             "A small adapter instead:",
             "rtedit tune m.gguf l.gguf --vector v.gguf --data d.jsonl --lora 8 --adapter"
         ),
+        Example(
+            "Without a vector, toward what two other prompts a line differ in:",
+            "rtedit tune m.gguf o.gguf --objective contrast --data d.jsonl --blocks 8-14"),
         Example(
             "Go on after an interruption:",
             "rtedit tune m.gguf o.gguf --vector v.gguf --data d.jsonl --resume o.gguf.run"),

@@ -16,6 +16,7 @@ enum TuneOptions {
     static let objective = Knob(
         "objective", "LIST",
         "Terms, each NAME or NAME:WEIGHT: toward and away (the vector), shift (to the untuned stream plus the vector), "
+            + "contrast (to it plus the difference that two other prompts make), "
             + "token (completions), soft (choices with probabilities), keep (KL to the untuned model on ordinary text), "
             + "keep-steered (KL to it on the data while --steer acts).",
         standard: [(kind: ObjectiveTerm.Kind.toward, weight: Float(1)), (.token, 0.01)],
@@ -34,6 +35,20 @@ enum TuneOptions {
         "site", "SITE", "Where in the block; as the vector's file says unless given.")
     static let limit = Knob.number(
         "limit", "X", "Do not pull toward the vector beyond this cosine.", standard: 1, in: -1...1)
+
+    static let contrastPositive = Option.value(
+        "contrast-positive", "TEXT",
+        "For contrast, a text around each prompt, as \"{prompt} Give a truthful answer.\", or a system text; unless given, "
+            + "the data's lines have \"positive\" and \"negative\" prompts.")
+    static let contrastNegative = Option.value(
+        "contrast-negative", "TEXT", "The opposite of it.")
+    static let contrastStrength = Knob.number(
+        "contrast-strength", "X", "What the prompts' difference is multiplied by.", standard: 5,
+        in: -1e6...1e6)
+    static let contrastBlocks = Knob.blocks(
+        "contrast-blocks", "BLOCKS",
+        "Blocks whose streams contrast compares; --blocks unless given."
+    )
 
     static let steer = Option.list(
         "steer", "SPEC",
@@ -80,11 +95,11 @@ enum TuneOptions {
     enum Routing: String, CaseIterable { case paper, joint }
     static let routing = Knob.choice(
         "routing", "HOW",
-        "paper: toward, away and shift reach only --representation-weights, the other terms all; joint: all reach all.",
+        "paper: toward, away, shift and contrast reach only --representation-weights, the other terms all; joint: all reach all.",
         standard: Routing.paper)
     static let representationWeights = Knob<[TunedWeight]?>.choices(
         "representation-weights", "LIST",
-        "What toward, away and shift reach; value,output unless given.")
+        "What toward, away, shift and contrast reach; value,output unless given.")
     static let lora = Knob<Int?>.integer(
         "lora", "RANK", "Tune low-rank updates of this rank instead of the weights.",
         in: 1...1 << 16)
@@ -94,7 +109,7 @@ enum TuneOptions {
     // MARK: - How it is tuned
 
     static let learningRate = Knob.number(
-        "learning-rate", "X", "For weights that toward, away and shift do not reach.",
+        "learning-rate", "X", "For weights that toward, away, shift and contrast do not reach.",
         standard: 1e-5,
         in: 0...1)
     static let representationLearningRate = Knob.number(
@@ -175,7 +190,8 @@ enum TuneOptions {
         OptionSection(
             "Objectives",
             [
-                vector, SteeringOptions.convention, objective, position, site, limit, steer,
+                vector, SteeringOptions.convention, objective, position, site, limit,
+                contrastPositive, contrastNegative, contrastStrength, contrastBlocks, steer,
                 steerProbability, steerStrength,
             ]),
         OptionSection(
@@ -205,7 +221,8 @@ enum TuneOptions {
     /// What has a say in the result and is not the content of a file: a resumed run must have the same.
     static let deciding: [Option] =
         Option.declared([
-            objective, position, site, limit, steerProbability, steerStrength, opposite, chat,
+            objective, position, site, limit, contrastPositive, contrastNegative,
+            contrastStrength, contrastBlocks, steerProbability, steerStrength, opposite, chat,
             noEndTurn, validationShare,
             textWindow,
             textsPerStep, blocks, weights, routing, representationWeights, lora, loraAlpha,

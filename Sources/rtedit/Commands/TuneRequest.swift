@@ -30,14 +30,16 @@ struct TuneRequest {
         objectives = ObjectiveRequest(
             terms, position: position,
             site: try arguments.value(Names.site), limit: limit,
-            representationWeights: try Self.representationWeights(arguments, of: weights))
+            representationWeights: try Self.representationWeights(arguments, of: weights),
+            contrast: try Self.contrast(arguments, terms.map(\.kind)))
         form = try Self.form(arguments, weights)
         learningRate = try arguments.value(Names.learningRate)
         representationLearningRate = try arguments.value(Names.representationLearningRate)
         options = try Self.options(arguments)
         dataOptions = TuningDataReader.Options(
             asChat: arguments.has(Names.chat), endsTurns: !arguments.has(Names.noEndTurn),
-            takesOpposite: arguments.has(Names.opposite))
+            takesOpposite: arguments.has(Names.opposite),
+            contrast: try Self.contrastSource(arguments, terms.map(\.kind)))
         validationShare =
             arguments.isGiven(Names.validation)
             ? 0 : try arguments.value(Names.validationShare)
@@ -62,16 +64,33 @@ struct TuneRequest {
         {
             throw .conflict([Names.run.flagText, Names.resume.flagText])
         }
-        let hasVectorTerm = objectives.contains(where: \.isRepresentation)
+        let hasVectorTerm = objectives.contains(where: \.readsVector)
+        let hasStreamTerm = objectives.contains(where: \.isRepresentation)
+        let hasContrast = objectives.contains(.contrast)
         let isPaper = try arguments.value(Names.routing) == .paper
         let needs: [(any DeclaredOption, Bool, String)] = [
             (Names.adapter, arguments.isGiven(Names.lora), "--lora"),
             (Names.loraAlpha, arguments.isGiven(Names.lora), "--lora"),
             (Names.limit, objectives.contains(.toward), "the objective toward"),
             (Names.representationWeights, isPaper, "--routing paper"),
-            (Names.representationWeights, hasVectorTerm, "the objective toward, away or shift"),
+            (
+                Names.representationWeights, hasStreamTerm,
+                "the objective toward, away, shift or contrast"
+            ),
+            (Names.contrastPositive, hasContrast, "the objective contrast"),
+            (Names.contrastNegative, hasContrast, "the objective contrast"),
+            (Names.contrastStrength, hasContrast, "the objective contrast"),
+            (Names.contrastBlocks, hasContrast, "the objective contrast"),
+            (
+                Names.contrastPositive, arguments.isGiven(Names.contrastNegative),
+                "--contrast-negative"
+            ),
+            (
+                Names.contrastNegative, arguments.isGiven(Names.contrastPositive),
+                "--contrast-positive"
+            ),
             (Names.position, hasVectorTerm, "the objective toward, away or shift"),
-            (Names.site, hasVectorTerm, "the objective toward, away or shift"),
+            (Names.site, hasStreamTerm, "the objective toward, away, shift or contrast"),
             (Names.text, objectives.contains(.keep), "the objective keep"),
             (Names.steer, objectives.contains(.keepSteered), "the objective keep-steered"),
             (Names.steerProbability, arguments.isGiven(Names.steer), "--steer"),
@@ -105,6 +124,39 @@ struct TuneRequest {
     }
 
     // MARK: - One option
+
+    private static func contrast(
+        _ arguments: ParsedArguments, _ objectives: [ObjectiveTerm.Kind]
+    ) throws(UsageError) -> ObjectiveRequest.Contrast? {
+        guard objectives.contains(.contrast) else { return nil }
+        let tuned = try arguments.value(Names.blocks)
+        guard let blocks = try arguments.value(Names.contrastBlocks) ?? tuned else {
+            throw .missingOneOf([
+                Names.contrastBlocks.option.flagText, Names.blocks.option.flagText,
+            ])
+        }
+        return ObjectiveRequest.Contrast(
+            blocks: blocks, strength: Float(try arguments.value(Names.contrastStrength)))
+    }
+
+    private static func contrastSource(
+        _ arguments: ParsedArguments, _ objectives: [ObjectiveTerm.Kind]
+    ) throws(UsageError) -> ContrastSource? {
+        guard objectives.contains(.contrast) else { return nil }
+        guard arguments.isGiven(Names.contrastPositive) else { return .lines }
+        func template(_ option: Option) throws(UsageError) -> ContrastTemplate {
+            let text = try arguments.text(option)
+            guard let template = ContrastTemplate(text) else {
+                throw arguments.invalid(
+                    option, text,
+                    "a system text, or a text with \(ContrastTemplate.mark) once in it")
+            }
+            return template
+        }
+        return .templates(
+            positive: try template(Names.contrastPositive),
+            negative: try template(Names.contrastNegative))
+    }
 
     private static func representationWeights(
         _ arguments: ParsedArguments, of weights: [TunedWeight]

@@ -53,6 +53,18 @@ struct GradientReferenceTests {
         try reference.check(model, [term])
     }
 
+    /// The contrast is the untuned model's, after prompts of other lengths; kept or not, it is the same.
+    @Test(arguments: models, [0, 1 << 20])
+    func contrastLossHasTorchsGradients(_ name: String, prefixBytes: Int) throws {
+        let reference = try GradientCase(name, "contrast")
+        let model = try reference.model()
+        try reference.load("tuned.safetensors", into: model)
+        let term = ObjectiveTerm(
+            .contrast(blocks: [0, 1], strength: 1.5), position: .completion)
+        try reference.check(
+            model, [term], limits: ObjectiveEngine.Limits(prefixes: prefixBytes))
+    }
+
     /// What a batch is steered with acts on the tuned model alone.
     @Test(arguments: models)
     func keepSteeredLossHasTorchsGradients(_ name: String) throws {
@@ -210,10 +222,12 @@ private struct GradientCase {
         }
         let sequences = try Self.sequences(facts)
         batch = TuningBatch(
-            examples: sequences.map { tokens, prompt, _, _ in
+            examples: sequences.map { tokens, prompt, positive, negative in
                 TuningExample(
                     prompt: Array(tokens[..<prompt]), completion: Array(tokens[prompt...]),
-                    choices: choices, place: "cases.json")
+                    choices: choices,
+                    contrast: ContrastPrompts(positive: positive, negative: negative),
+                    place: "cases.json")
             }, texts: sequences.map(\.tokens))
         let reference = try #require(
             facts["cases"]?.array?.compactMap(\.object).first { $0["name"]?.string == name })
@@ -251,14 +265,17 @@ private struct GradientCase {
     /// Compares the loss and every gradient.
     func check(
         _ model: TuningModel, _ terms: [ObjectiveTerm], interventions: [Intervention] = [],
-        steering: [Intervention] = [], where reaches: (WeightRole) -> Bool = { _ in true }
+        steering: [Intervention] = [],
+        limits: ObjectiveEngine.Limits = ObjectiveEngine.Limits(),
+        where reaches: (WeightRole) -> Bool = { _ in true }
     ) throws {
         var batch = batch
         batch.steering = steering
         let engine = try ObjectiveEngine(
             model: model, terms: terms, interventions: interventions,
             steering: steering.isEmpty
-                ? nil : SteeringSchedule([steering], probability: 1, strength: 1, seed: 0))
+                ? nil : SteeringSchedule([steering], probability: 1, strength: 1, seed: 0),
+            limits: limits)
         let losses = try engine.addGradients(batch)
         #expect(abs(losses.total - loss) <= Self.tolerance * abs(loss))
         #expect(try abs(engine.losses(batch).total - losses.total) <= 1e-9)

@@ -66,6 +66,78 @@ import Transformer
         #expect(chat.prompt == example.prompt)
     }
 
+    // MARK: - Contrasts
+
+    private func contrast(_ positive: String, _ negative: String, asChat: Bool = false) throws
+        -> TuningDataReader.Options
+    {
+        TuningDataReader.Options(
+            asChat: asChat,
+            contrast: .templates(
+                positive: try #require(ContrastTemplate(positive)),
+                negative: try #require(ContrastTemplate(negative))))
+    }
+
+    @Test func templatesMakeTheContrastOfAPrompt() throws {
+        let around = try contrast("Be kind. {prompt} Please.", "{prompt} Be rude.")
+        let plain = try #require(
+            try read(#"{"prompt": "The dog", "completion": " runs."}"#, options: around).first)
+        #expect(plain.prompt == renderer.tokenizer.encode("The dog"))
+        #expect(
+            plain.contrast
+                == ContrastPrompts(
+                    positive: renderer.tokenizer.encode("Be kind. The dog Please."),
+                    negative: renderer.tokenizer.encode("The dog Be rude.")))
+        let turn = try #require(try read(Self.turn, options: around).first)
+        let rude = Prompt.chat(system: nil, user: "Hello Be rude.", assistant: nil)
+        #expect(turn.contrast?.negative == (try renderer.tokens(rude, place: "")))
+        let system = try contrast("You are kind.", "You are rude.", asChat: true)
+        for line in [Self.turn, #"{"prompt": "Hello", "completion": "I am fine."}"#] {
+            let example = try #require(try read(line, options: system).first)
+            let kind = Prompt.chat(system: "You are kind.", user: "Hello", assistant: nil)
+            #expect(example.contrast?.positive == (try renderer.tokens(kind, place: "")))
+        }
+    }
+
+    @Test func linesMayHaveTheirOwnContrast() throws {
+        let line =
+            #"{"prompt": "A", "completion": "B", "positive": "C", "negative": {"user": "D"}}"#
+        let options = TuningDataReader.Options(contrast: .lines)
+        let example = try #require(try read(line, options: options).first)
+        #expect(example.contrast?.positive == renderer.tokenizer.encode("C"))
+        #expect(
+            throws: PromptError.missingMember(place: folder.path("data.jsonl:1"), key: "positive")
+        ) {
+            try read(Self.turn, options: options)
+        }
+        #expect(try read(line).first?.contrast == nil)
+    }
+
+    @Test func contrastsThatCannotBeMadeAreRefused() throws {
+        #expect(ContrastTemplate("") == nil && ContrastTemplate("{prompt}") == nil)
+        #expect(ContrastTemplate("{prompt} or {prompt}") == nil)
+        let place = folder.path("data.jsonl:1")
+        let system = try contrast("You are kind.", "You are rude.")
+        #expect(throws: TuningDataError.noTurns(place: place)) {
+            try read(#"{"prompt": "A", "completion": "B"}"#, options: system)
+        }
+        #expect(throws: PromptError.ownSystemText(place: place)) {
+            try read(
+                #"{"prompt": {"system": "S", "user": "A"}, "completion": "B"}"#, options: system)
+        }
+        let around = try contrast("{prompt} Be kind.", "{prompt} Be rude.")
+        #expect(throws: TuningDataError.noUserText(place: place)) {
+            try read(#"{"prompt": {"system": "S"}, "completion": "B"}"#, options: around)
+        }
+        #expect(throws: TuningDataError.ownContrast(place: place, key: "negative")) {
+            try read(#"{"prompt": "A", "completion": "B", "negative": "C"}"#, options: around)
+        }
+        #expect(throws: TuningDataError.sameContrast(place: place)) {
+            try read(Self.turn, options: contrast("{prompt} Go.", "{prompt} Go."))
+        }
+        #expect(throws: TuningDataError.self) { try read(Self.turn, options: around, limit: 16) }
+    }
+
     @Test func probesGiveTheCorrectChoiceOrTheOpposite() throws {
         let example = try #require(try read(Self.probe).first)
         #expect(text(example.completion) == " is happy.")
