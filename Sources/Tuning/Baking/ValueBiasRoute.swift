@@ -7,8 +7,8 @@ package import Transformer
 /// with the columns of all query heads that read a key/value head summed up. W b = v is solved, which has a solution for
 /// every v where W has as many columns as rows and full rank: where every query head has values of its own.
 ///
-/// It costs nothing, but the bias is as much longer than the vector as W shortens it, and every rounding of values, that of
-/// a cache in f16 too, grows with it.
+/// It costs nothing, but the bias is as much longer than the vector as W shortens it, and every rounding of activations, that of
+/// a cache in f16 too, grows with it: so not where W is quantised.
 package struct ValueBiasRoute: BakeRoute {
     package let name = "value-bias"
     package let form = "a bias of the values"
@@ -31,6 +31,8 @@ package struct ValueBiasRoute: BakeRoute {
         /// The values have fewer dimensions than the stream.
         case outOfReach(reached: Int, width: Int)
         case singular(block: Int)
+        /// Runtimes quantise what such an output projection reads.
+        case quantizedOutput(block: Int)
         /// The values come out too large for the numbers to hold what is added.
         case tooLong(block: Int, error: Double, condition: Double)
 
@@ -56,6 +58,9 @@ package struct ValueBiasRoute: BakeRoute {
             case .singular(let block):
                 "block \(block): the output projection of attention has not full rank, so that no bias of the values "
                     + "gives the vector"
+            case .quantizedOutput(let block):
+                "block \(block): the output projection of attention is quantised, and runtimes quantise what it reads too, "
+                    + "so that they would lose what a long bias of the values adds"
             case .tooLong(let block, let error, let condition):
                 "block \(block): a bias of the values holds the vector to \(error) of its length only; the output "
                     + "projection's condition number is \(condition)"
@@ -64,7 +69,7 @@ package struct ValueBiasRoute: BakeRoute {
     }
 
     /// The largest error of an added vector as a share of its length.
-    static let precision = 1e-4
+    static let precision = 1e-2
 
     /// Why no bias of the values does what the operation does at this site.
     package func refusal(
@@ -87,6 +92,13 @@ package struct ValueBiasRoute: BakeRoute {
         guard architecture.valueBiasFormats.contains(format) else {
             return Refusal.untried(runtime: format.runtime, architecture: name)
         }
+        let quantized = checkpoint.tensors.lazy.compactMap { tensor -> Int? in
+            guard case .block(let block, .attentionOutput) = tensor.role?.slot,
+                tensor.type.isQuantized
+            else { return nil }
+            return block
+        }.first
+        if let quantized { return Refusal.quantizedOutput(block: quantized) }
         // What keeps the numbers from being read is said by whoever needs them.
         guard let numbers = try? checkpoint.storedHyperparameters() else { return nil }
         let reached = numbers.keyValueHeadCount * numbers.headSize

@@ -6,6 +6,8 @@ import Transformer
 struct ValueOutput {
     private let matrix: DenseMatrix
     private let block: Int
+    /// By how much products with the projection round what they read, as a share of it; nil where they read it in blocks.
+    private let rounding: Double?
     private let crew = WorkCrew(threads: 1)
 
     /// How many values there are.
@@ -34,6 +36,18 @@ struct ValueOutput {
         checkpoint.tensor(role)?.releasePages()
         self.matrix = matrix
         self.block = block
+        rounding = Self.rounding(checkpoint.tensor(role)?.type ?? .f32)
+    }
+
+    /// Runtimes read activations in the type of the weight that they are multiplied with: rounded evenly, so by half a step by
+    /// the root of 3. For quantised weights they are quantised too, and small ones are lost beside large ones.
+    private static func rounding(_ type: ElementType) -> Double? {
+        switch type {
+        case .f32: 0x1p-24
+        case .f16: 0x1p-11 / 12.squareRoot()
+        case .bf16: 0x1p-8 / 12.squareRoot()
+        default: nil
+        }
     }
 
     /// W b in f64.
@@ -45,13 +59,14 @@ struct ValueOutput {
     }
 
     /// The shortest b with W b = v, by the normal equations of the second kind in f64, refined; and how far what it adds is
-    /// from v, as a share of its length: by its rounding to f32 and by that of a sum in f32.
+    /// from v, as a share of its length: by its rounding to f32, and by that of the activations which it is a part of.
     ///
-    /// - Throws: `ValueBiasRoute.Refusal.singular`.
+    /// - Throws: `ValueBiasRoute.Refusal.singular`, `.quantizedOutput`.
     func bias(giving vector: [Float]) throws -> (bias: [Float], error: Double) {
         let target = vector.map(Double.init)
         let length = target.reduce(0) { $0 + $1 * $1 }.squareRoot()
         guard length > 0 else { return ([Float](repeating: 0, count: inputs), 0) }
+        guard let rounding else { throw ValueBiasRoute.Refusal.quantizedOutput(block: block) }
         guard
             let factor = SymmetricMatrix(.ofRows, of: matrix, crew: crew)
                 .factored(adding: 0, crew: crew)
@@ -69,15 +84,15 @@ struct ValueOutput {
         }
         let off = zip(target, times(bias.map(Double.init))).map { $0 - $1 }
         let stored = off.reduce(0) { $0 + $1 * $1 }.squareRoot()
-        // Sums of products of either sign: as long as they would be without signs, at worst.
-        let sizes = (0..<matrix.rows).map { row in
+        let squares = (0..<matrix.rows).map { row in
             let first = row * matrix.columns
-            return bias.indices.reduce(0) {
-                $0 + abs(Double(matrix.values[first + $1]) * Double(bias[$1]))
+            return bias.indices.reduce(0) { sum, column in
+                let product = Double(matrix.values[first + column]) * Double(bias[column])
+                return sum + product * product
             }
         }
-        let summed = sizes.reduce(0) { $0 + $1 * $1 }.squareRoot() * 0x1p-24
-        return (bias, (stored + summed) / length)
+        let read = squares.reduce(0, +).squareRoot() * rounding
+        return (bias, (stored + read) / length)
     }
 
     /// The largest singular value by the smallest, by power iterations; infinite where the matrix has not full rank.

@@ -34,7 +34,7 @@ import Transformer
     }
 
     @Test(
-        arguments: ["stablelm", "phi3", "phi4"], [ElementType.f32, .f16, .q8_0, .q4K])
+        arguments: ["stablelm", "phi3", "phi4"], [ElementType.f32, .f16])
     func aBiasOfTheValuesEqualsSteering(_ family: String, type: ElementType) throws {
         let base = try WideFamily.write(
             family, type: type, isGrouped: false, to: folder, as: "base.gguf")
@@ -98,6 +98,19 @@ import Transformer
         #expect(refusal(own, .gguf, .residPost) == .otherSite(site: .residPost))
         let normed = try Checkpoint.open(Families.folder("olmo2"))
         #expect(refusal(normed, .gguf) == .postNorm(architecture: "olmo2"))
+    }
+
+    /// Runtimes quantise what a quantised matrix reads.
+    @Test(arguments: [ElementType.q8_0, .q4K])
+    func aQuantisedProjectionIsRefused(type: ElementType) throws {
+        let base = try WideFamily.write(
+            "stablelm", type: type, isGrouped: false, to: folder, as: "base.gguf")
+        #expect(
+            route.refusal(of: .add, at: .residMid, in: base, format: .gguf)
+                as? ValueBiasRoute.Refusal == .quantizedOutput(block: 0))
+        #expect(throws: ValueBiasRoute.Refusal.quantizedOutput(block: 0)) {
+            try route.edits(baking: wanted(WideFamily.width), into: base, format: .gguf)
+        }
     }
 
     /// A projection that loses a direction, and one that nearly does.
