@@ -32,6 +32,11 @@ import Testing
         #expect(try scale("--minimality", "0", "--force", "--threads", "1").exitCode == 0)
         #expect(try bytes(ofFile: file) == first)
 
+        let shown = try ProgramRun.rtedit(["inspect", file, "--json"])
+        #expect(shown.output.hasPrefix("{\"kind\":\"scaling\",\"blocks\":"), "\(shown.output)")
+        let asVector = try ProgramRun.rtedit(["vector", "show", file])
+        #expect(asVector.exitCode == 3 && asVector.errors.contains("for --scaling"))
+
         let baked = folder.path("baked.gguf")
         let bake = try ProgramRun.rtedit([
             "bake", Samples.tinyModel, baked, "--scaling", file + ":6",

@@ -5,6 +5,8 @@ package enum CheckpointContent: Sendable, Equatable {
     /// A model, as far as the first bytes tell.
     case model
     case steeringVector
+    /// Learned factors of sub-layers' outputs.
+    case scaling
     case adapter
     case patch
 
@@ -38,6 +40,7 @@ package enum CheckpointContent: Sendable, Equatable {
         case .safetensors:
             let file = try SafetensorsFile(path: path)
             if file.isSteeringVector { return .steeringVector }
+            if file.isScaling { return .scaling }
             return HuggingFaceFiles.isAdapter(file.tensors) ? .adapter : .model
         default: return .model
         }

@@ -36,6 +36,11 @@ extension VectorArrays {
     // MARK: - Texts
 
     private func namedTexts() throws(VectorError) -> [String: String] {
+        if texts.contains(where: {
+            $0.key == SafetensorsFile.contentKey && $0.text == SafetensorsFile.scalingContent
+        }) {
+            throw .notAVector(file: path, reason: "it holds factors of sub-layers, for --scaling")
+        }
         let known = SteeringVector.Provenance.textKeys.union([
             VectorKey.site, SafetensorsFile.contentKey,
         ])

@@ -6,7 +6,7 @@ import Tuning
 struct InspectCommand: Command {
     static let model = Positional(
         "MODEL",
-        "A GGUF file, a safetensors file or a Hugging Face folder; also a steering vector, a patch "
+        "A GGUF file, a safetensors file or a Hugging Face folder; also a steering vector, a scaling, a patch "
             + "or a low-rank adapter.")
     static let tensors = Option.flag("tensors", "List every tensor.")
     static let digests = Option.flag(
@@ -19,7 +19,7 @@ struct InspectCommand: Command {
 
     let name = "inspect"
     let summary =
-        "Show what a checkpoint, a vector, a patch or an adapter is, and what can be done with it."
+        "Show what a checkpoint, a vector, a scaling, a patch or an adapter is, and what can be done with it."
     let details = """
         A file is what its content says, whatever its name ends in. A bake is promised where the output was planned: into a \
         format of which nothing would be refused. Exit code 3 where the model's numbers are impossible or contradict its \
@@ -49,6 +49,14 @@ struct InspectCommand: Command {
             return try finish(
                 view.json, stored.tensors.map { WeightTensor($0) }, stored.settings, arguments,
                 console)
+        case .scaling:
+            let view = ScalingFileView(try ScalingFile.read(path))
+            view.show(on: console)
+            let file = try SafetensorsFile(path: path)
+            let texts = file.metadata.map { JSONObject.Member($0.key, .string($0.value)) }
+            return try finish(
+                view.json, file.tensors.map { WeightTensor($0) }, .config(JSONObject(texts)),
+                arguments, console)
         case .adapter:
             let summary = try AdapterSummary(path: path)
             let view = AdapterView(summary)

@@ -42,7 +42,7 @@ struct ScaleCommand: Command {
         "seed", "N", "Decides which probes are kept from learning, and the order.", standard: 0)
 
     let name = "scale"
-    let summary = "Learn by how much to scale what sub-layers add, to steer by --scaling."
+    let summary = "Learn by how much to scale what sub-layers add to the stream, to steer so."
     let details = """
         Activation scaling (arXiv 2410.04962): what a sub-layer adds to the stream, y, becomes (1 + BETA x alpha) y. One \
         alpha for each block's attention and feed-forward part is learned, the model itself stays as it is: with BETA 1 the \

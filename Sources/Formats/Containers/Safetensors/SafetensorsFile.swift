@@ -54,8 +54,13 @@ package struct SafetensorsFile: Sendable {
     package static let scalingContent = "scaling"
 
     /// Whether the file says that it is a steering vector of rtedit's.
-    var isSteeringVector: Bool {
-        metadata.contains { $0.key == Self.contentKey && $0.value == Self.vectorContent }
+    var isSteeringVector: Bool { isOf(Self.vectorContent) }
+
+    /// Whether the file says that it holds learned factors of sub-layers' outputs.
+    var isScaling: Bool { isOf(Self.scalingContent) }
+
+    private func isOf(_ content: String) -> Bool {
+        metadata.contains { $0.key == Self.contentKey && $0.value == content }
     }
 
     // MARK: - Header
