@@ -188,6 +188,7 @@ extension BakeRoute {
     package var hasInverse: Bool { true }
     package var isOnlyTakenByName: Bool { false }
 
+    /// Nothing.
     package func remarks(
         on interventions: [Intervention], in checkpoint: Checkpoint
     ) throws -> [String] { [] }

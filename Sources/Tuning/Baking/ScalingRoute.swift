@@ -42,6 +42,7 @@ package struct ScalingRoute: BakeRoute {
         }
     }
 
+    /// Why nothing can be scaled at this site.
     package func refusal(
         of operation: Intervention.Operation, at site: Site, in checkpoint: Checkpoint,
         format: FileFormat

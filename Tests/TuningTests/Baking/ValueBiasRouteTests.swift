@@ -41,7 +41,8 @@ import Transformer
         let wanted = wanted(WideFamily.width)
         let edits = try route.edits(baking: wanted, into: base, format: .gguf)
         let edited = try folder.write(base, edits, as: "edited.gguf")
-        for tensor in base.tensors {
+        // StableLM's has biases of the values, which change.
+        for tensor in base.tensors where tensor.role?.part != .bias {
             #expect(edited.tensors.contains { $0.stored.hasBytes(of: tensor.stored) })
         }
         let found = try verify(base, edited, wanted)
