@@ -42,16 +42,6 @@ import Testing
         return try #require(trace["logits"]).values
     }
 
-    private func verify(
-        _ base: Checkpoint, _ edited: Checkpoint, _ interventions: [Intervention]
-    ) throws -> Verification {
-        let prompts = [[1, 5, 9, 2, 33, 7], [40, 3, 3, 12, 8, 21, 6, 14, 2, 30]]
-        return try Verification(
-            base: base, edited: edited, interventions: interventions,
-            prompts: prompts.map { (tokens: $0, text: "") }, tolerance: nil, textLength: 4,
-            crew: crew, stopTokens: [], decode: { "\($0)" }, progress: { _, _ in })
-    }
-
     private func largest(_ values: [Float]) -> Float { values.map(abs).max() ?? 0 }
 
     private func check(_ base: Checkpoint, as name: String) throws -> Checkpoint {

@@ -10,7 +10,6 @@ import Transformer
 /// what is measured here.
 @Suite struct FamilyBakeTests {
     private let folder: TemporaryFolder
-    private let crew = WorkCrew(threads: 2)
 
     init() throws {
         folder = try TemporaryFolder()
@@ -49,16 +48,6 @@ import Transformer
                     Float(($0 * 7 + block) % 5 - 2) / 7 * Float(numbers.embeddingScale)
                 })
         }
-    }
-
-    private func verify(
-        _ base: Checkpoint, _ edited: Checkpoint, _ interventions: [Intervention]
-    ) throws -> Verification {
-        let prompts = [[1, 5, 9, 2, 33, 7], [40, 3, 3, 12, 8, 21, 6, 14, 2, 30]]
-        return try Verification(
-            base: base, edited: edited, interventions: interventions,
-            prompts: prompts.map { (tokens: $0, text: "") }, tolerance: nil, textLength: 4,
-            crew: crew, stopTokens: [], decode: { "\($0)" }, progress: { _, _ in })
     }
 
     /// Every way of storing the model for the table, the two that differ most else.

@@ -56,16 +56,6 @@ import Testing
         return (zip(found, expected).map { abs($0 - $1) }.max() ?? .infinity) / largest
     }
 
-    private func verify(
-        _ base: Checkpoint, _ edited: Checkpoint, _ interventions: [Intervention]
-    ) throws -> Verification {
-        let prompts = [[1, 5, 9, 2, 33, 7], [40, 3, 3, 12, 8, 21, 6, 14, 2, 30]]
-        return try Verification(
-            base: base, edited: edited, interventions: interventions,
-            prompts: prompts.map { (tokens: $0, text: "") }, tolerance: nil, textLength: 4,
-            crew: crew, stopTokens: [], decode: { "\($0)" }, progress: { _, _ in })
-    }
-
     private static let noRope: [(String, JSONValue?)] = [
         ("rope_scaling", .null), ("rope_parameters", nil), ("sliding_window", .integer(64)),
         ("original_max_position_embeddings", nil),

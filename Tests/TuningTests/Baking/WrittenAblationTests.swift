@@ -34,16 +34,6 @@ import Transformer
         ]
     }
 
-    private func verify(
-        _ base: Checkpoint, _ edited: Checkpoint, _ interventions: [Intervention]
-    ) throws -> Verification {
-        let prompts = [[1, 5, 9, 2, 33, 7], tokens]
-        return try Verification(
-            base: base, edited: edited, interventions: interventions,
-            prompts: prompts.map { (tokens: $0, text: "") }, tolerance: nil, textLength: 4,
-            crew: crew, stopTokens: [], decode: { "\($0)" }, progress: { _, _ in })
-    }
-
     @Test(arguments: Families.all)
     func weightsHoldAnyStrengthInAnyBlock(_ family: String) throws {
         let original = try Checkpoint.open(Families.folder(family))
