@@ -44,6 +44,23 @@ import Testing
         #expect(wrong.exitCode == 1, "\(wrong.output)")
     }
 
+    /// A split output, one over its own source, and a folder: what is left is read from the files that were written.
+    @Test func whatIsLeftIsReadFromEveryOutput() throws {
+        let model = folder.path("model.gguf")
+        let steering = ["--ablate", try vector() + "@2", "--everywhere"]
+        for (output, more) in [
+            ("split.gguf", ["--shard-size", "1MB"]), ("model.gguf", []),
+            ("model.gguf", ["--force"]),
+            ("folder", []), ("patch.rtdelta", []),
+        ] {
+            let isOwn = more == ["--force"]
+            let run = try ProgramRun.rtedit(
+                ["bake", isOwn ? model : Samples.tinyModel, folder.path(output)] + steering + more)
+            #expect(run.exitCode == 0, "\(output): \(run.errors)")
+            #expect(run.output.contains("as stored") == (output != "patch.rtdelta"))
+        }
+    }
+
     @Test(arguments: ["weights", "columns", "rows", "row-updates"])
     func whatIsNotSteeringSaysSo(variant: String) throws {
         let call = [

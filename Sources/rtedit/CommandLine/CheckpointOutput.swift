@@ -52,17 +52,22 @@ struct CheckpointOutput {
         _ source: Checkpoint, edits: [CheckpointEdit], crew: WorkCrew, _ arguments: ParsedArguments,
         _ console: Console
     ) throws {
-        let report = try save(source, edits: edits, crew: crew, arguments, console)
-        console.report(report)
+        let saved = try save(source, edits: edits, crew: crew, arguments, console)
+        console.report(saved.report)
+    }
+
+    /// What became of an output.
+    struct Saved {
+        var report: JSONObject
+        /// By what it is opened as a checkpoint, of a split model its first file; nil where no checkpoint was written.
+        let checkpoint: String?
     }
 
     /// Writes the source with the edits, or shows what it would write.
-    ///
-    /// - Returns: the report.
     func save(
         _ source: Checkpoint, edits: [CheckpointEdit], crew: WorkCrew, _ arguments: ParsedArguments,
         _ console: Console
-    ) throws -> JSONObject {
+    ) throws -> Saved {
         let format = format(from: source)
         let plan = try OutputPlan(source: source, edits: edits, format: format)
         for note in plan.notes { console.note(note) }
@@ -77,9 +82,9 @@ struct CheckpointOutput {
         ])
         if arguments.has(Self.dryRun) {
             show(plan, edits: edits, on: console)
-            return report
+            return Saved(report: report, checkpoint: nil)
         }
-        let (size, rounding) =
+        let (size, rounding, checkpoint) =
             try isPatch
             ? writePatch(plan, crew: crew, arguments, console)
             : writeFiles(plan, total: total, crew: crew, arguments, console)
@@ -89,14 +94,14 @@ struct CheckpointOutput {
         console.print(
             "\(path): \(plan.tensors.count) tensors, \(copied) of them copied byte for byte, "
                 + Quantity.bytes(size))
-        return report
+        return Saved(report: report, checkpoint: checkpoint)
     }
 
-    /// - Returns: the size of the weight files, and what their types lose.
+    /// - Returns: the size of the weight files, what their types lose, and by what they are opened.
     private func writeFiles(
         _ plan: OutputPlan, total: Int, crew: WorkCrew, _ arguments: ParsedArguments,
         _ console: Console
-    ) throws -> (size: Int, rounding: RoundingReport) {
+    ) throws -> (size: Int, rounding: RoundingReport, checkpoint: String?) {
         let progress = console.progress("writing", total: total, unit: .bytes)
         let writer = CheckpointWriter(
             crew: crew, allowsInfinities: arguments.replacesOutputs
@@ -106,13 +111,14 @@ struct CheckpointOutput {
             replacing: arguments.replacesOutputs)
         progress.finish()
         for note in summary.notes { console.note(note) }
-        return (summary.byteCount, summary.rounding)
+        let opened = Folder.exists(path) ? path : summary.files.first
+        return (summary.byteCount, summary.rounding, opened)
     }
 
     /// - Returns: the size of the patch, and what the types of what it makes lose.
     private func writePatch(
         _ plan: OutputPlan, crew: WorkCrew, _ arguments: ParsedArguments, _ console: Console
-    ) throws -> (size: Int, rounding: RoundingReport) {
+    ) throws -> (size: Int, rounding: RoundingReport, checkpoint: String?) {
         if let size = arguments.textIfGiven(Self.shardSize.option) {
             throw arguments.invalid(
                 Self.shardSize.option, size, "for a patch, whose files are the source's")
@@ -124,7 +130,7 @@ struct CheckpointOutput {
         ) { progress.advance(by: $0) }
         let summary = try writer.write(plan, path: path, replacing: arguments.replacesOutputs)
         progress.finish()
-        return (summary.byteCount, summary.rounding)
+        return (summary.byteCount, summary.rounding, nil)
     }
 
     private func show(_ plan: OutputPlan, edits: [CheckpointEdit], on console: Console) {

@@ -95,9 +95,10 @@ struct BakeCommand: Command {
                 console.note(remark)
             }
         }
-        var report = try output.save(source, edits: edits, crew: session.crew, arguments, console)
+        let saved = try output.save(source, edits: edits, crew: session.crew, arguments, console)
+        var report = saved.report
         if let leftovers = try leftovers(
-            after: plan, in: session, written: output, arguments, console)
+            after: plan, in: session, written: saved.checkpoint, console)
         {
             report["leftover"] = .array(leftovers.json)
         }
@@ -144,8 +145,7 @@ struct BakeCommand: Command {
 
     /// What is left of removed directions, shown; nil where none are removed.
     private func leftovers(
-        after plan: BakePlan, in session: ModelSession, written output: CheckpointOutput,
-        _ arguments: ParsedArguments, _ console: Console
+        after plan: BakePlan, in session: ModelSession, written path: String?, _ console: Console
     ) throws -> LeftoverView? {
         guard let step = plan.steps.first(where: \.route.operation.removes) else {
             return nil
@@ -153,10 +153,7 @@ struct BakeCommand: Command {
         let norm = (step.route as? WeightAblationRoute)?.norm
         let removal = try WeightRemoval(
             step.interventions, from: session.checkpoint, keeping: norm ?? .none)
-        let isWritten = !arguments.has(CheckpointOutput.dryRun) && !output.isPatch
-        // A model that was written over itself is gone.
-        let isReplaced = output.path == session.checkpoint.path
-        let stored = isWritten && !isReplaced ? try Checkpoint.open(output.path) : nil
+        let stored = try path.map { try Checkpoint.open($0) }
         let view = LeftoverView(try removal.leftovers(in: stored, crew: session.crew))
         view.show(on: console)
         if norm != nil {

@@ -246,7 +246,8 @@ struct TuneCommand: Command {
     ) throws -> JSONObject {
         if let type {
             return try output.save(
-                model.base, edits: model.edits(as: type), crew: crew, arguments, console)
+                model.base, edits: model.edits(as: type), crew: crew, arguments, console
+            ).report
         }
         let adapter = try model.adapter()
         try adapter.write(
