@@ -99,19 +99,12 @@ package struct ScalingRoute: BakeRoute {
     ///
     /// - Throws: `CheckpointError` where rtedit does not know the architecture or the model's numbers are unusable.
     static func roles(at place: StreamSite, in checkpoint: Checkpoint) throws -> [WeightRole] {
-        let isNormed = try checkpoint.requireArchitecture().residualPath == .normed
-        let isFirstHalf = place.site == .residMid
-        let norm: BlockSlot = isFirstHalf ? .attentionPostNorm : .feedForwardPostNorm
-        let last: BlockSlot = isFirstHalf ? .attentionOutput : .feedForwardDown
-        let slot = isNormed ? norm : last
-        var roles = [WeightRole.block(place.block, slot), .block(place.block, slot, .bias)]
-        if !isNormed, !isFirstHalf {
-            let count = try checkpoint.storedHyperparameters().experts?.count ?? 0
-            roles += (0..<count).map {
-                WeightRole(.block(place.block, .expertDown), expert: $0)
-            }
+        guard try checkpoint.requireArchitecture().residualPath == .normed,
+            let norm = StreamWriters.norm(behind: place.site)
+        else {
+            return StreamWriters.roles(at: place, try checkpoint.storedHyperparameters())
         }
-        return roles
+        return [.block(place.block, norm), .block(place.block, norm, .bias)]
     }
 }
 

@@ -3,29 +3,46 @@ import Transformer
 
 /// What writes to the residual stream, and how it is changed.
 enum StreamWriters {
-    /// What writes to the stream before a place and after the one before it.
+    /// What writes to the stream before a place and after the one before it, of what the model has.
     static func roles(
         at place: StreamSite, in checkpoint: Checkpoint, _ sizes: Hyperparameters
     ) -> [WeightRole] {
-        let roles: [WeightRole]
+        roles(at: place, sizes).filter { checkpoint.tensor($0) != nil }
+    }
+
+    /// The same, whether a model has them or not.
+    static func roles(at place: StreamSite, _ sizes: Hyperparameters) -> [WeightRole] {
         switch place.site {
         case .embed:
-            roles = [WeightRole(.tokenEmbedding), WeightRole(.positionEmbedding)]
+            [WeightRole(.tokenEmbedding), WeightRole(.positionEmbedding)]
         case .residMid:
-            roles = [
-                .block(place.block, .attentionOutput), .block(place.block, .attentionOutput, .bias),
-            ]
+            [.block(place.block, .attentionOutput), .block(place.block, .attentionOutput, .bias)]
         case .residPost:
-            roles =
-                [
-                    .block(place.block, .feedForwardDown),
-                    .block(place.block, .feedForwardDown, .bias),
-                ]
+            [.block(place.block, .feedForwardDown), .block(place.block, .feedForwardDown, .bias)]
                 + (0..<(sizes.experts?.count ?? 0)).map {
                     WeightRole(.block(place.block, .expertDown), expert: $0)
                 }
         }
-        return roles.filter { checkpoint.tensor($0) != nil }
+    }
+
+    /// The norm that what is written at a site may pass before it reaches the stream; nil where none can stand.
+    static func norm(behind site: Site) -> BlockSlot? {
+        switch site {
+        case .embed: nil
+        case .residMid: .attentionPostNorm
+        case .residPost: .feedForwardPostNorm
+        }
+    }
+
+    /// Where a weight of a block writes to the stream, itself or as the norm behind what does; nil where it does neither.
+    static func site(of slot: WeightRole.Slot) -> (site: Site, isNorm: Bool)? {
+        switch slot {
+        case .block(_, .attentionOutput): (.residMid, false)
+        case .block(_, .feedForwardDown), .block(_, .expertDown): (.residPost, false)
+        case .block(_, .attentionPostNorm): (.residMid, true)
+        case .block(_, .feedForwardPostNorm): (.residPost, true)
+        default: nil
+        }
     }
 
     /// A bias without what steps remove.

@@ -59,13 +59,8 @@ package struct WeightRemoval {
         behind place: StreamSite, _ configuration: DecoderConfiguration,
         _ weights: CheckpointWeights
     ) throws -> [Float]? {
-        let slot: BlockSlot
-        switch place.site {
-        case .embed: return nil
-        case .residMid: slot = .attentionPostNorm
-        case .residPost: slot = .feedForwardPostNorm
-        }
-        guard configuration.slots.contains(slot) else { return nil }
+        guard let slot = StreamWriters.norm(behind: place.site), configuration.slots.contains(slot)
+        else { return nil }
         return try weights.vector(.block(place.block, slot))?.values
     }
 

@@ -181,15 +181,7 @@ struct ExpectedRows {
 
     /// What a weight or a bias is multiplied by; 1 for those that are not.
     private func factor(of role: WeightRole) -> Float {
-        let (site, isNorm): (Site, Bool)
-        switch role.slot {
-        case .block(_, .attentionOutput): (site, isNorm) = (.residMid, false)
-        case .block(_, .feedForwardDown), .block(_, .expertDown):
-            (site, isNorm) = (.residPost, false)
-        case .block(_, .attentionPostNorm): (site, isNorm) = (.residMid, true)
-        case .block(_, .feedForwardPostNorm): (site, isNorm) = (.residPost, true)
-        default: return 1
-        }
+        guard let (site, isNorm) = StreamWriters.site(of: role.slot) else { return 1 }
         return isNorm == isNormed ? plan.output(at: site, block: role.block ?? 0).factor : 1
     }
 
@@ -211,12 +203,7 @@ struct ExpectedRows {
 
     /// The steps that remove directions from what a weight or a bias writes to the stream.
     func removed(from role: WeightRole) -> [InterventionPlan.Step] {
-        let site: Site
-        switch role.slot {
-        case .block(_, .attentionOutput): site = .residMid
-        case .block(_, .feedForwardDown), .block(_, .expertDown): site = .residPost
-        default: return []
-        }
+        guard let (site, isNorm) = StreamWriters.site(of: role.slot), !isNorm else { return [] }
         return plan.removals(at: StreamSite(site: site, block: role.block ?? 0))
     }
 
