@@ -116,7 +116,7 @@ struct PEFTConfiguration {
         case .object(let entries):
             var pattern: [(key: NamePattern, value: Value)] = []
             for entry in entries.members {
-                guard let key = NamePattern(entry.key) else {
+                guard let key = NamePattern(entry.key, matching: .modulePath) else {
                     throw regularExpression(entry.key, in: name, file: file)
                 }
                 guard let value = read(entry.value) else {

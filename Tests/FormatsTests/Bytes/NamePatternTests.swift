@@ -1,8 +1,8 @@
 import Testing
 
-@testable import Formats
+import Formats
 
-/// Keys of PEFT's patterns, as Python's `re.match(r"(.*\\.)?(KEY)$", name)` takes them.
+/// Expressions for names; keys of PEFT's patterns as Python's `re.match(r"(.*\\.)?(KEY)$", name)` takes them.
 @Suite struct NamePatternTests {
     private static let name = "model.layers.12.self_attn.q_proj"
 
@@ -17,7 +17,18 @@ import Testing
         ("selfxattn.q_proj", false), ("self.attn.q_proj", true), ("q_{1,2}proj", true), ("", false),
     ])
     func namesAreMatchedAsPythonMatchesThem(pattern: String, isMatch: Bool) throws {
-        #expect(try #require(NamePattern(pattern)).matches(Self.name) == isMatch)
+        #expect(try #require(NamePattern(pattern, matching: .modulePath)).matches(Self.name) == isMatch)
+    }
+
+    /// As `std::regex_search` of C++ finds them.
+    @Test(arguments: [
+        ("attn_q", true), ("attn_v", false), ("blk", true), ("^attn", false), ("weight$", true),
+        ("q$", false), (#"blk\.(1[0-9]|2)\."#, true), (#"blk\.1\."#, false), ("ffn|attn_q", true),
+        ("blk.*weight", true), ("", true), ("^blk.12.attn_q.weight$", true),
+    ])
+    func anyPartOfANameMayMatch(pattern: String, isMatch: Bool) throws {
+        let pattern = try #require(NamePattern(pattern, matching: .anyPart))
+        #expect(pattern.matches("blk.12.attn_q.weight") == isMatch)
     }
 
     @Test(arguments: [
@@ -26,7 +37,7 @@ import Testing
         "*q", "q**", "q++", "q{2", "q{3,2}", "q{9999}", #"q\"#, "[z-a]",
     ])
     func whatIsNotUnderstoodIsNoPattern(text: String) {
-        #expect(NamePattern(text) == nil)
+        #expect(NamePattern(text, matching: .modulePath) == nil)
     }
 
     @Test(arguments: [
@@ -36,6 +47,7 @@ import Testing
     ])
     func hostilePatternsEnd(text: String) {
         let name = String(repeating: "a", count: 200)
-        #expect(NamePattern(text)?.matches(name) != true)
+        #expect(NamePattern(text, matching: .modulePath)?.matches(name) != true)
+        _ = NamePattern(text, matching: .anyPart)?.matches(name)
     }
 }

@@ -1,13 +1,32 @@
-/// A key of PEFT's `rank_pattern` and `alpha_pattern`: a regular expression for the whole of a module's name, or for
-/// the end of it after a dot.
+/// A regular expression for names of tensors and modules.
 ///
-/// It is Python's `(.*\.)?(KEY)$`. All ends of a match are found at once, for a set of beginnings, so that no expression
-/// takes more than polynomial time (Thompson 1968); what looks around or back is not supported.
-struct NamePattern {
-    let text: String
+/// All ends of a match are found at once, for a set of beginnings, so that no expression takes more than polynomial time
+/// (Thompson 1968); what looks around or back is not supported.
+package struct NamePattern: Hashable, Sendable {
+    /// Which part of a name has to follow the expression.
+    package enum Extent: Hashable, Sendable {
+        /// Any part: `regex_search` of C++, as `llama-quantize` takes the names of tensors.
+        case anyPart
+        /// The whole of the name or the end of it after a dot: Python's `(.*\.)?(KEY)$`, as PEFT takes the keys of its
+        /// `rank_pattern` and `alpha_pattern`.
+        case modulePath
+    }
+
+    /// The expression as it was given.
+    package let text: String
+    private let extent: Extent
     private let root: Node
 
-    private indirect enum Node {
+    package static func == (left: NamePattern, right: NamePattern) -> Bool {
+        left.text == right.text && left.extent == right.extent
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(text)
+        hasher.combine(extent)
+    }
+
+    private indirect enum Node: Sendable {
         case byte(Set<UInt8>)
         case sequence([Node])
         case either([Node])
@@ -20,19 +39,25 @@ struct NamePattern {
     private static let most = Int(Int32.max)
 
     /// Nil where the expression uses what is not supported, or is none.
-    init?(_ text: String) {
+    package init?(_ text: String, matching extent: Extent) {
         self.text = text
+        self.extent = extent
         guard text.utf8.count <= Self.longest else { return nil }
         var parser = Parser(bytes: Array(text.utf8))
         guard let key = parser.alternatives(depth: 0), parser.isAtEnd else { return nil }
-        let beginning = Node.sequence([
-            .repeated(.byte(Parser.any), 0...Self.most), .byte([UInt8(ascii: ".")]),
-        ])
-        root = .sequence([.repeated(beginning, 0...1), key, .end])
+        let anything = Node.repeated(.byte(Parser.any), 0...Self.most)
+        root =
+            switch extent {
+            case .anyPart: .sequence([anything, key])
+            case .modulePath:
+                .sequence([
+                    .repeated(.sequence([anything, .byte([UInt8(ascii: ".")])]), 0...1), key, .end,
+                ])
+            }
     }
 
-    /// Whether the name follows the pattern; nil where that takes too long to find out.
-    func matches(_ name: String) -> Bool? {
+    /// Whether the name follows the expression; nil where that takes too long to find out.
+    package func matches(_ name: String) -> Bool? {
         var matcher = Matcher(bytes: Array(name.utf8))
         return matcher.ends(of: root, from: [0]).map { !$0.isEmpty }
     }
