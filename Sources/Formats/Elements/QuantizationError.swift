@@ -11,10 +11,18 @@ package enum QuantizationError: Failure, Hashable {
     /// The values of a block need a scale beyond the range of half precision; `index` is the block's first element.
     case tooLarge(type: ElementType, index: Int)
 
+    /// An importance is needed for each column of the row that is encoded.
+    case importanceCount(columns: Int, importances: Int)
+    /// The importance of a column is negative or not finite.
+    case invalidImportance(column: Int)
+    /// The type's codes cannot be chosen well without an importance of each column.
+    case importanceMissing(type: ElementType)
+
     package var kind: FailureKind {
         switch self {
         case .unsupported, .tooLarge: .unsupported
-        case .sizeMismatch, .notFinite: .input
+        case .sizeMismatch, .notFinite, .importanceCount, .invalidImportance, .importanceMissing:
+            .input
         }
     }
 
@@ -32,6 +40,12 @@ package enum QuantizationError: Failure, Hashable {
             "element \(index) is not finite, which \(type.name) cannot hold"
         case .tooLarge(let type, let index):
             "elements \(index) to \(index + type.elementsPerBlock - 1) are too large for a block of \(type.name)"
+        case .importanceCount(let columns, let importances):
+            "there are \(importances) importances for \(columns) columns"
+        case .invalidImportance(let column):
+            "the importance of column \(column) is negative or not finite"
+        case .importanceMissing(let type):
+            "\(type.name) cannot be encoded without an importance matrix"
         }
     }
 }

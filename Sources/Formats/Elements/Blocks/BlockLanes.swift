@@ -102,7 +102,23 @@ struct BlockLanes {
 }
 
 /// A format of 256 elements whose groups' scales are integers themselves, to which values can be encoded.
-protocol SuperBlockEncoding: QuantizedBlock {
+protocol SuperBlockEncoding: WeightedRowEncoding {
     /// Encodes the finite values of `lanes`; false where a scale of the scales is too large for f16.
     static func encode(_ lanes: BlockLanes, into block: UnsafeMutableRawPointer) -> Bool
+}
+
+extension SuperBlockEncoding {
+    @inline(__always)
+    static func encode(
+        _ row: UnsafePointer<Float>, count: Int, importance: UnsafePointer<Float>?,
+        into output: UnsafeMutableRawPointer
+    ) -> Int? {
+        BlockLanes.with(groupSize: groupSize) { lanes in
+            for block in 0..<count / elements {
+                lanes.load(row + block * elements)
+                guard encode(lanes, into: output + block * byteCount) else { return block }
+            }
+            return nil
+        }
+    }
 }

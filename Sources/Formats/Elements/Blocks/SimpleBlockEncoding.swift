@@ -1,7 +1,21 @@
 /// A format of 32 elements with one scale, to which values can be encoded.
-protocol SimpleBlockEncoding: QuantizedBlock {
+protocol SimpleBlockEncoding: WeightedRowEncoding {
     /// Encodes 32 finite values; false where the scale or the minimum is too large for f16.
     static func encode(_ values: UnsafeRawPointer, into block: UnsafeMutableRawPointer) -> Bool
+}
+
+extension SimpleBlockEncoding {
+    @inline(__always)
+    static func encode(
+        _ row: UnsafePointer<Float>, count: Int, importance: UnsafePointer<Float>?,
+        into output: UnsafeMutableRawPointer
+    ) -> Int? {
+        for block in 0..<count / elements {
+            let values = UnsafeRawPointer(row + block * elements)
+            guard encode(values, into: output + block * byteCount) else { return block }
+        }
+        return nil
+    }
 }
 
 /// Thirty-two values as integers from 0 on, one scale and one minimum: value ≈ scale · (integer − centre) or
