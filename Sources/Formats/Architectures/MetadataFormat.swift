@@ -10,6 +10,8 @@ struct MetadataFormat: Sendable {
     static let general = "general"
     /// The type of the matrices, a key of every family.
     static let fileType = "general.file_type"
+    /// The version of the blocks of quantised types, a key of every family.
+    static let quantizationVersion = "general.quantization_version"
 
     /// For a family without rules of its own.
     static let standard =

@@ -30,7 +30,6 @@ struct EditList {
                 guard types == nil || types == policy else {
                     throw Self.contradiction("tensors are to be stored by two policies of types")
                 }
-                try policy.check()
                 types = policy
             case .setMetadata(let key, let value):
                 guard !metadata.contains(where: { $0.key == key && $0.value != value }) else {
@@ -78,6 +77,12 @@ struct EditList {
         if format == .safetensors, let change = metadata.first {
             throw .cannotExpress(
                 fact: "metadata \(change.key.quoted) is edited, but only a GGUF file has metadata")
+        }
+        if format == .safetensors, let types, let mix = types.mix?.name ?? types.namedPart {
+            throw .cannotExpress(
+                fact:
+                    "\(mix) can be chosen for a GGUF file, not for an output in Hugging Face's layout"
+            )
         }
         if format == .gguf, let change = members.first {
             throw .cannotExpress(

@@ -14,14 +14,14 @@ struct GGUFPlanner {
                 lacksFeedForwardNorm: source.tensor(.block(0, .feedForwardNorm)) == nil)
         }
         if let type = changes.types?.plainType {
-            metadata["general.file_type"] = .u32(type.ggufFileType)
+            metadata[MetadataFormat.fileType] = .u32(type.ggufFileType)
         }
         let planner = TensorPlanner(source: source, changes: changes, format: .gguf)
         var tensors = try source.tensors.flatMap(planner.pieces).map { tensor in
             try planner.tensor(named: planner.name(of: tensor), from: tensor)
         }
         tensors += try newTensors(planner)
-        return plan(tensors, metadata: metadata, notes: notes)
+        return try plan(tensors, planner, metadata: metadata, notes: notes)
     }
 
     /// Hugging Face to GGUF: every tensor is renamed and brought into llama.cpp's form, in the order in which its
@@ -76,8 +76,9 @@ struct GGUFPlanner {
         let notRead =
             unread.isEmpty ? [] : ["config.json: not read: \(unread.joined(separator: ", "))"]
         let links = Folder.note(linksIn: files.folder, ModelFiles.names(in: files.folder))
-        return plan(
-            tensors, metadata: metadata, notes: loss.notes + tokenizer.notes + notRead + links)
+        return try plan(
+            tensors, planner, metadata: metadata,
+            notes: loss.notes + tokenizer.notes + notRead + links)
     }
 
     /// Whether the output has no tensor for the head, because the source's repeats the embedding and llama.cpp takes
@@ -178,12 +179,29 @@ struct GGUFPlanner {
     }
 
     private func plan(
-        _ tensors: [OutputPlan.Tensor], metadata: GGUFMetadata, notes: [String] = []
-    ) -> OutputPlan {
+        _ tensors: [OutputPlan.Tensor], _ planner: TensorPlanner, metadata: GGUFMetadata,
+        notes: [String]
+    ) throws -> OutputPlan {
+        var types = MatrixTypes(planner, edited: typedNames, metadata: metadata)
+        let tensors = try types.apply(to: tensors)
         var metadata = metadata
+        if let policy = changes.types { metadata.describe(policy) }
         for change in changes.metadata { metadata[change.key] = change.value }
         return OutputPlan(
-            source: source, tensors: tensors, container: .gguf(metadata: metadata), notes: notes)
+            source: source, tensors: tensors, container: .gguf(metadata: metadata),
+            notes: notes + types.notes, refusal: types.refusal)
+    }
+
+    /// The names of the tensors to which edits give a type.
+    private var typedNames: Set<ExactString> {
+        let architecture = changes.model?.architecture ?? source.architecture
+        let roles = changes.weights.filter { $0.value.type != nil }.keys
+        return Set(
+            roles.flatMap { role in
+                [role, role.ofAllExperts].compactMap {
+                    architecture?.name(of: $0, in: .gguf).map(ExactString.init)
+                }
+            })
     }
 
     private func metadata(
@@ -206,7 +224,41 @@ struct GGUFPlanner {
             ).entries, fileType: main.ggufFileType,
             namesHeadSize: architecture.config.fillsHeadSize || numbers.hasUnusualHeads
                 || files.config?[ConfigFormat.headSize]?.integer != nil)
-        entries.append(.init("general.quantization_version", .u32(2)))
+        entries.append(.init(MetadataFormat.quantizationVersion, .u32(2)))
         return GGUFMetadata(entries + tokenizer)
+    }
+}
+
+extension GGUFMetadata {
+    /// Says how the file's matrices are quantised, in the keys and the order of `llama-quantize`.
+    fileprivate mutating func describe(_ policy: TypePolicy) {
+        guard let mix = policy.mix else { return }
+        set(MetadataFormat.quantizationVersion, .u32(2))
+        set(MetadataFormat.fileType, .u32(mix.fileType))
+        guard let matrix = policy.importance else { return }
+        let prefix = "quantize.imatrix."
+        set(prefix + "file", .string(ByteString(matrix.path.shortened)))
+        if let text = matrix.datasets.first {
+            set(prefix + "dataset", .string(ByteString(text.shortened)))
+        }
+        set(prefix + "entries_count", .u32(UInt32(clamping: matrix.entries.count)))
+        if matrix.chunkCount > 0 {
+            set(prefix + "chunks_count", .u32(UInt32(clamping: matrix.chunkCount)))
+        }
+    }
+
+    /// Sets a key, which stands last.
+    private mutating func set(_ key: String, _ value: GGUFValue) {
+        self[key] = nil
+        self[key] = value
+    }
+}
+
+extension String {
+    /// As much of a text as `llama-quantize` keeps: 127 bytes, without a part of a character.
+    fileprivate var shortened: String {
+        var text = self
+        while text.utf8.count > 127 { text.removeLast() }
+        return text
     }
 }

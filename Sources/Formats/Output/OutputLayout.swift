@@ -44,9 +44,10 @@ package struct OutputLayout: Sendable {
     ///   - path: a `.gguf` file, a `.safetensors` file or a folder, to suit the plan's format.
     ///   - shardLimit: the most bytes of tensors a file shall hold; nil keeps the source's safetensors files, and makes
     ///     one GGUF file.
-    /// - Throws: `GGUFError` and `SafetensorsError` where the format cannot hold the plan, `FileError` where a file that
+    /// - Throws: the plan's `refusal`; `GGUFError` and `SafetensorsError` where the format cannot hold the plan, `FileError` where a file that
     ///   is copied cannot be read, `CheckpointError.cannotExpress` where a folder is needed.
     package init(_ plan: OutputPlan, path: String, shardLimit: Int? = nil) throws {
+        if let refusal = plan.refusal { throw refusal }
         let tensors = TensorsByName(plan.tensors)
         switch plan.container {
         case .gguf(let metadata):

@@ -9,10 +9,16 @@ package struct OutputPlan: Sendable {
         let columns: Int
         /// The file of the source's layout that the tensor goes to.
         let shard: Int
+        /// What the errors of quantised values are weighted by; nil where all count alike.
+        let importance: TensorImportance?
 
-        init(_ description: TensorDescription, _ content: TensorContent, shard: Int = 0) {
+        init(
+            _ description: TensorDescription, _ content: TensorContent, shard: Int = 0,
+            importance: TensorImportance? = nil
+        ) {
             self.description = description
             self.content = content
+            self.importance = importance
             columns = content.columns(of: description.shape)
             self.shard = shard
         }
@@ -42,7 +48,7 @@ package struct OutputPlan: Sendable {
             let bytes = try [UInt8](filling: rows.count * rowBytes) {
                 target throws(CheckpointError) in
                 sums = try content.write(
-                    rows: rows, columns: columns, of: description,
+                    rows: rows, columns: columns, of: description, importance: importance,
                     to: UnsafeMutableRawBufferPointer(target), measuring: measuring)
             }
             return (bytes, sums)
@@ -87,6 +93,8 @@ package struct OutputPlan: Sendable {
     package let container: Container
     /// What the user should know about the output.
     package let notes: [String]
+    /// Why the output can be planned, but not written; nil where it can be.
+    package let refusal: CheckpointError?
 
     /// Plans an output in the given format.
     ///
@@ -133,8 +141,9 @@ package struct OutputPlan: Sendable {
                 throw .cannotExpress(fact: "\(role) is edited, but the output has no tensor for it")
             }
         }
-        if let pattern = changes.types?.firstPattern(without: tensors.map(\.description.name)) {
-            throw .cannotExpress(fact: "no tensor of the output is called \(pattern.quoted)")
+        if format == .safetensors {
+            let matrices = tensors.map(\.description).filter { $0.shape.count > 1 }
+            try changes.types?.checkOverrides(find: matrices.map(\.name))
         }
         if let change = changes.members.first, case .huggingFace(let layout) = container,
             layout.config == nil
@@ -144,7 +153,11 @@ package struct OutputPlan: Sendable {
         }
     }
 
-    init(source: Checkpoint, tensors: [Tensor], container: Container, notes: [String]) {
+    init(
+        source: Checkpoint, tensors: [Tensor], container: Container, notes: [String],
+        refusal: CheckpointError? = nil
+    ) {
+        self.refusal = refusal
         self.source = source
         self.tensors = tensors
         self.container = container

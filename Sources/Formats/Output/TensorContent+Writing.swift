@@ -3,52 +3,60 @@ extension TensorContent {
     ///
     /// Rows are those of the output seen as a matrix of `columns`; a vector whose elements have an order has columns of 1.
     ///
-    /// - Parameter measuring: whether the stored values are read back and compared with those that were to be stored.
+    /// - Parameters:
+    ///   - importance: what the errors of quantised values are weighted by, row by row of the whole tensor
+    ///   - measuring: whether the stored values are read back and compared with those that were to be stored.
     /// - Returns: how they differ; of rows that are the source's bytes nothing is looked at.
     /// - Throws: `CheckpointError.cannotEncode` where a type cannot be widened or written, or cannot hold a value.
     func write(
         rows: Range<Int>, columns: Int, of description: TensorDescription,
-        to destination: UnsafeMutableRawBufferPointer, measuring: Bool
+        importance: TensorImportance?, to destination: UnsafeMutableRawBufferPointer,
+        measuring: Bool
     ) throws(CheckpointError) -> RoundingSums {
         let rowBytes = description.type.byteCount(elements: columns) ?? 0
         return try write(
-            rows: rows, columns: columns, of: description,
+            rows: rows, columns: columns, of: description, importance: importance,
             to: RowTarget(bytes: destination, stride: rowBytes), measuring: measuring)
     }
 
     private func write(
-        rows: Range<Int>, columns: Int, of description: TensorDescription, to target: RowTarget,
-        measuring: Bool
+        rows: Range<Int>, columns: Int, of description: TensorDescription,
+        importance: TensorImportance?, to target: RowTarget, measuring: Bool
     ) throws(CheckpointError) -> RoundingSums {
         guard !rows.isEmpty else { return RoundingSums() }
         var sums = RoundingSums()
         func write(
-            _ part: TensorContent, _ rows: Range<Int>, _ columns: Int, to target: RowTarget
+            _ part: TensorContent, _ rows: Range<Int>, _ columns: Int,
+            _ importance: TensorImportance?, to target: RowTarget
         ) throws(CheckpointError) {
             sums.add(
                 try part.write(
-                    rows: rows, columns: columns, of: description, to: target,
-                    measuring: measuring))
+                    rows: rows, columns: columns, of: description, importance: importance,
+                    to: target, measuring: measuring))
         }
         switch origin {
         case .parts(let parts, let count) where updates.isEmpty:
             for (part, own) in Self.split(rows, by: count) where parts.indices.contains(part) {
                 let first = part * count + own.lowerBound - rows.lowerBound
-                try write(parts[part], own, columns, to: target.dropping(rows: first))
+                try write(
+                    parts[part], own, columns, importance?.dropping(rows: part * count),
+                    to: target.dropping(rows: first))
             }
         case .above(let first, let second, let count) where updates.isEmpty:
             let (upper, lower) = Self.split(rows, at: count)
-            try write(first, upper, columns, to: target)
-            try write(second, lower, columns, to: target.dropping(rows: upper.count))
-        case .beside(let first, let second, let own) where updates.isEmpty:
+            try write(first, upper, columns, importance, to: target)
+            try write(
+                second, lower, columns, importance?.dropping(rows: count),
+                to: target.dropping(rows: upper.count))
+        case .beside(let first, let second, let own) where updates.isEmpty && importance == nil:
             // Each side is stored by itself, so that whole blocks of a source stay as they are.
             let bytes = description.type.byteCount(elements: own) ?? 0
-            try write(first, rows, own, to: target)
-            try write(second, rows, columns - own, to: target.dropping(bytes: bytes))
+            try write(first, rows, own, nil, to: target)
+            try write(second, rows, columns - own, nil, to: target.dropping(bytes: bytes))
         default:
             let rowBytes = description.type.byteCount(elements: columns) ?? 0
             var writer = try RowWriter(
-                self, rows: rows, columns: columns, description, measuring: measuring)
+                self, rows: rows, columns: columns, description, importance, measuring: measuring)
             for (index, number) in rows.enumerated() {
                 do throws(QuantizationError) {
                     try writer.write(row: number, to: target.row(index, byteCount: rowBytes))
@@ -205,6 +213,7 @@ private struct RowWriter {
     private let blockScaling: (scaling: BlockScaling, factor: Float)?
     private let description: TensorDescription
     private let columns: Int
+    private let importance: TensorImportance?
     private let isMeasured: Bool
     /// Whether each row's bytes are the source's own.
     private let isKept: Bool
@@ -220,9 +229,10 @@ private struct RowWriter {
 
     init(
         _ content: TensorContent, rows: Range<Int>, columns: Int,
-        _ description: TensorDescription, measuring: Bool
+        _ description: TensorDescription, _ importance: TensorImportance?, measuring: Bool
     ) throws(CheckpointError) {
         source = content.rows
+        self.importance = importance
         self.description = description
         self.columns = columns
         multiplier = content.multiplier
@@ -277,7 +287,13 @@ private struct RowWriter {
             return 0
         }
         return try row.withUnsafeBufferPointer { row throws(QuantizationError) in
-            try RowEncoder.encode(row, as: description.type, into: target)
+            guard let importance else {
+                return try RowEncoder.encode(row, as: description.type, into: target)
+            }
+            return try importance.withColumns(ofRow: number) { columns throws(QuantizationError) in
+                try RowEncoder.encode(
+                    row, as: description.type, importance: columns, into: target)
+            }
         }
     }
 

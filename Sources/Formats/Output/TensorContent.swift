@@ -139,6 +139,16 @@ package struct TensorContent: Sendable {
         }
     }
 
+    /// The first quantised tensor whose values it takes; nil where there is none.
+    var quantizedSource: StoredTensor? {
+        switch origin {
+        case .rows(let rows): rows.tensor.flatMap { $0.type.isQuantized ? $0 : nil }
+        case .parts(let parts, _): parts.lazy.compactMap(\.quantizedSource).first
+        case .above(let first, let second, _), .beside(let first, let second, _):
+            first.quantizedSource ?? second.quantizedSource
+        }
+    }
+
     /// Where columns end that no whole blocks of this type hold, so that what stands beside them cannot be stored without
     /// encoding them anew; nil where there are none.
     func splitBlock(of type: ElementType) -> Int? {

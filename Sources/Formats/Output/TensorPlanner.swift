@@ -185,7 +185,7 @@ struct TensorPlanner {
     }
 
     /// - Throws: `CheckpointError.cannotExpress` where the tensor's values cannot be stored in its type.
-    private func check(
+    func check(
         _ tensor: TensorDescription, _ content: TensorContent
     ) throws(CheckpointError) {
         guard RowEncoder.isSupported(tensor.type) else {

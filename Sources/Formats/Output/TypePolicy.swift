@@ -1,31 +1,45 @@
 /// In which types an output stores its tensors.
 ///
-/// Whatever decides a type stands in this file: `OutputTypes` asks it once for each tensor of an output, and only an
-/// edit that gives its weight a type of its own comes before it. A mix of quantised types is one more `Standard`.
-package struct TypePolicy: Sendable, Hashable {
+/// Whatever decides a type stands here: `OutputTypes` asks it once for each tensor of an output, `MixedTypes` for the
+/// matrices of a GGUF file, and only an edit that gives its weight a type of its own comes before it.
+package struct TypePolicy: Sendable, Equatable {
     /// What a tensor gets that nothing else names.
     package enum Standard: Sendable, Hashable {
         /// The type that it has, or where the output's format does not hold that, f32, which loses nothing.
         case keep
         /// This plain float type for matrices; in a Hugging Face checkpoint for all floating-point tensors.
         case plain(ElementType)
+        /// The types of this mix for matrices.
+        case mix(QuantizationMix)
     }
 
-    /// A type for the tensors of some names.
+    /// A type for the matrices of some names.
     package struct Override: Sendable, Hashable {
-        /// The whole of a name in the output, in which `*` stands for any text.
-        package let pattern: String
+        /// What a part of the name in the output has to follow.
+        package let pattern: NamePattern
         package let type: ElementType
 
-        package init(_ pattern: String, _ type: ElementType) {
+        package init(_ pattern: NamePattern, _ type: ElementType) {
             self.pattern = pattern
             self.type = type
         }
     }
 
     package var standard: Standard
-    /// Where several match a name, the last one wins.
+    /// Where several match a name, the first one wins.
     package var overrides: [Override]
+    /// The type of the head, and in a mix of an embedding that is the head as well; comes before overrides.
+    package var head: ElementType?
+    /// The type of the token embedding; comes before overrides.
+    package var embedding: ElementType?
+    /// Whether a mix gives all matrices its main type.
+    package var isPure = false
+    /// Whether the head stays in the type that it has.
+    package var leavesHead = false
+    /// Whether tensors that are quantised already may be quantised anew in other types.
+    package var allowsRequantizing = false
+    /// What the errors of quantised values are weighted by.
+    package var importance: ImportanceMatrix?
 
     package init(_ standard: Standard, overrides: [Override] = []) {
         self.standard = standard
@@ -41,92 +55,89 @@ package struct TypePolicy: Sendable, Hashable {
     /// The one plain type that is asked for; nil where there is none.
     var plainType: ElementType? { if case .plain(let type) = standard { type } else { nil } }
 
+    /// The mix that is asked for; nil where there is none.
+    package var mix: QuantizationMix? { if case .mix(let mix) = standard { mix } else { nil } }
+
+    /// What only GGUF files have a place for; nil where none is asked for.
+    var namedPart: String? {
+        head != nil ? "the head's type" : embedding != nil ? "the token embedding's type" : nil
+    }
+
+    /// Whether the types of single matrices are asked for.
+    var namesMatrices: Bool { !overrides.isEmpty || head != nil || embedding != nil }
+
     // MARK: - By name
 
     /// The policies that have a name of one word.
-    package static let names = ["keep", "f32", "f16", "bf16"]
+    package static let names = ["keep", "f32", "f16", "bf16"] + QuantizationMix.all.map(\.name)
 
-    /// Names of `llama-quantize` that mix types.
-    private static let mixes: Set<String> = [
-        "q2_k_s", "q3_k_s", "q3_k_m", "q3_k_l", "q4_k_s", "q4_k_m", "q5_k_s", "q5_k_m", "iq3_xs",
-        "iq3_m", "iq2_m", "mxfp4_moe",
-    ]
-
-    /// The policy of this name: one of `names`, or an element type that no output can be planned with; nil where
-    /// nothing has the name.
-    ///
-    /// - Throws: `CheckpointError.cannotExpress` for mixes that cannot be written.
-    package init?(named name: String) throws(CheckpointError) {
+    /// The policy of this name, one of `names` or a usual other name of one; nil where nothing has the name.
+    package init?(named name: String) {
         if name == "keep" {
             self = .keep
-        } else if let type = ElementType(rawValue: name) {
+        } else if let mix = QuantizationMix(named: name) {
+            self.init(.mix(mix))
+        } else if let type = ElementType(rawValue: name), type.isPlainFloat, type != .f64 {
             self = .plain(type)
-        } else if Self.mixes.contains(name) {
-            throw Self.refusal(of: name)
         } else {
             return nil
         }
     }
 
-    /// - Throws: `CheckpointError.cannotExpress` where outputs cannot be written so.
-    func check() throws(CheckpointError) {
-        if let type = plainType, !type.isPlainFloat || type == .f64 {
-            throw Self.refusal(of: type.name)
-        }
-    }
-
-    private static func refusal(of name: String) -> CheckpointError {
-        .cannotExpress(
-            fact: "writing \(name) is not supported; supported types: "
-                + names.joined(separator: ", "))
-    }
-
     // MARK: - Overrides
 
     /// The type that an override gives a tensor, or nil.
-    func override(for name: String) -> ElementType? {
-        overrides.last { $0.matches(name) }?.type
+    ///
+    /// - Throws: `CheckpointError.cannotExpress` for an expression that takes too long.
+    func override(for name: String) throws(CheckpointError) -> ElementType? {
+        for override in overrides where try override.pattern.finds(name) { return override.type }
+        return nil
     }
 
-    /// The first pattern that none of the names follows.
-    func firstPattern(without names: [String]) -> String? {
-        overrides.first { !names.contains(where: $0.matches) }?.pattern
+    /// Refuses an expression that finds none of the names.
+    ///
+    /// - Parameter names: of the matrices whose types can be chosen.
+    /// - Throws: `CheckpointError.cannotExpress`.
+    func checkOverrides(find names: [String]) throws(CheckpointError) {
+        for override in overrides {
+            var isFound = false
+            for name in names where try override.pattern.finds(name) {
+                isFound = true
+                break
+            }
+            guard isFound else {
+                throw .cannotExpress(
+                    fact:
+                        "\(override.pattern.text.quoted) finds no matrix of the output whose type "
+                        + "can be chosen")
+            }
+        }
     }
 }
 
-extension TypePolicy.Override {
-    fileprivate func matches(_ name: String) -> Bool {
-        Self.matches(Array(name.utf8)[...], Array(pattern.utf8)[...])
-    }
-
-    /// Whether a name follows a pattern: each text between stars where it is first found, the last at the end.
-    private static func matches(_ name: ArraySlice<UInt8>, _ pattern: ArraySlice<UInt8>) -> Bool {
-        var parts = pattern.split(separator: UInt8(ascii: "*"), omittingEmptySubsequences: false)
-        let first = parts.removeFirst()
-        guard name.starts(with: first), let last = parts.popLast() else {
-            return name.elementsEqual(first)
+extension NamePattern {
+    /// - Throws: `CheckpointError.cannotExpress` where it takes too long to find out.
+    fileprivate func finds(_ name: String) throws(CheckpointError) -> Bool {
+        guard let isFound = matches(name) else {
+            throw .cannotExpress(fact: "\(text.quoted) takes too long to look for in '\(name)'")
         }
-        var rest = name.dropFirst(first.count)
-        for part in parts {
-            guard
-                let start = rest.indices.first(where: { rest[$0...].starts(with: part) })
-                    ?? (part.isEmpty ? rest.startIndex : nil)
-            else { return false }
-            rest = rest[(start + part.count)...]
-        }
-        return rest.count >= last.count && rest.suffix(last.count).elementsEqual(last)
+        return isFound
     }
 }
 
 extension TypePolicy: CustomStringConvertible {
-    /// What is stored how: "matrices as bf16, output.* as q6_k".
+    /// What is stored how: "matrices as bf16, output as q6_k".
     package var description: String {
         let standard =
             switch standard {
             case .keep: "tensors in their own types"
             case .plain(let type): "matrices as \(type.name)"
+            case .mix(let mix): isPure ? "matrices as \(mix.base.name)" : "matrices as \(mix.name)"
             }
-        return ([standard] + overrides.map { "\($0.pattern) as \($0.type.name)" })
+        let named = [("the head", head), ("the token embedding", embedding)].compactMap { part in
+            part.1.map { "\(part.0) as \($0.name)" }
+        }
+        return ([standard] + named + overrides.map { "\($0.pattern.text) as \($0.type.name)" })
             .joined(separator: ", ")
     }
 }
@@ -155,25 +166,32 @@ struct OutputTypes {
     /// - Throws: `CheckpointError.cannotExpress` where the format does not hold the type, `QuantizationError` where the
     ///   type cannot be widened.
     func type(of tensor: WeightTensor, named name: String) throws -> ElementType {
-        if let type = policy.override(for: name) { return type }
-        return switch (source.format, format) {
-        case (_, .gguf): try typeInGGUF(tensor)
-        case (.safetensors, .safetensors): typeInSameFolder(tensor)
-        case (.gguf, .safetensors): try typeInNewFolder(tensor)
+        switch (source.format, format) {
+        case (_, .gguf): return try typeInGGUF(tensor)
+        case (.safetensors, .safetensors):
+            return try override(tensor, name) ?? typeInSameFolder(tensor)
+        case (.gguf, .safetensors): return try override(tensor, name) ?? typeInNewFolder(tensor)
         }
     }
 
     /// The type of a tensor that the source does not have.
-    func type(ofNew name: String) -> ElementType { policy.override(for: name) ?? .f32 }
+    func type(ofNew name: String) -> ElementType { .f32 }
+
+    private func override(
+        _ tensor: WeightTensor, _ name: String
+    ) throws(CheckpointError) -> ElementType? {
+        tensor.shape.count > 1 ? try policy.override(for: name) : nil
+    }
 
     /// llama.cpp wants vectors, learned positions and routers in f32; other matrices take the type asked for, or stay
     /// as they are.
     private func typeInGGUF(_ tensor: WeightTensor) throws(CheckpointError) -> ElementType {
         let isFloat = tensor.type.canBeRetyped
-        let isChanged = source.format == .safetensors || policy.plainType != nil
+        let isChanged = source.format == .safetensors || policy.standard != .keep
         if isChanged, isFloat, tensor.role?.slot.isAlwaysF32 ?? false { return .f32 }
         if source.format == .safetensors, tensor.shape.count < 2, isFloat { return .f32 }
         if let type = policy.plainType, tensor.shape.count >= 2, isFloat { return type }
+        if policy.mix != nil, isFloat, tensor.type.ggmlIdentifier == nil { return .f32 }
         guard tensor.type.ggmlIdentifier != nil else {
             throw .cannotExpress(
                 fact: "\(source.path): tensor '\(tensor.name)' is \(tensor.type.name), which GGUF "

@@ -70,7 +70,8 @@ extension QuantizationMix: CustomStringConvertible {
 
 extension QuantizationMix {
     /// All mixes, from the smallest bits a weight on.
-    package static let all: [QuantizationMix] = ofOneBit + ofTwoBits + ofThreeBits + ofFourBits + ofMoreBits
+    package static let all: [QuantizationMix] =
+        ofOneBit + ofTwoBits + ofThreeBits + ofFourBits + ofMoreBits
 
     private static let ofOneBit = [
         QuantizationMix("q1_0", 40, .q1_0),
@@ -141,7 +142,8 @@ extension QuantizationMix {
         QuantizationMix(
             "q3_k_m", 12, .q3K,
             [
-                MixRule(.attentionValue, .q5K, .follows(fewerThan: 2)), MixRule(.attentionValue, .q4K),
+                MixRule(.attentionValue, .q5K, .follows(fewerThan: 2)),
+                MixRule(.attentionValue, .q4K),
                 MixRule(.feedForwardDown, .q5K, .isInFirst(part: 16)),
                 MixRule(.feedForwardDown, .q4K), MixRule(.attentionOutput, .q4K),
             ], ofEightExperts: .fine(output: .q5K)),

@@ -133,19 +133,30 @@ struct CheckpointOutput {
         return (summary.byteCount, summary.rounding, nil)
     }
 
+    /// How large the tensors are, in all and for each weight.
+    private static func size(of plan: OutputPlan) -> String {
+        let bytes = plan.tensors.reduce(0) { $0 + ($1.description.byteCount ?? 0) }
+        let weights = plan.tensors.reduce(0) { $0 + ($1.description.elementCount ?? 0) }
+        let bits = weights > 0 ? 8 * Double(bytes) / Double(weights) : 0
+        return "\(Quantity.bytes(bytes)), \(Quantity.fixed(bits, 2)) bits a weight"
+    }
+
     private func show(_ plan: OutputPlan, edits: [CheckpointEdit], on console: Console) {
         for edit in edits { console.print(edit.description) }
-        var table = Table([.left("tensor"), .left("type"), .left("shape"), .left("from")])
+        var table = Table([
+            .left("tensor"), .left("type"), .left("shape"), .right("size"), .left("from"),
+        ])
         for tensor in plan.tensors where !tensor.isCopy {
             table.add(
                 tensor.description.name, tensor.description.type.name,
                 tensor.description.shape.map(String.init).joined(separator: "x"),
-                tensor.content.summary)
+                Quantity.bytes(tensor.description.byteCount ?? 0), tensor.content.summary)
         }
         if !table.rows.isEmpty { console.print(table) }
         let copied = plan.tensors.count { $0.isCopy }
         console.print(
-            "\(path): would write \(plan.tensors.count) tensors, \(copied) of them copied byte for byte"
-        )
+            "\(path): would write \(plan.tensors.count) tensors, \(copied) of them copied byte for byte, "
+                + Self.size(of: plan))
+        if let refusal = plan.refusal { console.warning("\(refusal)") }
     }
 }
