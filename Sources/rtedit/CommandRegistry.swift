@@ -18,6 +18,7 @@ enum CommandRegistry {
         DiffCommand(),
         EvalCommand(),
         SearchCommand(),
+        ImatrixCommand(),
         BenchCommand(),
         HelpCommand { commands },
         VersionCommand(),

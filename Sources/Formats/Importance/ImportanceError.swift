@@ -4,7 +4,7 @@ package struct ImportanceError: Failure, Equatable {
     package let problem: Problem
 
     /// What is wrong.
-    package enum Problem: Equatable, Sendable {
+    package enum Problem: Error, Equatable {
         case notImportance(reason: String)
         /// A key that is missing or has a value it cannot have; `expected` completes "is not …".
         case wrongKey(String, expected: String)

@@ -12,7 +12,7 @@ extension ImportanceMatrix {
     package init(
         combining matrices: [ImportanceMatrix], path: String, chunkSize: Int
     ) throws(ImportanceError) {
-        self.init(path: path, entries: [:], datasets: [], chunkCount: 0, chunkSize: chunkSize)
+        var entries: [ExactString: Entry] = [:]
         var origins: [ExactString: String] = [:]
         for matrix in matrices {
             for (name, entry) in matrix.entries {
@@ -27,15 +27,10 @@ extension ImportanceMatrix {
                 }
                 origins[name] = origins[name] ?? matrix.path
             }
-            datasets += matrix.datasets
         }
-        countChunks()
-    }
-
-    /// Counts chunks by the entry that has seen most.
-    mutating func countChunks() {
-        let most = entries.values.lazy.flatMap(\.counts).max() ?? 0
-        chunkCount = chunkSize.map { most / $0 } ?? most
+        self.init(
+            path: path, entries: entries, datasets: matrices.flatMap(\.datasets),
+            chunkSize: chunkSize)
     }
 }
 

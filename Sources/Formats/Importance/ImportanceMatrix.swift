@@ -37,24 +37,17 @@ package struct ImportanceMatrix: Sendable, Equatable {
     /// The file it was read from or is for, as errors name it.
     package let path: String
     /// By the weight's name in GGUF files, such as `blk.0.attn_q.weight`.
-    package internal(set) var entries: [ExactString: Entry]
+    package let entries: [ExactString: Entry]
     /// The texts that were read, as the runs called them.
-    package internal(set) var datasets: [String]
+    package let datasets: [String]
     /// How many chunks were read in all.
-    package internal(set) var chunkCount: Int
+    package let chunkCount: Int
     /// Tokens of a chunk; nil where the file does not say, as those of the older format: counts are then chunks.
-    package internal(set) var chunkSize: Int?
+    package let chunkSize: Int?
     /// Nil where another program made it, or several were combined.
-    package internal(set) var progress: Progress?
+    package let progress: Progress?
 
-    /// - Parameters:
-    ///   - path: the file, for errors
-    ///   - entries: by the weight's name in GGUF files
-    ///   - datasets: the texts that were read
-    ///   - chunkCount: how many chunks of them
-    ///   - chunkSize: tokens of a chunk
-    ///   - progress: how far the run got that made it
-    package init(
+    init(
         path: String, entries: [ExactString: Entry], datasets: [String], chunkCount: Int,
         chunkSize: Int?, progress: Progress? = nil
     ) {
@@ -64,6 +57,26 @@ package struct ImportanceMatrix: Sendable, Equatable {
         self.chunkCount = chunkCount
         self.chunkSize = chunkSize
         self.progress = progress
+    }
+
+    /// A matrix whose chunks are counted by the entry that has seen most.
+    ///
+    /// - Parameters:
+    ///   - path: the file, for errors
+    ///   - entries: by the weight's name in GGUF files, their counts in tokens
+    ///   - datasets: the texts that were read
+    ///   - chunkSize: tokens of a chunk
+    ///   - progress: how far the run got that made it
+    /// - Precondition: a chunk has at least one token.
+    package init(
+        path: String, entries: [ExactString: Entry], datasets: [String], chunkSize: Int,
+        progress: Progress? = nil
+    ) {
+        precondition(chunkSize > 0)
+        let most = entries.values.lazy.flatMap(\.counts).max() ?? 0
+        self.init(
+            path: path, entries: entries, datasets: datasets, chunkCount: most / chunkSize,
+            chunkSize: chunkSize, progress: progress)
     }
 
     /// Reads a file of either format; which one it is its first bytes tell.

@@ -20,6 +20,8 @@ struct BlockRunner: Sendable {
 
     /// Memory of the experts, where there are any.
     let mixture: MixtureMemory?
+    /// Looks at what weights are multiplied with; nil where nobody asks.
+    var inputSquares: InputSquares?
 
     /// Cosines and sines of rows: (R, P), P rotated pairs.
     struct Rotations: Sendable {
@@ -104,6 +106,7 @@ struct BlockRunner: Sendable {
         _ rows: Int, _ projection: Projection, from input: ActivationMatrix,
         into output: ActivationMatrix
     ) {
+        inputSquares?.add(rows, of: input, to: projection, crew: crew)
         projection.weight.multiply(input.row(0), tokens: rows, into: output.row(0), crew: crew)
         projection.adapter?.addForward(
             output.row(0), input: input.row(0), tokens: rows, crew: crew)

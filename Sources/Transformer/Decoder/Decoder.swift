@@ -95,12 +95,13 @@ package final class Decoder {
     ///   - blocks: the blocks to run; nil for all. Where the first is not 0, each slice brings its entry.
     ///   - observer: sees the residual stream.
     ///   - projections: sees the last projections of sub-layers.
+    ///   - inputSquares: sums up what the weights are multiplied with.
     ///   - logits: takes logits; without it the head is not computed.
     /// - Throws: `ForwardError` before anything is computed, and what the observers and the receiver throw.
     package func forward(
         _ slices: [DecoderSlice], interventions: [Intervention] = [], blocks: Range<Int>? = nil,
         observer: StreamObserver? = nil, projections: ProjectionObserver? = nil,
-        logits: LogitsReceiver? = nil
+        inputSquares: InputSquares? = nil, logits: LogitsReceiver? = nil
     ) throws {
         let all = 0..<configuration.sizes.blockCount
         let blocks = blocks ?? all
@@ -119,7 +120,8 @@ package final class Decoder {
         let pass = ForwardPass(
             decoder: self, workspace: workspace, slices: slices,
             plan: try InterventionPlan(interventions, configuration),
-            blocks: blocks, observer: observer, projections: projections, logits: logits)
+            blocks: blocks, observer: observer, projections: projections,
+            inputSquares: inputSquares, logits: logits)
         try pass.run(keepsCaches: isWhole)
     }
 

@@ -2,6 +2,8 @@ package import Formats
 
 /// A projection: a matrix, and a bias where the checkpoint has one.
 package struct Projection: Sendable {
+    /// Which weight the matrix is.
+    package let role: WeightRole
     /// (outputs, inputs)
     package let weight: WeightMatrix
     /// (outputs)
@@ -70,9 +72,9 @@ package struct DecoderWeights: Sendable {
     package let blocks: [BlockWeights]
     package let outputNorm: NormWeights
     /// (vocabulary, hidden size): the checkpoint's own, else the embedding.
+    ///
+    /// Its role is the embedding's where the two are tied.
     package let head: Projection
-    /// The role of the head's matrix: the embedding's where the two are tied.
-    package let headRole: WeightRole
 
     /// Takes every weight from the source and checks its presence and shape.
     ///
@@ -96,11 +98,11 @@ package struct DecoderWeights: Sendable {
             throw DecoderError.missingWeight(file: source.path, role: output)
         }
         head = Projection(
+            role: ownHead == nil ? WeightRole(.tokenEmbedding) : output,
             weight: ownHead ?? embedding,
             bias: try loader.optionalVector(
                 WeightRole(.output, .bias), count: sizes.vocabularySize),
             adapter: nil)
-        headRole = ownHead == nil ? WeightRole(.tokenEmbedding) : output
         var blocks: [BlockWeights] = []
         for index in 0..<sizes.blockCount {
             blocks.append(try loader.block(index))
@@ -180,6 +182,7 @@ private struct WeightLoader<Source: WeightSource> {
     ) throws -> Projection {
         let role = WeightRole(.block(index, slot), expert: expert)
         return Projection(
+            role: role,
             weight: try matrix(role, rows: rows, columns: columns),
             bias: try optionalVector(.block(index, slot, .bias), count: rows),
             adapter: try source.adapter(role))

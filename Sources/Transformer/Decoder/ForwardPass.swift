@@ -38,11 +38,13 @@ struct ForwardPass {
     init(
         decoder: Decoder, workspace: Workspace, slices: [DecoderSlice], plan: InterventionPlan,
         blocks: Range<Int>, observer: StreamObserver?, projections: ProjectionObserver?,
-        logits: LogitsReceiver?
+        inputSquares: InputSquares?, logits: LogitsReceiver?
     ) {
         self.decoder = decoder
         self.workspace = workspace
-        runner = workspace.runner
+        var runner = workspace.runner
+        runner.inputSquares = inputSquares
+        self.runner = runner
         self.plan = plan
         self.blocks = blocks
         self.observer = observer

@@ -161,7 +161,7 @@ final class HeadPass {
         streamGradient.reserve(targets.count)
         runner.logitsBackward(targets.count, gradient: logits, logits: cappedLogits)
         runner.projectBackward(
-            targets.count, weights.head, weights.headRole, input: normed, outputGradient: logits,
+            targets.count, weights.head, weights.head.role, input: normed, outputGradient: logits,
             into: normedGradient, accumulating: false, sink)
         streamGradient.row(0).update(repeating: 0, count: targets.count * width)
         runner.normBackward(
