@@ -24,7 +24,12 @@ struct MatrixTypes {
     ///   time.
     mutating func apply(to tensors: [OutputPlan.Tensor]) throws -> [OutputPlan.Tensor] {
         guard policy.mix != nil || policy.namesMatrices else { return tensors }
-        let sorted = policy.mix == nil ? tensors : tensors.sorted(by: Self.precedes)
+        let sorted =
+            policy.mix == nil
+            ? tensors
+            : tensors.sorted {
+                MixAssignment.Matrix.precedes(Self.matrix($0), Self.matrix($1))
+            }
         let isChosen = sorted.map {
             QuantizableTensor.isQuantizable(
                 $0.description.name, dimensions: $0.description.shape.count)
@@ -99,13 +104,6 @@ struct MatrixTypes {
             replaced[Replaced(wanted: wanted, type: type, columns: columns), default: 0] += 1
         }
         return type
-    }
-
-    /// By the number of the block and the name; what is in no block comes first.
-    private static func precedes(_ left: OutputPlan.Tensor, _ right: OutputPlan.Tensor) -> Bool {
-        let blocks = (matrix(left).block ?? -1, matrix(right).block ?? -1)
-        guard blocks.0 == blocks.1 else { return blocks.0 < blocks.1 }
-        return left.description.name.utf8.lexicographicallyPrecedes(right.description.name.utf8)
     }
 
     // MARK: - Changing

@@ -10,6 +10,13 @@ struct MixAssignment {
         /// Whether it is the matrices of several experts.
         var isStack: Bool { shape.count > 2 && shape[0] > 1 }
 
+        /// By the number of the block and the name; what is in no block comes first.
+        static func precedes(_ left: Matrix, _ right: Matrix) -> Bool {
+            let blocks = (left.block ?? -1, right.block ?? -1)
+            guard blocks.0 == blocks.1 else { return blocks.0 < blocks.1 }
+            return left.name.utf8.lexicographicallyPrecedes(right.name.utf8)
+        }
+
         /// The number of its block, or nil.
         var block: Int? {
             guard name.hasPrefix("blk.") else { return nil }

@@ -27,10 +27,14 @@ struct DiffCommand: Command {
         undone, quantised types widened. Numbers, tokenizer and chat template are compared whatever the files call \
         them. Exit code 0 where the two are the same model, 1 where they differ; descriptions of the file (names, \
         dates, sampling settings) are listed, but make no difference.
+
+        --explain also says whether a quantised GGUF file is exactly what quantising the other model gives, byte for byte: \
+        in which mix of types, and with --imatrix with which importance matrix; tensors that are not are named.
         """
     let positionals = [Self.first, Self.second]
     let options = Option.declared([
-        Self.tensors, Self.explain, Self.report, Self.vector, Self.adapter, Self.rank,
+        Self.tensors, Self.explain, TypeOptions.importance, Self.report, Self.vector, Self.adapter,
+        Self.rank,
     ])
     let examples = [
         Example("A quantised file and its source:", "rtedit diff model-f16.gguf model-q4_k.gguf"),
@@ -49,6 +53,12 @@ struct DiffCommand: Command {
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let rank = try arguments.value(Self.rank)
+        if arguments.isGiven(TypeOptions.importance),
+            !arguments.has(Self.explain), !arguments.isGiven(Self.report)
+        {
+            throw UsageError.needs(
+                option: TypeOptions.importance.flagText, other: Self.explain.flagText)
+        }
         let outputs = try [Self.report, Self.vector].compactMap {
             try arguments.outputPathIfGiven($0)
         }
@@ -70,6 +80,8 @@ struct DiffCommand: Command {
             let words = DifferenceExplanation(explanation)
             words.show(on: console)
             json["explanation"] = .object(words.json)
+            json["quantization"] = try QuantizationView.check(
+                first, second, arguments, console)
             try write(comparison, explanation, arguments, console)
         }
         if let path = arguments.textIfGiven(Self.adapter) {

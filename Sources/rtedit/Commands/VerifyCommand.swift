@@ -40,7 +40,8 @@ struct VerifyCommand: Command {
         not equal, or cannot be told apart from what they must not be (UNDECIDABLE).
 
         Without --vector, --ablate and --scaling the two must be the same model, as a checkpoint and its conversion are, or the \
-        other one rounded to other types: what that costs is printed.
+        other one rounded to other types: what that costs is printed, and whether a quantised GGUF file is exactly what \
+        quantising the other one gives, with --imatrix by that importance matrix.
 
         --certificate is written whatever the verdict is. --check takes the certificate's settings; vectors and prompts \
         are given again. It ends with 0 only where every hash and figure is the certificate's and the verdict is EQUAL. \
@@ -52,7 +53,7 @@ struct VerifyCommand: Command {
         SteeringOptions.all
         + Option.declared([
             Self.prompts, Self.chat, ChatOptions.date, Self.positions, Self.tolerance,
-            Self.maxTokens, Self.certificate, Self.check, Self.report,
+            Self.maxTokens, TypeOptions.importance, Self.certificate, Self.check, Self.report,
         ])
     let examples = [
         Example(
@@ -128,6 +129,9 @@ struct VerifyCommand: Command {
             try write(found, view, arguments, console)
         }
         var json = view.json
+        if interventions.isEmpty {
+            json["quantization"] = try QuantizationView.check(base, edited, arguments, console)
+        }
         if let certificate {
             check?.figures = certificate.differences(from: view.figures, on: machine)
             check?.figureCount = view.figures.figures.count

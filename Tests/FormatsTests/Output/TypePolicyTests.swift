@@ -15,47 +15,48 @@ import Testing
             uniqueKeysWithValues: plan.tensors.map { ($0.description.name, $0.description.type) })
     }
 
+    private func override(_ text: String, _ type: ElementType) throws -> TypePolicy.Override {
+        .init(try #require(NamePattern(text, matching: .anyPart)), type)
+    }
+
+    /// Of the first block; the model's rows are of 128 and 384.
     @Test(arguments: [TypePolicy.Standard.keep, .plain(.bf16)])
-    func theLastPatternThatMatchesWins(standard: TypePolicy.Standard) throws {
+    func theFirstPatternThatMatchesWins(standard: TypePolicy.Standard) throws {
         let policy = TypePolicy(
             standard,
             overrides: [
-                .init("blk.*.ffn_down.weight", .q8_0), .init("blk.1.*down*", .q4_1),
-                .init("*", .f32), .init("blk.*.ffn_*.weight", .q5_1),
-                .init("blk.2.ffn_up.weight", .f16),
-                .init("*_norm.weight", .f32),
+                try override(#"blk\.2\.ffn_up"#, .f16), try override(#"blk\.[12]\.ffn"#, .q4_1),
+                try override("^blk.*down", .q8_0), try override("attn", .q5_1),
             ])
         for (name, type) in try types(policy, .gguf) {
             let expected: ElementType =
                 switch name {
+                case _ where name.contains("norm"): .f32
                 case "blk.2.ffn_up.weight": .f16
-                case _ where name.hasSuffix("_norm.weight"): .f32
-                case _ where name.hasPrefix("blk.") && name.contains(".ffn_"): .q5_1
-                default: .f32
+                case _ where name.hasPrefix("blk.1.ffn") || name.hasPrefix("blk.2.ffn"): .q4_1
+                case _ where name.contains("ffn_down"): .q8_0
+                case _ where name.contains("attn"): .q5_1
+                default: standard == .keep ? .f32 : .bf16
                 }
             #expect(type == expected, "\(name)")
         }
     }
 
-    /// The whole name must follow it, not a part.
-    @Test(arguments: ["no'ne*", "blk.2.ffn_up", "model.layers.2.mlp.up_proj"])
-    func aPatternThatNoTensorFollowsIsRefused(pattern: String) throws {
-        let policy = TypePolicy(.keep, overrides: [.init("*", .f32), .init(pattern, .q8_0)])
-        for format in [FileFormat.gguf, .safetensors] {
-            #expect(
-                throws: CheckpointError.cannotExpress(
-                    fact: "no tensor of the output is called \(pattern.quoted)")
-            ) {
-                try types(policy, format)
-            }
-        }
+    /// Norms are no matrices: their types cannot be chosen.
+    @Test(arguments: ["no'ne", "ffn_up$", "_norm", "^model"])
+    func aPatternThatFindsNoMatrixIsRefused(pattern: String) throws {
+        let policy = TypePolicy(
+            .keep, overrides: [try override("weight", .f32), try override(pattern, .q8_0)])
+        let fact =
+            "\(pattern.quoted) finds no matrix of the output whose type can be chosen"
+        #expect(throws: CheckpointError.cannotExpress(fact: fact)) { try types(policy, .gguf) }
     }
 
     @Test func anEditsOwnTypeComesFirst() throws {
         let role = WeightRole.block(3, .feedForwardDown)
         let edit = CheckpointEdit.set(
             role, values: [Float](repeating: 1, count: 128 * 384), form: .canonical, type: .q4_0)
-        let policy = TypePolicy(.plain(.f16), overrides: [.init("*down*", .q8_0)])
+        let policy = TypePolicy(.plain(.f16), overrides: [try override("down", .q8_0)])
         let found = try types(policy, .gguf, and: [edit])
         #expect(found["blk.3.ffn_down.weight"] == .q4_0)
         #expect(found["blk.2.ffn_down.weight"] == .q8_0)
@@ -63,29 +64,90 @@ import Testing
     }
 
     @Test func folderNamesAreMatchedInAFolder() throws {
-        let policy = TypePolicy(.plain(.bf16), overrides: [.init("*.down_proj.weight", .f32)])
+        let policy = TypePolicy(.plain(.bf16), overrides: [try override("down_proj.weight$", .f32)])
         for (name, type) in try types(policy, .safetensors) {
             #expect(type == (name.hasSuffix("down_proj.weight") ? .f32 : .bf16), "\(name)")
         }
     }
 
+    /// Rows of 128 and 384 are no whole blocks of 256: the types that llama-quantize falls back to stand in their place.
+    @Test func aMixFallsBackForNarrowRows() throws {
+        let mix = try #require(QuantizationMix(named: "q4_k_m"))
+        let source = try Checkpoint.open(Samples.tinyModel)
+        let plan = try OutputPlan(
+            source: source, edits: [.types(TypePolicy(.mix(mix)))], format: .gguf)
+        for tensor in plan.tensors.map(\.description) where tensor.shape.count > 1 {
+            #expect([.q5_0, .q8_0].contains(tensor.type), "\(tensor.name)")
+        }
+        #expect(plan.notes.contains { $0.contains("no whole number of q4_k blocks") })
+        guard case .gguf(let metadata) = plan.container else { return }
+        #expect(metadata["general.file_type"] == .u32(15))
+        #expect(metadata["general.quantization_version"] == .u32(2))
+        #expect(
+            metadata.entries.suffix(2).map(\.key) == [
+                "general.quantization_version", "general.file_type",
+            ])
+        let names = plan.tensors.map(\.description.name)
+        #expect(names.first?.hasPrefix("blk.") == false && names.last?.hasPrefix("blk.") == true)
+    }
+
+    @Test func pureMixesHaveOneType() throws {
+        var policy = TypePolicy(.mix(try #require(QuantizationMix(named: "q5_0"))))
+        policy.isPure = true
+        policy.embedding = .q8_0
+        for (name, type) in try types(policy, .gguf) {
+            let expected: ElementType =
+                name.contains("norm") ? .f32 : name == "token_embd.weight" ? .q8_0 : .q5_0
+            #expect(type == expected, "\(name)")
+        }
+        policy.leavesHead = true
+        #expect(try types(policy, .gguf)["output.weight"] ?? .f32 == .f32)
+    }
+
+    @Test func whatIsQuantisedIsNotQuantisedAgainUnasked() throws {
+        let folder = try TemporaryFolder()
+        let first = folder.path("first.gguf")
+        let mix = try #require(QuantizationMix(named: "q8_0"))
+        let plan = try OutputPlan(
+            source: Checkpoint.open(Samples.tinyModel), edits: [.types(TypePolicy(.mix(mix)))],
+            format: .gguf)
+        _ = try CheckpointWriter(crew: WorkCrew(threads: 1)).write(
+            plan, to: first, replacing: false)
+        let source = try Checkpoint.open(first)
+        func plan(_ name: String, allowed: Bool) throws -> OutputPlan {
+            var policy = try #require(TypePolicy(named: name))
+            policy.allowsRequantizing = allowed
+            return try OutputPlan(source: source, edits: [.types(policy)], format: .gguf)
+        }
+        #expect(throws: CheckpointError.self) { try plan("q4_0", allowed: false) }
+        #expect(try plan("q4_0", allowed: true).tensors.contains { $0.description.type == .q4_0 })
+        // Its own types again, and plain floats, are no second rounding.
+        #expect(try plan("q8_0", allowed: false).tensors.allSatisfy(\.isCopy))
+        #expect(try plan("f16", allowed: false).tensors.contains { $0.description.type == .f16 })
+    }
+
     @Test func whatATypeCannotHoldIsRefused() throws {
-        for (pattern, type) in [
-            ("*_norm.weight", ElementType.q8_0), ("*down*", .q4K), ("*up*", .iq4NL),
-        ] {
+        for (pattern, type) in [("down", ElementType.q8K), ("up", .f8E4M3)] {
             #expect(throws: CheckpointError.self) {
-                try types(TypePolicy(.keep, overrides: [.init(pattern, type)]), .gguf)
+                try types(TypePolicy(.keep, overrides: [try override(pattern, type)]), .gguf)
             }
         }
-        for name in ["q4_k", "q4_k_m"] {
-            #expect(
-                throws: CheckpointError.cannotExpress(
-                    fact: "writing \(name) is not supported; supported types: keep, f32, f16, bf16")
-            ) {
-                let policy = try #require(try TypePolicy(named: name))
-                _ = try types(policy, .gguf)
-            }
-        }
-        #expect(try TypePolicy(named: "q9") == nil)
+        #expect(TypePolicy(named: "q9") == nil)
+        #expect(TypePolicy(named: "q4_k")?.mix?.name == "q4_k_m")
+        let mix = TypePolicy(.mix(try #require(QuantizationMix(named: "q4_0"))))
+        #expect(throws: CheckpointError.self) { try types(mix, .safetensors) }
+    }
+
+    /// Types that say little of a value without knowing which matter.
+    @Test func whatNeedsImportanceCanBePlannedButNotWritten() throws {
+        let mix = try #require(QuantizationMix(named: "q2_k_s"))
+        let folder = try TemporaryFolder()
+        try WideModel.write(to: folder.path("wide"))
+        let plan = try OutputPlan(
+            source: Checkpoint.open(folder.path("wide")),
+            edits: [.types(TypePolicy(.mix(mix)))], format: .gguf)
+        let refusal = try #require(plan.refusal)
+        #expect("\(refusal)".contains("importance matrix"))
+        #expect(throws: refusal) { _ = try OutputLayout(plan, path: "out.gguf") }
     }
 }
