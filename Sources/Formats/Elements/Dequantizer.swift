@@ -1,6 +1,6 @@
 /// Widens encoded elements to f32.
 ///
-/// Quantised types agree bit for bit with `gguf.quants.dequantize` (gguf 0.19); integers, wide floats and 8-bit floats are
+/// Quantised types agree bit for bit with ggml's `dequantize_row_*` and `gguf.quants.dequantize` (gguf 0.19); integers, wide floats and 8-bit floats are
 /// rounded to the nearest f32, ties to even.
 package enum Dequantizer {
     /// Whether the type can be widened; every other type is known by name and size only.

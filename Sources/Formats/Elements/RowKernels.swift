@@ -41,6 +41,23 @@ package struct RowKernels: Sendable {
         case .q4K: self.init(block: BlockQ4K.self)
         case .q5K: self.init(block: BlockQ5K.self)
         case .q6K: self.init(block: BlockQ6K.self)
+        case .q8_1: self.init(block: BlockQ8_1.self)
+        case .q8K: self.init(block: BlockQ8K.self)
+        case .q1_0: self.init(block: BlockQ1_0.self)
+        case .q2_0: self.init(block: BlockQ2_0.self)
+        case .tq1_0: self.init(block: BlockTQ1_0.self)
+        case .tq2_0: self.init(block: BlockTQ2_0.self)
+        case .mxfp4: self.init(block: BlockMXFP4.self)
+        case .nvfp4: self.init(block: BlockNVFP4.self)
+        case .iq4NL: self.init(block: BlockIQ4NL.self)
+        case .iq4XS: self.init(block: BlockIQ4XS.self)
+        case .iq2XXS: self.init(block: BlockIQ2XXS.self)
+        case .iq2XS: self.init(block: BlockIQ2XS.self)
+        case .iq2S: self.init(block: BlockIQ2S.self)
+        case .iq3XXS: self.init(block: BlockIQ3XXS.self)
+        case .iq3S: self.init(block: BlockIQ3S.self)
+        case .iq1S: self.init(block: BlockIQ1S.self)
+        case .iq1M: self.init(block: BlockIQ1M.self)
         default: return nil
         }
     }

@@ -1,14 +1,14 @@
 /// The values that elements of a row could have had in their type: those of a quantised row with the scales that are
 /// stored in it.
 package struct StoredGrid {
-    /// How far neighbouring values are apart, element by element.
+    /// How far neighbouring values are apart, element by element; where not equally far, the further ones.
     package private(set) var steps: [Float]
     private let kind: Kind
 
     private enum Kind {
         case plain(PlainGrid)
         case blocks(
-            groupSize: Int, scales: [Float], minimums: [Float], integers: ClosedRange<Float>)
+            groupSize: Int, scales: [Float], minimums: [Float], integers: StoredIntegers)
     }
 
     /// - Parameters:
@@ -27,7 +27,12 @@ package struct StoredGrid {
         kind = .blocks(
             groupSize: layout.groupSize, scales: scales, minimums: minimums,
             integers: layout.integers)
-        steps = values.indices.map { abs(scales[$0 / layout.groupSize]) }
+        steps = values.enumerated().map { index, value in
+            let (scale, minimum) = (
+                scales[index / layout.groupSize], minimums[index / layout.groupSize]
+            )
+            return abs(scale) * layout.integers.gap(at: (value - minimum) / scale)
+        }
     }
 
     /// How many neighbouring elements share a scale.
@@ -38,15 +43,15 @@ package struct StoredGrid {
         }
     }
 
-    /// The value nearest to `value` that the element could have had.
+    /// The value nearest to `value` that the element could have had; in a type whose codes stand for vectors, with others
+    /// beside it than it has.
     package func nearest(to value: Float, at index: Int) -> Float {
         switch kind {
         case .plain(let grid): return grid.rounded(value)
         case .blocks(let size, let scales, let minimums, let integers):
             let (scale, minimum) = (scales[index / size], minimums[index / size])
             guard scale != 0 else { return minimum }
-            let integer = ((value - minimum) / scale).rounded()
-            return scale * max(integers.lowerBound, min(integers.upperBound, integer)) + minimum
+            return scale * integers.nearest(to: (value - minimum) / scale) + minimum
         }
     }
 }
@@ -90,7 +95,7 @@ package struct PlainGrid {
 /// Where a quantised type's scales lie, and which integers stand beside them.
 package struct BlockLayout: Sendable {
     let groupSize: Int
-    let integers: ClosedRange<Float>
+    let integers: StoredIntegers
     private let type: ElementType
     private let hasMinimum: Bool
     private let unpack: @Sendable (UnsafeRawPointer, UnsafeMutableRawPointer) -> Void

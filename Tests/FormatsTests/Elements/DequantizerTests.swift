@@ -3,7 +3,7 @@ import Testing
 
 @testable import Formats
 
-/// Widened values against those of gguf-py, numpy and torch: see `Fixtures/Quantization/make_quantization.py`.
+/// Widened values against those of ggml, gguf-py, numpy and torch: see `Fixtures/Quantization/make_quantization.py`.
 @Suite struct QuantizationDequantizerTests {
     static let supported = ElementType.allCases.filter(Dequantizer.isSupported)
 
@@ -63,14 +63,15 @@ import Testing
         #expect(try widen([], type, count: 0).isEmpty)
     }
 
-    @Test func supportsThePlainTypesAndTenBlockFormats() {
+    @Test func supportsThePlainTypesAndEveryBlockFormat() {
         let names = Self.supported.map(\.name)
         #expect(
             names == [
                 "f64", "f32", "f16", "bf16", "i64", "i32", "i16", "i8", "u64", "u32", "u16", "u8",
-                "f8_e5m2",
-                "f8_e4m3", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_k", "q3_k", "q4_k", "q5_k",
-                "q6_k",
+                "f8_e5m2", "f8_e4m3", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q8_1", "q2_k",
+                "q3_k", "q4_k", "q5_k", "q6_k", "q8_k", "iq2_xxs", "iq2_xs", "iq3_xxs", "iq1_s",
+                "iq4_nl", "iq3_s", "iq2_s", "iq4_xs", "iq1_m", "tq1_0", "tq2_0", "mxfp4", "nvfp4",
+                "q1_0", "q2_0",
             ])
     }
 
@@ -81,8 +82,8 @@ import Testing
             }
         }
         #expect(
-            "\(QuantizationError.unsupported(type: .iq4NL))"
-                == "arithmetic with elements of type iq4_nl is not supported")
+            "\(QuantizationError.unsupported(type: .f4))"
+                == "arithmetic with elements of type f4 is not supported")
     }
 
     @Test(arguments: supported) func refusesBytesThatAreNotThoseOfTheElements(type: ElementType)

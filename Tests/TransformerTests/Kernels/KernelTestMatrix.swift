@@ -41,8 +41,12 @@ struct TestMatrix {
         let scale: UInt8 = 0x1C
         let offsets =
             switch type {
-            case .q4_0, .q5_0, .q8_0: [1]
-            case .q4_1, .q5_1, .q4K, .q5K: [1, 3]
+            case .q4_0, .q5_0, .q8_0, .q1_0, .q2_0, .iq4NL, .iq4XS, .iq2XXS, .iq2XS, .iq2S, .iq3XXS,
+                .iq3S, .iq1S:
+                [1]
+            case .q4_1, .q5_1, .q4K, .q5K, .q8_1: [1, 3]
+            case .tq1_0: [53]
+            case .tq2_0: [65]
             case .q2K: [81, 83]
             case .q3K: [109]
             case .q6K: [209]
@@ -56,6 +60,10 @@ struct TestMatrix {
             case .f16: bytes[block + 1] = 0x3C | bytes[block + 1] & 0x83
             case .bf16: bytes[block...block + 1] = [bytes[block] | 0x80, 0x3F]
             case .f8E4M3, .f8E5M2: bytes[block] &= 0xBB
+            case .q8K: bytes[block + 2...block + 3] = [bytes[block + 2], 0x3C]
+            case .mxfp4: bytes[block] = 0x7F
+            // Only the highest four bits of the scale are in one byte.
+            case .iq1M: bytes[block + 55] = 0x20 | bytes[block + 55] & 0x0F
             default: break
             }
         }

@@ -107,7 +107,7 @@ import Transformer
         }
         #expect(try error(.f32, [2, 3], bytes: 24) == nil)
         #expect(
-            try error(.iq4NL, [1, 32], bytes: 18) == .unsupportedType(tensor: "w", type: .iq4NL))
+            try error(.f4, [1, 32], bytes: 16) == .unsupportedType(tensor: "w", type: .f4))
         for shape in [[], [6], [1, 2, 3], [0, 3], [2, -3], [1 << 31, 1]] {
             #expect(try error(.f32, shape, bytes: 24) == .wrongShape(tensor: "w", shape: shape))
         }

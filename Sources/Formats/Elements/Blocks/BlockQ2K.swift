@@ -6,7 +6,7 @@ enum BlockQ2K: QuantizedBlock {
     static var type: ElementType { .q2K }
     static var groupSize: Int { 16 }
     static var hasMinimum: Bool { true }
-    static var integers: ClosedRange<Float> { 0...3 }
+    static var integers: StoredIntegers { .every(0...3) }
 
     @inline(__always)
     static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {

@@ -4,7 +4,7 @@ enum BlockQ3K: QuantizedBlock {
     static var type: ElementType { .q3K }
     static var groupSize: Int { 16 }
     static var hasMinimum: Bool { false }
-    static var integers: ClosedRange<Float> { -4...3 }
+    static var integers: StoredIntegers { .every(-4...3) }
 
     /// Bytes 0–7 hold the low four bits of scales 0–7 (low nibble) and 8–15 (high nibble); bytes 8–11 the high two
     /// bits of scales j, j + 4, j + 8 and j + 12, lowest bits first.

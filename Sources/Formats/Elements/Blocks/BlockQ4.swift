@@ -3,7 +3,7 @@ enum BlockQ4_0: QuantizedBlock {
     static var type: ElementType { .q4_0 }
     static var groupSize: Int { 32 }
     static var hasMinimum: Bool { false }
-    static var integers: ClosedRange<Float> { -8...7 }
+    static var integers: StoredIntegers { .every(-8...7) }
 
     @inline(__always)
     static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {
@@ -23,7 +23,7 @@ enum BlockQ4_1: QuantizedBlock {
     static var type: ElementType { .q4_1 }
     static var groupSize: Int { 32 }
     static var hasMinimum: Bool { true }
-    static var integers: ClosedRange<Float> { 0...15 }
+    static var integers: StoredIntegers { .every(0...15) }
 
     @inline(__always)
     static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {

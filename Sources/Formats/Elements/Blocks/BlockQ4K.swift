@@ -6,7 +6,7 @@ enum BlockQ4K: QuantizedBlock {
     static var type: ElementType { .q4K }
     static var groupSize: Int { 32 }
     static var hasMinimum: Bool { true }
-    static var integers: ClosedRange<Float> { 0...15 }
+    static var integers: StoredIntegers { .every(0...15) }
 
     @inline(__always)
     static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {
@@ -30,7 +30,7 @@ enum BlockQ5K: QuantizedBlock {
     static var type: ElementType { .q5K }
     static var groupSize: Int { 32 }
     static var hasMinimum: Bool { true }
-    static var integers: ClosedRange<Float> { 0...31 }
+    static var integers: StoredIntegers { .every(0...31) }
 
     @inline(__always)
     static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {

@@ -4,7 +4,7 @@ enum BlockQ5_0: QuantizedBlock {
     static var type: ElementType { .q5_0 }
     static var groupSize: Int { 32 }
     static var hasMinimum: Bool { false }
-    static var integers: ClosedRange<Float> { -16...15 }
+    static var integers: StoredIntegers { .every(-16...15) }
 
     @inline(__always)
     static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {
@@ -24,7 +24,7 @@ enum BlockQ5_1: QuantizedBlock {
     static var type: ElementType { .q5_1 }
     static var groupSize: Int { 32 }
     static var hasMinimum: Bool { true }
-    static var integers: ClosedRange<Float> { 0...31 }
+    static var integers: StoredIntegers { .every(0...31) }
 
     @inline(__always)
     static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {

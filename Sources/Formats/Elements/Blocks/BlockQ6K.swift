@@ -7,7 +7,7 @@ enum BlockQ6K: QuantizedBlock {
     static var type: ElementType { .q6K }
     static var groupSize: Int { 16 }
     static var hasMinimum: Bool { false }
-    static var integers: ClosedRange<Float> { -32...31 }
+    static var integers: StoredIntegers { .every(-32...31) }
 
     @inline(__always)
     static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {

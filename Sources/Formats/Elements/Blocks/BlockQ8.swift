@@ -3,7 +3,7 @@ enum BlockQ8_0: QuantizedBlock {
     static var type: ElementType { .q8_0 }
     static var groupSize: Int { 32 }
     static var hasMinimum: Bool { false }
-    static var integers: ClosedRange<Float> { -128...127 }
+    static var integers: StoredIntegers { .every(-128...127) }
 
     @inline(__always)
     static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer) {

@@ -2,16 +2,16 @@
 /// the scale and the minimum, and q is a small integer.
 ///
 /// Widening and multiplying are written once, over this description (`BlockLoops`); a format says only where its
-/// integers and scales lie. Layouts are those of ggml; the order of the float operations is that of gguf-py, so
-/// that widened values agree with it bit for bit.
+/// integers and scales lie. Layouts are those of ggml; the order of the float operations is that of its
+/// `dequantize_row_*`, so that widened values agree with it bit for bit.
 protocol QuantizedBlock: SendableMetatype {
     static var type: ElementType { get }
-    /// How many neighbouring elements share a scale: 16 or 32.
+    /// How many neighbouring elements share a scale: a power of two, from 16 to 256.
     static var groupSize: Int { get }
     /// Whether elements have a minimum added.
     static var hasMinimum: Bool { get }
     /// What q may be.
-    static var integers: ClosedRange<Float> { get }
+    static var integers: StoredIntegers { get }
 
     /// Writes the scales of the block's groups, and after them, where the format has them, the minimums.
     static func unpackScales(_ block: UnsafeRawPointer, into scales: UnsafeMutableRawPointer)

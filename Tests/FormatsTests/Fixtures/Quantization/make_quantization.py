@@ -4,7 +4,7 @@ Made with gguf 0.19.0, numpy 1.26.4, torch 2.13.0 and ggml 0.25.3 (llama.cpp at 
 python make_quantization.py libggml-base.so  (writes beside itself, the same bytes each time)
 
 TYPE.bin  encoded elements: random bytes, with scales that are zero, subnormal, largest, infinite and NaN among them
-TYPE.f32  the same elements as f32, by gguf.quants.dequantize, numpy or torch
+TYPE.f32  the same elements as f32, by gguf.quants.dequantize, ggml's dequantize_row_TYPE, numpy or torch
 encode.f32, encode.f16, encode.bf16, encode.f64  values and their encodings, by numpy and gguf.quants.quantize
 rows.f32, rows.TYPE  16 rows of 256 values and their blocks, by ggml's quantize_row_TYPE_ref
 """
@@ -112,4 +112,76 @@ def rows():
 
 
 rows()
-# A type that is added is a call of quantised() here, after all others: the bytes above stay the same.
+
+
+def place_halves(offset):
+    def place(blocks, scales):
+        blocks[:, offset : offset + 2] = scales.view(np.uint8).reshape(-1, 2)
+
+    return place
+
+
+def place_in_nibbles(blocks, scales):
+    """IQ1_M: four bits of the scale above the twelve of each of the last four words, the lowest first."""
+    words = blocks[:, 48:56].copy().view(np.uint16)
+    for index in range(4):
+        words[:, index] = words[:, index] & 0x0FFF | (scales >> 4 * index & 15) << 12
+    blocks[:, 48:56] = words.view(np.uint8)
+
+
+def place_floats(blocks, scales):
+    blocks[:, :4] = scales.view(np.float16).astype(np.float32).view(np.uint8).reshape(-1, 4)
+
+
+def place_bytes(count, ordinary, special):
+    """Scales of a byte each, half of them special ones."""
+
+    def place(blocks, _):
+        scales = RANDOM.integers(*ordinary, (len(blocks), count), np.uint8)
+        places = RANDOM.random(scales.shape) < 0.5
+        scales[places] = RANDOM.choice(np.array(special, np.uint8), scales.shape)[places]
+        blocks[:, :count] = scales
+
+    return place
+
+
+def size_of(name):
+    """Elements and bytes of a block; gguf 0.19.0 does not know Q2_0."""
+    return (64, 18) if name == "Q2_0" else gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[name]]
+
+
+def widened(name, blocks):
+    """By ggml, which has every type but Q8_1; where gguf-py has the type too, they agree."""
+    if name == "Q8_1":
+        return blocks[:, :2].copy().view(np.float16).astype(np.float32) * blocks[:, 4:].view(np.int8)
+    values = np.zeros((len(blocks), size_of(name)[0]), np.float32)
+    decode = ctypes.CDLL(sys.argv[1])["dequantize_row_" + name.lower().replace("_k", "_K")]
+    decode(ctypes.c_void_p(blocks.ctypes.data), ctypes.c_void_p(values.ctypes.data), ctypes.c_int64(values.size))
+    # gguf-py lets NVFP4's scales have a sign.
+    if name not in ["Q8_K", "NVFP4", "Q1_0", "Q2_0"]:
+        theirs = gguf.quants.dequantize(blocks, gguf.GGMLQuantizationType[name])
+        assert np.array_equal(theirs, values, equal_nan=True)
+    return values
+
+
+def quantised_by_ggml(name, place_scales):
+    elements, size = size_of(name)
+    blocks = RANDOM.integers(0, 256, (24 if elements < 256 else 12, size), np.uint8)
+    scales = RANDOM.normal(0, 0.05, len(blocks)).astype(np.float16).view(np.uint16)
+    special = RANDOM.permutation(len(blocks))[: len(blocks) // 2]
+    scales[special] = RANDOM.permutation(SCALES)[: len(special)]
+    place_scales(blocks, scales)
+    write(name.lower() + ".bin", blocks)
+    with np.errstate(all="ignore"):
+        write(name.lower() + ".f32", widened(name, blocks))
+
+
+for name in ["IQ4_NL", "IQ4_XS", "Q1_0", "Q2_0", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ1_S", "Q8_1"]:
+    quantised_by_ggml(name, place_halves(0))
+quantised_by_ggml("TQ1_0", place_halves(52))
+quantised_by_ggml("TQ2_0", place_halves(64))
+quantised_by_ggml("IQ1_M", place_in_nibbles)
+quantised_by_ggml("Q8_K", place_floats)
+quantised_by_ggml("MXFP4", place_bytes(1, (110, 130), [0, 1, 2, 3, 250, 253, 255]))
+quantised_by_ggml("NVFP4", place_bytes(4, (1, 127), [0, 1, 7, 8, 0x7E, 0x7F, 0x80, 0x81, 0xFF]))
+# A type that is added is a call of quantised_by_ggml() here, after all others: the bytes above stay the same.
