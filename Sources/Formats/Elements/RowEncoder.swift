@@ -3,7 +3,8 @@
 /// Blocks are those of llama.cpp's quantisers (`quantize_q4_0` and its kin of ggml, with and without importance), bit for
 /// bit: the same float operations in the same order.
 package enum RowEncoder {
-    /// Whether values can be encoded as this type: f64, f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q2_k to q6_k.
+    /// Whether values can be encoded as this type: f64, f32, f16, bf16, and all types of blocks but q8_1 and q8_k, which
+    /// programs make of activations at run time, and codebook types.
     package static func isSupported(_ type: ElementType) -> Bool {
         FloatEncoder.isSupported(type) || blockFormat(type) != nil
     }
@@ -105,6 +106,14 @@ package enum RowEncoder {
         case .q4K: BlockQ4K.self
         case .q5K: BlockQ5K.self
         case .q6K: BlockQ6K.self
+        case .q1_0: BlockQ1_0.self
+        case .q2_0: BlockQ2_0.self
+        case .tq1_0: BlockTQ1_0.self
+        case .tq2_0: BlockTQ2_0.self
+        case .mxfp4: BlockMXFP4.self
+        case .nvfp4: BlockNVFP4.self
+        case .iq4NL: BlockIQ4NL.self
+        case .iq4XS: BlockIQ4XS.self
         default: nil
         }
     }

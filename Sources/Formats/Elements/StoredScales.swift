@@ -7,6 +7,12 @@ struct StoredScales {
     /// Whether the scale is a number in f16 and those of the groups were numbers.
     let fits: Bool
 
+    init(scale: Float16, integers: SIMD16<UInt8>, fits: Bool) {
+        self.scale = scale
+        self.integers = integers
+        self.fits = fits
+    }
+
     /// Scales from 0 on, as integers up to `highest`.
     @inline(__always)
     init(positive scales: SIMD16<Float>, highest: Float) {
@@ -20,8 +26,7 @@ struct StoredScales {
     /// Scales of either sign, as integers from −limit to limit − 1, the one of largest magnitude being −limit.
     @inline(__always)
     init(signed scales: SIMD16<Float>, limit: Float) {
-        var extreme: Float = 0
-        for index in 0..<16 where abs(scales[index]) > abs(extreme) { extreme = scales[index] }
+        let extreme = Self.extreme(scales)
         let factor = -limit / extreme
         scale = extreme == 0 ? 0 : Float16(1 / factor)
         // Where all are zero, the integers do not matter; the reference leaves the lowest.
@@ -32,15 +37,15 @@ struct StoredScales {
         fits = scale.isFinite && Self.areFinite(scales)
     }
 
-    /// The scales that a reader of the block finds, of groups 8 · half to 8 · half + 7.
-    @inline(__always)
-    func floats(half: Int) -> SIMD8<Float> {
-        let signs = signed(integers)
-        return Elements.floats(half == 0 ? signs.lowHalf : signs.highHalf) * Float(scale)
+    /// The first scale of largest magnitude.
+    static func extreme(_ scales: SIMD16<Float>) -> Float {
+        var extreme: Float = 0
+        for index in 0..<16 where abs(scales[index]) > abs(extreme) { extreme = scales[index] }
+        return extreme
     }
 
     @inline(__always)
-    private static func integers(
+    static func integers(
         _ scales: SIMD16<Float>, _ factor: Float, from low: Float, to high: Float
     ) -> SIMD16<UInt8> {
         SIMD16(
@@ -48,7 +53,7 @@ struct StoredScales {
             highHalf: bytes(ofWhole: nearest(scales.highHalf * factor).clamped(to: low, high)))
     }
 
-    private static func areFinite(_ scales: SIMD16<Float>) -> Bool {
+    static func areFinite(_ scales: SIMD16<Float>) -> Bool {
         for index in 0..<16 where !scales[index].isFinite { return false }
         return true
     }

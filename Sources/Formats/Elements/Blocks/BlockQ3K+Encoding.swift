@@ -1,20 +1,35 @@
 extension BlockQ3K: SuperBlockEncoding {
     static func encode(_ lanes: BlockLanes, into block: UnsafeMutableRawPointer) -> Bool {
-        let search = CentredSearch(limit: 4)
-        let first = search.refine(lanes.half(0))
-        let scales = StoredScales(
-            signed: SIMD16(lowHalf: first, highHalf: search.refine(lanes.half(1))), limit: 32)
-        for index in 0..<2 {
-            lanes.requantize(
-                half: index, scales: scales.floats(half: index), minimums: .zero, from: -4, to: 3,
-                offset: 4)
-        }
-        let integers = lanes.integers()
-        storeThirdBits(integers, to: block)
-        storeBitPairs(integers, to: block + 32)
+        let scales = lanes.isWeighted ? weightedScales(lanes) : plainScales(lanes)
         storeSixBits(scales.integers &+ 32, to: block + 96)
         block.storeBytes(of: scales.scale, toByteOffset: 108, as: Float16.self)
+        lanes.requantize(Self.self, stored: block, from: -4, to: 3, offset: 4) { _ in }
+        let integers = lanes.codes()
+        storeThirdBits(integers, to: block)
+        storeBitPairs(integers, to: block + 32)
         return scales.fits
+    }
+
+    @inline(__always)
+    private static func plainScales(_ lanes: BlockLanes) -> StoredScales {
+        let search = CentredSearch(limit: 4)
+        let first = search.refine(lanes.half(0))
+        return StoredScales(
+            signed: SIMD16(lowHalf: first, highHalf: search.refine(lanes.half(1))), limit: 32)
+    }
+
+    @inline(__always)
+    private static func weightedScales(_ lanes: BlockLanes) -> StoredScales {
+        lanes.spreadWeights(by: SIMD8(repeating: 2 * lanes.meanSquare()))
+        let search = CentredSearch(limit: 4)
+        let first = search.scan(lanes.half(0))
+        let second = search.scan(lanes.half(1))
+        let scales = StoredScales(
+            signed: SIMD16(lowHalf: first.scales, highHalf: second.scales),
+            weights: SIMD16(lowHalf: first.weights, highHalf: second.weights), limit: 32)
+        search.choose(first, lanes.half(0))
+        search.choose(second, lanes.half(1))
+        return scales
     }
 
     /// Bit b of byte j is the third bit of element 32 b + j.

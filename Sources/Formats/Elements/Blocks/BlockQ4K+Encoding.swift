@@ -1,17 +1,17 @@
 extension BlockQ4K: SuperBlockEncoding {
     static func encode(_ lanes: BlockLanes, into block: UnsafeMutableRawPointer) -> Bool {
-        let search = RangeSearch(highest: 15, start: -1, trials: 20, isAbsolute: false)
-        let fits = encodeScales(lanes, search, into: block)
-        storeNibblePairs(lanes.integers(), to: block + 16)
+        let search = RangeSearch(highest: 15, start: -1, step: 0.1, trials: 20)
+        let fits = encodeScales(Self.self, lanes, search, into: block)
+        storeNibblePairs(lanes.codes(), to: block + 16)
         return fits
     }
 }
 
 extension BlockQ5K: SuperBlockEncoding {
     static func encode(_ lanes: BlockLanes, into block: UnsafeMutableRawPointer) -> Bool {
-        let search = RangeSearch(highest: 31, start: -0.5, trials: 15, isAbsolute: false)
-        let fits = encodeScales(lanes, search, into: block)
-        let integers = lanes.integers()
+        let search = RangeSearch(highest: 31, start: -0.5, step: 0.1, trials: 15)
+        let fits = encodeScales(Self.self, lanes, search, into: block)
+        let integers = lanes.codes()
         for column in [0, 16] {
             var fifthBits = SIMD16<UInt8>.zero
             for group in 0..<8 {
@@ -25,25 +25,16 @@ extension BlockQ5K: SuperBlockEncoding {
 }
 
 /// Chooses the integers of a Q4_K or Q5_K block and writes its first 16 bytes; false where they do not fit.
-///
-/// An element's error counts by its magnitude and the root mean square of its group.
 @inline(__always)
-private func encodeScales(
-    _ lanes: BlockLanes, _ search: RangeSearch, into block: UnsafeMutableRawPointer
+private func encodeScales<Block: QuantizedBlock>(
+    _ type: Block.Type, _ lanes: BlockLanes, _ plain: RangeSearch,
+    into block: UnsafeMutableRawPointer
 ) -> Bool {
-    let half = lanes.half(0)
-    var squares = SIMD8<Float>.zero
-    for element in 0..<32 { squares += half.values[element] * half.values[element] }
-    let average = (squares / 32).squareRoot()
-    for element in 0..<32 { half.weights[element] = average + magnitudes(half.values[element]) }
-    let found = search.run(half)
-    let scales = StoredScales(
-        positive: SIMD16(lowHalf: found.scales, highHalf: .zero), highest: 63)
-    let minimums = StoredScales(
-        positive: SIMD16(lowHalf: found.minimums, highHalf: .zero), highest: 63)
-    lanes.requantize(
-        half: 0, scales: scales.floats(half: 0), minimums: minimums.floats(half: 0), from: 0,
-        to: search.highest)
+    let search = lanes.isWeighted ? RangeSearch.weighted(highest: plain.highest) : plain
+    weigh(lanes)
+    let found = search.run(lanes.half(0))
+    let (scales, minimums) = StoredScales.pair(
+        found, nil, highest: 63, isWeighted: lanes.isWeighted)
     block.storeBytes(of: scales.scale, as: Float16.self)
     block.storeBytes(of: minimums.scale, toByteOffset: 2, as: Float16.self)
     let (scale, minimum) = (scales.integers.lowHalf, minimums.integers.lowHalf)
@@ -54,7 +45,19 @@ private func encodeScales(
     block.storeBytes(of: first, toByteOffset: 4, as: SIMD4<UInt8>.self)
     block.storeBytes(of: second, toByteOffset: 8, as: SIMD4<UInt8>.self)
     block.storeBytes(of: third, toByteOffset: 12, as: SIMD4<UInt8>.self)
+    lanes.requantize(Block.self, stored: block, from: 0, to: search.highest) { _ in
+        search.choose(found, lanes.half(0))
+    }
     return scales.fits && minimums.fits
+}
+
+/// Without importances, an element's error counts by its magnitude and the root mean square of its group.
+@inline(__always)
+private func weigh(_ lanes: BlockLanes) {
+    if lanes.isWeighted { return lanes.spreadWeights(by: SIMD8(repeating: 2 * lanes.meanSquare())) }
+    let half = lanes.half(0)
+    let average = (half.sumsOfSquares() / 32).squareRoot()
+    for element in 0..<32 { half.weights[element] = average + magnitudes(half.values[element]) }
 }
 
 /// Writes the low nibbles of 256 integers as Q4_K and Q5_K hold them.

@@ -1,21 +1,21 @@
-extension BlockQ5_0: SimpleBlockEncoding {
-    static func encode(_ values: UnsafeRawPointer, into block: UnsafeMutableRawPointer) -> Bool {
-        let simple = SimpleBlock(centred: values, levels: 32)
-        block.storeBytes(of: simple.scale, as: Float16.self)
-        block.storeBytes(of: simple.fifthBits, toByteOffset: 2, as: UInt32.self)
-        block.storeBytes(of: simple.nibbles, toByteOffset: 6, as: SIMD16<UInt8>.self)
-        return simple.fits
+extension BlockQ5_0: EvenBlockEncoding {
+    static var levels: Int { 32 }
+
+    static func store(_ block: SimpleBlock, into output: UnsafeMutableRawPointer) {
+        output.storeBytes(of: block.scale, as: Float16.self)
+        output.storeBytes(of: block.fifthBits, toByteOffset: 2, as: UInt32.self)
+        output.storeBytes(of: block.nibbles, toByteOffset: 6, as: SIMD16<UInt8>.self)
     }
 }
 
-extension BlockQ5_1: SimpleBlockEncoding {
-    static func encode(_ values: UnsafeRawPointer, into block: UnsafeMutableRawPointer) -> Bool {
-        let simple = SimpleBlock(ranged: values, levels: 32)
-        block.storeBytes(of: simple.scale, as: Float16.self)
-        block.storeBytes(of: simple.minimum, toByteOffset: 2, as: Float16.self)
-        block.storeBytes(of: simple.fifthBits, toByteOffset: 4, as: UInt32.self)
-        block.storeBytes(of: simple.nibbles, toByteOffset: 8, as: SIMD16<UInt8>.self)
-        return simple.fits
+extension BlockQ5_1: EvenBlockEncoding {
+    static var levels: Int { 32 }
+
+    static func store(_ block: SimpleBlock, into output: UnsafeMutableRawPointer) {
+        output.storeBytes(of: block.scale, as: Float16.self)
+        output.storeBytes(of: block.minimum, toByteOffset: 2, as: Float16.self)
+        output.storeBytes(of: block.fifthBits, toByteOffset: 4, as: UInt32.self)
+        output.storeBytes(of: block.nibbles, toByteOffset: 8, as: SIMD16<UInt8>.self)
     }
 }
 

@@ -1,25 +1,27 @@
 extension BlockQ6K: SuperBlockEncoding {
     static func encode(_ lanes: BlockLanes, into block: UnsafeMutableRawPointer) -> Bool {
         let search = CentredSearch(limit: 32)
+        if !lanes.isWeighted {
+            for index in 0..<2 { lanes.half(index).weighBySquares() }
+        }
         let first = search.scan(lanes.half(0))
         let second = search.scan(lanes.half(1))
         let areSmall =
-            (magnitudes(first) .< CentredSearch.smallest)
-            .& (magnitudes(second) .< CentredSearch.smallest)
+            (magnitudes(first.scales) .< CentredSearch.smallest)
+            .& (magnitudes(second.scales) .< CentredSearch.smallest)
         if all(areSmall) {
             UnsafeMutableRawBufferPointer(start: block, count: byteCount)
                 .initializeMemory(as: UInt8.self, repeating: 0)
             return true
         }
-        let scales = StoredScales(signed: SIMD16(lowHalf: first, highHalf: second), limit: 128)
-        for index in 0..<2 {
-            lanes.requantize(
-                half: index, scales: scales.floats(half: index), minimums: .zero, from: -32,
-                to: 31, offset: 32)
-        }
-        store(lanes.integers(), to: block)
+        let scales = StoredScales(
+            signed: SIMD16(lowHalf: first.scales, highHalf: second.scales), limit: 128)
         block.storeBytes(of: scales.integers, toByteOffset: 192, as: SIMD16<UInt8>.self)
         block.storeBytes(of: scales.scale, toByteOffset: 208, as: Float16.self)
+        lanes.requantize(Self.self, stored: block, from: -32, to: 31, offset: 32) {
+            search.choose($0 == 0 ? first : second, lanes.half($0))
+        }
+        store(lanes.codes(), to: block)
         return scales.fits
     }
 

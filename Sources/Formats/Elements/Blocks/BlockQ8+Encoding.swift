@@ -1,8 +1,6 @@
 extension BlockQ8_0: SimpleBlockEncoding {
     static func encode(_ values: UnsafeRawPointer, into block: UnsafeMutableRawPointer) -> Bool {
-        var largest: Float = 0
-        for index in 0..<32 { largest = max(largest, abs(values.float(index))) }
-        let step = largest / 127
+        let step = values.largestMagnitude(count: 32) / 127
         let factor = SimpleBlock.inverse(step)
         let scale = Float16(step)
         let integers = SimpleBlock.wholeNumbers(values) {
