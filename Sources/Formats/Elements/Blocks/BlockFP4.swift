@@ -78,7 +78,7 @@ enum FourBitFloats {
         // Codes 4 to 7 are 4, 6, 8 and 12: 4 more than their low bits, and those twice, and 2 more for the last.
         let isHigh = .zero &- (codes &>> 2 & 1)
         let raise = (low &+ 4 &+ (low & low &>> 1) &<< 1) & isHigh
-        let signs = .zero &- codes &>> 3
+        let signs = .zero &- (codes &>> 3)
         return signed((low &+ raise ^ signs) &- signs)
     }
 }

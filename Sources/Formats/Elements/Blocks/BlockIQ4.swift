@@ -50,33 +50,30 @@ enum UnevenLevels {
     /// Writes the integers of sixteen low nibbles, then those of the high ones.
     @inline(__always)
     static func unpack(_ bytes: SIMD16<UInt8>, into integers: UnsafeMutableRawPointer) {
-        let levels = self.levels(SIMD32(lowHalf: bytes & 0x0F, highHalf: bytes &>> 4))
-        integers.storeBytes(of: levels, as: SIMD32<UInt8>.self)
+        integers.store(signed(levels(bytes & 0x0F)), at: 0)
+        integers.store(signed(levels(bytes &>> 4)), at: 16)
     }
 
     /// The sum of all steps up to each place: the same for every lane, where a table would be read lane by lane.
     @inline(__always)
-    private static func levels(_ places: SIMD32<UInt8>) -> SIMD32<UInt8> {
-        var levels = SIMD32<UInt8>(repeating: UInt8(bitPattern: -127))
-        @inline(__always) func add(_ step: UInt8, from place: UInt8) {
-            // The highest bit says whether the place is reached; all bits are made that.
-            levels &+= .zero &- (places &+ (128 - place)) &>> 7 & step
-        }
-        add(23, from: 1)
-        add(21, from: 2)
-        add(18, from: 3)
-        add(16, from: 4)
-        add(14, from: 5)
-        add(13, from: 6)
-        add(12, from: 7)
-        add(11, from: 8)
-        add(12, from: 9)
-        add(12, from: 10)
-        add(13, from: 11)
-        add(15, from: 12)
-        add(16, from: 13)
-        add(20, from: 14)
-        add(24, from: 15)
-        return levels
+    private static func levels(_ places: SIMD16<UInt8>) -> SIMD16<UInt8> {
+        let low =
+            step(places, 1, 23) &+ step(places, 2, 21) &+ step(places, 3, 18)
+            &+ step(places, 4, 16) &+ step(places, 5, 14) &+ step(places, 6, 13)
+            &+ step(places, 7, 12)
+        let high =
+            step(places, 8, 11) &+ step(places, 9, 12) &+ step(places, 10, 12)
+            &+ step(places, 11, 13) &+ step(places, 12, 15) &+ step(places, 13, 16)
+            &+ step(places, 14, 20) &+ step(places, 15, 24)
+        return low &+ high &- 127
+    }
+
+    /// A step where a place is reached: there the sum has its highest bit set, and all bits are made that.
+    @inline(__always)
+    private static func step(
+        _ places: SIMD16<UInt8>, _ place: UInt8, _ step: UInt8
+    ) -> SIMD16<UInt8> {
+        let isReached = (places &+ (128 - place)) &>> 7
+        return (SIMD16.zero &- isReached) & step
     }
 }
