@@ -10,6 +10,10 @@ enum IQ2Codebooks {
     static let vectors512 = set512.table([8, 25, 43], of: UInt64.self)
     static let vectors1024 = set1024.table([8, 25, 43], of: UInt64.self)
 
+    static let map256 = CodebookMap(set256, bits: 2, shells: 2)
+    static let map512 = CodebookMap(set512, bits: 2, shells: 2)
+    static let map1024 = CodebookMap(set1024, bits: 2, shells: 1)
+
     static let set256 = Codebook(
         levels: 3, dimension: 8,
         set: """
@@ -70,6 +74,9 @@ enum IQ3Codebooks {
     static let vectors256 = set256.table([4, 12, 20, 28, 36, 44, 52, 62], of: UInt32.self)
     static let vectors512 = set512.table([1, 3, 5, 7, 9, 11, 13, 15], of: UInt32.self)
 
+    static let map256 = CodebookMap(set256, bits: 3, shells: 2)
+    static let map512 = CodebookMap(set512, bits: 3, shells: 3)
+
     static let set256 = Codebook(
         levels: 8, dimension: 4,
         set: """
@@ -102,6 +109,8 @@ enum IQ1Codebook {
     static let integers = StoredIntegers.listed([-9, -7, -1, 1, 7, 9])
 
     static let vectors = set.table([-8, 0, 8], of: UInt64.self)
+
+    static let map = CodebookMap(set, bits: 2, shells: 3)
 
     static let set = Codebook(
         levels: 3, dimension: 8,

@@ -28,6 +28,9 @@ struct Codebook: Sendable {
         self.numbers = numbers
     }
 
+    /// How many vectors there could be.
+    var pointCount: Int { (0..<dimension).reduce(1) { count, _ in count * levels } }
+
     private static func sixBits(_ character: UInt8) -> UInt8? {
         switch character {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"): character - UInt8(ascii: "A")
