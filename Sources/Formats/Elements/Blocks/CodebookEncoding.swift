@@ -113,8 +113,7 @@ private struct CodebookBlockEncoder<Format: CodebookEncoding> {
         var group = CodebookGroup(count: Format.groupSize, memory: memory)
         group.load(values, hasEvenSigns: Format.hasEvenSigns) { squares, first in
             guard let importance else { return Format.weights(squares, meanSquares) }
-            return UnsafeRawPointer(importance).floats8(first * 4)
-                * (squares + meanSquares).squareRoot()
+            return UnsafeRawPointer(importance).floats8(first * 4) * roots(squares + meanSquares)
         }
         let largest = group.largest
         guard largest >= Format.leastValue, let start = Format.start(group, largest: largest)
@@ -136,7 +135,7 @@ private struct CodebookBlockEncoder<Format: CodebookEncoding> {
         withUnsafeTemporaryAllocation(of: UInt16.self, capacity: 8) { places in
             guard let places = places.baseAddress else { return }
             for vector in 0..<group.count / Format.Lattice.dimension {
-                places[vector] = UInt16(Format.map.place(search.chosen[vector]) ?? 0)
+                places[vector] = UInt16(Format.map.place(UInt32(search.chosen[vector])) ?? 0)
             }
             Format.store(places, signs: group.signs, group: index, in: block)
         }

@@ -42,7 +42,7 @@ struct CodebookGroup {
             let eight = source.floats8(first * 4)
             let weights = weigh(eight * eight, first)
             store(weights, plane: 1, first)
-            store(weights.squareRoot(), plane: 2, first)
+            store(Elements.roots(weights), plane: 2, first)
             store(magnitudes(eight), plane: 0, first)
             for index in first..<first + 8 where source.float(index) < 0 {
                 signs |= 1 << UInt32(index)

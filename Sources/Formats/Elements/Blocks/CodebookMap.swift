@@ -10,8 +10,8 @@ struct CodebookMap: Sendable {
     private let places: Shared<UnsafePointer<Int32>>
     /// For each point that is no vector a count, and so many places.
     private let lists: Shared<UnsafePointer<UInt16>>
-    /// By place: the packed vector.
-    private let points: Shared<UnsafePointer<UInt16>>
+    /// By place: the packed vector, as a float.
+    private let points: Shared<UnsafePointer<Float>>
     /// By place and element: where the vector's level stands in a table of all levels of all elements.
     private let entries: Shared<UnsafePointer<UInt16>>
     private let dimension: Int
@@ -31,7 +31,7 @@ struct CodebookMap: Sendable {
         }
         self.places = Self.permanent(places)
         self.lists = Self.permanent(lists)
-        self.points = Self.permanent(points)
+        self.points = Self.permanent(points.map(Float.init))
         entries = Self.permanent(
             codebook.numbers.flatMap { number in
                 codebook.digits(of: number).enumerated().map { element, level in
@@ -67,9 +67,9 @@ struct CodebookMap: Sendable {
         return UnsafeBufferPointer(start: list + 1, count: Int(list.pointee))
     }
 
-    /// The packed vector at a place.
+    /// The packed vector at a place, as a float.
     @inline(__always)
-    func point(at place: Int) -> UInt32 { UInt32(points.pointer[place]) }
+    func point(at place: Int) -> Float { points.pointer[place] }
 
     /// Where the levels of a vector's elements stand in a table of all levels of the first element, the second, and so on.
     @inline(__always)

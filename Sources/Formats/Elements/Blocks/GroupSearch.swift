@@ -48,13 +48,13 @@ struct GroupSearch<Lattice: CodebookLattice> {
     }
 
     /// The chosen packed vectors.
-    @inline(__always) var chosen: UnsafeMutablePointer<UInt32> {
-        (memory + Plane.chosen.rawValue).assumingMemoryBound(to: UInt32.self)
+    @inline(__always) var chosen: UnsafeMutablePointer<Int32> {
+        (memory + Plane.chosen.rawValue).assumingMemoryBound(to: Int32.self)
     }
 
     /// By eight scales and vector.
-    @inline(__always) private var points: UnsafeMutablePointer<SIMD8<UInt32>> {
-        memory.assumingMemoryBound(to: SIMD8<UInt32>.self)
+    @inline(__always) private var points: UnsafeMutablePointer<SIMD8<Int32>> {
+        memory.assumingMemoryBound(to: SIMD8<Int32>.self)
     }
 
     @inline(__always) private var found: UnsafeMutablePointer<UInt8> {
@@ -109,15 +109,15 @@ struct GroupSearch<Lattice: CodebookLattice> {
         let inverses = inverseScales(eight) / reach
         let scales = 1 / inverses
         var (sumQX, sumQQ) = (SIMD8<Float>.zero, SIMD8<Float>.zero)
+        var worst = SIMD8<Float>.zero
         for vector in 0..<group.count / Lattice.dimension {
             let first = vector * Lattice.dimension
-            var chosen = vectors.points(group.values + first, inverses: inverses)
-            guard
-                let isVector = vectors.replaceOthers(
-                    &chosen, group.values + first, group.roots + first, scales: scales)
-            else { return false }
+            var nearest = vectors.points(group.values + first, inverses: inverses)
+            found[eight * 8 + vector] = vectors.replaceOthers(
+                &nearest, group.values + first, group.roots + first, scales: scales)
+            worst.replace(with: nearest, where: nearest .< worst)
+            let chosen = wholeNumbers(nearest)
             points[eight * 8 + vector] = chosen
-            found[eight * 8 + vector] = isVector
             for element in 0..<Lattice.dimension {
                 let integers = vectors.integers(chosen, element: element)
                 sumQX += group.products[first + element] * integers
@@ -128,7 +128,7 @@ struct GroupSearch<Lattice: CodebookLattice> {
             of: sumQX, toByteOffset: Plane.sums.rawValue + eight * 64, as: SIMD8<Float>.self)
         memory.storeBytes(
             of: sumQQ, toByteOffset: Plane.sums.rawValue + eight * 64 + 32, as: SIMD8<Float>.self)
-        return true
+        return !isAny(worst .< 0)
     }
 
     /// Eight of the inverse scales of a reach of 1; past the last one that again.
@@ -169,11 +169,10 @@ struct GroupSearch<Lattice: CodebookLattice> {
             let first = vector * Lattice.dimension
             if chosenAnew >> UInt32(vector) & 1 != 0 {
                 var anew = vectors.points(group.values + first, inverses: inverses)
-                guard
-                    vectors.replaceOthers(
-                        &anew, group.values + first, group.roots + first, scales: scales) != nil
-                else { return nil }
-                chosen[vector] = anew[0]
+                _ = vectors.replaceOthers(
+                    &anew, group.values + first, group.roots + first, scales: scales)
+                guard anew[0] >= 0 else { return nil }
+                chosen[vector] = wholeNumber(anew[0])
             }
             let point = SIMD8(repeating: chosen[vector])
             for element in 0..<Lattice.dimension {

@@ -66,8 +66,8 @@ struct PositiveScale {
             let byte = UInt8(truncatingIfNeeded: wholeNumber(middle * value))
             let difference = value - scale * Float(byte)
             error += weight * difference * difference
-            var integers = wholeNumbers(inverses * value)
-            integers.replace(with: SIMD8(repeating: highest), where: integers .> highest)
+            let excess = wholeNumbers(inverses * value) &- highest
+            let integers = highest &+ (excess & (excess &>> 31))
             let differences = value - scales * floats(integers)
             errors += weight * differences * differences
         }

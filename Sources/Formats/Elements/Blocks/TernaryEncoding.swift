@@ -123,7 +123,7 @@ struct TernaryBlock {
             let eight = UnsafeRawPointer(values).floats8(first * 4)
             let weights =
                 UnsafeRawPointer(importance).floats8(first * 4)
-                * (meanSquares + eight * eight).squareRoot()
+                * roots(meanSquares + eight * eight)
             memory.storeBytes(of: weights, toByteOffset: first * 4, as: SIMD8<Float>.self)
         }
     }

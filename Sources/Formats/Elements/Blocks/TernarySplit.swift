@@ -44,7 +44,7 @@ struct TernarySplit {
         var isAny = false
         for index in 0..<combinations {
             let (qx, qq) = (sums[index].qx, sums[index].qq)
-            isAny = any((qx * qx .> gain * qq) .& (qq .> 0)) || isAny
+            isAny = Elements.isAny((qx * qx .> gain * qq) .& (qq .> 0)) || isAny
         }
         guard isAny else { return }
         for lane in 0..<8 {
@@ -125,9 +125,11 @@ struct SortedGroup {
             var ranks = SIMD8<Int32>.zero
             for first in stride(from: 0, to: count, by: 8) {
                 let eight = source.floats8(first * 4)
-                ranks.replace(with: ranks &+ 1, where: eight .< value)
+                // A lane that is lower has all bits set: −1.
+                ranks &-= unsafeBitCast(eight .< value, to: SIMD8<Int32>.self)
             }
-            var rank = Int(ranks.wrappedSum())
+            var rank = 0
+            for lane in 0..<8 { rank += Int(ranks[lane]) }
             for before in 0..<index where values[before] == value { rank += 1 }
             order[rank] = Int32(index)
         }

@@ -48,7 +48,7 @@ struct TernaryVectors {
     /// The level of an element of a vector, shifted.
     @inline(__always)
     func level(_ place: Int, element: Int, _ levels: TernaryLevels) -> Float {
-        switch map.point(at: place) >> UInt32(2 * element) & 3 {
+        switch Int(map.entries(at: place)[element]) - 3 * element {
         case 0: levels.low
         case 1: levels.middle
         default: levels.high

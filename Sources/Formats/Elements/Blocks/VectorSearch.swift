@@ -22,8 +22,10 @@ enum LatticeOfFours: CodebookLattice {
     static var levels: Int { 8 }
 }
 
-/// Chooses the vectors of a group for eight scales at once, a lane for each, so that every lane's sums are taken in the
-/// order of the elements.
+/// Chooses vectors for eight scales at once, a lane for each, so that every lane's sums are taken in the order of the
+/// elements.
+///
+/// Packed points are kept as floats, which hold them exactly: lanes of floats can be compared at once.
 struct VectorSearch<Lattice: CodebookLattice> {
     private let map: CodebookMap
     /// The error of every level of every element of one vector, by entry.
@@ -39,29 +41,29 @@ struct VectorSearch<Lattice: CodebookLattice> {
 
     /// Packed points nearest to the values of one vector.
     @inline(__always)
-    func points(_ values: UnsafePointer<Float>, inverses: SIMD8<Float>) -> SIMD8<UInt32> {
-        var points = SIMD8<UInt32>.zero
-        for element in 0..<Lattice.dimension {
-            let levels = nearestLevels(
+    func points(_ values: UnsafePointer<Float>, inverses: SIMD8<Float>) -> SIMD8<Float> {
+        var points = SIMD8<Int32>.zero
+        for element in (0..<Lattice.dimension).reversed() {
+            let level = nearestLevels(
                 0.5 * (inverses * values[element] - 1), highest: Int32(Lattice.levels - 1))
-            points |= levels &<< UInt32(Lattice.bits * element)
+            points = points &<< Int32(Lattice.bits) | level
         }
-        return points
+        return floats(points)
     }
 
-    /// Replaces points that are no vectors by those that are best for the values of one vector.
+    /// Replaces points that are no vectors by those that are best for the values of one vector, or by −1 where none is any
+    /// good: the errors are not finite.
     ///
-    /// - Returns: a bit for each lane in which the point was a vector, or nil where none is any good: an error is not finite.
+    /// - Returns: a bit for each lane in which the point was a vector
     @inline(__always)
     func replaceOthers(
-        _ points: inout SIMD8<UInt32>, _ values: UnsafePointer<Float>,
-        _ roots: UnsafePointer<Float>,
-        scales: SIMD8<Float>
-    ) -> UInt8? {
+        _ points: inout SIMD8<Float>, _ values: UnsafePointer<Float>,
+        _ roots: UnsafePointer<Float>, scales: SIMD8<Float>
+    ) -> UInt8 {
         let given = points
         var isVector: UInt8 = 0
         var hasTable = false
-        var last: UInt32 = .max
+        var last: Float = -1
         for lane in 0..<8 {
             let point = given[lane]
             // Equal points lie side by side, since levels grow with the inverse scale.
@@ -70,7 +72,8 @@ struct VectorSearch<Lattice: CodebookLattice> {
                 continue
             }
             last = point
-            if map.place(point) != nil {
+            let packed = UInt32(truncatingIfNeeded: wholeNumber(point))
+            if map.place(packed) != nil {
                 isVector |= 1 << UInt8(lane)
                 continue
             }
@@ -78,17 +81,15 @@ struct VectorSearch<Lattice: CodebookLattice> {
                 fillTable(values, roots, scales)
                 hasTable = true
             }
-            let best = best(of: map.near(point))
-            let isOurs = given .== point
-            points.replace(with: best, where: isOurs)
+            points.replace(with: best(of: map.near(packed)), where: given .== point)
         }
-        return any(points .== .max) ? nil : isVector
+        return isVector
     }
 
     /// What the levels of an element in packed points stand for.
     @inline(__always)
-    func integers(_ points: SIMD8<UInt32>, element: Int) -> SIMD8<Float> {
-        let levels = points &>> UInt32(Lattice.bits * element) & (1 << UInt32(Lattice.bits) - 1)
+    func integers(_ points: SIMD8<Int32>, element: Int) -> SIMD8<Float> {
+        let levels = points &>> Int32(Lattice.bits * element) & (1 << Int32(Lattice.bits) - 1)
         return floats(levels &<< 1 | 1)
     }
 
@@ -105,11 +106,11 @@ struct VectorSearch<Lattice: CodebookLattice> {
         }
     }
 
-    /// In each lane the packed vector of the least error, of equals the first, or all bits set where none is finite.
+    /// In each lane the packed vector of the least error, of equals the first, or −1 where none is finite.
     @inline(__always)
-    private func best(of near: UnsafeBufferPointer<UInt16>) -> SIMD8<UInt32> {
+    private func best(of near: UnsafeBufferPointer<UInt16>) -> SIMD8<Float> {
         var least = SIMD8<Float>(repeating: .greatestFiniteMagnitude)
-        var best = SIMD8<UInt32>(repeating: .max)
+        var best = SIMD8<Float>(repeating: -1)
         for place in near {
             let entries = map.entries(at: Int(place))
             var error = table[Int(entries[0])]
@@ -120,36 +121,4 @@ struct VectorSearch<Lattice: CodebookLattice> {
         }
         return best
     }
-}
-
-/// Whole numbers nearest to the values, ties to even, within 0 to `highest`; no particular ones beyond 2²² (there the
-/// reference's are what the low bits of a float give, and ours are the same).
-@inline(__always)
-func nearestLevels(_ x: SIMD8<Float>, highest: Int32) -> SIMD8<UInt32> {
-    var levels = wholeNumbers(x)
-    levels.replace(with: 0, where: levels .< 0)
-    levels.replace(with: SIMD8(repeating: highest), where: levels .> highest)
-    return unsafeBitCast(levels, to: SIMD8<UInt32>.self)
-}
-
-/// Whole numbers nearest to the values, ties to even, as in `nearestLevels`.
-@inline(__always)
-func wholeNumbers(_ x: SIMD8<Float>) -> SIMD8<Int32> {
-    unsafeBitCast(x + 0x1.8p23, to: SIMD8<Int32>.self) & 0x7F_FFFF &- 0x40_0000
-}
-
-/// The whole number nearest to a value, as in `nearestLevels`.
-@inline(__always)
-func wholeNumber(_ x: Float) -> Int32 {
-    Int32(truncatingIfNeeded: (x + 0x1.8p23).bitPattern & 0x7F_FFFF) - 0x40_0000
-}
-
-@inline(__always) func floats(_ x: SIMD8<UInt32>) -> SIMD8<Float> {
-    floats(unsafeBitCast(x, to: SIMD8<Int32>.self))
-}
-
-@inline(__always) func floats(_ x: SIMD8<Int32>) -> SIMD8<Float> {
-    SIMD8(
-        Float(x[0]), Float(x[1]), Float(x[2]), Float(x[3]), Float(x[4]), Float(x[5]), Float(x[6]),
-        Float(x[7]))
 }
