@@ -141,9 +141,9 @@ struct HelpPromiseTests {
         #expect(run.errorLine.contains(named), "\(run.errorLine)")
     }
 
-    @Test(arguments: ["keep", "f32", "f16", "bf16"])
+    @Test(arguments: TypePolicy.names)
     func everyTypeOfConvertConverts(type: String) throws {
-        #expect(ConvertCommand.type.help.contains(type))
+        #expect((TypeOptions.type.help + ConvertCommand().details).contains(type))
         let folder = try TemporaryFolder()
         let run = try ProgramRun.rtedit([
             "convert", Samples.tinyModel, folder.path("out.gguf"), "--type", type, "--dry-run",

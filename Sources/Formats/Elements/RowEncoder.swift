@@ -39,7 +39,7 @@ package enum RowEncoder {
         guard importance != nil || !format.needsImportance else {
             throw .importanceMissing(type: type)
         }
-        if let index = row.firstIndex(where: { !$0.isFinite }) {
+        if row.hasNotFinite, let index = row.firstIndex(where: { !$0.isFinite }) {
             throw .notFinite(type: type, index: index)
         }
         guard let values = row.baseAddress, let output = destination.baseAddress else { return 0 }
@@ -116,5 +116,16 @@ package enum RowEncoder {
         case .iq4XS: BlockIQ4XS.self
         default: nil
         }
+    }
+}
+
+extension UnsafeBufferPointer<Float> {
+    /// Whether any value is infinite or NaN; without a branch, so that the loop runs on vectors.
+    package var hasNotFinite: Bool {
+        var largest: UInt32 = 0
+        for index in 0..<count {
+            largest = Swift.max(largest, self[index].bitPattern & 0x7FFF_FFFF)
+        }
+        return largest >= 0x7F80_0000
     }
 }

@@ -72,37 +72,60 @@ extension RoundingSums {
         values: UnsafeBufferPointer<Float>, stored: UnsafeBufferPointer<Float>
     ) {
         precondition(values.count == stored.count)
-        if values.hasNotFinite || stored.hasNotFinite {
-            for index in values.indices where values[index].isFinite {
-                guard stored[index].isFinite else {
-                    addOverflow(of: Double(values[index]))
-                    continue
-                }
-                let value = Double(values[index])
-                let error = Double(stored[index]) - value
-                valueSquares += value * value
-                errorSquares += error * error
+        for first in stride(from: 0, to: values.count, by: Self.stretch) {
+            let range = first..<min(first + Self.stretch, values.count)
+            let (values, stored) = (
+                UnsafeBufferPointer(rebasing: values[range]),
+                UnsafeBufferPointer(rebasing: stored[range])
+            )
+            let (squares, errors) = Self.squares(values, stored)
+            // Neither overflown, nor so small that digits are lost.
+            if squares.isFinite, errors.isFinite, squares > 1e-12, errors == 0 || errors > 1e-24 {
+                valueSquares += Double(squares)
+                errorSquares += Double(errors)
+            } else {
+                addOneByOne(values: values, stored: stored)
             }
-            return
         }
-        var squares = SIMD4<Double>()
-        var errors = SIMD4<Double>()
-        var index = 0
-        while index + 4 <= values.count {
-            let value = SIMD4<Double>(values.four(index))
-            let error = SIMD4<Double>(stored.four(index)) - value
+    }
+
+    /// How many values are summed in f32 before their sum is added to the whole.
+    private static let stretch = 512
+
+    /// The sums of the squares of values and of errors, in f32.
+    private static func squares(
+        _ values: UnsafeBufferPointer<Float>, _ stored: UnsafeBufferPointer<Float>
+    ) -> (values: Float, errors: Float) {
+        var squares = SIMD8<Float>()
+        var errors = SIMD8<Float>()
+        let whole = values.count & ~7
+        for index in stride(from: 0, to: whole, by: 8) {
+            let value = values.eight(index)
+            let error = stored.eight(index) - value
             squares += value * value
             errors += error * error
-            index += 4
         }
-        valueSquares += squares.sum()
-        errorSquares += errors.sum()
-        while index < values.count {
+        var (square, error) = (squares.sum(), errors.sum())
+        for index in whole..<values.count {
+            let difference = stored[index] - values[index]
+            square += values[index] * values[index]
+            error += difference * difference
+        }
+        return (square, error)
+    }
+
+    private mutating func addOneByOne(
+        values: UnsafeBufferPointer<Float>, stored: UnsafeBufferPointer<Float>
+    ) {
+        for index in values.indices where values[index].isFinite {
+            guard stored[index].isFinite else {
+                addOverflow(of: Double(values[index]))
+                continue
+            }
             let value = Double(values[index])
             let error = Double(stored[index]) - value
             valueSquares += value * value
             errorSquares += error * error
-            index += 1
         }
     }
 
@@ -124,17 +147,10 @@ extension RoundingSums {
 }
 
 extension UnsafeBufferPointer<Float> {
-    @inline(__always) fileprivate func four(_ index: Int) -> SIMD4<Float> {
-        SIMD4(self[index], self[index + 1], self[index + 2], self[index + 3])
-    }
-
-    /// Whether any value is infinite or NaN; without a branch, so that the loop runs on vectors.
-    var hasNotFinite: Bool {
-        var found: UInt32 = 0
-        for index in 0..<count {
-            found |= self[index].bitPattern & 0x7FFF_FFFF >= 0x7F80_0000 ? 1 : 0
-        }
-        return found != 0
+    /// Eight values from an index on, all of which there are.
+    @inline(__always) fileprivate func eight(_ index: Int) -> SIMD8<Float> {
+        UnsafeRawPointer(self.baseAddress.unsafelyUnwrapped + index)
+            .loadUnaligned(as: SIMD8<Float>.self)
     }
 }
 

@@ -264,7 +264,8 @@ private struct RowWriter {
             try reader.read(row: number, into: row)
         }
         if isChanged { try change(row: number) }
-        let isFinite = !isMeasured || checkFinite(row: number)
+        // Quantised types refuse values that are not finite by themselves.
+        let isFinite = !isMeasured || description.type.isQuantized || checkFinite(row: number)
         let overflows = try encode(row: number, to: target)
         guard isMeasured else {
             sums.overflowCount += overflows

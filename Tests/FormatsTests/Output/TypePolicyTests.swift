@@ -114,16 +114,16 @@ import Testing
         _ = try CheckpointWriter(crew: WorkCrew(threads: 1)).write(
             plan, to: first, replacing: false)
         let source = try Checkpoint.open(first)
-        func plan(_ name: String, allowed: Bool) throws -> OutputPlan {
+        func again(_ name: String, allowed: Bool) throws -> OutputPlan {
             var policy = try #require(TypePolicy(named: name))
             policy.allowsRequantizing = allowed
             return try OutputPlan(source: source, edits: [.types(policy)], format: .gguf)
         }
-        #expect(throws: CheckpointError.self) { try plan("q4_0", allowed: false) }
-        #expect(try plan("q4_0", allowed: true).tensors.contains { $0.description.type == .q4_0 })
+        #expect(throws: CheckpointError.self) { try again("q4_0", allowed: false) }
+        #expect(try again("q4_0", allowed: true).tensors.contains { $0.description.type == .q4_0 })
         // Its own types again, and plain floats, are no second rounding.
-        #expect(try plan("q8_0", allowed: false).tensors.allSatisfy(\.isCopy))
-        #expect(try plan("f16", allowed: false).tensors.contains { $0.description.type == .f16 })
+        #expect(try again("q8_0", allowed: false).tensors.allSatisfy(\.isCopy))
+        #expect(try again("f16", allowed: false).tensors.contains { $0.description.type == .f16 })
     }
 
     @Test func whatATypeCannotHoldIsRefused() throws {

@@ -66,8 +66,8 @@ import Testing
     /// A Llama of wider rows, made a Qwen with biases and a Llama again, in quantised blocks.
     @Test(arguments: [ElementType.q4_1, .q8_0])
     func quantisedRowsMoveWithTheirBlocks(type: ElementType) throws {
-        let types = TypePolicy(
-            .keep, overrides: [.init("*attn_q.weight", type), .init("*attn_k.weight", type)])
+        let pattern = try #require(NamePattern("attn_[qk].weight$", matching: .anyPart))
+        let types = TypePolicy(.keep, overrides: [.init(pattern, type)])
         let llama = try folder.write(
             Checkpoint.open(Samples.tinyModel), [.types(types)], as: "llama.gguf")
         let numbers = try llama.hyperparameters()
