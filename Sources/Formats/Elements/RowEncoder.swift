@@ -4,7 +4,7 @@
 /// bit: the same float operations in the same order.
 package enum RowEncoder {
     /// Whether values can be encoded as this type: f64, f32, f16, bf16, and all types of blocks but q8_1 and q8_k, which
-    /// programs make of activations at run time, and codebook types.
+    /// programs make of activations at run time.
     package static func isSupported(_ type: ElementType) -> Bool {
         FloatEncoder.isSupported(type) || blockFormat(type) != nil
     }
@@ -58,7 +58,9 @@ package enum RowEncoder {
         guard importance.count == columns else {
             throw .importanceCount(columns: columns, importances: importance.count)
         }
-        if let column = importance.firstIndex(where: { !($0 >= 0 && $0.isFinite) }) {
+        if importance.hasNotFinite || !importance.areNotNegative,
+            let column = importance.firstIndex(where: { !($0 >= 0 && $0.isFinite) })
+        {
             throw .invalidImportance(column: column)
         }
     }
@@ -114,18 +116,38 @@ package enum RowEncoder {
         case .nvfp4: BlockNVFP4.self
         case .iq4NL: BlockIQ4NL.self
         case .iq4XS: BlockIQ4XS.self
+        case .iq2XXS: BlockIQ2XXS.self
+        case .iq2XS: BlockIQ2XS.self
+        case .iq2S: BlockIQ2S.self
+        case .iq3XXS: BlockIQ3XXS.self
+        case .iq3S: BlockIQ3S.self
+        case .iq1S: BlockIQ1S.self
+        case .iq1M: BlockIQ1M.self
         default: nil
         }
     }
 }
 
 extension UnsafeBufferPointer<Float> {
-    /// Whether any value is infinite or NaN; without a branch, so that the loop runs on vectors.
+    /// Whether any value is infinite or NaN: a look at all that costs little.
     package var hasNotFinite: Bool {
-        var largest: UInt32 = 0
-        for index in 0..<count {
-            largest = Swift.max(largest, self[index].bitPattern & 0x7FFF_FFFF)
+        guard let values = UnsafeRawPointer(baseAddress) else { return false }
+        // Zero times a finite number is zero, times others it is NaN.
+        var sums = SIMD8<Float>.zero
+        let whole = count / 8 * 8
+        for first in stride(from: 0, to: whole * 4, by: 32) { sums += values.floats8(first) * 0 }
+        return sums.sum() != 0 || self[whole...].contains { !$0.isFinite }
+    }
+
+    /// Whether no value is negative.
+    fileprivate var areNotNegative: Bool {
+        guard let values = UnsafeRawPointer(baseAddress) else { return true }
+        var least = SIMD8<Float>.zero
+        let whole = count / 8 * 8
+        for first in stride(from: 0, to: whole * 4, by: 32) {
+            let eight = values.floats8(first)
+            least.replace(with: eight, where: eight .< least)
         }
-        return largest >= 0x7F80_0000
+        return least.min() == 0 && self[whole...].allSatisfy { $0 >= 0 }
     }
 }

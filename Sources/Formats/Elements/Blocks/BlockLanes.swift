@@ -96,7 +96,7 @@ struct BlockLanes {
             let half = half(index)
             for element in 0..<groupSize {
                 let value = half.values[element]
-                half.weights[element] *= (meanSquares + value * value).squareRoot()
+                half.weights[element] *= roots(meanSquares + value * value)
             }
         }
     }

@@ -56,7 +56,7 @@ private func encodeScales<Block: QuantizedBlock>(
 private func weigh(_ lanes: BlockLanes) {
     if lanes.isWeighted { return lanes.spreadWeights(by: SIMD8(repeating: 2 * lanes.meanSquare())) }
     let half = lanes.half(0)
-    let average = (half.sumsOfSquares() / 32).squareRoot()
+    let average = roots(half.sumsOfSquares() / 32)
     for element in 0..<32 { half.weights[element] = average + magnitudes(half.values[element]) }
 }
 

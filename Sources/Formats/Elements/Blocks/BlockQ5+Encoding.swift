@@ -22,8 +22,14 @@ extension BlockQ5_1: EvenBlockEncoding {
 extension SimpleBlock {
     /// Bit 4 of each element, the first element's lowest.
     fileprivate var fifthBits: UInt32 {
-        var word: UInt32 = 0
-        for index in 0..<32 { word |= UInt32(integers[index] >> 4 & 1) << UInt32(index) }
-        return word
+        let words = unsafeBitCast(integers, to: SIMD4<UInt64>.self)
+        return bits(words[0]) | bits(words[1]) << 8 | bits(words[2]) << 16 | bits(words[3]) << 24
+    }
+
+    @inline(__always)
+    private func bits(_ eight: UInt64) -> UInt32 {
+        let lowest = eight >> 4 & 0x0101_0101_0101_0101
+        // Multiplied by this, the lowest bits of eight bytes come together in the highest byte.
+        return UInt32(truncatingIfNeeded: (lowest &* 0x0102_0408_1020_4080) >> 56)
     }
 }

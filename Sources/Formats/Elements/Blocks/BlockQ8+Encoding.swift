@@ -4,7 +4,7 @@ extension BlockQ8_0: SimpleBlockEncoding {
         let factor = SimpleBlock.inverse(step)
         let scale = Float16(step)
         let integers = SimpleBlock.wholeNumbers(values) {
-            ($0 * factor).rounded(.toNearestOrAwayFromZero)
+            nearestAway($0 * factor)
         }
         block.storeBytes(of: scale, as: Float16.self)
         block.storeBytes(of: integers, toByteOffset: 2, as: SIMD32<UInt8>.self)

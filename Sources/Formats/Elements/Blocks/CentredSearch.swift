@@ -73,7 +73,7 @@ struct CentredSearch {
                 isBetter =
                     isBetter .& (square .> 0)
                     .& (product * product * sums.square .> sums.product * sums.product * square)
-                guard any(isBetter) else { continue }
+                guard isAny(isBetter) else { continue }
                 half.integers[element].replace(with: moved, where: isBetter)
                 sums.product.replace(with: product, where: isBetter)
                 sums.square.replace(with: square, where: isBetter)

@@ -135,12 +135,11 @@ struct SimpleBlock {
     /// With a scale that makes the value of largest magnitude the lowest integer.
     @inline(__always)
     init(centred values: UnsafeRawPointer, levels: Int) {
-        var extreme: Float = 0
-        for index in 0..<32 {
-            let value = values.float(index)
-            if abs(value) > abs(extreme) { extreme = value }
-        }
-        let step = extreme / Float(-levels / 2)
+        let (low, high) = values.extremes32()
+        // Of two values of largest magnitude, the first.
+        let isLow = -low == high ? values.first(magnitude: high) == low : -low > high
+        // A sum with zero is no negative zero.
+        let step = ((isLow ? low : high) + 0) / Float(-levels / 2)
         let factor = Self.inverse(step)
         scale = Float16(step)
         minimum = 0
@@ -151,13 +150,10 @@ struct SimpleBlock {
     /// With a scale and a minimum that make the lowest value the lowest integer and the highest the highest.
     @inline(__always)
     init(ranged values: UnsafeRawPointer, levels: Int) {
-        var low = values.float(0)
-        var high = low
-        for index in 1..<32 {
-            let value = values.float(index)
-            if value < low { low = value }
-            if value > high { high = value }
-        }
+        var (low, high) = values.extremes32()
+        // The sign of the first zero is stored.
+        if low == 0 { low = values.first(magnitude: 0) }
+        if high == 0 { high = 0 }
         let step = (high - low) / Float(levels - 1)
         scale = Float16(step)
         minimum = Float16(low)
@@ -187,7 +183,9 @@ struct SimpleBlock {
     ) -> SIMD32<UInt8> {
         wholeNumbers(values) { value in
             let scaled = (value - minimum) * factor + offset
-            return scaled.rounded(.towardZero).clamped(to: 0, limit)
+            let rounded = nearest(scaled)
+            return rounded.replacing(with: rounded - 1, where: rounded .> scaled)
+                .clamped(to: 0, limit)
         }
     }
 
@@ -213,6 +211,14 @@ private let wholeNumberOffset: Float = 0x1.8p23
 /// Whole numbers nearest to the values, ties to even.
 @inline(__always) func nearest(_ values: SIMD8<Float>) -> SIMD8<Float> {
     (values + wholeNumberOffset) - wholeNumberOffset
+}
+
+/// Whole numbers nearest to the values, ties away from zero.
+@inline(__always) func nearestAway(_ values: SIMD8<Float>) -> SIMD8<Float> {
+    let rounded = nearest(values)
+    let missing = values - rounded
+    return rounded.replacing(with: rounded + 1, where: (missing .== 0.5) .& (values .> 0))
+        .replacing(with: rounded - 1, where: (missing .== -0.5) .& (values .< 0))
 }
 
 /// The lowest bytes of whole numbers, in two's complement; never traps, whatever the value.
@@ -242,6 +248,24 @@ extension UnsafeRawPointer {
             largest.replace(with: sizes, where: sizes .> largest)
         }
         return largest.max()
+    }
+
+    /// The lowest and the highest of 32 floats.
+    @inline(__always) func extremes32() -> (low: Float, high: Float) {
+        var low = floats8(0)
+        var high = low
+        for offset in [32, 64, 96] {
+            let values = floats8(offset)
+            low.replace(with: values, where: values .< low)
+            high.replace(with: values, where: values .> high)
+        }
+        return (low.min(), high.max())
+    }
+
+    /// The first of 32 floats that has this magnitude.
+    func first(magnitude: Float) -> Float {
+        for index in 0..<32 where abs(float(index)) == magnitude { return float(index) }
+        return magnitude
     }
 
     /// The float with this index.
