@@ -112,6 +112,9 @@ enum IQ1Codebook {
 
     static let map = CodebookMap(set, bits: 2, shells: 3)
 
+    /// By place: the first four elements as a number.
+    static let firstHalves = Shared.permanent(set.numbers.map { UInt8($0 % 81) })
+
     static let set = Codebook(
         levels: 3, dimension: 8,
         set: """

@@ -54,17 +54,14 @@ struct Codebook: Sendable {
     /// The vectors as words of a byte for each element, in memory that is never freed.
     ///
     /// - Parameter values: what each level stands for, in two's complement
-    func table<Word: FixedWidthInteger>(_ values: [Int], of: Word.Type) -> Shared<
-        UnsafePointer<Word>
-    > {
-        let table = UnsafeMutablePointer<Word>.allocate(capacity: numbers.count)
-        for (place, number) in numbers.enumerated() {
-            var word: Word = 0
-            for (element, digit) in digits(of: number).enumerated() {
-                word |= Word(UInt8(truncatingIfNeeded: values[digit])) << Word(8 * element)
-            }
-            (table + place).initialize(to: word)
-        }
-        return Shared(UnsafePointer(table))
+    func table<Word: FixedWidthInteger & BitwiseCopyable>(
+        _ values: [Int], of: Word.Type
+    ) -> Shared<UnsafePointer<Word>> {
+        .permanent(
+            numbers.map { number in
+                digits(of: number).reversed().reduce(0) { word, digit in
+                    word << 8 | Word(UInt8(truncatingIfNeeded: values[digit]))
+                }
+            })
     }
 }

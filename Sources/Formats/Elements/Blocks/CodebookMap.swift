@@ -29,10 +29,10 @@ struct CodebookMap: Sendable {
             places[point] = Int32(-1 - lists.count)
             near.append(to: &lists, near: digits)
         }
-        self.places = Self.permanent(places)
-        self.lists = Self.permanent(lists)
-        self.points = Self.permanent(points.map(Float.init))
-        entries = Self.permanent(
+        self.places = Shared.permanent(places)
+        self.lists = Shared.permanent(lists)
+        self.points = Shared.permanent(points.map(Float.init))
+        entries = Shared.permanent(
             codebook.numbers.flatMap { number in
                 codebook.digits(of: number).enumerated().map { element, level in
                     UInt16(element * codebook.levels + level)
@@ -43,14 +43,6 @@ struct CodebookMap: Sendable {
 
     private static func packed(_ digits: [Int], bits: Int) -> UInt16 {
         digits.enumerated().reduce(0) { $0 | UInt16($1.element << (bits * $1.offset)) }
-    }
-
-    private static func permanent<Element: BitwiseCopyable>(
-        _ elements: [Element]
-    ) -> Shared<UnsafePointer<Element>> {
-        let copy = UnsafeMutablePointer<Element>.allocate(capacity: elements.count)
-        for (index, element) in elements.enumerated() { (copy + index).initialize(to: element) }
-        return Shared(UnsafePointer(copy))
     }
 
     /// The place of a vector, or nil for a point that is none.
@@ -74,6 +66,16 @@ struct CodebookMap: Sendable {
     /// Where the levels of a vector's elements stand in a table of all levels of the first element, the second, and so on.
     @inline(__always)
     func entries(at place: Int) -> UnsafePointer<UInt16> { entries.pointer + place * dimension }
+}
+
+extension Shared {
+    /// Elements in memory that is never freed.
+    static func permanent<Element: BitwiseCopyable>(_ elements: [Element]) -> Shared
+    where Pointer == UnsafePointer<Element> {
+        let copy = UnsafeMutablePointer<Element>.allocate(capacity: elements.count)
+        copy.initialize(from: elements, count: elements.count)
+        return Shared(UnsafePointer(copy))
+    }
 }
 
 /// Finds the vectors of a codebook at the least distances from a point.

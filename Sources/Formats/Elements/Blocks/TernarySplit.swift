@@ -41,17 +41,21 @@ struct TernarySplit {
     mutating func take(
         _ sums: UnsafePointer<SplitSums>, combinations: Int, first: Int, second: Int
     ) {
-        var isAny = false
+        var mayBe = SIMDMask<SIMD8<Int32>>(repeating: false)
         for index in 0..<combinations {
             let (qx, qq) = (sums[index].qx, sums[index].qq)
-            isAny = Elements.isAny((qx * qx .> gain * qq) .& (qq .> 0)) || isAny
+            mayBe = mayBe .| ((qx * qx .> gain * qq) .& (qq .> 0))
         }
-        guard isAny else { return }
-        for lane in 0..<8 {
+        guard isAny(mayBe) else { return }
+        let lanes = unsafeBitCast(mayBe, to: SIMD8<Int32>.self)
+        // A gain is rounded, so that the next best one may be lower: then those are looked at again that were not good enough.
+        var isLowered = false
+        for lane in 0..<8 where lanes[lane] != 0 || isLowered {
             for index in 0..<combinations {
                 let (qx, qq) = (sums[index].qx[lane], sums[index].qq[lane])
                 guard qq > 0, qx * qx > gain * qq else { continue }
                 scale = qx / qq
+                isLowered = isLowered || scale * qx < gain
                 gain = scale * qx
                 bounds = (first, second + lane)
                 combination = index
@@ -120,18 +124,19 @@ struct SortedGroup {
     @inline(__always)
     private func sort(_ values: UnsafePointer<Float>) {
         let source = UnsafeRawPointer(values)
+        let lanes = SIMD8<Float>(0, 1, 2, 3, 4, 5, 6, 7)
         for index in 0..<count {
             let value = values[index]
             var ranks = SIMD8<Int32>.zero
             for first in stride(from: 0, to: count, by: 8) {
                 let eight = source.floats8(first * 4)
-                // A lane that is lower has all bits set: −1.
-                ranks &-= unsafeBitCast(eight .< value, to: SIMD8<Int32>.self)
+                let isEarlier = (eight .== value) .& (lanes .< Float(index - first))
+                // A lane that counts has all bits set: −1.
+                ranks &-= unsafeBitCast((eight .< value) .| isEarlier, to: SIMD8<Int32>.self)
             }
-            var rank = 0
-            for lane in 0..<8 { rank += Int(ranks[lane]) }
-            for before in 0..<index where values[before] == value { rank += 1 }
-            order[rank] = Int32(index)
+            let halves = ranks.lowHalf &+ ranks.highHalf
+            let rank = halves[0] &+ halves[1] &+ halves[2] &+ halves[3]
+            order[Int(rank)] = Int32(index)
         }
     }
 
