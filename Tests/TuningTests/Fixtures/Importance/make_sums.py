@@ -1,0 +1,94 @@
+"""Sums of squares of what every matrix of the small models is multiplied with, as transformers runs them.
+
+    python make_sums.py
+
+Made with Python 3.11.7, torch 2.13.0+cpu, transformers 5.23.0, safetensors 0.8.0, gguf 0.19.0.
+
+sums.safetensors holds, for each folder FAMILY of ../../../TransformerTests/Fixtures/Families and each weight NAME of its
+blocks, by the name that gguf has for it, what the tokens of the folder's prompt 1 show:
+
+FAMILY/NAME.in_sum2  (experts, columns), one row where there are no experts
+FAMILY/NAME.counts   (experts) how many tokens reached it
+
+The models run in f64; sums are stored as f32.
+"""
+
+from pathlib import Path
+
+import gguf
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
+
+FOLDER = Path(__file__).parent
+FAMILIES = FOLDER.parent.parent.parent / "TransformerTests" / "Fixtures" / "Families"
+
+
+# Where gguf calls a family otherwise than transformers.
+ARCHITECTURES = {
+    "gemma3_text": "gemma3", "gpt_neox": "gptneox", "mistral": "llama", "mixtral": "llama", "qwen3_moe": "qwen3moe"}
+
+
+def name_map(config):
+    wanted = ARCHITECTURES.get(config.model_type, config.model_type)
+    [architecture] = [each for each, name in gguf.MODEL_ARCH_NAMES.items() if name == wanted]
+    return gguf.get_tensor_name_map(architecture, config.num_hidden_layers)
+
+
+class Sums:
+    def __init__(self, model):
+        self.values = {}
+        self.counts = {}
+        self.names = name_map(model.config)
+        for path, module in model.named_modules():
+            weight = getattr(module, "weight", None)
+            if path.endswith(".experts"):
+                module.register_forward_pre_hook(self.experts(path))
+            elif weight is not None and weight.dim() == 2 and not isinstance(module, torch.nn.Embedding):
+                if module is not model.get_output_embeddings():
+                    module.register_forward_pre_hook(self.matrix(path))
+
+    def add(self, name, rows, expert=0, experts=1):
+        rows = rows.reshape(-1, rows.shape[-1]).double()
+        values = self.values.setdefault(name, torch.zeros(experts, rows.shape[-1], dtype=torch.float64))
+        counts = self.counts.setdefault(name, torch.zeros(experts))
+        for row in rows:
+            values[expert] += row * row
+            counts[expert] += 1
+
+    def matrix(self, path):
+        name = self.names.get_name(path + ".weight", try_suffixes=(".weight",))
+        assert name, path
+
+        def hook(module, arguments):
+            self.add(name, arguments[0])
+        return hook
+
+    def experts(self, path):
+        block = f"blk.{path.split('.')[2]}"
+
+        def hook(module, arguments):
+            hidden, chosen = arguments[0], arguments[1]
+            count = module.gate_up_proj.shape[0]
+            for row, experts in zip(hidden.reshape(-1, hidden.shape[-1]), chosen.reshape(-1, chosen.shape[-1])):
+                for expert in experts.tolist():
+                    gate, up = (module.gate_up_proj[expert] @ row).chunk(2)
+                    self.add(f"{block}.ffn_gate_exps.weight", row, expert, count)
+                    self.add(f"{block}.ffn_up_exps.weight", row, expert, count)
+                    self.add(f"{block}.ffn_down_exps.weight", module.act_fn(gate) * up, expert, count)
+        return hook
+
+
+tensors = {}
+for folder in sorted(path for path in FAMILIES.iterdir() if (path / "config.json").exists()):
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, attn_implementation="eager", experts_implementation="eager", dtype=torch.float64).eval()
+    sums = Sums(model)
+    tokens = load_file(folder / "reference.safetensors")["1.tokens"].long()
+    with torch.no_grad():
+        model(input_ids=tokens[None], use_cache=False)
+    for name, values in sums.values.items():
+        tensors[f"{folder.name}/{name}.in_sum2"] = values.float()
+        tensors[f"{folder.name}/{name}.counts"] = sums.counts[name].float()
+    print(folder.name, len(sums.values), [int(count) for count in sums.counts[name]])
+save_file(tensors, FOLDER / "sums.safetensors")
