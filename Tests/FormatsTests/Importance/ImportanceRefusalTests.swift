@@ -98,7 +98,7 @@ import Testing
         refused(path, .wrongType(tensor: "w.in_sum2", type: .i64))
     }
 
-    @Test(arguments: [-1, Float.infinity, -.infinity, -0.25])
+    @Test(arguments: [-1, Float.infinity, -Float.infinity, -0.25])
     func sumsAreSumsOfSquares(_ value: Float) throws {
         refused(
             try gguf([("w.in_sum2", [0, value]), ("w.counts", [1])]),
@@ -132,13 +132,17 @@ import Testing
 
     private func number(_ value: Int32) -> [UInt8] { le(value) }
 
-    private func entry(_ name: String = "w", calls: Int32 = 1, _ values: [Float] = [1]) -> [UInt8] {
+    private func entry(
+        _ name: String = "w", calls: Int32 = 1, values: [Float] = [1]
+    ) -> [UInt8] {
         number(Int32(name.utf8.count)) + Array(name.utf8) + number(calls)
             + number(Int32(values.count)) + values.flatMap { le($0.bitPattern) }
     }
 
     @Test func everyCutIsRefusedOrAnEnd() throws {
-        let whole = number(2) + entry("a", [1, 2]) + entry("b", [3]) + number(1) + number(1) + [65]
+        let whole =
+            number(2) + entry("a", values: [1, 2]) + entry("b", values: [3]) + number(1) + number(1)
+            + [65]
         let ends = [whole.count, whole.count - 5, whole.count - 9]
         for count in 0..<whole.count where !ends.contains(count) {
             let path = try folder.write(Array(whole.prefix(count)), as: "cut.dat")
@@ -163,7 +167,7 @@ import Testing
             try older(number(1), entry(calls: -2)),
             .wrongNumber(.callCount(entry: "w"), offset: 9, value: -2, expected: "at least 0"))
         refused(
-            try older(number(1), entry([])),
+            try older(number(1), entry(values: [])),
             .wrongNumber(.valueCount(entry: "w"), offset: 13, value: 0, expected: whole))
         refused(
             try older(number(1), entry(), number(-1)),
@@ -189,7 +193,7 @@ import Testing
             try older(number(1), number(2), [65, 0xFF], number(1)),
             .notUTF8(.name(entry: 0), offset: 9))
         refused(
-            try older(number(1), entry([-3])), .wrongSum(entry: "w", index: 0, value: -3))
+            try older(number(1), entry(values: [-3])), .wrongSum(entry: "w", index: 0, value: -3))
         refused(
             try older(number(1), entry(), number(1), number(1), [65, 66]),
             .trailing(offset: 30, bytes: 1))

@@ -1,5 +1,4 @@
 import Formats
-import TestSupport
 import Testing
 
 @testable import Kernels
@@ -8,9 +7,8 @@ import Testing
 @Suite struct KernelSquareSumsTests {
     @Test(arguments: [1, 2, 7, 63, 64, 65, 129, 200])
     func sumsAreThoseOfAPlainLoop(_ width: Int) {
-        var generator = SeededGenerator(seed: UInt64(width))
         for rows in [0, 1, 3, 70] {
-            let input = (0..<rows * width).map { _ in Float.random(in: -2...2, using: &generator) }
+            let input = randomFloats(rows * width, seed: UInt64(width))
             let start = (0..<width).map { Float($0) / 8 }
             var expected = start
             for column in 0..<width {
@@ -28,7 +26,7 @@ import Testing
                             crew: WorkCrew(threads: threads))
                     }
                 }
-                #expect(rows == 0 || totals == expected, "\(rows) rows, \(threads) threads")
+                #expect(totals == expected, "\(rows) rows, \(threads) threads")
             }
         }
     }
