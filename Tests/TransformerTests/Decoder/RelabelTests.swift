@@ -66,8 +66,7 @@ import Testing
     /// A Llama of wider rows, made a Qwen with biases and a Llama again, in quantised blocks.
     @Test(arguments: [ElementType.q4_1, .q8_0])
     func quantisedRowsMoveWithTheirBlocks(type: ElementType) throws {
-        let pattern = try #require(NamePattern("attn_[qk].weight$", matching: .anyPart))
-        let types = TypePolicy(.keep, overrides: [.init(pattern, type)])
+        let types = TypePolicy.keeping(except: "attn_[qk].weight$", as: type)
         let llama = try folder.write(
             Checkpoint.open(Samples.tinyModel), [.types(types)], as: "llama.gguf")
         let numbers = try llama.hyperparameters()

@@ -147,7 +147,7 @@ import Testing
     /// Quantised embeddings become f32, and the head has their blocks; 16-bit ones are summed without rounding.
     @Test(arguments: [ElementType.q8_0, .q4_1, .f16, .bf16])
     func coarserEmbeddingsBecomeExact(type: ElementType) throws {
-        let types = TypePolicy(.keep, overrides: [.init("token_embd.weight", type)])
+        let types = TypePolicy.keeping(except: "token_embd", as: type)
         let tiny = try Checkpoint.open(Samples.tinyModel)
         // The head that it has is left out, so that it is tied.
         let numbers = try tiny.hyperparameters()

@@ -155,8 +155,7 @@ import Testing
                     form: .canonical, type: .f32)
             }
         }
-        let types = TypePolicy(
-            .keep, overrides: [.init("blk.*_q.weight", type), .init("blk.*_k.weight", type)])
+        let types = TypePolicy.keeping(except: "_[qk].weight$", as: type)
         let base = try folder.write(
             llama, biases + [.model(.qwen2, numbers), .types(types)], as: "qwen.gguf")
         let interventions = try vectors(base)

@@ -93,10 +93,7 @@ import Transformer
         try WideModel.write(to: path)
         let source = try Checkpoint.open(path)
         var edits: [CheckpointEdit] = [
-            .types(
-                TypePolicy(
-                    .keep, overrides: [.init("*.ffn_*.weight", type), .init("*_norm.weight", .f32)])
-            )
+            .types(.keeping(except: "ffn_", as: type))
         ]
         for block in 0..<WideModel.blockCount {
             let gains = (0..<WideModel.width).map { (index: Int) -> Float in
