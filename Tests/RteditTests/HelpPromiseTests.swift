@@ -118,7 +118,7 @@ struct HelpPromiseTests {
     @Test(arguments: [
         ["--method", "distill"], ["--method", "tune"],
         ["--imatrix", "x.gguf"],
-        ["--type", "iq2_s"],
+        ["--type", "iq2_xs"],
     ])
     func whatBakeDoesNotDoIsNotAnOption(words: [String]) throws {
         let folder = try TemporaryFolder()

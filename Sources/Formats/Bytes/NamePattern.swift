@@ -17,10 +17,12 @@ package struct NamePattern: Hashable, Sendable {
     private let extent: Extent
     private let root: Node
 
+    /// Whether text and extent are the same.
     package static func == (left: NamePattern, right: NamePattern) -> Bool {
         left.text == right.text && left.extent == right.extent
     }
 
+    /// By the text and the extent.
     package func hash(into hasher: inout Hasher) {
         hasher.combine(text)
         hasher.combine(extent)

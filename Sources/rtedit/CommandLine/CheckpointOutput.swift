@@ -7,9 +7,9 @@ struct CheckpointOutput {
         "shard-size", "SIZE",
         "Split the output into files of at most this size, such as 5GB.")
 
-    /// The names of the types in which changed values can be stored.
+    /// The names of the types in which changed values can be stored, whose errors nothing weighs.
     static let storedTypes = ElementType.allCases.filter {
-        RowEncoder.isSupported($0) && $0 != .f64
+        RowEncoder.isSupported($0) && !RowEncoder.needsImportance($0) && $0 != .f64
     }.map(\.name)
 
     let path: String

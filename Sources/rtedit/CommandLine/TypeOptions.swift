@@ -21,6 +21,11 @@ struct TypeOptions {
     static let allowsRequantizing = Option.flag(
         "allow-requantize", "Quantise tensors anew that are quantised already.")
 
+    /// The names of the types that a matrix of a GGUF file can have.
+    private static let writtenTypes = ElementType.allCases.filter {
+        RowEncoder.isSupported($0) && $0.ggmlIdentifier != nil && $0 != .f64
+    }.map(\.name)
+
     static let all = Option.declared([
         type, importance, tensorType, head, embedding, pure, leavesHead, allowsRequantizing,
     ])
@@ -80,7 +85,7 @@ struct TypeOptions {
     private static func elementType(
         _ name: String, _ option: Option, _ arguments: ParsedArguments
     ) throws -> ElementType {
-        let names = CheckpointOutput.storedTypes
+        let names = writtenTypes
         guard names.contains(name.lowercased()), let type = ElementType(rawValue: name.lowercased())
         else {
             throw arguments.invalid(option, name, "one of \(names.joined(separator: ", "))")

@@ -80,7 +80,7 @@ struct DiffCommand: Command {
             let words = DifferenceExplanation(explanation)
             words.show(on: console)
             json["explanation"] = .object(words.json)
-            json["quantization"] = try QuantizationView.check(
+            json["quantization"] = try QuantizationCall.compare(
                 first, second, arguments, console)
             try write(comparison, explanation, arguments, console)
         }

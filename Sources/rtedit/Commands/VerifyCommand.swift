@@ -130,7 +130,7 @@ struct VerifyCommand: Command {
         }
         var json = view.json
         if interventions.isEmpty {
-            json["quantization"] = try QuantizationView.check(base, edited, arguments, console)
+            json["quantization"] = try QuantizationCall.compare(base, edited, arguments, console)
         }
         if let certificate {
             check?.figures = certificate.differences(from: view.figures, on: machine)
