@@ -148,6 +148,6 @@ extension UnsafeBufferPointer<Float> {
             let eight = values.floats8(first)
             least.replace(with: eight, where: eight .< least)
         }
-        return least.min() == 0 && self[whole...].allSatisfy { $0 >= 0 }
+        return least.lowest == 0 && self[whole...].allSatisfy { $0 >= 0 }
     }
 }

@@ -16,7 +16,7 @@ struct StoredScales {
     /// Scales from 0 on, as integers up to `highest`.
     @inline(__always)
     init(positive scales: SIMD16<Float>, highest: Float) {
-        let largest = max(0, scales.max())
+        let largest = max(0, scales.lowHalf.highest, scales.highHalf.highest)
         let factor = largest > 0 ? highest / largest : 0
         scale = Float16(largest / highest)
         integers = Self.integers(scales, factor, from: 0, to: highest)

@@ -1,7 +1,7 @@
 extension BlockQ4K: SuperBlockEncoding {
     static func encode(_ lanes: BlockLanes, into block: UnsafeMutableRawPointer) -> Bool {
         let search = RangeSearch(highest: 15, start: -1, step: 0.1, trials: 20)
-        let fits = encodeScales(Self.self, lanes, search, into: block)
+        let fits = encodeScales(Self.self, lanes, search, highest: .max, into: block)
         storeNibblePairs(lanes.codes(), to: block + 16)
         return fits
     }
@@ -10,7 +10,7 @@ extension BlockQ4K: SuperBlockEncoding {
 extension BlockQ5K: SuperBlockEncoding {
     static func encode(_ lanes: BlockLanes, into block: UnsafeMutableRawPointer) -> Bool {
         let search = RangeSearch(highest: 31, start: -0.5, step: 0.1, trials: 15)
-        let fits = encodeScales(Self.self, lanes, search, into: block)
+        let fits = encodeScales(Self.self, lanes, search, highest: 63, into: block)
         let integers = lanes.codes()
         for column in [0, 16] {
             var fifthBits = SIMD16<UInt8>.zero
@@ -25,9 +25,11 @@ extension BlockQ5K: SuperBlockEncoding {
 }
 
 /// Chooses the integers of a Q4_K or Q5_K block and writes its first 16 bytes; false where they do not fit.
+///
+/// - Parameter highest: what scales that wrapped in eight bits are lowered to: ggml does so in Q5_K alone.
 @inline(__always)
 private func encodeScales<Block: QuantizedBlock>(
-    _ type: Block.Type, _ lanes: BlockLanes, _ plain: RangeSearch,
+    _ type: Block.Type, _ lanes: BlockLanes, _ plain: RangeSearch, highest: UInt8,
     into block: UnsafeMutableRawPointer
 ) -> Bool {
     let search = lanes.isWeighted ? RangeSearch.weighted(highest: plain.highest) : plain
@@ -37,7 +39,8 @@ private func encodeScales<Block: QuantizedBlock>(
         found, nil, highest: 63, isWeighted: lanes.isWeighted)
     block.storeBytes(of: scales.scale, as: Float16.self)
     block.storeBytes(of: minimums.scale, toByteOffset: 2, as: Float16.self)
-    let (scale, minimum) = (scales.integers.lowHalf, minimums.integers.lowHalf)
+    let scale = scales.integers.lowHalf.capped(at: highest)
+    let minimum = minimums.integers.lowHalf.capped(at: highest)
     // In the layout that `unpackSixBits` reads.
     let first = scale.lowHalf | (scale.highHalf &>> 4) &<< 6
     let second = minimum.lowHalf | (minimum.highHalf &>> 4) &<< 6
@@ -70,5 +73,12 @@ private func storeNibblePairs(_ integers: UnsafeRawPointer, to output: UnsafeMut
             output.storeBytes(
                 of: low | high &<< 4, toByteOffset: pair * 32 + column, as: SIMD16<UInt8>.self)
         }
+    }
+}
+
+extension SIMD8<UInt8> {
+    @inline(__always)
+    fileprivate func capped(at highest: UInt8) -> SIMD8<UInt8> {
+        replacing(with: highest, where: self .> highest)
     }
 }

@@ -111,9 +111,3 @@ struct CentredSearch {
         return (product, square)
     }
 }
-
-/// Each lane without its sign.
-@inline(__always) func magnitudes(_ x: SIMD8<Float>) -> SIMD8<Float> {
-    let bits = unsafeBitCast(x, to: SIMD8<UInt32>.self) & 0x7FFF_FFFF
-    return unsafeBitCast(bits, to: SIMD8<Float>.self)
-}
