@@ -65,16 +65,19 @@ extension FourBitFloats {
         guard unit > 0 else { return .zero }
         let sizes = magnitudes(values)
         var codes = SIMD8<Float>.zero
-        @inline(__always) func count(above bound: Float) {
-            codes += SIMD8<Float>.zero.replacing(with: 1, where: sizes .> bound * unit)
+        @inline(__always) func count(above bound: Float, to number: Float) {
+            // A number beyond f32 is near to nothing.
+            let isNumber = (number * unit).isFinite
+            let isAbove = sizes .> (isNumber ? bound * unit : .infinity)
+            codes += SIMD8<Float>.zero.replacing(with: 1, where: isAbove)
         }
-        count(above: 0.5)
-        count(above: 1.5)
-        count(above: 2.5)
-        count(above: 3.5)
-        count(above: 5)
-        count(above: 7)
-        count(above: 10)
+        count(above: 0.5, to: 1)
+        count(above: 1.5, to: 2)
+        count(above: 2.5, to: 3)
+        count(above: 3.5, to: 4)
+        count(above: 5, to: 6)
+        count(above: 7, to: 8)
+        count(above: 10, to: 12)
         return codes.replacing(with: codes + 8, where: (values .< 0) .& (codes .> 0))
     }
 }

@@ -124,7 +124,8 @@ struct BlockLanes {
             let isScaled = scales .!= 0
             if !all(isScaled) { choose(index) }
             for element in 0..<half.count {
-                let integers = nearest((half.values[element] - minimums) / scales)
+                // Values far beyond a small scale, which weigh nothing, wrap as in the reference.
+                let integers = floats(wholeNumbers((half.values[element] - minimums) / scales))
                     .clamped(to: low, high)
                 half.integers[element].replace(with: integers + offset, where: isScaled)
             }

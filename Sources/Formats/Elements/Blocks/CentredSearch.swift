@@ -66,7 +66,8 @@ struct CentredSearch {
                 let integer = half.integers[element]
                 var product = sums.product - weight * value * integer
                 var square = sums.square - weight * integer * integer
-                let moved = nearest(value * square / product).clamped(to: -limit, limit - 1)
+                let moved = floats(wholeNumbers(value * square / product))
+                    .clamped(to: -limit, limit - 1)
                 var isBetter = (product .> 0) .& (moved .!= integer)
                 product += weight * value * moved
                 square += weight * moved * moved
