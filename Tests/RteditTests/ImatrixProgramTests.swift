@@ -68,15 +68,19 @@ import Testing
     }
 
     @Test func expertsThatNoTokenReachedAreNamed() throws {
-        let run = try ProgramRun.rtedit([
-            "imatrix", Families.folder("mixtral"), "--text", text, "--context", "16", "--chunks",
-            "1", "-o", folder.path("experts.gguf"),
-        ])
-        #expect(run.exitCode == 0, "\(run.errors)")
-        let lines = run.output.split(separator: "\n").dropFirst()
-        for line in lines {
-            #expect(line.contains("_exps.weight: no token reached"))
-        }
+        let same = String(repeating: "the ", count: 60)
+        let words = try folder.write(Array(same.utf8), as: "words.txt")
+        let call = [
+            "imatrix", Families.folder("qwen3_moe"), "--text", words, "--context", "16", "--chunks",
+            "1", "--force", "-o", folder.path("experts.gguf"),
+        ]
+        let lines = try ProgramRun.rtedit(call).output.split(separator: "\n")
+        #expect(lines.first?.hasSuffix("16 weights, 1 chunks of 16 tokens") == true)
+        #expect(lines.contains("blk.0.ffn_up_exps.weight: no token reached 1 of 5 experts: 4"))
+        let run = try ProgramRun.rtedit(call + ["--json"])
+        let object = try JSONSerialization.jsonObject(with: Data(run.output.utf8))
+        let unreached = try #require(object as? [String: Any])["unreached"] as? [[String: Any]]
+        #expect(unreached?.count == lines.count - 1)
     }
 
     @Test func wrongCallsAreRefused() throws {
@@ -99,7 +103,7 @@ import Testing
     @Test func anOutputIsKeptWithoutForce() throws {
         let output = try folder.write([1, 2, 3], as: "out.gguf")
         refused(5, "exists already", try measure(output))
-        refused(3, "", try measure(output, "--resume"))
+        refused(3, "the number of entries needs 4 bytes", try measure(output, "--resume"))
         #expect(try bytes(ofFile: output) == [1, 2, 3])
         #expect(try measure(output, "--chunks", "1", "--force").exitCode == 0)
     }

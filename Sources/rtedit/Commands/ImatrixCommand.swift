@@ -165,7 +165,8 @@ private final class ImatrixCall {
 
     private func finish(_ matrix: ImportanceMatrix) throws {
         try write(matrix)
-        console.report(ImportanceView(console: console).show(matrix))
+        let report = ImportanceView(console: console).show(matrix)
+        console.report(report)
     }
 
     private func write(_ matrix: ImportanceMatrix) throws {
