@@ -61,10 +61,10 @@ import Testing
     @Test func filesAreAddedToAndCombined() throws {
         let (one, two, both) = (folder.path("1.gguf"), folder.path("2.gguf"), folder.path("3.gguf"))
         #expect(try measure(one, "--chunks", "1").exitCode == 0)
-        #expect(try measure(two, "--chunks", "2", "--in", one).output.contains("3 chunks"))
+        #expect(try measure(two, "--chunks", "2", "--in", one).output.contains("chunks: 3"))
         let combined = try imatrix("--in", one, "--in", two, "-o", both)
         #expect(combined.exitCode == 0)
-        #expect(combined.output.contains("4 chunks of 32 tokens"))
+        #expect(combined.output.contains("chunks: 4 of 32 tokens"))
     }
 
     @Test func expertsThatNoTokenReachedAreNamed() throws {
@@ -75,7 +75,7 @@ import Testing
             "1", "--force", "-o", folder.path("experts.gguf"),
         ]
         let lines = try ProgramRun.rtedit(call).output.split(separator: "\n")
-        #expect(lines.first?.hasSuffix("16 weights, 1 chunks of 16 tokens") == true)
+        #expect(lines.first?.hasSuffix("weights: 16, chunks: 1 of 16 tokens") == true)
         #expect(lines.contains("blk.0.ffn_up_exps.weight: no token reached 1 of 5 experts: 4"))
         let run = try ProgramRun.rtedit(call + ["--json"])
         let object = try JSONSerialization.jsonObject(with: Data(run.output.utf8))

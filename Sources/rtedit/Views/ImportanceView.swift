@@ -18,7 +18,7 @@ struct ImportanceView {
         }
         let size = matrix.chunkSize.map { " of \($0) tokens" } ?? ""
         console.print(
-            "\(matrix.path): \(matrix.entries.count) weights, \(matrix.chunkCount) chunks\(size)")
+            "\(matrix.path): weights: \(matrix.entries.count), chunks: \(matrix.chunkCount)\(size)")
         for (name, experts, count) in unreached {
             console.print(
                 "\(name): no token reached \(experts.count) of \(count) experts: \(BlockSet.text(experts))"
