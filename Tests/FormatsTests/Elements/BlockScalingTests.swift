@@ -4,14 +4,16 @@ import Testing
 /// Scales of quantised blocks, multiplied without touching their codes.
 @Suite struct BlockScalingTests {
     private static let types: [ElementType] = [
-        .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2K, .q3K, .q4K, .q5K, .q6K,
+        .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2K, .q3K, .q4K, .q5K, .q6K, .iq2XXS, .iq2XS, .iq2S,
+        .iq3XXS, .iq3S, .iq1S, .iq4NL, .iq4XS, .tq1_0, .tq2_0, .q1_0, .q2_0,
     ]
 
     private func row(_ type: ElementType) throws -> (values: [Float], bytes: [UInt8]) {
         let values = (0..<512).map { (index: Int) -> Float in
             Float((index * 37) % 101) / 50 - 1 + Float(index / 256)
         }
-        return try #require(RowEncoder.roundTrip(values, as: type))
+        let importance = [Float](repeating: 1, count: values.count)
+        return try #require(RowEncoder.roundTrip(values, as: type, importance: importance))
     }
 
     @Test(arguments: types) func valuesAreMultipliedToF16(_ type: ElementType) throws {

@@ -30,6 +30,8 @@ extension BlockIQ3XXS: CodebookEncoding {
     }
 }
 
+/// Blocks are ggml's but for those with a group of zeros beside others: ggml writes the vectors and signs of later groups into
+/// the places of that one, and what is read back is not what was written.
 extension BlockIQ3S: CodebookEncoding {
     typealias Lattice = LatticeOfFours
     static var map: CodebookMap { IQ3Codebooks.map512 }

@@ -83,6 +83,7 @@ private struct CodebookBlockEncoder<Format: CodebookEncoding> {
         var squares: Float = 0
         for index in 0..<Format.elements { squares += values[index] * values[index] }
         let meanSquares = Format.meanSquares * squares / Float(Format.elements)
+        guard meanSquares.isFinite else { return false }
         var largest: Float = 0
         for index in 0..<Format.groups {
             let first = index * Format.groupSize
@@ -115,6 +116,7 @@ private struct CodebookBlockEncoder<Format: CodebookEncoding> {
             guard let importance else { return Format.weights(squares, meanSquares) }
             return UnsafeRawPointer(importance).floats8(first * 4) * roots(squares + meanSquares)
         }
+        guard group.areWeightsFinite else { return nil }
         let largest = group.largest
         guard largest >= Format.leastValue, let start = Format.start(group, largest: largest)
         else { return 0 }

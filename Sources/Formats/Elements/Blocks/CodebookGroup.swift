@@ -71,6 +71,16 @@ struct CodebookGroup {
         signs ^= 1 << UInt32(least)
     }
 
+    @inline(__always)
+    var areWeightsFinite: Bool {
+        // Zero times a finite number is zero, times others it is no number.
+        var sum = SIMD8<Float>.zero
+        for first in stride(from: 0, to: count, by: 8) {
+            sum += UnsafeRawPointer(weights).floats8(first * 4) * 0
+        }
+        return !isAny(sum .!= 0)
+    }
+
     /// The largest value.
     @inline(__always)
     var largest: Float {

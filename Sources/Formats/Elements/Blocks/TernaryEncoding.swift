@@ -93,7 +93,7 @@ struct TernaryBlock {
         into block: UnsafeMutableRawPointer, as format: Format.Type
     ) -> Bool {
         block.initializeMemory(as: UInt8.self, repeating: 0, count: Format.byteCount)
-        weigh(values, importance)
+        guard weigh(values, importance) else { return false }
         let scales: UnsafeMutablePointer<Float> = plane(.scales)
         var largest: Float = 0
         for group in 0..<Format.groups {
@@ -114,18 +114,25 @@ struct TernaryBlock {
         return Format.finish(block, self, values, scale: scale)
     }
 
+    /// - Returns: false where a weight is too large
     @inline(__always)
-    private func weigh(_ values: UnsafePointer<Float>, _ importance: UnsafePointer<Float>) {
+    private func weigh(
+        _ values: UnsafePointer<Float>, _ importance: UnsafePointer<Float>
+    ) -> Bool {
         var squares: Float = 0
         for index in 0..<256 { squares += values[index] * values[index] }
         let meanSquares = 2 * squares / 256
+        // Zero times a finite number is zero, times others it is no number.
+        var zeros = SIMD8<Float>.zero
         for first in stride(from: 0, to: 256, by: 8) {
             let eight = UnsafeRawPointer(values).floats8(first * 4)
             let weights =
                 UnsafeRawPointer(importance).floats8(first * 4)
                 * roots(meanSquares + eight * eight)
+            zeros += weights * 0
             memory.storeBytes(of: weights, toByteOffset: first * 4, as: SIMD8<Float>.self)
         }
+        return !isAny(zeros .!= 0)
     }
 
     /// Chooses a group's vectors and how they are shifted; returns the scale, or nil where values are too large.

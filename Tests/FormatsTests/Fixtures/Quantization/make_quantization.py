@@ -7,6 +7,7 @@ TYPE.bin  encoded elements: random bytes, with scales that are zero, subnormal, 
 TYPE.f32  the same elements as f32, by gguf.quants.dequantize, ggml's dequantize_row_TYPE, numpy or torch
 encode.f32, encode.f16, encode.bf16, encode.f64  values and their encodings, by numpy and gguf.quants.quantize
 rows.f32, rows.TYPE  16 rows of 256 values and their blocks, by ggml's quantize_row_TYPE_ref
+codebook.f32, codebook.TYPE  256 importances, and the same rows' blocks with them, by ggml's quantize_TYPE
 """
 
 import ctypes
@@ -146,8 +147,9 @@ def place_bytes(count, ordinary, special):
 
 
 def size_of(name):
-    """Elements and bytes of a block; gguf 0.19.0 does not know Q2_0."""
-    return (64, 18) if name == "Q2_0" else gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[name]]
+    """Elements and bytes of a block; gguf 0.19.0 has no Q2_0, and the sizes of an older Q8_1."""
+    own = {"Q2_0": (64, 18), "Q8_1": (32, 36)}
+    return own.get(name) or gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[name]]
 
 
 def widened(name, blocks):
@@ -185,3 +187,30 @@ quantised_by_ggml("Q8_K", place_floats)
 quantised_by_ggml("MXFP4", place_bytes(1, (110, 130), [0, 1, 2, 3, 250, 253, 255]))
 quantised_by_ggml("NVFP4", place_bytes(4, (1, 127), [0, 1, 7, 8, 0x7E, 0x7F, 0x80, 0x81, 0xFF]))
 # A type that is added is a call of quantised_by_ggml() here, after all others: the bytes above stay the same.
+
+
+def codebook_rows():
+    library = ctypes.CDLL(sys.argv[1])
+    values = np.fromfile(HERE / "rows.f32", np.float32)
+    importance = np.exp2(RANDOM.uniform(-10, 0, 256)).astype(np.float32)
+    importance[RANDOM.random(256) < 0.1] = 0
+    write("codebook.f32", importance)
+    for name in ["IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ1_S", "IQ1_M"]:
+        kind = gguf.GGMLQuantizationType[name]
+        library["ggml_quantize_init"](ctypes.c_int(kind.value))
+        blocks = np.zeros((16, size_of(name)[1]), np.uint8)
+        encode = library["quantize_" + name.lower()]
+        encode.restype = ctypes.c_size_t
+
+        def encoded(weights):
+            encode(
+                ctypes.c_void_p(values.ctypes.data), ctypes.c_void_p(blocks.ctypes.data), ctypes.c_int64(16),
+                ctypes.c_int64(256), weights)
+            return blocks
+
+        write("codebook." + name.lower(), encoded(ctypes.c_void_p(importance.ctypes.data)))
+        if name in ["IQ2_S", "IQ3_XXS", "IQ3_S"]:
+            write("rows." + name.lower(), encoded(None))
+
+
+codebook_rows()
