@@ -59,7 +59,7 @@ import Testing
         #expect(blocks.errorLine.contains("no whole number of q4_k blocks of 256"))
         let format = try merge(peft, folder.path("out"), "--type", "q8_0")
         #expect(format.exitCode == 4)
-        let type = try merge(peft, output, "--type", "iq4_nl")
+        let type = try merge(peft, output, "--type", "iq2_xs")
         #expect(type.exitCode == 2)
         let stray = try merge(Samples.tinyModel, output)
         #expect(stray.exitCode == 3)

@@ -31,7 +31,7 @@ ROWS = 64  # of each tensor whose values are dequantised
 
 
 def run(*call, **options):
-    return subprocess.run([str(word) for word in call], capture_output=True, text=True, **options)
+    return subprocess.run([str(word) for word in call], capture_output=True, text=True, errors="replace", **options)
 
 
 def random_model(path):

@@ -119,7 +119,7 @@ import Testing
         let refused: [(CheckpointEdit, String)] = [
             // 384 is no multiple of 256.
             (.set(role, values: matrix, form: .canonical, type: .q4K), "edited.gguf"),
-            (.set(role, values: matrix, form: .canonical, type: .iq4NL), "edited.gguf"),
+            (.set(role, values: matrix, form: .canonical, type: .f8E4M3), "edited.gguf"),
             (.set(role, values: matrix, form: .canonical, type: .q8_0), "edited"),
             (
                 .set(role, values: Array(matrix.dropLast()), form: .canonical, type: .f32),
