@@ -91,7 +91,8 @@ struct RangeSearch {
         var product = SIMD8<Float>.zero
         for element in 0..<half.count {
             let value = half.values[element]
-            let chosen = nearest(factors * (value - low)).clamped(to: 0, highest)
+            // Next to a lowest value that moved up to the highest, numbers wrap as in the reference.
+            let chosen = floats(wholeNumbers(factors * (value - low))).clamped(to: 0, highest)
             half.integers[element] = chosen
             let weighted = half.weights[element] * chosen
             integer += weighted
