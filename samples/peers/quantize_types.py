@@ -27,6 +27,14 @@ iq2_xxs iq2_xs iq2_s iq2_m iq3_xxs iq3_xs iq3_s iq3_m iq4_nl iq4_xs tq1_0 tq2_0 
 # llama-quantize has no mix of these types: all matrices are given one by one.
 TYPES = ["mxfp4", "nvfp4"]
 NEEDS_MATRIX = {"iq1_s", "iq1_m", "iq2_xxs", "iq2_xs", "iq2_s", "iq2_m", "iq3_xxs", "iq3_xs", "q2_k_s"}
+# id: ggml's name, elements and bytes of a block
+BLOCKS = {0: ("f32", 1, 4), 1: ("f16", 1, 2), 2: ("q4_0", 32, 18), 3: ("q4_1", 32, 20), 6: ("q5_0", 32, 22),
+          7: ("q5_1", 32, 24), 8: ("q8_0", 32, 34), 10: ("q2_K", 256, 84), 11: ("q3_K", 256, 110),
+          12: ("q4_K", 256, 144), 13: ("q5_K", 256, 176), 14: ("q6_K", 256, 210), 16: ("iq2_xxs", 256, 66),
+          17: ("iq2_xs", 256, 74), 18: ("iq3_xxs", 256, 98), 19: ("iq1_s", 256, 50), 20: ("iq4_nl", 32, 18),
+          21: ("iq3_s", 256, 110), 22: ("iq2_s", 256, 82), 23: ("iq4_xs", 256, 136), 29: ("iq1_m", 256, 56),
+          34: ("tq1_0", 256, 54), 35: ("tq2_0", 256, 66), 39: ("mxfp4", 32, 17), 40: ("nvfp4", 64, 36),
+          41: ("q1_0", 128, 18), 42: ("q2_0", 64, 18)}
 ROWS = 64  # of each tensor whose values are dequantised
 
 
@@ -72,21 +80,77 @@ def importance(path, model):
     writer.add_array("imatrix.datasets", ["random"])
     writer.add_uint32("imatrix.chunk_count", 4)
     writer.add_uint32("imatrix.chunk_size", 512)
-    for tensor in gguf.GGUFReader(model).tensors:
+    for tensor in tensors(model):
         if tensor.name.startswith("blk.") and len(tensor.shape) == 2:
-            sums = np.exp(random.normal(0, 2, (1, int(tensor.shape[0])))) * 2048
+            sums = np.exp(random.normal(0, 2, (1, tensor.shape[0]))) * 2048
             writer.add_tensor(tensor.name + ".in_sum2", sums.astype(np.float32))
             writer.add_tensor(tensor.name + ".counts", np.full((1, 1), 2048, np.float32))
     for step in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file, writer.close):
         step()
 
 
+class Tensor:
+    def __init__(self, name, shape, kind, data):
+        self.name, self.shape, self.kind = name, shape, kind
+        self.type_name, elements, size = BLOCKS[kind]
+        self.block_bytes = size
+        self.rows = data.reshape(-1, shape[0] // elements * size)
+
+
+def tensors(path):
+    """The tensors of a GGUF file, whose types gguf-py may not know yet."""
+    data = np.memmap(path, np.uint8, "r")
+    place = 8
+
+    def number(kind):
+        nonlocal place
+        value = data[place:place + np.dtype(kind).itemsize].view(kind)[0]
+        place += np.dtype(kind).itemsize
+        return int(value)
+
+    def text():
+        nonlocal place
+        length = number("<u8")
+        place += length
+        return bytes(data[place - length:place]).decode()
+
+    sizes = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+
+    def skip(kind):
+        nonlocal place
+        if kind == 8:
+            text()
+        elif kind == 9:
+            inner, count = number("<u4"), number("<u8")
+            for _ in range(count if inner == 8 else 0):
+                text()
+            place += 0 if inner == 8 else sizes[inner] * count
+        else:
+            place += sizes[kind]
+
+    count, keys = number("<u8"), number("<u8")
+    for _ in range(keys):
+        text()
+        skip(number("<u4"))
+    found = []
+    for _ in range(count):
+        name = text()
+        shape = [number("<u8") for _ in range(number("<u4"))]
+        found.append((name, shape, number("<u4"), number("<u8")))
+    start = (place + 31) // 32 * 32
+    result = []
+    for name, shape, kind, offset in found:
+        _, elements, size = BLOCKS[kind]
+        length = int(np.prod(shape)) // elements * size
+        result.append(Tensor(name, shape, kind, data[start + offset:start + offset + length]))
+    return result
+
+
 class Library:
     def __init__(self, path):
         self.library = ctypes.CDLL(str(path))
 
-    def widen(self, kind, rows, columns):
-        name = kind.name.lower().replace("_k", "_K") if kind.name.endswith("_K") else kind.name.lower()
+    def widen(self, name, rows, columns):
         widen = self.library["dequantize_row_" + name]
         values = np.zeros((len(rows), columns), np.float32)
         rows = np.ascontiguousarray(rows)
@@ -95,27 +159,25 @@ class Library:
 
 
 def values(library, tensor, rows=ROWS):
-    columns = int(tensor.shape[0])
-    data = np.array(tensor.data).reshape(-1, tensor.data.shape[-1])[:rows]
-    if tensor.tensor_type in (gguf.GGMLQuantizationType.F32, gguf.GGMLQuantizationType.F16):
-        return data.astype(np.float32)
-    return library.widen(tensor.tensor_type, data, columns)
+    data = np.ascontiguousarray(tensor.rows[:rows])
+    if tensor.type_name in ("f32", "f16"):
+        return data.view(np.float32 if tensor.type_name == "f32" else np.float16).astype(np.float32)
+    return library.widen(tensor.type_name, data, tensor.shape[0])
 
 
 def compare(library, ours, theirs, source):
     """Whether two files are equal, the share of equal blocks, and the ratio of their errors against the source."""
     if pathlib.Path(ours).read_bytes() == pathlib.Path(theirs).read_bytes():
         return "same", 1.0
-    sources = {t.name: t for t in gguf.GGUFReader(source).tensors}
-    others = {t.name: t for t in gguf.GGUFReader(theirs).tensors}
+    sources = {t.name: t for t in tensors(source)}
+    others = {t.name: t for t in tensors(theirs)}
     equal = blocks = 0
     errors = [0.0, 0.0]
-    for tensor in gguf.GGUFReader(ours).tensors:
+    for tensor in tensors(ours):
         other = others[tensor.name]
-        if tensor.tensor_type != other.tensor_type:
-            return f"{tensor.name}: {tensor.tensor_type.name}, not {other.tensor_type.name}", 0.0
-        size = gguf.GGML_QUANT_SIZES[tensor.tensor_type][1]
-        own, its = (np.array(t.data).view(np.uint8).reshape(-1, size) for t in (tensor, other))
+        if tensor.kind != other.kind:
+            return f"{tensor.name}: {tensor.type_name}, not {other.type_name}", 0.0
+        own, its = (t.rows.reshape(-1, t.block_bytes) for t in (tensor, other))
         equal += int((own == its).all(axis=1).sum())
         blocks += len(own)
         wanted = values(library, sources[tensor.name])
@@ -130,10 +192,8 @@ def dequantised(rtedit, library, path, folder):
     done = run(rtedit, "convert", path, wide, "--type", "f32", "--force")
     if done.returncode:
         return done.stderr.strip()
-    own = {t.name: t for t in gguf.GGUFReader(wide).tensors}
-    kinds = set()
-    for tensor in gguf.GGUFReader(path).tensors:
-        kinds.add(tensor.tensor_type.name)
+    own = {t.name: t for t in tensors(wide)}
+    for tensor in tensors(path):
         if not np.array_equal(values(library, own[tensor.name]).view(np.uint32), values(library, tensor).view(np.uint32)):
             return f"{tensor.name} differs"
     return "equal"
