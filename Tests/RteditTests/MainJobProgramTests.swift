@@ -79,7 +79,8 @@ import Testing
         #expect(malformed.errors.split(separator: "\n").count == 1)
         let missing = try rtedit("inspect", folder.path("nowhere.gguf"))
         #expect(missing.exitCode == 3)
-        let unsupported = try rtedit("convert", Samples.tinyModel, output, "--type", "q4_k_m")
+        let unsupported = try rtedit(
+            "convert", Samples.tinyModel, folder.path("out"), "--type", "q4_k_m")
         #expect(unsupported.exitCode == 4)
         let usage = try rtedit("generate", Samples.tinyModel, "-p", "x", "--vector", "v.gguf:much")
         #expect(usage.exitCode == 2)

@@ -33,7 +33,10 @@ package struct MixChoice: Sendable {
             policy.standard = .mix(mix)
             let plan = try OutputPlan(
                 source: source, edits: edits + [.types(policy)], format: .gguf)
-            guard plan.refusal == nil else { continue }
+            // A mix whose main type no matrix gets, as that of experts in a dense model, is another one.
+            guard plan.refusal == nil,
+                plan.tensors.contains(where: { $0.description.type == mix.base })
+            else { continue }
             planned.append((mix, plan, try OutputLayout(plan, path: path).byteCount))
         }
         planned.sort { ($0.byteCount, $0.mix.name) < ($1.byteCount, $1.mix.name) }
