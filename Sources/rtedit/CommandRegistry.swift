@@ -19,6 +19,7 @@ enum CommandRegistry {
         EvalCommand(),
         SearchCommand(),
         ImatrixCommand(),
+        CompareTypesCommand(),
         BenchCommand(),
         HelpCommand { commands },
         VersionCommand(),

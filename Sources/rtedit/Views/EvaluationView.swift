@@ -95,19 +95,19 @@ struct EvaluationView {
     }
 
     /// Small divergences keep their digits.
-    private static func nats(_ value: Double) -> String {
+    static func nats(_ value: Double) -> String {
         value >= 0.001 || value == 0 ? Quantity.fixed(value, 4) : Quantity.scientific(value, 2)
     }
 
     // MARK: - Intervals
 
-    private static func text(
+    static func text(
         _ interval: Bootstrap.Interval?, _ number: (Double) -> String
     ) -> String {
         interval.map { "\(number($0.lower)) to \(number($0.upper))" } ?? "-"
     }
 
-    private static func json(_ interval: Bootstrap.Interval?) -> JSONValue {
+    static func json(_ interval: Bootstrap.Interval?) -> JSONValue {
         interval.map { .array([.number($0.lower), .number($0.upper)]) } ?? .null
     }
 }
