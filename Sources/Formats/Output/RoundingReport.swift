@@ -45,9 +45,12 @@ package struct RoundingReport: Sendable {
         tensors.reduce(into: RoundingSums()) { $0.add($1.sums) }
     }
 
-    /// The tensor whose values lost most for their size.
-    package var mostRounded: Tensor? {
-        rounded.max { $0.sums.relativeError < $1.sums.relativeError }
+    /// Tensors whose values were rounded, those first that lost most for their size.
+    package var byError: [Tensor] {
+        rounded.enumerated().sorted { left, right in
+            let errors = (left.element.sums.relativeError, right.element.sums.relativeError)
+            return errors.0 == errors.1 ? left.offset < right.offset : errors.0 > errors.1
+        }.map(\.element)
     }
 
     /// The share of all updates that is in the stored values; nil where there are none.

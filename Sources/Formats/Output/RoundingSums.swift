@@ -25,6 +25,11 @@ package struct RoundingSums: Sendable, Hashable {
         valueSquares > 0 ? (errorSquares / valueSquares).squareRoot() : errorSquares > 0 ? 1 : 0
     }
 
+    /// The root mean square of the error, in the values' unit.
+    package var rootMeanSquare: Double {
+        elementCount > 0 ? (errorSquares / Double(elementCount)).squareRoot() : 0
+    }
+
     /// The share of an update that is in the stored values; nil where there is no update, or one of zeros alone.
     package var keptShare: Double? { updateSquares > 0 ? keptProducts / updateSquares : nil }
 

@@ -6,6 +6,9 @@ struct RoundingView {
     /// The type that would keep what is lost of an update, and how much of it; nil where little is lost.
     private let remedy: (type: ElementType, share: Double)?
 
+    /// How many tensors are listed with `--verbose`.
+    private static let shortList = 10
+
     init(_ report: RoundingReport, plan: OutputPlan) {
         self.report = report
         remedy =
@@ -39,6 +42,11 @@ struct RoundingView {
             console.note(
                 "rounded to \(type.name): \(tensors.count) tensors, by \(size) of their values' size"
                     + " (root mean square); most is \(largest) in \(most.name)")
+        }
+        for tensor in report.byError.prefix(Self.shortList) {
+            console.detail(
+                "\(tensor.name) (\(tensor.type.name)): rounded by \(Self.share(tensor.sums.relativeError)), "
+                    + "an error of \(Quantity.scientific(tensor.sums.rootMeanSquare, 2))")
         }
     }
 
@@ -81,7 +89,10 @@ struct RoundingView {
     /// The members of a report; none where nothing is lost and no update was made.
     var members: [JSONObject.Member] {
         var members: [JSONObject.Member] = []
-        if let most = report.mostRounded { members.append(.init("rounding", rounding(most))) }
+        let byError = report.byError
+        if let most = byError.first {
+            members.append(.init("rounding", rounding(most, byError)))
+        }
         if report.isUpdateZero {
             members.append(.init("update", .object(JSONObject([.init("zero", .bool(true))]))))
         }
@@ -113,7 +124,9 @@ struct RoundingView {
         return members
     }
 
-    private func rounding(_ most: RoundingReport.Tensor) -> JSONValue {
+    private func rounding(
+        _ most: RoundingReport.Tensor, _ byError: [RoundingReport.Tensor]
+    ) -> JSONValue {
         .object(
             JSONObject([
                 .init("tensors", .integer(report.rounded.count)),
@@ -130,6 +143,7 @@ struct RoundingView {
                                     type.name,
                                     .number(RoundingReport.total(of: tensors).relativeError))
                             }))),
+                .init("per_tensor", .array(byError.map(Self.error))),
             ]))
     }
 
@@ -149,7 +163,12 @@ struct RoundingView {
     }
 
     private static func error(of tensor: RoundingReport.Tensor) -> JSONValue {
-        object(tensor, [.init("relative_error", .number(tensor.sums.relativeError))])
+        object(
+            tensor,
+            [
+                .init("relative_error", .number(tensor.sums.relativeError)),
+                .init("rmse", .number(tensor.sums.rootMeanSquare)),
+            ])
     }
 
     private static func object(
