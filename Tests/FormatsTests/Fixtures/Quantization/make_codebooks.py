@@ -1,4 +1,4 @@
-"""Writes the sets of vectors that stand in Sources/Formats/Elements/Blocks/Codebook+Sets.swift.
+"""Writes the sets of vectors that stand in Sources/Formats/Elements/Codebooks/Codebook+Sets.swift.
 
 Made with gguf 0.19.0 and numpy 1.26.4: python make_codebooks.py  (prints a name, then the lines of the literal)
 
