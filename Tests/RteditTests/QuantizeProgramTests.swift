@@ -89,7 +89,8 @@ import Testing
         (["--tensor-type", "attn_q=q9"], 2, "--tensor-type"),
         (["--tensor-type", "nothing=q8_0"], 4, "finds no matrix"),
         (["--pure"], 2, "--pure"), (["--type", "iq2_xs"], 4, "importance matrix"),
-        (["--type", "q2_k_s"], 4, "--imatrix"), (["--imatrix", "nowhere.gguf"], 3, "nowhere.gguf"),
+        (["--type", "q2_k_s"], 4, "--imatrix"), (["--imatrix", "nowhere.gguf"], 2, "--imatrix"),
+        (["--type", "q4_0", "--imatrix", "nowhere.gguf"], 3, "nowhere.gguf"),
         (["--type", "q4_0", "--max-size", "1MB"], 2, "--max-size"),
     ])
     func wrongCallsAreOneLineAndLeaveNothing(words: [String], exitCode: Int32, named: String) throws

@@ -7,6 +7,9 @@ struct MatrixTypes {
     private let model: MixModel
     /// What is told of matrices whose rows are no whole number of blocks.
     private(set) var notes: [String] = []
+    /// The matrices that are encoded with importance, and those for which there is none.
+    private var weighted: [String] = []
+    private var unweighted: [String] = []
     /// Why the output cannot be written: the first matrix that lacks the importance which its type needs.
     private(set) var refusal: CheckpointError?
 
@@ -37,6 +40,7 @@ struct MatrixTypes {
         }
         let chosen = zip(sorted, isChosen).filter(\.1).map { Self.matrix($0.0) }
         try policy.checkOverrides(find: chosen.map(\.name))
+        try checkHead(among: chosen)
         var assignment = policy.mix.map {
             MixAssignment(
                 $0, model, matrices: chosen, head: policy.head,
@@ -49,9 +53,46 @@ struct MatrixTypes {
             let type = fitted(wanted, tensor, &replaced)
             return try self.tensor(tensor, as: type)
         }
-        notes = replaced.sorted { $0.key < $1.key }.map { $0.key.note(count: $0.value) }
+        notes += replaced.sorted { $0.key < $1.key }.map { $0.key.note(count: $0.value) }
+        try tellUnweighted()
         return typed
     }
+
+    /// Refuses a type for a head that the output does not have, and tells where nothing is left as it is.
+    ///
+    /// - Throws: `CheckpointError.cannotExpress`.
+    private mutating func checkHead(
+        among matrices: [MixAssignment.Matrix]
+    ) throws(CheckpointError) {
+        guard !matrices.contains(where: { $0.category == .output }) else { return }
+        let fact = "the output has no head of its own: it is the token embedding"
+        if policy.leavesHead { notes.append(fact + ", which gets the mix's type") }
+        guard policy.head != nil, policy.mix == nil || policy.isPure || policy.embedding != nil
+        else { return }
+        throw .cannotExpress(fact: fact + ", whose type is chosen by itself")
+    }
+
+    /// Tells which matrices the importance matrix has no entry for.
+    ///
+    /// - Throws: `CheckpointError.cannotExpress` where it has none for any.
+    private mutating func tellUnweighted() throws(CheckpointError) {
+        guard let importance = policy.importance, refusal == nil else { return }
+        guard !weighted.isEmpty else {
+            throw .cannotExpress(
+                fact: "\(importance.path) has no entry for any matrix that is to be quantised"
+                    + (unweighted.first.map { ", such as '\($0)'" } ?? ""))
+        }
+        guard !unweighted.isEmpty else { return }
+        let listed = unweighted.prefix(Self.listed).joined(separator: ", ")
+        let hidden = unweighted.count - Self.listed
+        notes.append(
+            "\(importance.path) has no entry for \(unweighted.count) of "
+                + "\(unweighted.count + weighted.count) matrices, whose errors all count alike: "
+                + listed + (hidden > 0 ? " and \(hidden) more" : ""))
+    }
+
+    /// How many matrices are named.
+    private static let listed = 4
 
     // MARK: - Choosing
 
@@ -149,8 +190,10 @@ struct MatrixTypes {
         if let values {
             let rows = (tensor.elementCount ?? 0) / max(1, tensor.columns * matrices)
             guard tensor.columns > 0, rows > 0 else { return nil }
+            weighted.append(tensor.name)
             return TensorImportance(values, columns: tensor.columns, rowsPerMatrix: rows)
         }
+        unweighted.append(tensor.name)
         if needsImportance(tensor), refusal == nil {
             refusal = .cannotExpress(
                 fact:

@@ -55,6 +55,11 @@ struct TypeOptions {
                 option: option.flagText, other: "--type with a quantised type")
         }
         if let path = arguments.textIfGiven(importance) {
+            let isQuantized = policy.mix != nil || isChosenLater || !policy.overrides.isEmpty
+            guard isQuantized || policy.head != nil || policy.embedding != nil else {
+                throw UsageError.needs(
+                    option: importance.flagText, other: "--type with a quantised type")
+            }
             policy.importance = try ImportanceMatrix(contentsOf: path)
         }
         return policy

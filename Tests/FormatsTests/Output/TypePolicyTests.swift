@@ -148,4 +148,42 @@ import Testing
         #expect("\(refusal)".contains("importance matrix"))
         #expect(throws: refusal) { _ = try OutputLayout(plan, path: "out.gguf") }
     }
+
+    private func importance(_ names: [String], columns: Int) -> ImportanceMatrix {
+        let entry = ImportanceMatrix.Entry(
+            sums: (0..<columns).map { Float($0 + 1) }, counts: [2])
+        return ImportanceMatrix(
+            path: "matrix.gguf",
+            entries: Dictionary(uniqueKeysWithValues: names.map { (ExactString($0), entry) }),
+            datasets: [], chunkCount: 1, chunkSize: 2)
+    }
+
+    /// A matrix of another model would else weigh nothing, and nobody would know.
+    @Test func matricesWithoutImportanceAreTold() throws {
+        let source = try Checkpoint.open(Samples.tinyModel)
+        func plan(_ names: [String]) throws -> OutputPlan {
+            var policy = TypePolicy(.mix(try #require(QuantizationMix(named: "q4_0"))))
+            policy.importance = importance(names, columns: 128)
+            return try OutputPlan(source: source, edits: [.types(policy)], format: .gguf)
+        }
+        let some = try plan(["blk.0.attn_q.weight", "blk.1.attn_q.weight"])
+        #expect(
+            some.notes.contains {
+                $0.hasPrefix("matrix.gguf has no entry for") && $0.contains("all count alike")
+            })
+        #expect(throws: CheckpointError.self) { try plan(["other.weight"]) }
+    }
+
+    /// A head that is the embedding has no type of its own to be asked for.
+    @Test func aHeadThatIsNotThereIsTold() throws {
+        let source = try Checkpoint.open(Samples.tinyModel)
+        let isTied = source.tensor(WeightRole(.output)) == nil
+        var policy = TypePolicy(.keep)
+        policy.head = .q8_0
+        if isTied {
+            #expect(throws: CheckpointError.self) { try types(policy, .gguf) }
+        } else {
+            #expect(try types(policy, .gguf)["output.weight"] == .q8_0)
+        }
+    }
 }
