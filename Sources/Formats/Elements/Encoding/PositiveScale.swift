@@ -12,21 +12,30 @@ struct PositiveScale {
     func best(
         _ values: UnsafePointer<Float>, _ weights: UnsafePointer<Float>, count: Int, largest: Float
     ) -> Float {
-        let inverse = bestInverse(values, weights, count, largest)
-        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { integers in
-            // Integers are bytes in the reference, in which a negative one is large: a value that is negative by its sign.
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { integers in
             guard let integers = integers.baseAddress else { return 0 }
-            var sums = Sums()
-            for index in 0..<count {
-                let integer = min(highest, wholeNumber(inverse * values[index]))
-                integers[index] = UInt8(truncatingIfNeeded: integer)
-                sums.add(Float(integer), values[index], weights[index])
-            }
-            for _ in 0..<5 {
-                guard move(integers, &sums, values, weights, count) else { break }
-            }
-            return sums.scale
+            return best(values, weights, count: count, largest: largest, into: integers)
         }
+    }
+
+    /// The same, and the integers: (count).
+    @inline(__always)
+    func best(
+        _ values: UnsafePointer<Float>, _ weights: UnsafePointer<Float>, count: Int, largest: Float,
+        into integers: UnsafeMutablePointer<UInt8>
+    ) -> Float {
+        let inverse = bestInverse(values, weights, count, largest)
+        // Integers are bytes in the reference, in which a negative one is large: a value that is negative by its sign.
+        var sums = Sums()
+        for index in 0..<count {
+            let integer = min(highest, wholeNumber(inverse * values[index]))
+            integers[index] = UInt8(truncatingIfNeeded: integer)
+            sums.add(Float(integer), values[index], weights[index])
+        }
+        for _ in 0..<5 {
+            guard move(integers, &sums, values, weights, count) else { break }
+        }
+        return sums.scale
     }
 
     /// Σ w q x and Σ w q².

@@ -22,22 +22,30 @@ extension StoredScales {
 
     /// Scales from 0 on, as integers up to `highest` that make the weighted error of scale ≈ factor · integer least.
     ///
-    /// Tries factors near the one that makes the largest scale the highest integer, then moves single integers while that
-    /// makes the error smaller, five rounds at most. Scales from `count` on must be zero.
+    /// Scales from `count` on must be zero.
     init(positive scales: SIMD16<Float>, weights: SIMD16<Float>, count: Int, highest: Float) {
         let largest = max(0, scales.lowHalf.highest, scales.highHalf.highest)
         guard largest >= CentredSearch.smallest else {
             self.init(scale: 0, integers: .zero, fits: Self.areFinite(scales))
             return
         }
-        var choice = WeightedChoice(values: scales, weights: weights, count: count)
-        choice.choose(choice.bestFactor(largest: largest, highest: highest), highest: highest)
-        for _ in 0..<5 {
-            guard choice.improve(highest: highest) else { break }
+        let search = PositiveScale(highest: Int32(highest))
+        var integers = SIMD16<UInt8>.zero
+        let best = withUnsafeBytes(of: scales) { scales in
+            withUnsafeBytes(of: weights) { weights in
+                withUnsafeMutableBytes(of: &integers) { integers -> Float in
+                    guard let values = scales.bindMemory(to: Float.self).baseAddress,
+                        let weights = weights.bindMemory(to: Float.self).baseAddress,
+                        let bytes = integers.bindMemory(to: UInt8.self).baseAddress
+                    else { return 0 }
+                    return search.best(
+                        values, weights, count: count, largest: largest, into: bytes)
+                }
+            }
         }
-        let scale = choice.square > 0 ? Float16(choice.product / choice.square) : 0
+        let scale = Float16(best)
         self.init(
-            scale: scale, integers: choice.bytes, fits: scale.isFinite && Self.areFinite(scales))
+            scale: scale, integers: integers, fits: scale.isFinite && Self.areFinite(scales))
     }
 
     /// Scales of either sign, as integers from −limit to limit − 1 that make the weighted error least.
