@@ -96,6 +96,17 @@ package struct OutputPlan: Sendable {
     /// Why the output can be planned, but not written; nil where it can be.
     package let refusal: CheckpointError?
 
+    /// The bytes of all tensors.
+    package var tensorByteCount: Int {
+        tensors.reduce(0) { $0 + ($1.description.byteCount ?? 0) }
+    }
+
+    /// The bits that a weight takes in the tensors, on average.
+    package var bitsPerWeight: Double {
+        let weights = tensors.reduce(0) { $0 + ($1.description.elementCount ?? 0) }
+        return weights > 0 ? 8 * Double(tensorByteCount) / Double(weights) : 0
+    }
+
     /// Plans an output in the given format.
     ///
     /// - Throws: `CheckpointError` where the output cannot hold what is asked for; as `Checkpoint.validate`.

@@ -14,14 +14,7 @@ package struct TypeComparison: Sendable {
         let plan: OutputPlan
 
         /// Of the tensors of the output.
-        package var byteCount: Int {
-            plan.tensors.reduce(0) { $0 + ($1.description.byteCount ?? 0) }
-        }
-
-        fileprivate var bitsPerWeight: Double {
-            let weights = plan.tensors.reduce(0) { $0 + ($1.description.elementCount ?? 0) }
-            return weights > 0 ? 8 * Double(byteCount) / Double(weights) : 0
-        }
+        package var byteCount: Int { plan.tensorByteCount }
     }
 
     /// What a type costs and what it changes.
@@ -155,7 +148,7 @@ package struct TypeComparison: Sendable {
         }
         return Row(
             name: candidate.name, byteCount: summary.byteCount,
-            bitsPerWeight: candidate.bitsPerWeight,
+            bitsPerWeight: candidate.plan.bitsPerWeight,
             relativeError: RoundingReport.total(of: summary.rounding.rounded).relativeError,
             divergence: divergence.mean, interval: passage.interval(ofMean: divergence.values),
             topAgreement: divergence.topAgreement, perplexity: exp(loss))

@@ -71,7 +71,7 @@ struct CheckpointOutput {
         let format = format(from: source)
         let plan = try OutputPlan(source: source, edits: edits, format: format)
         for note in plan.notes { console.note(note) }
-        let total = plan.tensors.reduce(0) { $0 + ($1.description.byteCount ?? 0) }
+        let total = plan.tensorByteCount
         let copied = plan.tensors.count { $0.isCopy }
         var report = JSONObject([
             .init("output", .string(path)), .init("format", .string(format.rawValue)),
@@ -133,14 +133,6 @@ struct CheckpointOutput {
         return (summary.byteCount, summary.rounding, nil)
     }
 
-    /// How large the tensors are, in all and for each weight.
-    private static func size(of plan: OutputPlan) -> String {
-        let bytes = plan.tensors.reduce(0) { $0 + ($1.description.byteCount ?? 0) }
-        let weights = plan.tensors.reduce(0) { $0 + ($1.description.elementCount ?? 0) }
-        let bits = weights > 0 ? 8 * Double(bytes) / Double(weights) : 0
-        return "\(Quantity.bytes(bytes)), \(Quantity.fixed(bits, 2)) bits a weight"
-    }
-
     private func show(_ plan: OutputPlan, edits: [CheckpointEdit], on console: Console) {
         for edit in edits { console.print(edit.description) }
         var table = Table([
@@ -156,7 +148,8 @@ struct CheckpointOutput {
         let copied = plan.tensors.count { $0.isCopy }
         console.print(
             "\(path): would write \(plan.tensors.count) tensors, \(copied) of them copied byte for byte, "
-                + Self.size(of: plan))
+                + "\(Quantity.bytes(plan.tensorByteCount)), "
+                + "\(Quantity.fixed(plan.bitsPerWeight, 2)) bits a weight")
         if let refusal = plan.refusal { console.warning("\(refusal)") }
     }
 }

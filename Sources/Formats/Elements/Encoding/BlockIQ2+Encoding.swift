@@ -9,9 +9,6 @@ extension BlockIQ2XXS: CodebookEncoding {
     static var refinement: VectorRefinement { .all }
     static var correction: Float { 1 }
 
-    @inline(__always)
-    static func weights(_ squares: SIMD8<Float>, _ meanSquares: Float) -> SIMD8<Float> { squares }
-
     /// The scale at which integers from 0 to 4 are best; the highest level stands for three of it.
     @inline(__always)
     static func start(_ group: CodebookGroup, largest: Float) -> (scale: Float, reach: Float)? {
@@ -49,9 +46,6 @@ extension BlockIQ2XS: CodebookEncoding {
     static var tries: ScaleTries { ScaleTries(count: 19, step: 0.1) }
     static var refinement: VectorRefinement { .others }
     static var correction: Float { 1 }
-
-    @inline(__always)
-    static func weights(_ squares: SIMD8<Float>, _ meanSquares: Float) -> SIMD8<Float> { squares }
 
     @inline(__always)
     static func store(

@@ -9,9 +9,6 @@ extension BlockIQ3XXS: CodebookEncoding {
     static var correction: Float { 1.0125 }
 
     @inline(__always)
-    static func weights(_ squares: SIMD8<Float>, _ meanSquares: Float) -> SIMD8<Float> { squares }
-
-    @inline(__always)
     static func store(
         _ places: UnsafePointer<UInt16>, signs: UInt32, group: Int,
         in block: UnsafeMutableRawPointer
@@ -41,9 +38,6 @@ extension BlockIQ3S: CodebookEncoding {
     static var tries: ScaleTries { ScaleTries(count: 19, step: 0.2) }
     static var refinement: VectorRefinement { .allOrNone }
     static var correction: Float { 1.033 }
-
-    @inline(__always)
-    static func weights(_ squares: SIMD8<Float>, _ meanSquares: Float) -> SIMD8<Float> { squares }
 
     @inline(__always)
     static func store(

@@ -17,7 +17,8 @@ protocol CodebookEncoding: WeightedRowEncoding {
     /// What the block's scale is multiplied by, found by experiment by ggml's authors.
     static var correction: Float { get }
 
-    /// The weights of values where no importance is given, from their squares and the meanSquares of the block.
+    /// The weights of values where no importance is given, from their squares and the meanSquares of the block: the squares
+    /// where a format does not say otherwise.
     static func weights(_ squares: SIMD8<Float>, _ meanSquares: Float) -> SIMD8<Float>
     /// A first scale, and the value that the highest level stands for; nil where there is none.
     static func start(_ group: CodebookGroup, largest: Float) -> (scale: Float, reach: Float)?
@@ -30,6 +31,9 @@ protocol CodebookEncoding: WeightedRowEncoding {
 }
 
 extension CodebookEncoding {
+    @inline(__always)
+    static func weights(_ squares: SIMD8<Float>, _ meanSquares: Float) -> SIMD8<Float> { squares }
+
     @inline(__always)
     static func start(_ group: CodebookGroup, largest: Float) -> (scale: Float, reach: Float)? {
         (largest / Float(2 * Lattice.levels - 1), largest)
