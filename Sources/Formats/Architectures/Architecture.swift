@@ -41,6 +41,8 @@ package struct Architecture: Sendable {
     /// The formats whose runtime loads a bias of the values, and computes with it, where it loads none of attention's output and
     /// takes no more heads, as a run has shown.
     package let valueBiasFormats: Set<FileFormat>
+    /// Whether llama.cpp computes with scales beside the matrices of a feed-forward part; it loads them in every family.
+    let scalesFeedForward: Bool
 
     /// What a runtime makes of a file to whose attention heads were appended that have a bias on their values: whether it
     /// takes the lengths of queries from heads × head width, and loads such a bias where that of the output is not.
@@ -77,7 +79,8 @@ package struct Architecture: Sendable {
         numbers own: [ModelNumber] = [], metadataOnly: [(key: String, neutral: Neutral)] = [],
         tokenizer: TokenizerLayout = .standard, marker: String? = nil,
         optionalPrefix: String? = nil, cutsEmbedding: Bool = false,
-        headGrowth: [FileFormat: HeadGrowth] = [:], valueBiasFormats: Set<FileFormat> = []
+        headGrowth: [FileFormat: HeadGrowth] = [:], valueBiasFormats: Set<FileFormat> = [],
+        scalesFeedForward: Bool = false
     ) {
         self.name = name
         self.huggingFaceModelType = huggingFaceModelType
@@ -103,6 +106,7 @@ package struct Architecture: Sendable {
         self.cutsEmbedding = cutsEmbedding
         self.headGrowth = headGrowth
         self.valueBiasFormats = valueBiasFormats
+        self.scalesFeedForward = scalesFeedForward
     }
 
     /// The way from a sub-layer's last projection to the residual stream; it decides whether a bias there is the

@@ -8,25 +8,43 @@ package struct StorageForm: Sendable, Hashable {
     package var rows: RowOrder
     /// Whether the data is the transpose: its rows are inputs.
     package var isTransposed: Bool
-    /// What is added to each value.
+    /// What each value is multiplied by: the scale that a GGUF file keeps of a tensor beside it.
+    package var factor: Float
+    /// What is added to each value then.
     package var shift: Float
 
-    package init(rows: RowOrder = .same, isTransposed: Bool = false, shift: Float = 0) {
+    package init(
+        rows: RowOrder = .same, isTransposed: Bool = false, factor: Float = 1, shift: Float = 0
+    ) {
         self.rows = rows
         self.isTransposed = isTransposed
+        self.factor = factor
         self.shift = shift
     }
 
     /// The layout of the canonical weight itself; as a change, none.
     package static let canonical = StorageForm()
 
+    /// Whether each value is the weight's own.
+    package var keepsValues: Bool { factor == 1 && shift == 0 }
+
+    /// The weight's value that a stored one means.
+    package func value(of stored: Float) -> Float { stored * factor + shift }
+
+    /// What is stored for a value of the weight.
+    package func stored(_ value: Float) -> Float { (value - shift) / factor }
+
+    /// The weight's values that stored ones mean, in their place.
+    func apply(to values: UnsafeMutableBufferPointer<Float>) {
+        if factor != 1 { for index in values.indices { values[index] *= factor } }
+        if shift != 0 { for index in values.indices { values[index] += shift } }
+    }
+
     /// The order of the rows alone. So a decoder holds the weight of its file.
     package var rowsOnly: StorageForm { StorageForm(rows: rows) }
 
     /// What makes a layout of the canonical weight.
-    package var inverse: StorageForm {
-        StorageForm(rows: rows.inverse, isTransposed: isTransposed, shift: -shift)
-    }
+    package var inverse: StorageForm { StorageForm.canonical.change(to: self) }
 
     /// What brings data in this layout into another one.
     ///
@@ -34,7 +52,9 @@ package struct StorageForm: Sendable, Hashable {
     package func change(to other: StorageForm) -> StorageForm {
         StorageForm(
             rows: rows.followed(by: other.rows.inverse),
-            isTransposed: isTransposed != other.isTransposed, shift: shift - other.shift)
+            isTransposed: isTransposed != other.isTransposed,
+            factor: factor == other.factor ? 1 : factor / other.factor,
+            shift: (shift - other.shift) / other.factor)
     }
 
     /// The shape of the canonical weight that data of this shape lays out, and the inverse.
@@ -63,7 +83,8 @@ extension WeightRule {
     func form(
         of part: WeightRole.Part, in format: FileFormat, _ model: Hyperparameters?
     ) -> StorageForm {
-        switch (transform, format, part) {
+        guard part.isOfValues else { return .canonical }
+        return switch (transform, format, part) {
         case (.transposed, .safetensors, .weight): StorageForm(isTransposed: true)
         case (.plusOne, .safetensors, .weight): StorageForm(shift: 1)
         case (.rotaryRows, .gguf, _):

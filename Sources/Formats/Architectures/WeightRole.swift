@@ -20,6 +20,14 @@ package struct WeightRole: Hashable, Sendable, CustomStringConvertible {
     /// Which of a layer's tensors it is.
     package enum Part: String, Hashable, Sendable {
         case weight, bias
+        /// What a GGUF file's matrix is multiplied by, one number for each expert: that of NVFP4, whose blocks' own scales
+        /// are narrow.
+        case scale
+        /// What hardware that multiplies NVFP4 by NVFP4 divides activations by first; arithmetic in f32 does not need it.
+        case inputScale = "input_scale"
+
+        /// Whether it holds values of the layer and not what belongs to their storage.
+        package var isOfValues: Bool { self == .weight || self == .bias }
     }
 
     package let slot: Slot
@@ -90,6 +98,15 @@ extension WeightRole.Slot {
         switch self {
         case .tokenEmbedding, .positionEmbedding, .output: true
         case .block(_, let slot): slot.isProjection
+        default: false
+        }
+    }
+
+    /// Whether llama.cpp takes a scale beside the matrix.
+    var takesScale: Bool {
+        switch self {
+        case .output: true
+        case .block(_, let slot): slot.isProjection && slot != .expertRouter
         default: false
         }
     }

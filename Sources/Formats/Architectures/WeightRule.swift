@@ -5,6 +5,14 @@ package struct WeightRule: Sendable {
         case model(WeightRole.Slot)
         case everyBlock(BlockSlot)
 
+        /// The slot itself, of the first block where there is one in each.
+        var slot: WeightRole.Slot {
+            switch self {
+            case .model(let slot): slot
+            case .everyBlock(let slot): .block(0, slot)
+            }
+        }
+
         func matches(_ slot: WeightRole.Slot) -> Bool {
             switch (self, slot) {
             case (.model(let own), _): own == slot
@@ -113,7 +121,13 @@ package struct WeightRule: Sendable {
     /// The shape of the canonical weight or of its bias in a model of this size; of all experts together where there
     /// are several.
     package func shape(of part: WeightRole.Part, in model: Hyperparameters) -> [Int] {
-        let dimensions = part == .bias ? Array(shape.prefix(1)) : shape
+        let dimensions =
+            switch part {
+            case .weight: shape
+            case .bias: Array(shape.prefix(1))
+            case .scale, .inputScale: shape.filter { $0 == .experts }
+            }
+        guard part.isOfValues || !dimensions.isEmpty else { return [1] }
         return dimensions.map { dimension in
             switch dimension {
             case .vocabulary: model.vocabularySize
@@ -174,9 +188,7 @@ package struct WeightRule: Sendable {
         guard let pattern = pattern(in: format),
             (role.expert != nil) == (hasExperts && format == .safetensors)
         else { return nil }
-        if role.part == .bias {
-            guard let bias, bias.formats.contains(format) else { return nil }
-        }
+        guard has(role.part, in: format) else { return nil }
         let numbered = pattern.map { character in
             switch character {
             case "#": role.block.map(String.init) ?? ""
@@ -189,14 +201,10 @@ package struct WeightRule: Sendable {
 
     func role(of name: String, in format: FileFormat) -> WeightRole? {
         guard let pattern = pattern(in: format) else { return nil }
-        let part: WeightRole.Part
-        if name.hasSuffix(".weight") {
-            part = .weight
-        } else if name.hasSuffix(".bias"), let bias, bias.formats.contains(format) {
-            part = .bias
-        } else {
-            return nil
-        }
+        guard let ending = name.utf8.lastIndex(of: UInt8(ascii: ".")),
+            let part = WeightRole.Part(rawValue: String(name[name.utf8.index(after: ending)...])),
+            has(part, in: format)
+        else { return nil }
         let stem = name.utf8.dropLast(part.rawValue.utf8.count + 1)
         guard let numbers = Self.numbers(in: stem, of: pattern) else { return nil }
         switch place {
@@ -205,6 +213,15 @@ package struct WeightRule: Sendable {
             guard let block = numbers.first else { return nil }
             return WeightRole(
                 .block(block, slot), part, expert: numbers.count > 1 ? numbers[1] : nil)
+        }
+    }
+
+    /// Whether files of this format have such a tensor of the layer.
+    private func has(_ part: WeightRole.Part, in format: FileFormat) -> Bool {
+        switch part {
+        case .weight: true
+        case .bias: bias?.formats.contains(format) ?? false
+        case .scale, .inputScale: format == .gguf && place.slot.takesScale
         }
     }
 

@@ -107,13 +107,15 @@ package final class Checkpoint: Sendable {
         self.architecture = architecture
         fileWarnings = warnings
         let format: FileFormat = if case .gguf = source { .gguf } else { .safetensors }
+        let scales = format == .gguf ? Self.scales(stored, architecture) : [:]
         func tensors(_ model: Hyperparameters?) -> [WeightTensor] {
             stored.map { stored in
                 guard let role = architecture?.role(of: stored.name, in: format),
                     var form = architecture?.form(of: role, in: format, model)
                 else { return WeightTensor(stored) }
                 if !form.rows.isPermutation(ofRows: stored.shape.first ?? 0) { form.rows = .same }
-                return WeightTensor(stored, role: role, form: form)
+                let own = role.part == .weight ? scales[WeightRole(role.slot, .scale)] : nil
+                return WeightTensor(stored, role: role, form: form, scales: own)
             }
         }
         let unordered = tensors(nil)
@@ -303,6 +305,7 @@ package final class Checkpoint: Sendable {
                 throw .wrongShape(
                     file: path, tensor: tensor.name, found: tensor.shape, expected: expected)
             }
+            if !role.part.isOfValues { try check(scale: tensor, role, architecture) }
         }
     }
 

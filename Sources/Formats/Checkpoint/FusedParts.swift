@@ -7,7 +7,7 @@ extension Architecture {
     /// - Parameter model: the numbers that tell how many rows each part has.
     func pieces(of tensor: WeightTensor, in model: Hyperparameters) -> [WeightTensor] {
         guard let role = tensor.role, case .block(let block, let slot) = role.slot,
-            rule(for: role.slot) == nil, slot.parts.count > 1, tensor.form == .canonical
+            rule(for: role.slot) == nil, slot.parts.count > 1, tensor.hasCanonicalRows
         else { return [tensor] }
         var pieces: [WeightTensor] = []
         var first = 0
@@ -16,7 +16,8 @@ extension Architecture {
                 let rows = own.shape(of: role.part, in: model).first,
                 let stored = tensor.stored.rows(first..<(first + rows))
             else { return [tensor] }
-            pieces.append(WeightTensor(stored, role: .block(block, part, role.part)))
+            pieces.append(
+                WeightTensor(stored, role: .block(block, part, role.part), form: tensor.form))
             first += rows
         }
         return first == tensor.shape.first ? pieces : [tensor]

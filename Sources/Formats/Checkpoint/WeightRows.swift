@@ -56,7 +56,7 @@ package struct WeightRows: Sendable {
     var isReordered: Bool { change.rows != .same }
 
     /// Whether the values are the file's own and in its order.
-    var isPlain: Bool { !needsWholeRows && change.shift == 0 && tensor != nil }
+    var isPlain: Bool { !needsWholeRows && change.keepsValues && tensor != nil }
 
     /// Whether the type of the elements can be widened.
     var isReadable: Bool { tensor.map { Dequantizer.isSupported($0.type) } ?? true }
@@ -120,7 +120,7 @@ package struct WeightRows: Sendable {
         do throws(QuantizationError) {
             guard var reader else {
                 try readOrigin(elements.lowerBound, into: values)
-                return add(change.shift, to: values)
+                return change.apply(to: values)
             }
             for number in rows {
                 row = number
@@ -147,12 +147,6 @@ package struct WeightRows: Sendable {
         case .stored(let tensor): try tensor.widen(first..<(first + values.count), into: values)
         }
     }
-}
-
-/// Adds a number to each value, unless it is 0.
-private func add(_ shift: Float, to values: UnsafeMutableBufferPointer<Float>) {
-    guard shift != 0 else { return }
-    for index in values.indices { values[index] += shift }
 }
 
 /// Reads single rows of a range, which of a transpose are brought together once. Those that are made are asked for a few
@@ -201,7 +195,7 @@ struct RowReader {
         } else {
             try source.readOrigin(source.change.rows.source(of: number) * columns, into: row)
         }
-        add(source.change.shift, to: row)
+        source.change.apply(to: row)
     }
 
     private mutating func make(

@@ -6,13 +6,31 @@ package struct WeightTensor: Sendable {
     /// How the file lays the weight out; canonical where the role is not known, and its rows where the numbers are not
     /// that tell their order.
     package let form: StorageForm
+    /// What each expert's matrix is multiplied by, where the tensor holds those of all experts and they have scales; its own
+    /// form does not say so.
+    private let expertFactors: [Float]?
 
     package init(
         _ stored: StoredTensor, role: WeightRole? = nil, form: StorageForm = .canonical
     ) {
+        self.init(stored, role: role, form: form, expertFactors: nil)
+    }
+
+    /// - Parameter scales: what a GGUF file multiplies the matrix by, a number for each expert; nil where it has none
+    init(_ stored: StoredTensor, role: WeightRole, form: StorageForm, scales: [Float]?) {
+        var form = form
+        let isOfExperts = role.slot.isOfExperts
+        if let factor = scales?.first, !isOfExperts { form.factor = factor }
+        self.init(stored, role: role, form: form, expertFactors: isOfExperts ? scales : nil)
+    }
+
+    private init(
+        _ stored: StoredTensor, role: WeightRole?, form: StorageForm, expertFactors: [Float]?
+    ) {
         self.stored = stored
         self.role = role
         self.form = form
+        self.expertFactors = expertFactors
     }
 
     package var description: TensorDescription { stored.description }
@@ -28,17 +46,27 @@ package struct WeightTensor: Sendable {
     /// Gives the tensor's pages of memory back to the system; they are read again where they are needed again.
     package func releasePages() { stored.releasePages() }
 
-    /// Some rows of a matrix that lies in its canonical form, such as one of the projections fused in it; nil where it lies
-    /// otherwise or has no such rows.
+    /// Whether the tensor holds the matrices of all experts, and each has a scale.
+    var hasExpertScales: Bool { expertFactors != nil }
+
+    /// Whether the weight's rows lie in its own order.
+    var hasCanonicalRows: Bool { form.rows == .same && !form.isTransposed }
+
+    /// Some rows of a matrix whose rows lie in their order, such as one of the projections fused in it; nil where they lie
+    /// otherwise or there are no such rows.
     package func rows(_ rows: Range<Int>) -> WeightTensor? {
-        guard form == .canonical else { return nil }
-        return stored.rows(rows).map { WeightTensor($0, role: role) }
+        guard hasCanonicalRows else { return nil }
+        return stored.rows(rows).map { WeightTensor($0, role: role, form: form) }
     }
 
     /// One expert's matrix of a tensor that holds those of all experts, or nil where it has no such expert.
     func matrix(ofExpert expert: Int) -> WeightTensor? {
         stored.matrix(ofExpert: expert).map { matrix in
-            WeightTensor(
+            var form = form
+            if let expertFactors, expert < expertFactors.count {
+                form.factor = expertFactors[expert]
+            }
+            return WeightTensor(
                 matrix, role: role.map { WeightRole($0.slot, $0.part, expert: expert) }, form: form)
         }
     }
@@ -56,7 +84,12 @@ package struct WeightTensor: Sendable {
     ///
     /// - Throws: `QuantizationError` where the type cannot be widened.
     package func values() throws(QuantizationError) -> [Float] {
+        if expertFactors != nil {
+            var values: [Float] = []
+            for matrix in matrices { values += try matrix.values() }
+            return values
+        }
         let values = try stored.values()
-        return form.shift == 0 ? values : values.map { $0 + form.shift }
+        return form.keepsValues ? values : values.map(form.value(of:))
     }
 }

@@ -105,7 +105,7 @@ package struct ReencodingCheck: Sendable {
         for index in values {
             let distance = abs(row.encoded[index] - row.source[index])
             if !(distance <= (worst.map { abs($0.a - $0.b) } ?? -1)) {
-                let values = [row.source[index] + rule.shift, row.encoded[index] + rule.shift]
+                let values = [row.source[index], row.encoded[index]].map(rule.change.value)
                 let (a, b) = (values[rule.isFromA ? 0 : 1], values[rule.isFromA ? 1 : 0])
                 worst = Worst(
                     row: row.number, column: index, a: a, b: b, step: row.steps[index])

@@ -86,8 +86,8 @@ struct ReencodingRule {
         tolerance = isReference ? .reference : isPlain ? .plain : .weighted(type)
     }
 
-    /// What was taken off the values before they were encoded, as norms stored without their one.
-    var shift: Float { encoded.change.shift }
+    /// What brings an encoded value into the layout of the comparison.
+    var change: StorageForm { encoded.change }
 
     /// Reads rows of both sides and encodes the source's.
     func read(_ rows: Range<Int>) throws(CheckpointError) -> [ReencodedRow] {
@@ -144,12 +144,12 @@ private struct Way {
         var a = [Float](repeating: 0, count: rows.count * columns)
         var b = a
         try pair.read(rows: rows, a: &a, b: &b)
-        let shift = encoded.change.shift
+        let change = encoded.change
         return rows.map { row in
             let part = ((row - rows.lowerBound) * columns)..<((row - rows.lowerBound + 1) * columns)
             let (from, to) = isFromA ? (a[part], b[part]) : (b[part], a[part])
             return ReencodedRow(
-                number: row, source: from.map { $0 - shift }, encoded: to.map { $0 - shift },
+                number: row, source: from.map(change.stored), encoded: to.map(change.stored),
                 type: type, sourceType: source.tensor?.type ?? type,
                 sourceBytes: source.storedBytes(ofRow: row, columns: columns),
                 encodedBytes: encoded.storedBytes(ofRow: row, columns: columns))

@@ -28,12 +28,12 @@ package struct StoredGrids: Sendable, Hashable {
     /// How many rows each narrower type holds.
     private struct Tally {
         private let type: ElementType
-        private let shift: Float
+        private let change: StorageForm
         private var held: [(type: ElementType, rows: Int)]
 
         init(_ tensor: WeightRows) {
             type = tensor.tensor?.type ?? .f32
-            shift = tensor.change.shift
+            change = tensor.change
             let narrower: [ElementType] =
                 switch type {
                 case .f64: [.bf16, .f16, .f32]
@@ -47,7 +47,10 @@ package struct StoredGrids: Sendable, Hashable {
         mutating func look(at row: [Float]) {
             for index in held.indices {
                 guard let grid = PlainGrid(held[index].type) else { continue }
-                let count = row.count { grid.rounded($0 - shift) == $0 - shift }
+                let count = row.count {
+                    let value = change.stored($0)
+                    return grid.rounded(value) == value
+                }
                 if Double(count) >= StoredGrids.heldShare * Double(row.count) {
                     held[index].rows += 1
                 }

@@ -77,12 +77,22 @@ struct TensorPairing {
             && a.shape.dropFirst() == b.shape.dropFirst() && !a.needsWholeRows && !b.needsWholeRows
     }
 
+    private static func isCopy(_ match: WeightMatching.Match) -> Bool {
+        guard let a = match.a, let b = match.b else { return false }
+        return a.stored.hasBytes(of: b.stored)
+    }
+
     private func reasonToLeaveOut(_ match: WeightMatching.Match) -> String? {
         guard let tensor = match.a ?? match.b else { return nil }
         if matching.a.architecture != nil, matching.b.architecture != nil, match.role == nil,
             Architecture.isRecomputed(tensor.name)
         {
             return "takes no part: computed anew by every runtime"
+        }
+        if let part = tensor.role?.part, !part.isOfValues, !Self.isCopy(match) {
+            return part == .scale
+                ? "takes part in the values of its matrix, which are compared"
+                : "takes part in no arithmetic but that of hardware for nvfp4"
         }
         guard matching.crossesFormats, match.a == nil || match.b == nil else { return nil }
         switch tensor.role?.slot {

@@ -41,10 +41,7 @@ extension CheckpointEdit {
         guard case .set(let role, let rows, type: _) = self, role.part == .weight,
             role.slot.isMatrix, !role.slot.isAlwaysF32
         else { return false }
-        return switch rows {
-        case .plus, .values, .computed: true
-        default: false
-        }
+        return rows.isComputed
     }
 
     /// The same, its weight stored in a type.

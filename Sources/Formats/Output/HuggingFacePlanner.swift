@@ -91,9 +91,9 @@ struct HuggingFacePlanner {
         var tensors: [OutputPlan.Tensor] = []
         let planner = TensorPlanner(source: source, changes: changes, format: .safetensors)
         for tensor in modules(architecture, planner) {
-            // Lists of rotary divisors go to config.json.
+            // Lists of rotary divisors go to config.json, scales into the matrices.
             guard let role = tensor.role, architecture.rule(for: role.slot)?.huggingFace != nil,
-                !(isCopy && role.slot == .output)
+                role.part.isOfValues, !(isCopy && role.slot == .output)
             else { continue }
             guard let name = architecture.name(of: role, in: .safetensors) else {
                 throw CheckpointError.cannotExpress(
@@ -142,6 +142,11 @@ struct HuggingFacePlanner {
                     needsConfiguration: biases.flags.values.contains(true)
                         || !newHead(architecture, numbers).isEmpty)),
             notes: losses
+                + (source.tensors.contains { $0.role?.part == .scale }
+                    ? [
+                        "matrices are multiplied by the scales beside them, and the products rounded to f32"
+                    ]
+                    : [])
                 + (widened
                     ? [
                         "quantised tensors are widened to f32 without loss; --type bf16 or f16 takes half the space"

@@ -88,8 +88,8 @@ struct RowResolver {
                 fact: "tensor '\(tensor.name)' is \(tensor.type.name), to which nothing can be "
                     + "added")
         }
-        _ = try change(from: StorageForm(rows: update.rows))
-        let ordered = update.with(rows: form.rows)
+        let change = try change(from: StorageForm(rows: update.rows))
+        let ordered = update.with(rows: form.rows).with(scale: update.scale * change.factor)
         let added = form.isTransposed ? ordered.transposed : ordered
         return (
             rows.content.adding(added), rows.shape
@@ -247,6 +247,12 @@ struct RowResolver {
         guard own.rows == .same || form.rows == .same || own.rows == form.rows else {
             throw .cannotExpress(
                 fact: "tensor '\(name)': its rows have another order than those they are made of")
+        }
+        guard form.factor != 0 || own.factor == 0 else {
+            throw .cannotExpress(
+                fact:
+                    "tensor '\(name)' is multiplied by a scale of 0 in \(file), which leaves nothing "
+                    + "of new values")
         }
         return own.change(to: form)
     }

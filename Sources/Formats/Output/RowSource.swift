@@ -54,6 +54,14 @@ extension RowSource {
         }
     }
 
+    /// Whether every value of a matrix is worked out anew.
+    var isComputed: Bool {
+        switch self {
+        case .plus, .values, .computed: true
+        default: false
+        }
+    }
+
     /// The expression on top of another one, which takes the place of what the weight has.
     func on(_ present: RowSource) -> RowSource {
         switch self {

@@ -370,7 +370,8 @@ private struct RowWriter {
         for column in 0..<columns {
             guard let value = source.double(row: number, column: column, columns: columns)
             else { return }
-            let (sum, widened) = (value + Double(source.change.shift), Double(row[column]))
+            let sum = value * Double(source.change.factor) + Double(source.change.shift)
+            let widened = Double(row[column])
             guard sum.isFinite, widened.isFinite, stored[column].isFinite else { continue }
             let (total, counted) = (Double(stored[column]) - sum, Double(stored[column]) - widened)
             sums.errorSquares += total * total - counted * counted

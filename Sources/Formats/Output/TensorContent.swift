@@ -113,7 +113,7 @@ package struct TensorContent: Sendable {
 
     /// Whether each row's bytes are the source's own, but for a number that its values are multiplied by.
     private func hasSourceBlocks(of type: ElementType) -> Bool {
-        guard updates.isEmpty, let rows, rows.change.shift == 0, !rows.change.isTransposed else {
+        guard updates.isEmpty, let rows, rows.change.keepsValues, !rows.change.isTransposed else {
             return false
         }
         return rows.tensor?.type == type
@@ -132,7 +132,7 @@ package struct TensorContent: Sendable {
         guard updates.isEmpty, multiplier == nil else { return false }
         return switch origin {
         case .rows(let rows):
-            type.holdsExactly(rows.tensor?.type ?? .f32) && rows.change.shift == 0
+            type.holdsExactly(rows.tensor?.type ?? .f32) && rows.change.keepsValues
         case .parts(let parts, _): parts.allSatisfy { $0.isExact(as: type) }
         case .above(let first, let second, _), .beside(let first, let second, _):
             first.isExact(as: type) && second.isExact(as: type)
@@ -180,7 +180,9 @@ package struct TensorContent: Sendable {
         let shift = rows.change.shift
         let sum = shift == 0 ? "" : shift > 0 ? " + 1" : " - 1"
         let product = multiplier.map { " x \($0.factor)" } ?? ""
-        return place + sum + product + additions + (rows.isReordered ? ", rows reordered" : "")
+        let scale = rows.change.factor == 1 ? "" : " x \(rows.change.factor)"
+        return place + scale + sum + product + additions
+            + (rows.isReordered ? ", rows reordered" : "")
             + (rows.change.isTransposed ? ", transposed" : "")
     }
 

@@ -46,9 +46,11 @@ struct TensorPlanner {
             return edited
         }
         let change = tensor.role.flatMap { changes.weights[$0] }
+        try checkScales(of: tensor, change)
         var shape = shape(of: tensor)
         if let rows, let first = shape.first { shape[0] = min(rows, first) }
-        var own = try content(of: tensor, named: name, change?.rows, shape: shape)
+        let values = try change?.rows ?? grownScales(of: tensor)
+        var own = try content(of: tensor, named: name, values, shape: shape)
         if let rows, let first = own.shape.first { own.shape[0] = min(rows, first) }
         let type = try change?.type ?? types.type(of: tensor, named: name)
         let description = TensorDescription(
@@ -160,9 +162,15 @@ struct TensorPlanner {
     /// How the output lays a tensor of the source out.
     private func form(of tensor: WeightTensor) -> StorageForm {
         guard let role = tensor.role, format != source.format || changes.model != nil else {
-            return tensor.form
+            var form = tensor.form
+            form.factor *= scaleGrowth(of: tensor)
+            return form
         }
-        return form(of: role)
+        var form = form(of: role)
+        if format == source.format {
+            form.factor = tensor.form.factor * scaleGrowth(of: tensor)
+        }
+        return form
     }
 
     /// How the output lays a weight out.

@@ -43,7 +43,9 @@ package final class CheckpointWeights: WeightSource {
     /// - Throws: `DecoderError.unsupportedType`; what `WeightMatrix` throws for a tensor that is no matrix.
     package func matrix(_ role: WeightRole) throws -> WeightMatrix? {
         guard let tensor = try tensor(role) else { return nil }
-        return try WeightMatrix(tensor: tensor.stored, isTransposed: tensor.form.isTransposed)
+        return try WeightMatrix(
+            tensor: tensor.stored, isTransposed: tensor.form.isTransposed,
+            factor: tensor.form.factor)
     }
 
     /// Whether the weight is there and is a matrix.
@@ -76,7 +78,10 @@ package final class CheckpointWeights: WeightSource {
     func refuseUnused() throws(DecoderError) {
         for tensor in checkpoint.tensors {
             // A head of its own beside tied embeddings is one that transformers ignores too.
-            if let role = tensor.role, askedRoles.contains(role) || role.slot == .output {
+            // What belongs to a matrix's storage was read with it.
+            if let role = tensor.role,
+                askedRoles.contains(role) || role.slot == .output || !role.part.isOfValues
+            {
                 continue
             }
             guard Architecture.isRecomputed(tensor.name) else {

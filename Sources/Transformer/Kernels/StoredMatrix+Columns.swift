@@ -49,7 +49,7 @@ extension StoredMatrix {
         at row: UnsafeRawPointer, orWidenedTo scratch: UnsafeMutablePointer<Float>
     ) -> UnsafePointer<Float> {
         if let values = floats(at: row) { return values }
-        kernels.widen(row, columns, scratch)
+        widen(row, columns, into: scratch)
         return UnsafePointer(scratch)
     }
 
@@ -87,9 +87,10 @@ extension StoredMatrix {
                     crew.run((count + rowsPerPart - 1) / rowsPerPart) {
                         [weights = Shared(weights), values = Shared(values)] part in
                         let start = part * rowsPerPart
-                        kernels.widen(
+                        widen(
                             weights + (first + start) * bytesPerRow,
-                            min(rowsPerPart, count - start) * columns, values + start * columns)
+                            min(rowsPerPart, count - start) * columns,
+                            into: values + start * columns)
                     }
                     body(first, count, values)
                 }

@@ -11,6 +11,8 @@ struct StoredMatrix: Sendable {
     private let storage: Storage
     let kernels: RowKernels
     let bytesPerRow: Int
+    /// What all values are multiplied by.
+    private let factor: Float
 
     private enum Storage: Sendable {
         case mapped(MappedBytes)
@@ -27,7 +29,7 @@ struct StoredMatrix: Sendable {
     private static let mostPlainRowsPerTile = 384
 
     /// - Throws: `WeightMatrixError` as `WeightMatrix.init` does.
-    init(tensor: StoredTensor) throws(WeightMatrixError) {
+    init(tensor: StoredTensor, factor: Float) throws(WeightMatrixError) {
         guard let kernels = RowKernels(tensor.type) else {
             throw .unsupportedType(tensor: tensor.name, type: tensor.type)
         }
@@ -48,6 +50,7 @@ struct StoredMatrix: Sendable {
         storage = .mapped(tensor.bytes)
         self.kernels = kernels
         self.bytesPerRow = bytesPerRow
+        self.factor = factor
     }
 
     init(rows: Int, columns: Int, buffer: FloatBuffer) {
@@ -58,6 +61,7 @@ struct StoredMatrix: Sendable {
         storage = .buffer(buffer)
         kernels = .f32
         bytesPerRow = columns * MemoryLayout<Float>.stride
+        factor = 1
     }
 
     /// output (tokens, rows) (+)= input (tokens, columns) · Mᵀ
@@ -75,7 +79,7 @@ struct StoredMatrix: Sendable {
     }
 
     func widenRow(_ row: Int, into output: UnsafeMutablePointer<Float>) {
-        withBytes { kernels.widen($0 + row * bytesPerRow, columns, output) }
+        withBytes { widen($0 + row * bytesPerRow, columns, into: output) }
     }
 
     /// - Precondition: elements are no blocks.
@@ -83,9 +87,23 @@ struct StoredMatrix: Sendable {
         let offset = column * type.bitsPerBlock / 8
         withBytes { weights in
             for row in 0..<rows {
-                kernels.widen(weights + row * bytesPerRow + offset, 1, output + row)
+                widen(weights + row * bytesPerRow + offset, 1, into: output + row)
             }
         }
+    }
+
+    /// Widens elements that follow each other, from one that begins a block on.
+    func widen(
+        _ weights: UnsafeRawPointer, _ count: Int, into values: UnsafeMutablePointer<Float>
+    ) {
+        kernels.widen(weights, count, values)
+        scale(values, count)
+    }
+
+    /// Multiplies what the stored values gave.
+    private func scale(_ values: UnsafeMutablePointer<Float>, _ count: Int) {
+        guard factor != 1 else { return }
+        for index in 0..<count { values[index] *= factor }
     }
 
     func withBytes(_ body: (UnsafeRawPointer) -> Void) {
@@ -115,15 +133,16 @@ struct StoredMatrix: Sendable {
                     output = Shared(output)
                 ] chunk in
                 let first = chunk * rowsPerChunk
+                let count = min(rowsPerChunk, rows - first)
                 for token in 0..<tokens {
+                    let products = output + token * rows + first
                     kernels.multiply(
                         RowProduct(
-                            weights: weights + first * bytesPerRow,
-                            rows: min(rowsPerChunk, rows - first),
+                            weights: weights + first * bytesPerRow, rows: count,
                             columns: columns, bytesPerRow: bytesPerRow,
                             input: input + token * columns,
-                            groupSums: sums + token * groups, output: output + token * rows + first)
-                    )
+                            groupSums: sums + token * groups, output: products))
+                    scale(products, count)
                 }
             }
         }
@@ -160,14 +179,16 @@ struct StoredMatrix: Sendable {
     ) {
         if let values = floats(at: weights) { return body(values) }
         ScratchPool.shared.withFloats(count * columns) { values in
-            kernels.widen(weights, count * columns, values)
+            widen(weights, count * columns, into: values)
             body(values)
         }
     }
 
     /// The elements themselves, where they are f32 and aligned.
     func floats(at weights: UnsafeRawPointer) -> UnsafePointer<Float>? {
-        guard type == .f32, Int(bitPattern: weights) % MemoryLayout<Float>.alignment == 0 else {
+        guard type == .f32, factor == 1,
+            Int(bitPattern: weights) % MemoryLayout<Float>.alignment == 0
+        else {
             return nil
         }
         return weights.assumingMemoryBound(to: Float.self)

@@ -19,10 +19,13 @@ package struct WeightMatrix: Sendable {
     /// - Parameters:
     ///   - tensor: (rows, columns), or (columns, rows) where it is transposed
     ///   - isTransposed: which of the two it is
+    ///   - factor: what all its values are multiplied by
     /// - Throws: `WeightMatrixError` where the tensor is not a matrix of a type that arithmetic knows, its bytes are
     ///   not as many as its shape says, or quantised blocks are to be used transposed.
-    package init(tensor: StoredTensor, isTransposed: Bool = false) throws(WeightMatrixError) {
-        let stored = try StoredMatrix(tensor: tensor)
+    package init(
+        tensor: StoredTensor, isTransposed: Bool = false, factor: Float = 1
+    ) throws(WeightMatrixError) {
+        let stored = try StoredMatrix(tensor: tensor, factor: factor)
         guard !isTransposed || !tensor.type.isQuantized else {
             throw .transposedBlocks(tensor: tensor.name, type: tensor.type)
         }

@@ -22,6 +22,7 @@ package struct BiasRoute: BakeRoute {
         case postNorm(architecture: String)
         case llamaCppRefuses(architecture: String, tensor: String)
         case llamaCppIgnores(architecture: String, tensor: String)
+        case llamaCppScales(tensor: String)
         case transformersDrops(modelType: String, projection: String)
         case quantized(file: String, StoredQuantization)
 
@@ -42,6 +43,9 @@ package struct BiasRoute: BakeRoute {
             case .llamaCppIgnores(let architecture, let tensor):
                 "llama.cpp loads \(tensor) of architecture '\(architecture)' but never uses it, so the edit would "
                     + "disappear in silence"
+            case .llamaCppScales(let tensor):
+                "llama.cpp would multiply a bias beside '\(tensor)' by that scale too, and aborts where the matrix is "
+                    + "nvfp4"
             case .transformersDrops(let modelType, let projection):
                 "transformers' '\(modelType)' has no bias on its \(projection) projection and would drop it in "
                     + "silence"
@@ -99,6 +103,11 @@ package struct BiasRoute: BakeRoute {
                 modelType: checkpoint.architecture?.huggingFaceModelType ?? name,
                 projection: slot == .feedForwardDown
                     ? "feed-forward output" : "attention output")
+        }
+        if format == .gguf, checkpoint.format == .gguf, slot == .feedForwardDown,
+            let scale = checkpoint.scale(of: slot)
+        {
+            return .llamaCppScales(tensor: scale.name)
         }
         if let architecture = checkpoint.architecture, architecture.residualPath == .normed {
             return .postNorm(architecture: architecture.name)

@@ -33,16 +33,18 @@ struct ExpectedRows {
 
         /// Whether a stored row is what the change makes of the base's, rounded to its type.
         ///
-        /// - Parameter number: which row it is.
+        /// - Parameters:
+        ///   - number: which row it is
+        ///   - scale: what the stored values are multiplied by
         func gives(
             _ stored: ArraySlice<Float>, of values: ArraySlice<Float>, row number: Int,
-            as type: ElementType
+            as type: ElementType, scale: Float
         ) -> Bool {
             if let blocks = blocks(row: number, count: values.count, as: type) {
                 return zip(stored, blocks).allSatisfy { $0 == $1 || ($0.isNaN && $1.isNaN) }
             }
             let row = changed(Array(values), row: number)
-            let encoded = ExpectedRows.rounded(row, as: type)
+            let encoded = ExpectedRows.rounded(row, as: type, scale: scale)
             var (error, own, size) = (0.0, 0.0, 0.0)
             for (index, found) in stored.enumerated() {
                 let value = Double(row[index])
@@ -54,11 +56,13 @@ struct ExpectedRows {
         }
 
         /// A row of the base with the rounding that the edited row has in a type, before it is multiplied.
-        func rounded(_ row: [Float], row number: Int, as type: ElementType) -> [Float] {
+        func rounded(
+            _ row: [Float], row number: Int, as type: ElementType, scale: Float
+        ) -> [Float] {
             let exact = changed(row, row: number)
             let stored =
                 blocks(row: number, count: row.count, as: type)
-                ?? ExpectedRows.rounded(exact, as: type)
+                ?? ExpectedRows.rounded(exact, as: type, scale: scale)
             let factor = factor
             return row.indices.map { index in
                 let error = stored[index] - exact[index]
@@ -149,7 +153,8 @@ struct ExpectedRows {
                 return scaling(of: role, tensor, base?.change ?? .canonical).map { [$0] } ?? []
             }
             let matrix = try WeightMatrix(
-                tensor: tensor, isTransposed: base?.change.isTransposed ?? false)
+                tensor: tensor, isTransposed: base?.change.isTransposed ?? false,
+                factor: base?.change.factor ?? 1)
             return removal(from: role, matrix).map { [$0] } ?? []
         }
     }
@@ -195,7 +200,7 @@ struct ExpectedRows {
     ) -> Candidate? {
         let factor = factor(of: role)
         guard factor != 1 else { return nil }
-        guard let tensor, form.rowsOnly == .canonical, !form.isTransposed,
+        guard let tensor, form.rows == .same, !form.isTransposed, form.factor == 1,
             let scaling = BlockScaling(tensor.type)
         else { return Candidate(nil, factor: factor) }
         return Candidate(tensor, scaling, factor: factor)
@@ -215,8 +220,12 @@ struct ExpectedRows {
     }
 
     /// The values as they are read back from a type; themselves where it cannot be written.
-    static func rounded(_ row: [Float], as type: ElementType) -> [Float] {
-        RowEncoder.roundTrip(row, as: type)?.values ?? row
+    ///
+    /// - Parameter scale: what the stored values are multiplied by
+    static func rounded(_ row: [Float], as type: ElementType, scale: Float) -> [Float] {
+        guard scale != 1 else { return RowEncoder.roundTrip(row, as: type)?.values ?? row }
+        return RowEncoder.roundTrip(row.map { $0 / scale }, as: type)?.values.map { $0 * scale }
+            ?? row
     }
 }
 

@@ -7,6 +7,7 @@ import Transformer
 /// What runs on them differs from the base by that rounding alone, and from the edited model by the edit alone.
 final class RoundedWeights: WeightSource {
     private let checkpoint: Checkpoint
+    private let target: Checkpoint
     private let base: CheckpointWeights
     private let edited: CheckpointWeights
     private let changed: Set<WeightRole>
@@ -22,6 +23,7 @@ final class RoundedWeights: WeightSource {
         rounded: [WeightRole: ElementType] = [:], expected: ExpectedRows? = nil
     ) {
         checkpoint = base
+        target = edited
         self.base = CheckpointWeights(base)
         self.edited = CheckpointWeights(edited)
         self.changed = changed
@@ -51,12 +53,14 @@ final class RoundedWeights: WeightSource {
         values.reserveCapacity(matrix.rows * matrix.columns)
         var row = [Float](repeating: 0, count: matrix.columns)
         let change = expected?.change(of: role, matrix, checkpoint.tensor(role))
+        let scale = target.tensor(role)?.form.factor ?? 1
         for index in 0..<matrix.rows {
             row.withUnsafeMutableBufferPointer { buffer in
                 if let start = buffer.baseAddress { matrix.widenRow(index, into: start) }
             }
             values +=
-                change?.rounded(row, row: index, as: type) ?? ExpectedRows.rounded(row, as: type)
+                change?.rounded(row, row: index, as: type, scale: scale)
+                ?? ExpectedRows.rounded(row, as: type, scale: scale)
         }
         return WeightMatrix(
             rows: matrix.rows, columns: matrix.columns, buffer: FloatBuffer(values))
@@ -67,6 +71,6 @@ final class RoundedWeights: WeightSource {
             let change = expected?.change(ofVector: role)
         else { return try source(of: role).vector(role) }
         let values = (0..<vector.count).map { vector.floats[$0] }
-        return FloatBuffer(change.rounded(values, row: 0, as: type))
+        return FloatBuffer(change.rounded(values, row: 0, as: type, scale: 1))
     }
 }

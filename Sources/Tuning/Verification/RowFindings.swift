@@ -45,7 +45,8 @@ struct RowFindings {
         }
         for candidate in try expected.candidates(for: tensor.role, of: pair.a) {
             let found = try Self.outside(pair) { row, values, stored in
-                candidate.gives(stored, of: values, row: row, as: b.type)
+                candidate.gives(
+                    stored, of: values, row: row, as: b.type, scale: pair.b.change.factor)
             }
             if found.count < outside.count {
                 outside = found

@@ -131,7 +131,7 @@ import Transformer
 
 extension TestMatrix {
     /// Added to `start`, or overwriting where that is nil.
-    fileprivate func multiplyBackward(
+    func multiplyBackward(
         _ change: [Float], tokens: Int, start: [Float]?, crew: WorkCrew
     ) -> [Float] {
         var gradient = start ?? [Float](repeating: .nan, count: tokens * matrix.columns)
@@ -142,7 +142,7 @@ extension TestMatrix {
     }
 
     /// The largest error, relative to the sum of the magnitudes of the terms.
-    fileprivate func largestBackwardError(
+    func largestBackwardError(
         of found: [Float], _ change: [Float], tokens: Int, start: [Float]?
     ) -> Double {
         let (rows, columns) = (matrix.rows, matrix.columns)

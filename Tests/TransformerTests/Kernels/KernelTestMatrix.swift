@@ -9,7 +9,8 @@ struct TestMatrix {
     let values: [Float]
 
     init(
-        type: ElementType, rows: Int, columns: Int, seed: UInt64 = 3, isTransposed: Bool = false
+        type: ElementType, rows: Int, columns: Int, seed: UInt64 = 3, isTransposed: Bool = false,
+        factor: Float = 1
     ) throws {
         let elements = rows * columns
         let bytes = Self.randomElements(elements, type: type, seed: seed)
@@ -19,11 +20,11 @@ struct TestMatrix {
                 try Dequantizer.widen(source, type: type, into: $0)
             }
         }
-        self.values = values
+        self.values = values.map { $0 * factor }
         let description = TensorDescription(name: "matrix", type: type, shape: [rows, columns])
         matrix = try WeightMatrix(
             tensor: StoredTensor(description: description, bytes: Self.mapped(bytes)),
-            isTransposed: isTransposed)
+            isTransposed: isTransposed, factor: factor)
     }
 
     /// Encoded random elements of ordinary size.

@@ -47,8 +47,12 @@ import Transformer
         let row = (0..<width).map { Float($0 % 7) / 7 - 0.3 }
         let own = try #require(
             try expected.candidates(for: WeightRole(.tokenEmbedding), of: nil).first)
-        #expect(own.gives(edited(row, addsFirst: addsFirst)[...], of: row[...], row: 0, as: .f32))
-        #expect(!own.gives(edited(row, addsFirst: !addsFirst)[...], of: row[...], row: 0, as: .f32))
-        #expect(!own.gives(row[...], of: row[...], row: 0, as: .f32))
+        #expect(
+            own.gives(
+                edited(row, addsFirst: addsFirst)[...], of: row[...], row: 0, as: .f32, scale: 1))
+        #expect(
+            !own.gives(
+                edited(row, addsFirst: !addsFirst)[...], of: row[...], row: 0, as: .f32, scale: 1))
+        #expect(!own.gives(row[...], of: row[...], row: 0, as: .f32, scale: 1))
     }
 }

@@ -9,5 +9,6 @@ extension Architecture {
         // Granite 4 can do without rotation.
         metadataOnly: [
             ("rope.scaling.finetuned", .yes), ("deepstack_mapping", .only([.integer(-1)])),
-        ], tokenizer: TokenizerLayout(isLlama: true, preTokenizerNames: ["refact", "dbrx"]))
+        ], tokenizer: TokenizerLayout(isLlama: true, preTokenizerNames: ["refact", "dbrx"]),
+        scalesFeedForward: true)
 }

@@ -7,7 +7,7 @@ extension Architecture {
         name: "llama", huggingFaceModelType: "llama", huggingFaceClass: "LlamaForCausalLM",
         weights: llamaWeights(attentionBias: .flag("attention_bias"), bias: .flag("mlp_bias")),
         config: ConfigFormat(fillsHeadSize: true), metadata: llamaMetadata,
-        tokenizer: .llama)
+        tokenizer: .llama, scalesFeedForward: true)
 
     /// The weights of Llama and its nearest relatives.
     static func llamaWeights(

@@ -16,5 +16,5 @@ extension Architecture {
         numbers: [
             .window(),
             .experts(count: ["num_local_experts", "num_experts"], size: nil, shares: nil),
-        ], tokenizer: .llama, marker: "expert_count")
+        ], tokenizer: .llama, marker: "expert_count", scalesFeedForward: true)
 }

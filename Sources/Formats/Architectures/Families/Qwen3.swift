@@ -12,7 +12,7 @@ extension Architecture {
         numbers: [
             .window(
                 flag: "use_sliding_window", firstBlock: "max_window_layers", hasLayerTypes: true)
-        ], headGrowth: [.gguf: .loaded])
+        ], headGrowth: [.gguf: .loaded], scalesFeedForward: true)
 
     /// Qwen 3 with a mixture of experts in place of every feed-forward part.
     package static let qwen3Mixture = Architecture(
@@ -34,7 +34,7 @@ extension Architecture {
             .experts(
                 count: ["num_experts", "num_local_experts"], size: "moe_intermediate_size",
                 shares: "norm_topk_prob"),
-        ], headGrowth: [.gguf: .loaded])
+        ], headGrowth: [.gguf: .loaded], scalesFeedForward: true)
 
     /// llama.cpp loads no bias of the output projection.
     private static let qwen3Attention =

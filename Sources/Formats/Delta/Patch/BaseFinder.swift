@@ -76,7 +76,10 @@ struct BaseFinder {
                 let stored = byName[ExactString(weight.name)]?.part(ofExpert: weight.stored.expert),
                 stored.shape == weight.shape
             else { return nil }
-            return .tensor(stored, weight.form.change(to: form))
+            // A patch predicts stored values; scales beside them are tensors of their own.
+            var change = weight.form.change(to: form)
+            change.factor = 1
+            return .tensor(stored, change)
         }
         guard parts.count == weights.count, weights.count == matches.count else { return nil }
         return parts.count == 1
