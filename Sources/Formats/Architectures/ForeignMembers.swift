@@ -142,7 +142,8 @@ enum ForeignMembers {
     private static func isUnused(
         _ window: JSONValue, _ config: JSONObject, _ numbers: Hyperparameters
     ) -> Bool {
-        config["use_sliding_window"] == .bool(false) || window.integer == numbers.window?.size
+        config["use_sliding_window"] == .bool(false)
+            || window.integer.map { $0 == numbers.shortestWindow } ?? false
             || window.integer ?? 0 >= numbers.contextLength
     }
 
@@ -153,7 +154,7 @@ enum ForeignMembers {
         guard value != .null else { return }
         let kinds = value.array ?? [value]
         for (block, kind) in kinds.enumerated() {
-            let isWindowed = numbers.window?.covers(block: block) ?? false
+            let isWindowed = numbers.kind(ofBlock: block).window != nil
             let own = isWindowed ? ["sliding_attention"] : ["full_attention", "attention"]
             guard let text = kind.string, own.contains(text) else {
                 throw .unsupportedFeature(

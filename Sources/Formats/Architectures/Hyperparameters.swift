@@ -26,8 +26,8 @@ package struct Hyperparameters: Sendable, Hashable {
     package var scoreCap: Double?
     /// The same for the logits.
     package var logitCap: Double?
-    /// Blocks that see only the last positions; nil where all see every position.
-    package var window: SlidingWindow?
+    /// The table of blocks, in their order; blocks beyond it are plain.
+    package var blockKinds: [BlockKind] = []
     /// A window that the file names and its runtime does not compute; a Hugging Face folder gets it back.
     package var unusedWindow: Int?
     /// What embeddings are multiplied by.

@@ -33,32 +33,20 @@ struct MetadataRules {
                 fact: "'\(keys.full(key))' is a key that neither llama.cpp nor rtedit knows")
         }
         for (key, neutral) in Self.shared + architecture.metadataOnly {
-            try require(key, neutral)
+            try keys.require(key, neutral)
         }
-        try require("embedding_length_out", .only([.integer(0), .integer(numbers.hiddenSize)]))
-        if numbers.window != nil {
-            for key in ["attention.key_length_swa", "attention.value_length_swa"] {
-                try require(key, .only([.integer(numbers.headSize)]))
-            }
-            try require("rope.dimension_count_swa", .only([.integer(numbers.rope.dimensions)]))
-        }
+        try keys.require(
+            "embedding_length_out", .only([.integer(0), .integer(numbers.hiddenSize)]))
         try checkRope(numbers)
     }
 
-    /// Rotary keys that llama.cpp applies to other scalings, or other blocks, than rtedit computes.
+    /// Rotary keys that llama.cpp applies to other scalings than rtedit computes.
     private func checkRope(_ numbers: Hyperparameters) throws(CheckpointError) {
         guard architecture.positions == .rotary else { return }
-        let factor = "rope.scaling.attn_factor"
         switch numbers.rope.scaling {
-        case .yarn where numbers.window?.ropeBase == nil: break
-        case .longrope: try require("rope.scaling.factor", .only([.integer(0), .integer(1)]))
-        default: try require(factor, .one)
-        }
-        guard let window = numbers.window, window.ropeBase == nil else { return }
-        // Gemma 2's windows take the same base and scaling, unless the file gives them others.
-        try require("rope.freq_base_swa", .only([.number(numbers.rope.base)]))
-        if try keys.text("rope.scaling.type") == "none" {
-            try require("rope.scaling.factor", .only([.integer(0), .integer(1)]))
+        case .yarn: break
+        case .longrope: try keys.require("rope.scaling.factor", .only([.integer(0), .integer(1)]))
+        default: try keys.require("rope.scaling.attn_factor", .one)
         }
     }
 
@@ -73,14 +61,15 @@ struct MetadataRules {
         LlamaCppKeys.ofEveryArchitecture.union(architecture.numbers.flatMap(\.metadata.keys))
             .union(architecture.metadataOnly.map(\.key))
     }
+}
 
-    private func require(_ key: String, _ neutral: Neutral) throws(CheckpointError) {
-        guard let value = keys.metadata[keys.full(key)], !neutral.allows(value.plain) else {
-            return
-        }
+extension GGUFKeys {
+    /// Refuses a key whose value changes something.
+    func require(_ key: String, _ neutral: Neutral) throws(CheckpointError) {
+        guard let value = metadata[full(key)], !neutral.allows(value.plain) else { return }
         throw .unsupportedFeature(
-            file: keys.file,
-            fact: "'\(keys.full(key))' is \(JSONWriter().text(value.plain)), but only "
+            file: file,
+            fact: "'\(full(key))' is \(JSONWriter().text(value.plain)), but only "
                 + "\(neutral.description) is supported in this family")
     }
 }

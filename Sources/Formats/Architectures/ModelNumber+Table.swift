@@ -296,16 +296,17 @@ extension ModelNumber {
             name: "sliding window",
             parts: [
                 Part(name: "sliding window", loss: .told) { $0.windowText },
-                Part(name: "rotary base of windows") { text($0.window?.ropeBase) },
+                Part(name: "rotary base of windows") { $0.ownRopeText },
             ])
         number.check = { numbers, keys throws(CheckpointError) in
-            guard let window = numbers.window else { return }
-            guard (1...Int(Int32.max)).contains(window.size), window.globalEvery >= 0 else {
-                throw .outOfRange(
-                    file: keys.file, key: "sliding window", value: String(window.size),
-                    range: "1…\(Int32.max)")
+            for kind in numbers.blockKinds {
+                if let window = kind.window {
+                    try keys.require(window, in: Int(Int32.max), "sliding window")
+                }
+                guard case .own(let rope) = kind.rotation else { continue }
+                try rope.validate(
+                    headSize: numbers.headSize, file: keys.file, baseKey: "rotary base of windows")
             }
-            try keys.requirePositive(window.ropeBase, "rotary base of windows")
         }
         return number
     }()
@@ -342,15 +343,6 @@ extension ModelNumber {
 extension Hyperparameters {
     /// Whether the heads' widths do not sum to the stream's.
     var hasUnusualHeads: Bool { headSize * headCount != hiddenSize }
-
-    /// The window, unless it is longer than any sequence.
-    fileprivate var windowText: String {
-        guard let window, window.ropeBase != nil || window.size < contextLength else {
-            return "none"
-        }
-        guard window.globalEvery > 0 else { return "\(window.size)" }
-        return "\(window.size) in \(window.globalEvery - 1) of \(window.globalEvery) blocks"
-    }
 }
 
 extension GGUFValue {

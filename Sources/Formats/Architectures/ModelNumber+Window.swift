@@ -1,110 +1,85 @@
-/// Windows, and which blocks have them.
-extension ModelNumber {
-    /// Attention that sees only the last positions.
-    ///
-    /// - Parameters:
-    ///   - flag: the switch of `config.json` without which a window does not count; nil where it always does.
-    ///   - firstBlock: the key of the first block that has the window; nil where all have it.
-    ///   - globalEvery: which blocks see all positions where the files do not say.
-    ///   - pattern: the key of that interval; nil where there is none.
-    ///   - hasLayerTypes: whether `layer_types` says which blocks have the window.
-    ///   - localRope: the format of the family whose blocks with the window have rotary parameters of their own.
-    ///   - metadata: what llama.cpp makes of the GGUF keys.
-    static func window(
-        flag: String? = nil, firstBlock: String? = nil, globalEvery: Int = 0,
-        pattern: String? = nil, hasLayerTypes: Bool = false, localRope: ConfigFormat? = nil,
-        metadata runtime: WindowMetadata = .notRead
-    ) -> ModelNumber {
-        let key = "sliding_window"
-        let types = hasLayerTypes ? "layer_types" : nil
-        let config = ConfigPlace(
-            members: [key, flag, firstBlock, pattern, types].compactMap(\.self)
-                + (localRope == nil ? [] : ["rope_local_base_freq", "_sliding_window_pattern"]),
-            read: { keys, numbers in
-                guard let size = try keys.integer(key),
-                    try flag.map({ name in try keys.flag(name) ?? false }) ?? true
-                else { return }
-                let pattern = try pattern.flatMap { try keys.integer($0) } ?? globalEvery
-                let layers = try layers(
-                    keys, numbers, hasTypes: hasLayerTypes, firstBlock: firstBlock)
-                guard
-                    let every = try globalInterval(
-                        layers, blocks: numbers.blockCount, preferred: pattern, file: keys.file)
-                else { return }
-                numbers.window = SlidingWindow(
-                    size: size, globalEvery: every,
-                    ropeBase: try localRope.map { try localBase(keys, $0) })
-            },
-            write: { numbers, config in
-                let size = numbers.window?.size ?? numbers.unusedWindow
-                config[key] = size.map { .integer($0) } ?? .null
-                if let flag { config[flag] = .bool(numbers.window != nil) }
-                guard let window = numbers.window, globalEvery > 0 else { return }
-                config["layer_types"] = .array(
-                    (0..<numbers.blockCount).map { block in
-                        .string(window.covers(block: block) ? Layer.windowed : Layer.full)
-                    })
-                if let base = window.ropeBase { config["rope_local_base_freq"] = .number(base) }
-            })
-        let sizeKey = WindowMetadata.sizeKey
-        let metadata = MetadataPlace(
-            keys: runtime.keys,
-            read: { keys, numbers in
-                var size: Int?
-                switch runtime {
-                case .notRead: return
-                case .unused:
-                    numbers.unusedWindow = try keys.nonZero(sizeKey)
-                    return
-                case .optional: size = try keys.nonZero(sizeKey)
-                case .always(let standard): size = try keys.integer(sizeKey) ?? standard
-                }
-                guard let size,
-                    let every = try globalInterval(
-                        keys, blocks: numbers.blockCount, standard: globalEvery)
-                else { return }
-                let base = try keys.number("rope.freq_base_swa")
-                numbers.window = SlidingWindow(
-                    size: size, globalEvery: every,
-                    ropeBase: localRope == nil ? nil : base ?? 10_000)
-            },
-            write: { numbers throws(CheckpointError) in
-                let size =
-                    switch runtime {
-                    case .notRead: Int?.none
-                    case .unused: numbers.window?.size ?? 0
-                    case .optional, .always: numbers.window?.size
-                    }
-                return (size.map { [(sizeKey, .count($0))] } ?? [])
-                    + (numbers.window?.ropeBase.map { [("rope.freq_base_swa", .f32(Float($0)))] }
-                        ?? [])
-            })
-        return window.kept(config, metadata)
+/// How a family's files say which blocks have a window, and how those are rotated.
+struct WindowKeys: Sendable {
+    /// The switch of `config.json` without which a window does not count; nil where it always does.
+    var flag: String?
+    /// The member that numbers the first block with the window; nil where there is none.
+    var firstBlock: String?
+    /// Which blocks see all positions where a file does not say: every block of this number, counted from 1; 0 for none.
+    var fullEvery = 0
+    /// The member that says so; nil where there is none.
+    var interval: String?
+    /// Whether `layer_types` says of each block what it is.
+    var hasLayerTypes = false
+    var rope = Rope.ofModel
+    var runtime = Runtime.notRead
+
+    /// How blocks with the window are rotated.
+    enum Rope: Sendable {
+        case ofModel
+        /// By a base of their own, unscaled. llama.cpp takes this base without a key and applies the attention factor of the
+        /// model's scaling (Gemma 3).
+        case own(ConfigFormat, standard: Double)
+        /// The same, and llama.cpp takes the model's base whatever the key says (OLMo 3).
+        case unscaled(ConfigFormat, standard: Double)
     }
 
     /// What llama.cpp makes of a family's GGUF keys for the window.
-    enum WindowMetadata {
+    enum Runtime: Sendable {
         /// It does not read them, whatever a file says.
         case notRead
         /// It reads the size and computes no window all the same.
         case unused
         /// There is a window where the key is there and not 0.
         case optional
+        /// The same; the converter always says which blocks have it.
+        case listed
         /// There always is one, of this size where the key is missing.
         case always(standard: Int)
+    }
 
-        static let sizeKey = "attention.sliding_window"
+    static let sizeKey = "attention.sliding_window"
+    static let patternKey = "attention.sliding_window_pattern"
+    static let baseKey = "rope.freq_base_swa"
 
-        var keys: [String] {
-            switch self {
-            case .notRead: []
-            case .unused: [Self.sizeKey]
-            case .optional, .always:
-                [Self.sizeKey, "attention.sliding_window_pattern", "rope.freq_base_swa"]
-            }
+    /// The members of `config.json` that are read.
+    var members: [String] {
+        let types = hasLayerTypes ? "layer_types" : nil
+        let named = ["sliding_window", flag, firstBlock, interval, types].compactMap(\.self)
+        guard case .own = rope else { return named }
+        return named + ["rope_local_base_freq", "_sliding_window_pattern"]
+    }
+
+    /// The GGUF keys that are read.
+    var metadataKeys: [String] {
+        switch runtime {
+        case .notRead: []
+        case .unused: [Self.sizeKey]
+        case .optional, .listed, .always: [Self.sizeKey, Self.patternKey, Self.baseKey]
         }
     }
 
+    /// Whether a block has the window where every block of a number sees all positions, counted from 1; 0 for none.
+    private static func isWindowed(fullEvery: Int) -> (Int) -> Bool {
+        { fullEvery == 0 || !($0 + 1).isMultiple(of: fullEvery) }
+    }
+}
+
+extension ModelNumber {
+    /// Attention that sees only the last positions, in some blocks or in all.
+    static func window(_ window: WindowKeys) -> ModelNumber {
+        Self.window.kept(
+            ConfigPlace(
+                members: window.members, read: { try window.read($0, &$1) },
+                write: { window.write($0, &$1) }),
+            MetadataPlace(
+                keys: window.metadataKeys, read: { try window.read($0, &$1) },
+                write: { numbers throws(CheckpointError) in window.entries(numbers) }))
+    }
+}
+
+// MARK: - config.json
+
+extension WindowKeys {
     /// The kinds of attention in `layer_types`.
     private enum Layer {
         static let windowed = "sliding_attention"
@@ -113,15 +88,27 @@ extension ModelNumber {
         static let allFull = [full, "attention"]
     }
 
+    fileprivate func read(_ keys: ConfigKeys, _ numbers: inout Hyperparameters) throws {
+        guard let size = try keys.integer("sliding_window"),
+            try flag.map({ name in try keys.flag(name) ?? false }) ?? true
+        else { return }
+        let windowed = try layers(keys, blocks: numbers.blockCount)
+        let pattern = Self.isWindowed(
+            fullEvery: try interval.flatMap { try keys.count($0) } ?? fullEvery)
+        let rotation = try rotation(keys, numbers.rope)
+        try numbers.changeKinds(keys) { block, kind in
+            guard windowed?[block] ?? pattern(block) else { return }
+            kind = BlockKind(window: size, rotation: rotation)
+        }
+    }
+
     /// Which blocks have the window where `config.json` says so block by block, or nil.
-    private static func layers(
-        _ keys: ConfigKeys, _ numbers: Hyperparameters, hasTypes: Bool, firstBlock: String?
-    ) throws -> [Bool]? {
-        if hasTypes, let types = try keys.texts("layer_types") {
-            guard types.count == numbers.blockCount else {
+    private func layers(_ keys: ConfigKeys, blocks: Int) throws -> [Bool]? {
+        if hasLayerTypes, let types = try keys.texts("layer_types") {
+            guard types.count == blocks else {
                 throw CheckpointError.contradiction(
                     file: keys.file,
-                    fact: "layer_types has \(types.count) entries for \(numbers.blockCount) blocks")
+                    fact: "layer_types has \(types.count) entries for \(blocks) blocks")
             }
             return try types.map { type in
                 guard type == Layer.windowed || Layer.allFull.contains(type) else {
@@ -132,50 +119,144 @@ extension ModelNumber {
             }
         }
         guard let firstBlock, let first = try keys.integer(firstBlock) else { return nil }
-        return (0..<numbers.blockCount).map { $0 >= first }
+        try keys.require(blocks, in: Hyperparameters.largestTable, "number of blocks")
+        return (0..<blocks).map { $0 >= first }
     }
 
-    /// The interval as a GGUF file has it: a number, a list with a boolean for each block, or the family's own.
-    private static func globalInterval(
-        _ keys: GGUFKeys, blocks: Int, standard: Int
-    ) throws -> Int? {
-        let key = "attention.sliding_window_pattern"
-        guard standard > 0, keys.metadata[keys.full(key)] != nil else { return standard }
-        guard let layers = keys.flags(key) else {
-            let interval = try keys.integer(key)
-            return interval == 1 ? nil : interval
+    /// How `config.json` rotates blocks with the window, whose frequencies must not be scaled where they have their own.
+    private func rotation(
+        _ keys: ConfigKeys, _ model: RopeParameters
+    ) throws -> BlockKind.Rotation {
+        let (format, standard): (ConfigFormat, Double)
+        switch rope {
+        case .ofModel: return .model
+        case .own(let own, let base), .unscaled(let own, let base): (format, standard) = (own, base)
         }
-        guard layers.count == blocks else {
-            throw CheckpointError.contradiction(
-                file: keys.file,
-                fact: "\(keys.full(key)) has \(layers.count) entries for \(blocks) blocks")
-        }
-        return try globalInterval(layers, blocks: blocks, preferred: standard, file: keys.file)
-    }
-
-    /// The interval of blocks that see all positions, 0 where none does, nil where all do.
-    private static func globalInterval(
-        _ layers: [Bool]?, blocks: Int, preferred: Int, file: String
-    ) throws -> Int? {
-        guard let layers else { return preferred == 1 ? nil : preferred }
-        guard layers.contains(true) else { return nil }
-        let firstGlobal = layers.firstIndex(of: false).map { $0 + 1 } ?? 0
-        for interval in [preferred, firstGlobal] {
-            let pattern = SlidingWindow(size: 1, globalEvery: interval)
-            if layers.indices.allSatisfy({ pattern.covers(block: $0) == layers[$0] }) {
-                return interval
-            }
-        }
-        throw CheckpointError.unsupportedFeature(
-            file: file,
-            fact: "blocks with a sliding window that follow no regular pattern are not supported")
-    }
-
-    /// The rotary base of blocks with a window; their frequencies must not be scaled.
-    private static func localBase(_ keys: ConfigKeys, _ format: ConfigFormat) throws -> Double {
         let local = try keys.ropeParameters(format, kind: Layer.windowed)
         for key in ["rope_type", "type"] { try local.require(key, .string("default")) }
         try local.require("partial_rotary_factor", .number(1))
-        return try local.number("rope_theta") ?? keys.number("rope_local_base_freq") ?? 10_000
+        var base = try local.number("rope_theta")
+        if case .own = rope { base = try base ?? keys.number("rope_local_base_freq") }
+        return .unscaled(base: base ?? standard, beside: model)
+    }
+
+    fileprivate func write(_ numbers: Hyperparameters, _ config: inout JSONObject) {
+        let size = numbers.shortestWindow ?? numbers.unusedWindow
+        config["sliding_window"] = size.map { .integer($0) } ?? .null
+        let windowed = numbers.windowed
+        if let flag { config[flag] = .bool(windowed.contains(true)) }
+        guard hasLayerTypes, let first = windowed.firstIndex(of: true) else { return }
+        config["layer_types"] = .array(
+            windowed.map { .string($0 ? Layer.windowed : Layer.full) })
+        guard let base = numbers.rope(ofBlock: first)?.base else { return }
+        switch rope {
+        case .ofModel: break
+        case .own: config["rope_local_base_freq"] = .number(base)
+        case .unscaled(_, let standard) where base == standard: break
+        case .unscaled:
+            // Of the others, the older members say more.
+            let kind = JSONObject.Member("rope_type", .string("default"))
+            config["rope_parameters"] = .object(
+                JSONObject([
+                    .init(Layer.full, .object(JSONObject([kind]))),
+                    .init(
+                        Layer.windowed,
+                        .object(JSONObject([kind, .init("rope_theta", .number(base))]))),
+                ]))
+        }
+    }
+}
+
+// MARK: - GGUF
+
+extension WindowKeys {
+    fileprivate func read(_ keys: GGUFKeys, _ numbers: inout Hyperparameters) throws {
+        var size: Int?
+        switch runtime {
+        case .notRead: return
+        case .unused:
+            numbers.unusedWindow = try keys.nonZero(Self.sizeKey)
+            return
+        case .optional, .listed: size = try keys.nonZero(Self.sizeKey)
+        case .always(let standard): size = try keys.integer(Self.sizeKey) ?? standard
+        }
+        guard let size else { return }
+        let windowed = try pattern(keys, blocks: numbers.blockCount)
+        let rotation = try rotation(keys, numbers.rope)
+        try numbers.changeKinds(keys) { block, kind in
+            guard windowed(block) else { return }
+            kind = BlockKind(window: size, rotation: rotation)
+        }
+        guard numbers.shortestWindow != nil else { return }
+        for key in ["attention.key_length_swa", "attention.value_length_swa"] {
+            try keys.require(key, .only([.integer(numbers.headSize)]))
+        }
+        try keys.require(
+            "rope.dimension_count_swa", .only([.integer(numbers.rope.dimensions)]))
+    }
+
+    /// Which blocks have the window: by a number, a list with a boolean for each block, or the family's own rule.
+    private func pattern(_ keys: GGUFKeys, blocks: Int) throws -> (Int) -> Bool {
+        let key = Self.patternKey
+        guard fullEvery > 0, keys.metadata[keys.full(key)] != nil else {
+            return Self.isWindowed(fullEvery: fullEvery)
+        }
+        guard let listed = keys.flags(key) else {
+            return Self.isWindowed(fullEvery: try keys.count(key) ?? fullEvery)
+        }
+        guard listed.count == blocks else {
+            throw CheckpointError.contradiction(
+                file: keys.file,
+                fact: "\(keys.full(key)) has \(listed.count) entries for \(blocks) blocks")
+        }
+        return { listed[$0] }
+    }
+
+    /// How llama.cpp rotates blocks with the window; what it computes and rtedit does not is refused.
+    private func rotation(
+        _ keys: GGUFKeys, _ model: RopeParameters
+    ) throws -> BlockKind.Rotation {
+        switch rope {
+        case .ofModel:
+            // The same base and scaling, unless the file gives them others.
+            try keys.require(Self.baseKey, .only([.number(model.base)]))
+            if try keys.text("rope.scaling.type") == "none" {
+                try keys.require("rope.scaling.factor", .only([.integer(0), .integer(1)]))
+            }
+            return .model
+        case .own(_, let standard):
+            try keys.require("rope.scaling.attn_factor", .one)
+            return .unscaled(base: try keys.number(Self.baseKey) ?? standard, beside: model)
+        case .unscaled: return .unscaled(base: model.base, beside: model)
+        }
+    }
+
+    fileprivate func entries(_ numbers: Hyperparameters) -> [ModelNumber.MetadataPlace.Entry] {
+        let size = numbers.shortestWindow
+        switch runtime {
+        case .notRead: return []
+        case .unused: return [(Self.sizeKey, .count(size ?? 0))]
+        case .optional, .listed: if size == nil { return [] }
+        case .always: break
+        }
+        let windowed = numbers.windowed
+        var entries = size.map { [(Self.sizeKey, GGUFValue.count($0))] } ?? []
+        var isListed =
+            windowed != windowed.indices.map(Self.isWindowed(fullEvery: fullEvery))
+        if case .listed = runtime { isListed = true }
+        if isListed { entries.append((Self.patternKey, .array(.bool(windowed)))) }
+        if case .ofModel = rope { return entries }
+        if let base = windowed.firstIndex(of: true).flatMap(numbers.rope(ofBlock:))?.base {
+            entries.append((Self.baseKey, .f32(Float(base))))
+        }
+        return entries
+    }
+}
+
+extension BlockKind.Rotation {
+    /// Rotation by an unscaled base in a model with this rotary embedding.
+    fileprivate static func unscaled(base: Double, beside model: RopeParameters) -> Self {
+        let own = RopeParameters(base: base, dimensions: model.dimensions)
+        return own == model ? .model : .own(own)
     }
 }

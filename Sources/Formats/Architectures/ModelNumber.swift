@@ -121,6 +121,12 @@ extension NumberKeys {
         return value
     }
 
+    /// A number of things, which must be 0 or more.
+    func count(_ key: String) throws(CheckpointError) -> Int? {
+        guard let value = try integer(key), value < 0 else { return try integer(key) }
+        throw .outOfRange(file: file, key: full(key), value: String(value), range: "0 or more")
+    }
+
     /// Refuses a size that is not from 1 to this limit.
     func require(
         _ size: Int, in limit: Int = Hyperparameters.largestSize, _ name: String

@@ -72,11 +72,7 @@ extension BlockRunner {
 
     /// Nil where the block does not rotate.
     private func rotations(of block: BlockWeights) -> Rotations? {
-        switch configuration.rotation(ofBlock: block.index) {
-        case .none: nil
-        case .model: rotations
-        case .ofWindow: localRotations
-        }
+        configuration.ropeIndices[block.index].map { rotations[$0] }
     }
 
     // MARK: - Backward

@@ -8,9 +8,8 @@ import Formats
 struct BlockRunner: Sendable {
     let configuration: DecoderConfiguration
     let crew: WorkCrew
-    /// The rows' rotations, and those of blocks with frequencies of their own.
-    let rotations: Rotations
-    let localRotations: Rotations
+    /// The rows' rotations by each rotary embedding of the configuration.
+    let rotations: [Rotations]
     /// (R, D): what a sub-layer adds to the stream.
     let update: ActivationMatrix
     /// (R, Q + 2K): queries, keys and values of one matrix.
@@ -40,9 +39,7 @@ struct BlockRunner: Sendable {
     init(_ configuration: DecoderConfiguration, crew: WorkCrew) {
         self.configuration = configuration
         self.crew = crew
-        let pairs = configuration.sizes.rope.dimensions / 2
-        rotations = Rotations(pairs: pairs)
-        localRotations = Rotations(pairs: pairs)
+        rotations = configuration.ropes.map { Rotations(pairs: $0.dimensions / 2) }
         update = ActivationMatrix(width: configuration.sizes.hiddenSize)
         fusedHeads = ActivationMatrix(
             width: configuration.queryWidth + 2 * configuration.keyValueWidth)
@@ -55,12 +52,7 @@ struct BlockRunner: Sendable {
     /// Makes room for this many rows.
     func reserve(rows: Int) {
         update.reserve(rows)
-        if configuration.positions == .rotary {
-            for matrix in [rotations.cosine, rotations.sine] { matrix.reserve(rows) }
-        }
-        if configuration.sizes.window?.ropeBase != nil {
-            for matrix in [localRotations.cosine, localRotations.sine] { matrix.reserve(rows) }
-        }
+        for matrix in rotations.flatMap({ [$0.cosine, $0.sine] }) { matrix.reserve(rows) }
         if configuration.slots.contains(.attentionQueryKeyValue) { fusedHeads.reserve(rows) }
         if configuration.slots.contains(.feedForwardGateUp) { fusedGateUp.reserve(rows) }
     }

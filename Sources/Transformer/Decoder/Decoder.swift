@@ -14,9 +14,8 @@ package final class Decoder {
     package let configuration: DecoderConfiguration
     package let weights: DecoderWeights
     let crew: WorkCrew
-    let rotary: RotaryTable
-    /// Of blocks with frequencies of their own.
-    let localRotary: RotaryTable
+    /// One for each rotary embedding of the configuration.
+    let rotaries: [RotaryTable]
     /// Memory kept from the last pass. A pass takes it, so that one started from an observer gets its own.
     private var idleWorkspace: Workspace?
 
@@ -42,12 +41,7 @@ package final class Decoder {
         weights = try DecoderWeights(source, configuration)
         self.configuration = configuration
         self.crew = crew
-        let rope = configuration.sizes.rope
-        rotary = RotaryTable(rope)
-        localRotary = RotaryTable(
-            RopeParameters(
-                base: configuration.sizes.window?.ropeBase ?? rope.base,
-                dimensions: rope.dimensions))
+        rotaries = configuration.ropes.map(RotaryTable.init)
     }
 
     /// Writes what sequences' tokens are before the first block: embeddings, scaled, with learned positions added.
@@ -71,12 +65,7 @@ package final class Decoder {
     func writeRotations(
         _ positions: Range<Int>, sequenceLength: Int, to runner: BlockRunner, firstRow: Int
     ) {
-        guard configuration.positions == .rotary else { return }
-        var tables = [(rotary, runner.rotations)]
-        if configuration.sizes.window?.ropeBase != nil {
-            tables.append((localRotary, runner.localRotations))
-        }
-        for (table, rows) in tables {
+        for (table, rows) in zip(rotaries, runner.rotations) {
             table.write(
                 positions, sequenceLength: sequenceLength, cosine: rows.cosine.row(firstRow),
                 sine: rows.sine.row(firstRow))

@@ -15,6 +15,10 @@ package struct DecoderConfiguration: Sendable, Hashable {
     package let slots: Set<BlockSlot>
     /// How the rows of a matrix for queries, keys and values are ordered.
     package let headLayout: FusedLayout
+    /// The rotary embeddings of the blocks, each once.
+    let ropes: [RopeParameters]
+    /// For each block, which of them its queries and keys are turned by; nil where by none.
+    let ropeIndices: [Int?]
 
     /// Width of all query heads together.
     package var queryWidth: Int { sizes.headCount * sizes.headSize }
@@ -83,8 +87,20 @@ package struct DecoderConfiguration: Sendable, Hashable {
             if case .gatheringParts(let heads, _) = stacking.rows { .headwise(heads: heads) } else {
                 .stacked
             }
-        guard positions == .rotary else { return }
-        if let fact = Self.problem(of: sizes.rope) { throw .badRotary(file: file, fact: fact) }
+        let ofBlocks = (0..<sizes.blockCount).map { block in
+            architecture.positions == .rotary ? sizes.rope(ofBlock: block) : nil
+        }
+        var found: [RopeParameters] = []
+        ropeIndices = ofBlocks.map { rope in
+            guard let rope else { return nil }
+            if let index = found.firstIndex(of: rope) { return index }
+            found.append(rope)
+            return found.count - 1
+        }
+        ropes = found
+        for rope in ropes {
+            if let fact = Self.problem(of: rope) { throw .badRotary(file: file, fact: fact) }
+        }
     }
 
     /// A block's heads: what their scores are multiplied by, their cap, and how far back they see.
@@ -93,25 +109,9 @@ package struct DecoderConfiguration: Sendable, Hashable {
         var shape = AttentionShape(
             heads: sizes.headCount, keyValueHeads: sizes.keyValueHeadCount,
             headSize: sizes.headSize, scale: Float(scale))
-        if let window = sizes.window, window.covers(block: block) { shape.window = window.size }
+        shape.window = sizes.kind(ofBlock: block).window
         shape.scoreCap = sizes.scoreCap.map(Float.init)
         return shape
-    }
-
-    /// By which frequencies a block's queries and keys are rotated.
-    enum Rotation: Hashable {
-        case none
-        /// The model's.
-        case model
-        /// Those of the blocks with a window, as in Gemma 3.
-        case ofWindow
-    }
-
-    /// How a block's queries and keys are rotated, for the forward and the backward pass alike.
-    func rotation(ofBlock block: Int) -> Rotation {
-        guard positions == .rotary else { return .none }
-        guard let window = sizes.window, window.ropeBase != nil else { return .model }
-        return window.covers(block: block) ? .ofWindow : .model
     }
 
     /// The configuration of a checkpoint.

@@ -96,7 +96,7 @@ package struct RelabelRoute: BakeRoute {
         }
         var numbers = try checkpoint.storedHyperparameters()
         // A window that is longer than any sequence is none.
-        numbers.window = nil
+        numbers.blockKinds = []
         numbers.unusedWindow = nil
         numbers.originalContextLength = nil
         return [.model(Self.target, numbers)]
@@ -186,9 +186,12 @@ extension Hyperparameters {
         var features: [String] = []
         if activation != .silu { features.append("\(activation) for SiLU") }
         if isParallel { features.append("parallel sub-layers") }
-        if let window, window.ropeBase != nil || window.size < contextLength {
+        if let window = shortestWindow, hasUnlikeBlocks {
             features.append(
-                "sliding window (of \(window.size) positions, in a context of \(contextLength))")
+                "sliding window (of \(window) positions, in a context of \(contextLength))")
+        }
+        if blockKinds.contains(where: { $0.rotation == .none }) {
+            features.append("blocks without rotation")
         }
         if rope.dimensions != headSize {
             features.append(

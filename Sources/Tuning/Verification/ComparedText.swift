@@ -21,8 +21,8 @@ struct ComparedText {
     /// The numbers of a model that a shorter text never meets.
     static func thresholds(of numbers: Hyperparameters) -> [Threshold] {
         var found: [Threshold] = []
-        if let window = numbers.window {
-            found.append(Threshold(name: "sliding window", position: window.size))
+        if let window = numbers.shortestWindow {
+            found.append(Threshold(name: "sliding window", position: window))
         }
         if let context = numbers.rope.scaling.stretchesAbove {
             found.append(

@@ -184,7 +184,7 @@ import Testing
         let older = rope(["rope_type": .string("linear"), "factor": .number(2)])
         let read = try numbers("gemma3", ["rope_parameters": kinds, "rope_scaling": older])
         #expect(read.rope.base == 777 && read.rope.scaling == .linear(factor: 2))
-        #expect(read.window?.ropeBase == 333)
+        #expect(read.rope(ofBlock: 0)?.base == 333)
     }
 
     @Test func gemma3DoesNotKnowTheOlderSpellingOfTheKind() throws {

@@ -55,15 +55,27 @@ import Testing
         Row("attentionScale", .kept("gemma2"), .kept("granite")) { $0.attentionScale = 0.125 },
         Row("scoreCap", .kept("gemma2")) { $0.scoreCap = 7 },
         Row("logitCap", .kept("gemma2")) { $0.logitCap = 9 },
-        Row("window.size", .kept("gemma3")) { $0.window?.size = 11 },
-        Row("window.globalEvery", .kept("gemma3"), .told("gemma3", "sliding window")) {
-            $0.window?.globalEvery = 2
+        Row("blockKinds", .kept("gemma3")) { numbers in
+            for block in numbers.blockKinds.indices where numbers.blockKinds[block].window != nil {
+                numbers.blockKinds[block].window = 11
+            }
         },
-        Row("window.ropeBase", .kept("gemma3")) { $0.window?.ropeBase = 555 },
+        // A pattern that follows no rule.
+        Row("blockKinds", .kept("gemma3")) { numbers in
+            guard let first = numbers.blockKinds.first else { return }
+            numbers.blockKinds[0] = numbers.blockKinds[numbers.blockKinds.count - 1]
+            numbers.blockKinds[numbers.blockKinds.count - 1] = first
+        },
+        Row("blockKinds", .kept("gemma3")) { numbers in
+            let rope = RopeParameters(base: 555, dimensions: numbers.rope.dimensions)
+            for block in numbers.blockKinds.indices where numbers.blockKinds[block].window != nil {
+                numbers.blockKinds[block].rotation = .own(rope)
+            }
+        },
         Row(
             "unusedWindow", .told("phi3", "sliding window"), .onlyRead, isCompared: false
         ) {
-            $0.window = nil
+            $0.blockKinds = []
             $0.unusedWindow = 9
         },
         Row("embeddingScale", .kept("granite")) { $0.embeddingScale = 6 },

@@ -30,7 +30,7 @@ import Testing
     @Test(arguments: ["llama", "qwen2", "qwen3", "qwen3_moe", "mixtral", "starcoder2", "gemma"])
     func aWindowIsNotReadWhereLlamaCppReadsNone(_ family: String) throws {
         let plain = try numbers(family, [])
-        #expect(plain.window == nil)
+        #expect(plain.blockKinds == [])
         #expect(try numbers(family, [("attention.sliding_window", .u32(4))]) == plain)
     }
 
@@ -38,7 +38,7 @@ import Testing
         let read = try numbers(
             "phi4",
             [("attention.sliding_window", .u32(4)), ("rope.scaling.attn_factor", nil)])
-        #expect(read.window == nil && read.unusedWindow == 4)
+        #expect(read.blockKinds == [] && read.unusedWindow == 4)
     }
 
     @Test(arguments: [

@@ -30,7 +30,8 @@ extension Architecture {
             .embeddingScaleByWidth, .queryScale(largeBlocks: 46), .scoreCap(standard: 50),
             .logitCap(standard: 30),
             .window(
-                globalEvery: 2, hasLayerTypes: true, metadata: .always(standard: 4096)),
+                WindowKeys(
+                    fullEvery: 2, hasLayerTypes: true, runtime: .always(standard: 4096))),
         ], tokenizer: gemmaTokenizer)
 
     /// Gemma 3, the text model: norms of queries and keys in place of the soft caps, a window and a rotary base of its
@@ -47,8 +48,9 @@ extension Architecture {
             .embeddingScaleByWidth, .queryScale(largeBlocks: 62), .scoreCap(standard: nil),
             .logitCap(standard: nil),
             .window(
-                globalEvery: 6, pattern: "sliding_window_pattern", hasLayerTypes: true,
-                localRope: gemma3Config, metadata: .optional),
+                WindowKeys(
+                    fullEvery: 6, interval: "sliding_window_pattern", hasLayerTypes: true,
+                    rope: .own(gemma3Config, standard: 10_000), runtime: .optional)),
         ], tokenizer: gemmaTokenizer, cutsEmbedding: true)
 
     private static let gemma3Config = {

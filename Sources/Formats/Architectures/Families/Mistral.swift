@@ -9,6 +9,6 @@ extension Architecture {
         config: ConfigFormat(
             fillsHeadSize: true,
             standard: ["num_key_value_heads": .integer(8), "sliding_window": .integer(4096)]),
-        metadata: llamaMetadata, numbers: [.window()], tokenizer: .llama,
+        metadata: llamaMetadata, numbers: [.window(WindowKeys())], tokenizer: .llama,
         scalesFeedForward: true)
 }

@@ -14,7 +14,7 @@ extension Architecture {
             "num_experts_per_tok": .integer(2),
         ]), metadata: llamaMetadata,
         numbers: [
-            .window(),
+            .window(WindowKeys()),
             .experts(count: ["num_local_experts", "num_experts"], size: nil, shares: nil),
         ], tokenizer: .llama, marker: "expert_count", scalesFeedForward: true)
 }

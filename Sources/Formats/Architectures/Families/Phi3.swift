@@ -23,7 +23,7 @@ extension Architecture {
             "block_count", "attention.head_count", "attention.head_count_kv",
             "attention.layer_norm_rms_epsilon", "rope.dimension_count", "rope.freq_base",
             MetadataFormat.fileType, "attention.sliding_window",
-        ]), numbers: [.longRopeContext, .window(metadata: .unused)],
+        ]), numbers: [.longRopeContext, .window(WindowKeys(runtime: .unused))],
         tokenizer: TokenizerLayout(readsAddedTokens: true), headGrowth: [.gguf: .refused],
         valueBiasFormats: [.gguf])
 

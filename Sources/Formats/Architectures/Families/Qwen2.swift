@@ -10,9 +10,12 @@ extension Architecture {
                 $1
             }, implied: ["attention_bias", "qkv_bias", "add_qkv_bias"]),
         numbers: [
-            .window(
-                flag: "use_sliding_window", firstBlock: "max_window_layers", hasLayerTypes: true)
+            .window(qwenWindow)
         ], headGrowth: [.gguf: .refused, .safetensors: .loaded])
+
+    /// Windows from one block on.
+    static let qwenWindow = WindowKeys(
+        flag: "use_sliding_window", firstBlock: "max_window_layers", hasLayerTypes: true)
 
     /// What the configurations of all Qwens take where a file does not say.
     static let qwenStandard: [String: JSONValue] = [

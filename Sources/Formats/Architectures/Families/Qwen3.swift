@@ -10,8 +10,7 @@ extension Architecture {
                 "num_key_value_heads": .integer(32), "head_dim": .integer(128),
             ]) { $1 }),
         numbers: [
-            .window(
-                flag: "use_sliding_window", firstBlock: "max_window_layers", hasLayerTypes: true)
+            .window(qwenWindow)
         ], headGrowth: [.gguf: .loaded], scalesFeedForward: true)
 
     /// Qwen 3 with a mixture of experts in place of every feed-forward part.
@@ -30,7 +29,7 @@ extension Architecture {
                 "moe_intermediate_size": .integer(768),
             ], only: [("decoder_sparse_step", .integer(1)), ("mlp_only_layers", .array([]))]),
         numbers: [
-            .window(flag: "use_sliding_window"),
+            .window(WindowKeys(flag: "use_sliding_window")),
             .experts(
                 count: ["num_experts", "num_local_experts"], size: "moe_intermediate_size",
                 shares: "norm_topk_prob"),

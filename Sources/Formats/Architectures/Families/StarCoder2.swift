@@ -16,7 +16,7 @@ extension Architecture {
             standard: [
                 "num_key_value_heads": .integer(2), "tie_word_embeddings": .bool(true),
             ]
-        ).withLayerNorm("norm_epsilon"), numbers: [.window()],
+        ).withLayerNorm("norm_epsilon"), numbers: [.window(WindowKeys())],
         tokenizer: TokenizerLayout(preTokenizerNames: ["starcoder"]))
 
     private static let useBias = WeightRule.Bias.flag("use_bias", isDefault: true)

@@ -1,0 +1,115 @@
+/// What a block is where the blocks of a model are not all alike: an entry of its table of blocks.
+package struct BlockKind: Sendable, Hashable {
+    /// How many positions a token sees, itself included; nil where it sees all before it.
+    package var window: Int?
+    package var rotation: Rotation
+
+    /// By what queries and keys are turned.
+    package enum Rotation: Sendable, Hashable {
+        case none
+        /// The model's rotary embedding.
+        case model
+        /// A rotary embedding of the block's own.
+        case own(RopeParameters)
+    }
+
+    package init(window: Int? = nil, rotation: Rotation = .model) {
+        self.window = window
+        self.rotation = rotation
+    }
+
+    /// A block that sees all positions and is rotated as the model is.
+    package static let plain = BlockKind()
+}
+
+extension Hyperparameters {
+    /// The most blocks that a table is made for; what has more is a mistake or an attack.
+    static let largestTable = 1 << 16
+
+    /// What the block with this 0-based index is.
+    package func kind(ofBlock index: Int) -> BlockKind {
+        blockKinds.indices.contains(index) ? blockKinds[index] : .plain
+    }
+
+    /// The rotary embedding of the block with this 0-based index; nil where it has none.
+    package func rope(ofBlock index: Int) -> RopeParameters? {
+        switch kind(ofBlock: index).rotation {
+        case .none: nil
+        case .model: rope
+        case .own(let rope): rope
+        }
+    }
+
+    /// The shortest window of a block; nil where all blocks see all positions.
+    package var shortestWindow: Int? { blockKinds.compactMap(\.window).min() }
+
+    /// Whether a block's window or rotation shows in a text as long as the context.
+    package var hasUnlikeBlocks: Bool {
+        blockKinds.contains { $0.rotation != .model || $0.window ?? .max < contextLength }
+    }
+
+    /// Whether each block has a window.
+    var windowed: [Bool] { (0..<blockCount).map { kind(ofBlock: $0).window != nil } }
+
+    /// Fills in the table of blocks. A table of plain blocks is none.
+    ///
+    /// - Throws: `CheckpointError.outOfRange` where there are too many blocks for a table, and what the change throws.
+    mutating func changeKinds(
+        _ keys: any NumberKeys, _ change: (Int, inout BlockKind) throws -> Void
+    ) throws {
+        try keys.require(blockCount, in: Self.largestTable, "number of blocks")
+        var kinds = (0..<blockCount).map(kind(ofBlock:))
+        for block in kinds.indices { try change(block, &kinds[block]) }
+        blockKinds = kinds.allSatisfy { $0 == .plain } ? [] : kinds
+    }
+
+    // MARK: - In words
+
+    /// The windows, unless they are longer than any sequence.
+    var windowText: String {
+        let sizes = Set(blockKinds.compactMap(\.window)).sorted()
+        guard !sizes.isEmpty, hasUnlikeBlocks else { return "none" }
+        return sizes.map { size in
+            "\(size)\(Self.place(of: blockKinds.map { $0.window == size }, of: blockCount))"
+        }.joined(separator: ", ")
+    }
+
+    /// The rotary embeddings that are not the model's.
+    var ownRopeText: String {
+        var texts: [String] = []
+        for case .own(let rope) in blockKinds.map(\.rotation) {
+            let scaling = rope.scaling == .none ? "" : ", \(rope.scalingText)"
+            let text = ModelNumber.text(rope.base) + scaling
+            if !texts.contains(text) { texts.append(text) }
+        }
+        return texts.isEmpty ? "none" : texts.joined(separator: "; ")
+    }
+
+    /// Which blocks are not rotated.
+    var unrotatedText: String {
+        let unrotated = blockKinds.map { $0.rotation == .none }
+        guard unrotated.contains(true) else { return "none" }
+        let place = Self.place(of: unrotated, of: blockCount)
+        return place.isEmpty ? "all" : String(place.dropFirst(" in ".count))
+    }
+
+    /// Where blocks of one kind stand: nothing for all, a rule where all but every few are of it, or only every few, else
+    /// their numbers.
+    private static func place(of flags: [Bool], of count: Int) -> String {
+        guard flags.count < count || flags.contains(false) else { return "" }
+        let full = flags + [Bool](repeating: false, count: max(0, count - flags.count))
+        if let every = period(of: full.map { !$0 }) {
+            return " in \(every - 1) of \(every) blocks"
+        }
+        if let every = period(of: full) { return " in 1 of \(every) blocks" }
+        let numbers = full.indices.filter { full[$0] }
+        return " in blocks \(numbers.map(String.init).joined(separator: " "))"
+    }
+
+    /// The number of which every block is flagged, counted from 1, and no other; nil where there is none.
+    private static func period(of flags: [Bool]) -> Int? {
+        guard let first = flags.firstIndex(of: true), first > 0 else { return nil }
+        let every = first + 1
+        return flags.indices.allSatisfy { flags[$0] == (($0 + 1) % every == 0) } ? every : nil
+    }
+}

@@ -1,0 +1,74 @@
+import TestSupport
+import Testing
+
+@testable import Formats
+
+@Suite struct BlockKindTests {
+    /// The numbers of Gemma 3 by the metadata of its fixture and one entry more.
+    private func numbers(_ pattern: GGUFValue?) throws -> Hyperparameters {
+        let source = try Checkpoint.open(Families.folder("gemma3"))
+        let plan = try OutputPlan(source: source, edits: [], format: .gguf)
+        guard case .gguf(var metadata) = plan.container else {
+            throw CheckpointError.cannotExpress(fact: "no metadata")
+        }
+        metadata["gemma3.attention.sliding_window_pattern"] = pattern
+        return try Hyperparameters(
+            metadata: metadata, architecture: .gemma3, file: "m.gguf",
+            tensors: .init(vocabularySize: 8, tiesEmbeddings: true))
+    }
+
+    /// Which blocks have the window.
+    private func windowed(_ pattern: GGUFValue?) throws -> [Bool] { try numbers(pattern).windowed }
+
+    @Test func aFileMaySayWhichBlocksSeeAllPositions() throws {
+        #expect(try windowed(nil) == [true, true, true, true, true, false])
+        #expect(try windowed(.u32(3)) == [true, true, false, true, true, false])
+        #expect(try windowed(.u32(0)) == [Bool](repeating: true, count: 6))
+        #expect(try numbers(.u32(1)).blockKinds == [])
+        let everyOther = [true, false, true, false, true, false]
+        #expect(try windowed(.array(.bool(everyOther))) == everyOther)
+        let irregular = [true, true, false, false, true, true]
+        #expect(try windowed(.array(.bool(irregular))) == irregular)
+        #expect(try numbers(.array(.bool([Bool](repeating: false, count: 6)))).blockKinds == [])
+    }
+
+    @Test func patternsThatDoNotFitAreRefused() {
+        #expect(throws: CheckpointError.self) { try numbers(.array(.bool([true]))) }
+        #expect(throws: CheckpointError.self) { try numbers(.string(ByteString("6"))) }
+        #expect(throws: CheckpointError.self) { try numbers(.i32(-2)) }
+    }
+
+    @Test func theTableIsToldByItsRuleOrBlockByBlock() throws {
+        #expect(try numbers(nil).windowText == "6 in 5 of 6 blocks")
+        #expect(try numbers(.u32(0)).windowText == "6")
+        #expect(try numbers(.u32(1)).windowText == "none")
+        let irregular = [true, true, false, false, true, true]
+        #expect(try numbers(.array(.bool(irregular))).windowText == "6 in blocks 0 1 4 5")
+        #expect(try numbers(nil).ownRopeText == "10000.0")
+        #expect(try numbers(nil).unrotatedText == "none")
+    }
+
+    @Test func blocksOfEveryNumberAreWithoutRotation() throws {
+        var numbers = try numbers(.u32(1))
+        func unrotated(_ blocks: Set<Int>) -> String {
+            numbers.blockKinds = (0..<6).map {
+                BlockKind(rotation: blocks.contains($0) ? .none : .model)
+            }
+            return numbers.unrotatedText
+        }
+        #expect(unrotated([2, 5]) == "1 of 3 blocks")
+        #expect(unrotated([0, 1, 2, 3, 4, 5]) == "all")
+        #expect(unrotated([0, 4]) == "blocks 0 4")
+        #expect(numbers.rope(ofBlock: 0) == nil && numbers.rope(ofBlock: 1) == numbers.rope)
+    }
+
+    @Test func aTableOfMoreBlocksThanAnyModelHasIsRefused() throws {
+        let config = try #require(try FamilyFixture("mistral").open().config)
+        var changed = config
+        changed["num_hidden_layers"] = .integer(Hyperparameters.largestTable + 1)
+        #expect(throws: CheckpointError.self) {
+            try Hyperparameters(
+                config: changed, architecture: .mistral, file: "config.json")
+        }
+    }
+}
