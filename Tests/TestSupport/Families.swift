@@ -4,9 +4,10 @@ import Synchronization
 /// The small models of `Tests/TransformerTests/Fixtures/Families`, folders in Hugging Face's layout.
 public enum Families {
     public static let all = [
-        "gemma", "gemma2", "gemma2-scaled", "gemma3", "gpt2", "gpt_neox", "gpt_neox-sequential",
-        "granite", "llama", "llama-biased", "llama-yarn", "mistral", "mixtral", "olmo2", "phi3",
-        "phi4", "qwen2", "qwen3", "qwen3_moe", "stablelm", "starcoder2",
+        "gemma", "gemma2", "gemma2-scaled", "gemma3", "gemma3-wrapped", "gpt2", "gpt_neox",
+        "gpt_neox-sequential", "granite", "llama", "llama-biased", "llama-yarn", "mistral",
+        "mistral3", "mixtral", "olmo2", "phi3", "phi4", "qwen2", "qwen3", "qwen3_moe", "stablelm",
+        "starcoder2",
     ]
 
     /// Those that can be GGUF files: llama.cpp has no keys for the ramp of that Llama's yarn.

@@ -23,7 +23,7 @@ import gguf
 import numpy
 import torch
 import transformers
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 logging.disable(logging.WARNING)
 transformers.utils.logging.disable_progress_bar()
@@ -65,7 +65,9 @@ def write_vector(path, site, vector):
 
 
 def load(folder):
-    model, report = AutoModelForCausalLM.from_pretrained(
+    is_wrapper = hasattr(AutoConfig.from_pretrained(folder), "text_config")
+    loader = AutoModelForImageTextToText if is_wrapper else AutoModelForCausalLM
+    model, report = loader.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager", experts_implementation="eager",
         output_loading_info=True)
     if any(report[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys")):
@@ -74,7 +76,7 @@ def load(folder):
 
 
 def blocks(model):
-    body = model.base_model
+    body = getattr(model.base_model, "language_model", model.base_model)
     return next(getattr(body, name) for name in ("layers", "h") if hasattr(body, name))
 
 
@@ -83,7 +85,7 @@ def logits(model, site=None, vector=None):
     handles = []
     if site:
         block = blocks(model)[0 if site == "embed" else BLOCK]
-        scale = getattr(model.config, "residual_multiplier", 1)
+        scale = getattr(model.config.get_text_config(), "residual_multiplier", 1)
         if site == "embed":
             handles.append(block.register_forward_pre_hook(
                 lambda module, inputs, words: ((inputs[0] + vector, *inputs[1:]), words), with_kwargs=True))
@@ -124,11 +126,12 @@ def cell(value, bound):
 
 
 help_text = subprocess.run([rtedit, "bake", "--help"], capture_output=True, text=True, check=True).stdout
-routes = re.findall(r"^ *Route ([a-z-]+):", help_text, re.MULTILINE)
+# The fit is not exact.
+routes = [route for route in re.findall(r"^ *Route ([a-z-]+):", help_text, re.MULTILINE) if route != "fit"]
 print("| family | route | site | folder, transformers | file, llama.cpp | untouched file | effect |\n" + "|---" * 7 + "|")
 for folder in sorted(path.parent for path in FAMILIES.glob("*/config.json")):
     model = load(folder)
-    width = model.config.hidden_size
+    width = model.config.get_text_config().hidden_size
     plain = logits(model)
     vector = torch.randn(width, generator=torch.Generator().manual_seed(3)) * 0.5
     with tempfile.TemporaryDirectory() as work:

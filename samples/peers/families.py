@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 logging.disable(logging.WARNING)
 transformers.utils.logging.disable_progress_bar()
@@ -25,12 +25,14 @@ FAMILIES = Path(__file__).parents[2] / "Tests/TransformerTests/Fixtures/Families
 
 
 def load(folder):
-    return AutoModelForCausalLM.from_pretrained(
+    is_wrapper = hasattr(AutoConfig.from_pretrained(folder), "text_config")
+    loader = AutoModelForImageTextToText if is_wrapper else AutoModelForCausalLM
+    return loader.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager", experts_implementation="eager", output_loading_info=True)
 
 
 def difference(left, right, length):
-    tokens = torch.randint(0, left.config.vocab_size, (1, length), generator=torch.Generator().manual_seed(length))
+    tokens = torch.randint(0, left.config.get_text_config().vocab_size, (1, length), generator=torch.Generator().manual_seed(length))
     with torch.no_grad():
         expected, found = left(tokens).logits, right(tokens).logits
     return ((expected - found).abs().max() / expected.abs().max()).item()

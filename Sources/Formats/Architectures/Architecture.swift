@@ -31,8 +31,8 @@ package struct Architecture: Sendable {
     let metadataOnly: [(key: String, neutral: Neutral)]
     /// The GGUF key, without the family's name, that tells the family from others of the same name.
     let marker: String?
-    /// A beginning of names that some Hugging Face files leave out.
-    let optionalPrefix: String?
+    /// How the names of a folder's tensors begin.
+    private(set) var folderNames: FolderNames
     /// Whether a GGUF file has no more rows of embeddings than the tokenizer has tokens.
     let cutsEmbedding: Bool
     /// What the formats' runtimes make of more heads, where it was looked at.
@@ -78,7 +78,7 @@ package struct Architecture: Sendable {
         config: ConfigFormat = ConfigFormat(), metadata: MetadataFormat = MetadataFormat(),
         numbers own: [ModelNumber] = [], metadataOnly: [(key: String, neutral: Neutral)] = [],
         tokenizer: TokenizerLayout = .standard, marker: String? = nil,
-        optionalPrefix: String? = nil, cutsEmbedding: Bool = false,
+        folderNames: FolderNames = .own, cutsEmbedding: Bool = false,
         headGrowth: [FileFormat: HeadGrowth] = [:], valueBiasFormats: Set<FileFormat> = [],
         scalesFeedForward: Bool = false
     ) {
@@ -102,7 +102,7 @@ package struct Architecture: Sendable {
         self.metadataOnly = metadataOnly
         self.tokenizer = tokenizer
         self.marker = marker
-        self.optionalPrefix = optionalPrefix
+        self.folderNames = folderNames
         self.cutsEmbedding = cutsEmbedding
         self.headGrowth = headGrowth
         self.valueBiasFormats = valueBiasFormats
@@ -122,7 +122,8 @@ package struct Architecture: Sendable {
 
     /// Every family rtedit knows.
     package static let all: [Architecture] = [
-        .llama, .mistral, .mixtral, .qwen2, .qwen3, .qwen3Mixture, .gemma, .gemma2, .gemma3, .phi3,
+        .llama, .mistral, .mistralSmall, .mixtral, .qwen2, .qwen3, .qwen3Mixture, .gemma, .gemma2,
+        .gemma3, .phi3,
         .gpt2, .gptNeoX, .olmo2, .granite, .starCoder2, .stableLM,
     ]
 
@@ -174,13 +175,12 @@ package struct Architecture: Sendable {
 
     /// The role of the tensor a file of this format calls `name`, or nil.
     package func role(of name: String, in format: FileFormat) -> WeightRole? {
-        for rule in weights {
-            if let role = rule.role(of: name, in: format) { return role }
+        for name in format == .safetensors ? folderNames.inRules(name) : [name] {
+            for rule in weights {
+                if let role = rule.role(of: name, in: format) { return role }
+            }
         }
-        guard let optionalPrefix, format == .safetensors, !name.hasPrefix(optionalPrefix) else {
-            return nil
-        }
-        return role(of: optionalPrefix + name, in: format)
+        return nil
     }
 
     /// Whether a tensor without a role is one that old checkpoints keep and every runtime computes anew: rotary
@@ -201,7 +201,15 @@ package struct Architecture: Sendable {
 
     /// What a file of this format calls a weight, or nil where that format has no such weight.
     package func name(of role: WeightRole, in format: FileFormat) -> String? {
-        rule(for: role.slot)?.name(of: role, in: format)
+        let name = rule(for: role.slot)?.name(of: role, in: format)
+        return format == .safetensors ? name.map(folderNames.inFile) : name
+    }
+
+    /// The family with other names in folders.
+    func named(_ names: FolderNames) -> Architecture {
+        var family = self
+        family.folderNames = names
+        return family
     }
 }
 

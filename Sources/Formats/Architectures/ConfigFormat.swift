@@ -52,6 +52,25 @@ struct ConfigFormat: Sendable {
         ("gelu_pytorch_tanh", .geluTanh), ("gelu_python_tanh", .geluTanh),
     ]
 
+    /// The sizes of transformers' class, which a file counts as having where it does not say; text decoders in multimodal
+    /// folders are saved without them.
+    ///
+    /// - Parameter keyValueHeads: nil where it is the number of heads.
+    func sized(
+        vocabulary: Int, width: Int, feedForward: Int?, blocks: Int, heads: Int,
+        keyValueHeads: Int? = nil, context: Int
+    ) -> ConfigFormat {
+        var sizes = [
+            "vocab_size": vocabulary, hiddenSize: width, blockCount: blocks, headCount: heads,
+            contextLength: context,
+        ]
+        sizes[feedForwardSize] = feedForward
+        if let keyValueHeadCount { sizes[keyValueHeadCount] = keyValueHeads ?? heads }
+        var changed = self
+        changed.standard.merge(sizes.mapValues { .integer($0) }) { own, _ in own }
+        return changed
+    }
+
     /// LayerNorm, as the families before Llama have it.
     func withLayerNorm(_ epsilonKey: String = "layer_norm_eps") -> ConfigFormat {
         var changed = self

@@ -19,7 +19,7 @@ package enum RuntimeBiasSlots {
         (
             .used, .used,
             """
-            llama-embed deci granitemoe granitehybrid granite_swa minicpm mistral3 mpt nemotron
+            llama-embed deci granitemoe granitehybrid granite_swa minicpm mpt nemotron
             nemotron_h nemotron_h_moe bloom codeshell jais jais2 phi2 starcoder
             """
         ),
@@ -34,7 +34,7 @@ package enum RuntimeBiasSlots {
         (
             .used, .ignored,
             """
-            qwen3_next gemma3 olmo olmo3 olmoe cohere cohere2 deepseek_v3 granitemoe gpt_oss apertus
+            qwen3_next olmo olmo3 olmoe cohere cohere2 deepseek_v3 granitemoe gpt_oss apertus
             phimoe bitnet hunyuan_v1_dense dots1 diffllama nanochat
             """
         ),

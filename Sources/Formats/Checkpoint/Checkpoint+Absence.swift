@@ -38,7 +38,11 @@ extension Checkpoint {
 
     /// What to say of a family that is not known because it wraps a text model of another one; nil where it does not.
     func wrapper(named name: String) -> CheckpointError? {
-        guard case .huggingFace(let files) = source,
+        guard case .huggingFace(let files) = source else { return nil }
+        if files.wrapper != nil, files.modelConfig == nil {
+            return .missingKey(file: files.folder + "/config.json", key: Wrapper.textKey)
+        }
+        guard
             let part = ["text_config", "llm_config", "language_config", "thinker_config"].first(
                 where: { files.config?[$0]?.object != nil })
         else { return nil }
@@ -53,7 +57,9 @@ extension Checkpoint {
                 + "'\(part)'"
                 + (prefix.map { ", tensors under the prefix '\($0)'" } ?? "")
                 + "), which is not supported; supported are the text models' own folders: "
-                + Architecture.all.map(\.huggingFaceModelType).joined(separator: ", "))
+                + Architecture.all.map(\.huggingFaceModelType).joined(separator: ", ")
+                + "; and in multimodal folders: "
+                + Wrapper.all.map(\.description).joined(separator: ", "))
     }
 
     /// Where multimodal folders keep their text model, the longest first.

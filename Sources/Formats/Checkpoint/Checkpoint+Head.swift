@@ -32,7 +32,8 @@ extension Checkpoint {
 
     /// Whether `config.json` says that the head is the embedding.
     var isAnnouncedTied: Bool {
-        guard case .huggingFace(let files) = source, let config = files.config, let architecture
+        guard case .huggingFace(let files) = source, let config = files.modelConfig,
+            let architecture
         else { return false }
         let keys = ConfigKeys(
             config: config, standard: architecture.config.standard, file: files.folder)

@@ -10,7 +10,7 @@ extension Checkpoint {
         case .huggingFace(let files):
             let known = architecture.configMembers.union(architecture.config.implied)
                 .union(HarmlessMembers.all)
-            return files.config?.members.map(\.key).filter { key in
+            return files.modelConfig?.members.map(\.key).filter { key in
                 !known.contains(key) && !key.hasPrefix("_") && !HarmlessMembers.isForeign(key)
             } ?? []
         }

@@ -13,6 +13,9 @@ extension Checkpoint {
             if let config = files.config {
                 try ConfigKinds.check(config, file: files.folder + "/config.json")
             }
+            if files.wrapper != nil, let text = files.modelConfig {
+                try ConfigKinds.check(text, file: files.modelConfigName)
+            }
         }
         // A file of a vocabulary alone has no weights that could contradict.
         guard architecture != nil, format == .safetensors || !tensors.isEmpty else { return }

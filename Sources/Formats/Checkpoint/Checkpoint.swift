@@ -92,7 +92,7 @@ package final class Checkpoint: Sendable {
         let name = files.config?["model_type"]?.string
         self.init(
             path: path, source: .huggingFace(files), architectureName: name,
-            architecture: name.flatMap(Architecture.huggingFace(modelType:)),
+            architecture: files.architecture,
             warnings: files.warnings,
             stored: files.shards.flatMap(\.file.tensors))
     }
@@ -233,8 +233,8 @@ package final class Checkpoint: Sendable {
                     lacksFeedForwardNorm: tensor(.block(0, .feedForwardNorm)) == nil))
         case .huggingFace(let files):
             var numbers = try Hyperparameters(
-                config: files.config ?? JSONObject(), architecture: architecture,
-                file: files.folder + "/config.json")
+                config: files.modelConfig ?? JSONObject(), architecture: architecture,
+                file: files.modelConfigName)
             if hasOwnHead { numbers.tiesEmbeddings = false }
             return numbers
         }
@@ -287,7 +287,8 @@ package final class Checkpoint: Sendable {
                 rule.roles(blocks: numbers.blockCount, experts: experts, part: $0, in: format)
             }) where tensor(role) == nil {
                 throw absence(
-                    of: role, named: rule.name(of: role, in: format), blocks: numbers.blockCount)
+                    of: role, named: architecture.name(of: role, in: format),
+                    blocks: numbers.blockCount)
             }
         }
         for tensor in tensors {
@@ -326,13 +327,13 @@ package final class Checkpoint: Sendable {
     ) throws(CheckpointError) {
         for rule in architecture.weights {
             guard let flag = rule.bias?.huggingFaceFlag else { continue }
-            let isAnnounced = files.config?[flag]?.bool ?? rule.bias?.isDefault ?? false
+            let isAnnounced = files.modelConfig?[flag]?.bool ?? rule.bias?.isDefault ?? false
             for role in rule.roles(blocks: numbers.blockCount, part: .bias) {
-                guard let name = rule.name(of: role, in: .safetensors),
+                guard let name = architecture.name(of: role, in: .safetensors),
                     (tensor(role) != nil) != isAnnounced
                 else { continue }
                 throw .contradiction(
-                    file: files.folder + "/config.json",
+                    file: files.modelConfigName,
                     fact: isAnnounced
                         ? "'\(flag)' is true, but tensor '\(name)' is missing"
                         : "'\(flag)' is not true, so transformers would drop tensor '\(name)' in silence"
@@ -349,7 +350,7 @@ package final class Checkpoint: Sendable {
         case .gguf(let gguf): try TokenizerDefinition(metadata: gguf.metadata, file: path)
         case .huggingFace(let files):
             try TokenizerDefinition.read(
-                folder: files.folder, vocabularySize: files.config?["vocab_size"]?.integer)
+                folder: files.folder, vocabularySize: files.modelConfig?["vocab_size"]?.integer)
         }
     }
 }

@@ -12,6 +12,9 @@ package struct HuggingFaceFiles: Sendable {
     package let folder: String
     /// The parsed `config.json`, or nil where there is none.
     package let config: JSONObject?
+    /// What the folder is besides its text decoder; nil for a language model's own folder, and for others that rtedit does not
+    /// know.
+    package var wrapper: Wrapper? { Wrapper(config) }
     package let shards: [Shard]
     /// The name of the shard index, or nil for a single file.
     package let indexName: String?
@@ -104,6 +107,23 @@ package struct HuggingFaceFiles: Sendable {
         config = try Self.config(in: folder)
         quantizationFiles = try Self.quantizationFiles(in: folder)
     }
+
+    /// The members that say what the language model is, as its own `config.json` has them: of the whole file, or of a
+    /// multimodal folder's text decoder. Nil where there are none.
+    var modelConfig: JSONObject? {
+        guard let config, let wrapper else { return config }
+        return wrapper.textConfig(of: config)
+    }
+
+    /// The family of the language model, or nil where rtedit does not know it.
+    var architecture: Architecture? {
+        guard let config, let name = config["model_type"]?.string else { return nil }
+        guard let wrapper else { return Architecture.huggingFace(modelType: name) }
+        return wrapper.architecture(config, names: shards.flatMap { $0.file.tensors.map(\.name) })
+    }
+
+    /// What errors call the place of those members.
+    var modelConfigName: String { ConfigKeys.file(in: folder, wrapped: wrapper != nil) }
 
     /// The names of the weight files, the index and `config.json`, as far as there are any.
     var names: [String] {

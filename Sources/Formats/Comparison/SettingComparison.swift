@@ -33,7 +33,11 @@ struct SettingComparison {
             return false
         }
         let families = (a.architecture?.name ?? nameA, b.architecture?.name ?? nameB)
-        if families.0 != families.1 {
+        // A Mistral has two names in GGUF files.
+        let isOneFamily =
+            a.architecture.map { $0.huggingFaceModelType == b.architecture?.huggingFaceModelType }
+            ?? false
+        if families.0 != families.1, !isOneFamily {
             differences.append(
                 SettingDifference(.hyperparameter, "architecture", families.0, families.1))
         }
@@ -83,7 +87,11 @@ struct SettingComparison {
             ) { !hasNumbers && !$0.hasPrefix("general.") }
         case (.huggingFace(let first), .huggingFace(let second)):
             // Bare weights have no configuration to differ from.
-            guard let configA = first.config, let configB = second.config else { return }
+            // A multimodal folder beside a language model by itself is compared by its text decoder's.
+            let isOfDecoder = (a.wrapper == nil) != (b.wrapper == nil)
+            guard let configA = isOfDecoder ? first.modelConfig : first.config,
+                let configB = isOfDecoder ? second.modelConfig : second.config
+            else { return }
             let descriptions = ["torch_dtype", "dtype", "transformers_version", "_name_or_path"]
             differences += SettingDifference.between(
                 Self.fields(configA), Self.fields(configB), .key

@@ -94,11 +94,20 @@ struct TensorPairing {
                 ? "takes part in the values of its matrix, which are compared"
                 : "takes part in no arithmetic but that of hardware for nvfp4"
         }
+        if match.a == nil || match.b == nil, isOfWrapperAlone(tensor) {
+            return "takes no part: it stands beside the text decoder of a multimodal folder"
+        }
         guard matching.crossesFormats, match.a == nil || match.b == nil else { return nil }
         switch tensor.role?.slot {
         case .ropeFrequencies, .ropeFactorsLong, .ropeFactorsShort:
             return "rotary divisors, which Hugging Face keeps in config.json (compared there)"
         default: return nil
         }
+    }
+
+    /// Whether one side is a multimodal folder and the other a language model by itself, which has no such tensor.
+    private func isOfWrapperAlone(_ tensor: WeightTensor) -> Bool {
+        let wrappers = [matching.a, matching.b].compactMap(\.checkpoint.wrapper)
+        return wrappers.count == 1 && tensor.role == nil && wrappers[0].carries(tensor.name)
     }
 }

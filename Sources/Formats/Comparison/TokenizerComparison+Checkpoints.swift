@@ -49,8 +49,8 @@ extension TokenizerComparison {
         case (.huggingFace(let first), .huggingFace(let second)):
             let folders = [first, second].map { HuggingFaceTokenizerFolder(path: $0.folder) }
             guard !folders.contains(where: { $0.has("additional_chat_templates") }),
-                first.config?["vocab_size"] == second.config?["vocab_size"],
-                first.config?["eos_token_id"] == second.config?["eos_token_id"]
+                first.modelConfig?["vocab_size"] == second.modelConfig?["vocab_size"],
+                first.modelConfig?["eos_token_id"] == second.modelConfig?["eos_token_id"]
             else { return false }
             return fileNames.allSatisfy { name in
                 let paths = folders.map { $0.path(name) }

@@ -32,7 +32,7 @@ struct GGUFPlanner {
         let numbers = try changes.model?.numbers ?? source.hyperparameters()
         let name = source.name
         let tokenizer = try TokenizerConversion(
-            folder: files.folder, config: files.config ?? JSONObject(),
+            folder: files.folder, config: files.modelConfig ?? JSONObject(),
             layout: own.tokenizer, name: name
         ).result()
         var loss = ConversionLoss(source: source, architecture: architecture, numbers: numbers)
@@ -41,7 +41,10 @@ struct GGUFPlanner {
         var stacks = ExpertStacks(source: source, architecture: architecture, numbers: numbers)
         for tensor in sortedTensors(files).flatMap(planner.pieces) {
             guard let role = tensor.role else {
-                guard Architecture.isRecomputed(tensor.name) else {
+                guard
+                    Architecture.isRecomputed(tensor.name)
+                        || files.wrapper?.carries(tensor.name) ?? false
+                else {
                     throw CheckpointError.unknownTensor(
                         file: source.path, name: tensor.name, architecture: architecture.name)
                 }
@@ -78,7 +81,21 @@ struct GGUFPlanner {
         let links = Folder.note(linksIn: files.folder, ModelFiles.names(in: files.folder))
         return try plan(
             tensors, planner, metadata: metadata,
-            notes: loss.notes + tokenizer.notes + notRead + links)
+            notes: loss.notes + tokenizer.notes + notRead + links + leftOut)
+    }
+
+    /// Says what of a multimodal folder a GGUF file of its text decoder has not.
+    private var leftOut: [String] {
+        let carried = source.carriedTensors
+        guard let wrapper = source.wrapper, !carried.isEmpty else { return [] }
+        let parts = wrapper.carried.filter { part in
+            carried.contains { $0.name.hasPrefix(part) }
+        }
+        return [
+            "the text decoder of a '\(wrapper.modelType)' alone: left out are \(carried.count) tensors of "
+                + "\(parts.map { $0.dropLast() }.joined(separator: " and ")), which llama.cpp has in a second "
+                + "file (mmproj); an edit of the decoder leaves that valid"
+        ]
     }
 
     /// Whether the output has no tensor for the head, because the source's repeats the embedding and llama.cpp takes
@@ -223,7 +240,7 @@ struct GGUFPlanner {
                 sampling: files.generationConfig()
             ).entries, fileType: main.ggufFileType,
             namesHeadSize: architecture.config.fillsHeadSize || numbers.hasUnusualHeads
-                || files.config?[ConfigFormat.headSize]?.integer != nil)
+                || files.modelConfig?[ConfigFormat.headSize]?.integer != nil)
         entries.append(.init(MetadataFormat.quantizationVersion, .u32(2)))
         return GGUFMetadata(entries + tokenizer)
     }

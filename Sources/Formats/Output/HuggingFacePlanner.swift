@@ -19,7 +19,8 @@ struct HuggingFacePlanner {
                 try planner.tensor(
                     named: planner.name(of: tensor), from: tensor, shard: shards[tensor.name] ?? 0))
         }
-        var config = files.config
+        // Members of the language model, which may stand in a part of the file.
+        var config = files.modelConfig
         var needsConfiguration = false
         var notes: [String] = []
         if !changes.roles.isEmpty || changes.model != nil {
@@ -49,9 +50,11 @@ struct HuggingFacePlanner {
                 biases.flags.values.contains(true)
                 || !newHead(architecture, model.numbers).isEmpty
         }
-        if let type = changes.types?.plainType, config != nil {
-            let key = config?["dtype"] != nil ? "dtype" : "torch_dtype"
-            config?[key] = .string(Hyperparameters.torchName(type))
+        if let text = config, let whole = files.config {
+            config = files.wrapper?.config(whole, with: text) ?? text
+        }
+        if let type = changes.types?.plainType {
+            config?.setType(Hyperparameters.torchName(type))
         }
         for change in changes.members { config?[change.key] = change.value }
         let (copies, skipped) = try otherFiles(files)
@@ -206,7 +209,7 @@ struct HuggingFacePlanner {
         let role = WeightRole(.output)
         guard changes.weights[role] != nil, source.tensor(role) == nil,
             let rule = architecture.rule(for: role.slot),
-            let name = rule.name(of: role, in: .safetensors)
+            let name = architecture.name(of: role, in: .safetensors)
         else { return [] }
         return [(role, name, rule.shape(of: role, in: numbers, format: .safetensors))]
     }
@@ -231,7 +234,7 @@ struct HuggingFacePlanner {
             guard let flag = rule.bias?.huggingFaceFlag, flags[flag] == true else { continue }
             for role in rule.roles(blocks: numbers.blockCount, part: .bias)
             where source.tensor(role) == nil {
-                guard let name = rule.name(of: role, in: .safetensors) else { continue }
+                guard let name = architecture.name(of: role, in: .safetensors) else { continue }
                 added.append((role, name, rule.shape(of: .bias, in: numbers).first ?? 0))
             }
         }
@@ -268,5 +271,15 @@ struct HuggingFacePlanner {
             }
         }
         return (copies, skipped)
+    }
+}
+
+extension JSONObject {
+    /// Says of which type the weights are: in the file's own words, and where it says so of the text decoder too.
+    fileprivate mutating func setType(_ name: String) {
+        self[self["dtype"] != nil ? "dtype" : "torch_dtype"] = .string(name)
+        guard var text = self[Wrapper.textKey]?.object else { return }
+        for key in ["dtype", "torch_dtype"] where text[key] != nil { text[key] = .string(name) }
+        self[Wrapper.textKey] = .object(text)
     }
 }

@@ -76,7 +76,8 @@ package final class CheckpointWeights: WeightSource {
     ///
     /// - Throws: `DecoderError.unusedTensor`.
     func refuseUnused() throws(DecoderError) {
-        for tensor in checkpoint.tensors {
+        let carried = Set(checkpoint.carriedTensors.map(\.name))
+        for tensor in checkpoint.tensors where !carried.contains(tensor.name) {
             // A head of its own beside tied embeddings is one that transformers ignores too.
             // What belongs to a matrix's storage was read with it.
             if let role = tensor.role,

@@ -34,6 +34,8 @@ package struct RelabelRoute: BakeRoute {
         case notALlama(architecture: String, features: [String])
         /// It may be one, but was not run as one.
         case notRun(architecture: String)
+        /// It is a part of a folder whose class has another family inside.
+        case wrapped(folder: String)
 
         package var kind: FailureKind { .unsupported }
 
@@ -49,6 +51,9 @@ package struct RelabelRoute: BakeRoute {
                     + features.joined(separator: ", no ")
             case .notRun(let architecture):
                 "architecture '\(architecture)' was never run as a Llama, so it is not written as one"
+            case .wrapped(let folder):
+                "a folder of architecture '\(folder)' has no Llama inside; convert it into a GGUF file, or bake "
+                    + "into the text decoder's own folder"
             }
         }
     }
@@ -69,6 +74,9 @@ package struct RelabelRoute: BakeRoute {
         }
         guard let architecture = checkpoint.architecture else {
             return Refusal.unknownFamily(name: checkpoint.architectureName ?? "")
+        }
+        if let wrapper = checkpoint.wrapper, format == .safetensors {
+            return Refusal.wrapped(folder: wrapper.modelType)
         }
         let name = "\(architecture)"
         if architecture.biasLoading(of: slot, in: format) == .used {

@@ -50,6 +50,16 @@ struct ModelFacts {
                 + (checkpoint.architecture == nil ? " (not one rtedit knows)" : ""))
         json["architecture"] = name.map { .string($0) } ?? .null
         json["supported"] = .bool(checkpoint.architecture != nil)
+        addWrapper(checkpoint)
+    }
+
+    /// What else is in a multimodal folder.
+    private mutating func addWrapper(_ checkpoint: Checkpoint) {
+        guard checkpoint.wrapper != nil, let family = checkpoint.architecture else { return }
+        let carried = checkpoint.carriedTensors.count
+        add("text decoder", "of \(family), \(carried) tensors carried")
+        json["text_decoder"] = .string(family.huggingFaceModelType)
+        json["carried_tensors"] = .integer(carried)
     }
 
     private mutating func addQuantization(_ checkpoint: Checkpoint) {

@@ -76,12 +76,12 @@ import Testing
     }
 
     @Test func aWrapperIsNamedWithItsTextModelAndPrefix() throws {
-        let text = JSONValue.object(JSONObject([.init("model_type", .string("gemma3_text"))]))
+        let text = JSONValue.object(JSONObject([.init("model_type", .string("vicuna"))]))
         let failure = try refusal(
-            "llama", config: ["model_type": .string("gemma3"), "text_config": text]
+            "llama", config: ["model_type": .string("llava"), "text_config": text]
         ) { "language_model." + $0 }
         #expect(failure.kind == .unsupported)
-        for words in ["'gemma3'", "'gemma3_text' in 'text_config'", "'language_model.model.'"] {
+        for words in ["'llava'", "'vicuna' in 'text_config'", "'language_model.model.'"] {
             #expect(failure.description.contains(words), "\(failure)")
         }
     }

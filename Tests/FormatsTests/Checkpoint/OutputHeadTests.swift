@@ -23,14 +23,17 @@ import Testing
         let fixture = try FamilyFixture(
             family, in: folder, config: ["tie_word_embeddings": .bool(isTied)])
         let architecture = try fixture.open().requireArchitecture()
-        let name = try #require(architecture.rule(for: .output)?.huggingFace) + ".weight"
-        let embedding = try #require(architecture.rule(for: .tokenEmbedding)?.huggingFace)
+        func name(_ slot: WeightRole.Slot) -> String? {
+            architecture.name(of: WeightRole(slot), in: .safetensors)
+        }
+        let output = try #require(name(.output))
+        let embedding = try #require(name(.tokenEmbedding))
         try fixture.rewriteWeights { tensors in
-            tensors.removeAll { $0.description.name == name }
+            tensors.removeAll { $0.description.name == output }
             guard head != .tied else { return }
             let stored = try #require(
                 tensors.first {
-                    $0.description.name == embedding + ".weight"
+                    $0.description.name == embedding
                 })
             var bytes = stored.bytes
             // Another finite value at every sixteenth element.
@@ -41,7 +44,8 @@ import Testing
             tensors.append(
                 (
                     TensorDescription(
-                        name: name, type: stored.description.type, shape: stored.description.shape),
+                        name: output, type: stored.description.type, shape: stored.description.shape
+                    ),
                     bytes
                 ))
         }

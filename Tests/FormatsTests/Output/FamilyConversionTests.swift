@@ -78,12 +78,17 @@ import Testing
         let there = try write(Families.folder(family), as: "model.gguf")
         let found = try Checkpoint.open(try write(there, as: "back"))
         let expected = try Checkpoint.open(Families.folder(family))
-        let architecture = try #require(expected.architecture)
-        #expect(found.tensors.map(\.name).sorted() == expected.tensors.map(\.name).sorted())
+        // The folder of a text decoder alone has the family's own names.
+        let architecture = try #require(expected.architecture?.named(.own))
+        let tensors = expected.tensors.filter { $0.role != nil || expected.wrapper == nil }
+        func name(_ tensor: WeightTensor) -> String? {
+            tensor.role.flatMap { architecture.name(of: $0, in: .safetensors) }
+        }
+        #expect(found.tensors.map(\.name).sorted() == tensors.compactMap(name).sorted())
         var identical = 0
-        for tensor in expected.tensors {
-            let other = try #require(found.tensors.first { $0.name == tensor.name })
-            #expect(other.description == tensor.description)
+        for tensor in tensors {
+            let other = try #require(found.tensors.first { $0.name == name(tensor) })
+            #expect(other.type == tensor.type && other.shape == tensor.shape)
             if other.bytes.withUnsafeBytes({ Array($0) })
                 == tensor.bytes.withUnsafeBytes({ Array($0) })
             {
@@ -97,8 +102,7 @@ import Testing
             #expect(
                 try other.values().map(\.bitPattern) == values.map(\.bitPattern), "\(tensor.name)")
         }
-        try Families.record(
-            family, .toHuggingFace, "\(identical) of \(expected.tensors.count) tensors")
+        try Families.record(family, .toHuggingFace, "\(identical) of \(tensors.count) tensors")
     }
 }
 

@@ -62,10 +62,11 @@ struct FamilyReference {
         try values("\(prompt).tokens").map { Int($0) }
     }
 
-    /// Every tensor of the folder with its gradient.
+    /// Every tensor of the language model with its gradient.
     func weights() throws -> [Weight] {
         let architecture = try #require(checkpoint.architecture)
-        return try checkpoint.tensors.map { tensor in
+        let carried = Set(checkpoint.carriedTensors.map(\.name))
+        return try checkpoint.tensors.filter { !carried.contains($0.name) }.map { tensor in
             let role = try #require(
                 architecture.role(of: tensor.name, in: .safetensors), "\(tensor.name) has no role")
             var gradient = try values("gradient.\(tensor.name)")

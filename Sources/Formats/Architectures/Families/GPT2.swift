@@ -13,7 +13,7 @@ extension Architecture {
             MetadataFormat.general, "block_count", "context_length", "embedding_length",
             "feed_forward_length", "attention.head_count", "attention.layer_norm_epsilon",
             MetadataFormat.fileType,
-        ]), optionalPrefix: "transformer.")
+        ]), folderNames: .optional("transformer."))
 
     private static let gpt2Config = ConfigFormat(
         blockCount: "n_layer", hiddenSize: "n_embd", feedForwardSize: "n_inner",

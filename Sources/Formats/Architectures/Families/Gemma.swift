@@ -59,7 +59,10 @@ extension Architecture {
             [
                 "query_pre_attn_scalar": .integer(256), "sliding_window": .integer(4096),
                 "rope_theta": .number(1e6),
-            ])
+            ]
+        ).sized(
+            vocabulary: 262_208, width: 2304, feedForward: 9216, blocks: 26, heads: 8,
+            keyValueHeads: 4, context: 131_072)
         config.sortsRopeByAttention = true
         // transformers keeps the cap of scores and never applies it.
         config.only.append(("attn_logit_softcapping", .null))

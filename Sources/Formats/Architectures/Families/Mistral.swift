@@ -8,7 +8,18 @@ extension Architecture {
         weights: llamaWeights(attentionBias: .onlyInGGUF, bias: .onlyInGGUF),
         config: ConfigFormat(
             fillsHeadSize: true,
-            standard: ["num_key_value_heads": .integer(8), "sliding_window": .integer(4096)]),
+            standard: ["sliding_window": .integer(4096)]
+        ).sized(
+            vocabulary: 32_000, width: 4096, feedForward: 14_336, blocks: 32, heads: 32,
+            keyValueHeads: 8, context: 131_072),
         metadata: llamaMetadata, numbers: [.window(WindowKeys())], tokenizer: .llama,
+        scalesFeedForward: true)
+
+    /// The text decoder of Mistral Small from 3.1 on, which llama.cpp calls `mistral3` and loads with biases and without a
+    /// window. A folder of the decoder alone is a Mistral's.
+    package static let mistralSmall = Architecture(
+        name: "mistral3", huggingFaceModelType: "mistral", huggingFaceClass: "MistralForCausalLM",
+        weights: mistral.weights, config: mistral.config, metadata: llamaMetadata,
+        numbers: [.window(WindowKeys())], tokenizer: .llama,
         scalesFeedForward: true)
 }

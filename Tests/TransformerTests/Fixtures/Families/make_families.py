@@ -24,7 +24,8 @@ Streams and logits are computed in f32. Gradients are computed with the model in
 goes to f32 (RMS norms, softmax, rotary angles), and stored as f32.
 
 Half of the folders have a config.json as transformers 4 wrote them (rope_theta, rope_scaling, torch_dtype), because most
-published ones do.
+published ones do; in multimodal folders (gemma3-wrapped, mistral3, ministral3-wrapped) text_config lacks then what its
+class has anyway. Of those the reference is that of text; no gradient reaches the tensors beside the text decoder.
 """
 
 import json
@@ -37,7 +38,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
-from transformers import AutoModelForCausalLM, CONFIG_MAPPING
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, CONFIG_MAPPING
 
 import tiny_tokenizers
 
@@ -52,6 +53,7 @@ QWEN = {"eos": "<|im_end|>", "pad": "<|endoftext|>"}
 GPT2 = {"bos": "<|endoftext|>", "eos": "<|endoftext|>"}
 LLAMA2 = {"unk": "<unk>", "bos": "<s>", "eos": "</s>"}
 PHI3 = {**LLAMA2, "pad": "<|endoftext|>"}
+TEKKEN = {"unk": "<unk>", "bos": "<s>", "eos": "</s>", "pad": "<pad>"}
 GEMMA = {"pad": "<pad>", "eos": "<eos>", "bos": "<bos>", "unk": "<unk>"}
 
 
@@ -70,6 +72,15 @@ def phi3(folder):
 def gemma(folder):
     return tiny_tokenizers.write_sentencepiece(folder, GEMMA, "GemmaTokenizer", adds_prefix=False)
 
+
+SIGLIP = {
+    "model_type": "siglip_vision_model", "hidden_size": 8, "intermediate_size": 12, "num_hidden_layers": 1,
+    "num_attention_heads": 2, "image_size": 16, "patch_size": 8, "vision_use_head": False,
+}
+PIXTRAL = {
+    "model_type": "pixtral", "hidden_size": 8, "intermediate_size": 12, "num_hidden_layers": 1, "num_attention_heads": 2,
+    "image_size": 16, "patch_size": 8, "head_dim": 4,
+}
 
 # name: (model_type, tokenizer, style of config.json, configuration)
 FAMILIES = {
@@ -137,6 +148,28 @@ FAMILIES = {
             "full_attention": {"rope_type": "linear", "rope_theta": 1000000.0, "factor": 8.0},
             "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
         },
+    }),
+    # The text decoder of a multimodal folder, which has as many heads as its class.
+    "gemma3-wrapped": ("gemma3", gemma, 4, {
+        "text_config": {
+            "hidden_size": 16, "intermediate_size": 20, "num_hidden_layers": 6, "num_attention_heads": 8,
+            "num_key_value_heads": 4, "head_dim": 4, "max_position_embeddings": 131072, "query_pre_attn_scalar": 4,
+            "sliding_window": 6,
+            "rope_parameters": {
+                "full_attention": {"rope_type": "linear", "rope_theta": 1000000.0, "factor": 8.0},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+            },
+        },
+        "vision_config": SIGLIP, "mm_tokens_per_image": 1, "image_token_index": 7,
+    }),
+    "mistral3": ("mistral3", byte_level("tekken", specials=TEKKEN), 4, {
+        "text_config": {
+            "model_type": "mistral", "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 131072,
+            "rms_norm_eps": 1e-5, "sliding_window": None,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 1000000000.0},
+        },
+        "vision_config": PIXTRAL, "image_token_index": 7, "tie_word_embeddings": False,
     }),
     "phi3": ("phi3", phi3, 4, {
         "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 3,
@@ -207,6 +240,9 @@ FAMILIES = {
     }),
 }
 
+# Folders whose text decoder is a part of them, and the classes that load them.
+WRAPPERS = {"gemma3": AutoModelForImageTextToText, "mistral3": AutoModelForImageTextToText}
+
 # How far apart the last expert used and the first one not used must be, in probability: rounding must not decide.
 EXPERT_MARGIN = 1e-3
 # Seeds that keep it.
@@ -223,7 +259,7 @@ def special_ids(folder):
 
 def randomise(model, generator):
     """Values that let no norm, bias or head be mistaken for an absent or a uniform one."""
-    adds_one = model.config.model_type.startswith("gemma")
+    adds_one = model.config.get_text_config().model_type.startswith("gemma")
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             values = torch.randn(parameter.shape, generator=generator)
@@ -243,14 +279,14 @@ class Streams:
     """Sees the residual stream of a model at the three sites."""
 
     def __init__(self, model):
-        base = model.base_model
+        base = getattr(model.base_model, "language_model", model.base_model)
         self.blocks = base.h if hasattr(base, "h") else base.layers
         self.found = {}
         self.margin = 1.0
         for index, block in enumerate(self.blocks):
             block.register_forward_pre_hook(self._enter(index), with_kwargs=True)
             block.register_forward_hook(self._leave(index))
-            self._watch_middle(index, block, model.config)
+            self._watch_middle(index, block, model.config.get_text_config())
         for module in model.modules():
             if type(module).__name__.endswith("TopKRouter"):
                 module.register_forward_hook(self._watch_experts)
@@ -300,6 +336,10 @@ def stored(tensors, model_type):
     for name, tensor in tensors.items():
         if model_type == "mixtral":
             name = name.replace(".mlp.", ".block_sparse_moe.")
+        if model_type in WRAPPERS:
+            name = name.replace("lm_head.", "language_model.lm_head.").replace("model.language_model.", "language_model.model.")
+            name = name.replace("model.vision_tower.", "vision_tower.")
+            name = name.replace("model.multi_modal_projector.", "multi_modal_projector.")
         if model_type == "gpt_neox":
             name = name.replace("lm_head", "embed_out")
         prefix, matched, kind = name.partition(".experts.")
@@ -349,12 +389,24 @@ def gradients(model, streams, tokens, probe):
     loss = entropy + 0.5 * (probe.double() * middle).sum()
     loss.backward()
     # named_parameters() has tied tensors once.
-    return loss.detach(), {name: parameter.grad for name, parameter in model.named_parameters()}
+    return loss.detach(), {
+        name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
 
 
 def as_transformers_4(config):
     """config.json as most published folders have it."""
     config["torch_dtype"] = config.pop("dtype")
+    if "text_config" in config:
+        text = config["text_config"]
+        kind = CONFIG_MAPPING[text["model_type"]]
+        standard = kind().to_dict()
+        kept = {"model_type", "rope_parameters"}
+        text = {key: value for key, value in text.items() if key in kept or value != standard.get(key)}
+        config["text_config"] = as_transformers_4({**text, "dtype": "float32"})
+        for outside in ("pad_token_id", "tie_word_embeddings"):
+            config["text_config"].pop(outside, None)
+        config.pop("transformers_version", None)
+        return config
     rope = config.pop("rope_parameters", None)
     config.pop("layer_types", None)
     config.pop("transformers_version", None)
@@ -388,10 +440,12 @@ def make(name):
     folder.mkdir()
     vocabulary = write_tokenizer(folder)
     settings = json.loads(json.dumps(settings))
-    config = CONFIG_MAPPING[model_type](**settings, **special_ids(folder), vocab_size=vocabulary)
+    settings.get("text_config", settings).update(special_ids(folder), vocab_size=vocabulary)
+    config = CONFIG_MAPPING[model_type](**settings)
+    loader = WRAPPERS.get(model_type, AutoModelForCausalLM)
     seed = zlib.crc32(name.encode()) + SEEDS.get(name, 0)
     torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_config(
+    model = loader.from_config(
         config, attn_implementation="eager", experts_implementation="eager", dtype=torch.float32).eval()
     generator = torch.Generator().manual_seed(seed)
     randomise(model, generator)
@@ -405,13 +459,13 @@ def make(name):
         path.write_text(json.dumps(as_transformers_4(json.loads(path.read_text())), indent=2, sort_keys=True) + "\n")
 
     # The reference is what the folder gives, not what made it.
-    model, report = AutoModelForCausalLM.from_pretrained(
+    model, report = loader.from_pretrained(
         folder, attn_implementation="eager", experts_implementation="eager", dtype=torch.float32, output_loading_info=True)
     assert not any(report.values()), report
     model.eval()
     streams = Streams(model)
     prompts = [torch.randint(0, vocabulary, (length,), generator=generator).tolist() for length in LENGTHS]
-    reference = {"probe": torch.randn(model.config.hidden_size, generator=generator), "tokenizer": checksums(folder)}
+    reference = {"probe": torch.randn(model.config.get_text_config().hidden_size, generator=generator), "tokenizer": checksums(folder)}
     for place, tokens in enumerate(prompts):
         reference[f"{place}.tokens"] = torch.tensor(tokens, dtype=torch.int32)
         with torch.no_grad():
@@ -423,7 +477,7 @@ def make(name):
     reference["loss"] = loss.reshape(1)
     for key, values in stored(found, model_type).items():
         reference[f"gradient.{key}"] = values
-    assert {f"gradient.{key}" for key in saved} <= reference.keys()
+    assert {f"gradient.{key}" for key in saved if not key.startswith(("vision", "multi_modal"))} <= reference.keys()
     for key, values in reference.items():
         assert torch.isfinite(values).all(), key
         reference[key] = values.contiguous() if values.dtype == torch.int32 else values.float().contiguous()

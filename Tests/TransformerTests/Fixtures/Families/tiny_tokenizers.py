@@ -15,9 +15,17 @@ LLAMA3 = (
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
+UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+TEKKEN = (
+    rf"[^\r\n\p{{L}}\p{{N}}]?{UPPER}*{LOWER}+|[^\r\n\p{{L}}\p{{N}}]?{UPPER}+{LOWER}*"
+    r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 # Few letters, so that a vocabulary of 300 has room for 256 bytes, the letters and some merges.
 WORDS = "a an and as at he her hers his in is it its no not of on or sad she so that the then there this to".split()
+
+# Whose published tokenizers put the beginning of the text before it, and take whole words from the vocabulary.
+BEGINNING_ADDED = ("llama-bpe", "tekken")
 
 BYTE_LEVEL_SIZE = 92
 SENTENCEPIECE_SIZE = 296
@@ -52,6 +60,7 @@ def pre_tokenizer(name):
         "refact": lambda: pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level]),
         "llama-bpe": lambda: split_by(LLAMA3),
         "dbrx": lambda: split_by(LLAMA3),
+        "tekken": lambda: split_by(TEKKEN),
         "qwen2": lambda: split_by(QWEN2),
         "stablelm2": lambda: split_by(QWEN2),
     }[name]()
@@ -62,13 +71,13 @@ def write_byte_level(folder, pre, specials, tokenizer_class):
 
     specials: the texts of bos, eos and pad, by those names; ids from 0 in this order.
     """
-    tokenizer = Tokenizer(models.BPE(ignore_merges=pre == "llama-bpe"))
+    tokenizer = Tokenizer(models.BPE(ignore_merges=pre in BEGINNING_ADDED))
     tokenizer.pre_tokenizer = pre_tokenizer(pre)
     tokenizer.decoder = decoders.ByteLevel()
     texts = list(dict.fromkeys(specials.values()))
     trainer = trainers.BpeTrainer(vocab_size=BYTE_LEVEL_SIZE, special_tokens=texts, show_progress=False)
     tokenizer.train_from_iterator(sentences(), trainer)
-    if pre == "llama-bpe":
+    if pre in BEGINNING_ADDED:
         bos = specials["bos"]
         tokenizer.post_processor = processors.TemplateProcessing(
             single=f"{bos} $A", pair=f"{bos} $A {bos} $B", special_tokens=[(bos, tokenizer.token_to_id(bos))])

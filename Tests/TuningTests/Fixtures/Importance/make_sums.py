@@ -18,7 +18,7 @@ from pathlib import Path
 import gguf
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 FOLDER = Path(__file__).parent
 FAMILIES = FOLDER.parent.parent.parent / "TransformerTests" / "Fixtures" / "Families"
@@ -29,18 +29,32 @@ ARCHITECTURES = {
     "gemma3_text": "gemma3", "gpt_neox": "gptneox", "mistral": "llama", "mixtral": "llama", "qwen3_moe": "qwen3moe"}
 
 
+def load(folder):
+    """The model, and the name of its blocks' module with a point; of a multimodal folder that of the text decoder."""
+    is_wrapper = hasattr(AutoConfig.from_pretrained(folder), "text_config")
+    loader = AutoModelForImageTextToText if is_wrapper else AutoModelForCausalLM
+    model = loader.from_pretrained(
+        folder, attn_implementation="eager", experts_implementation="eager", dtype=torch.float64).eval()
+    return model, "model.language_model." if is_wrapper else ""
+
+
 def name_map(config):
-    wanted = ARCHITECTURES.get(config.model_type, config.model_type)
+    wanted = config.model_type if config.model_type == "mistral3" else config.get_text_config().model_type
+    wanted = ARCHITECTURES.get(wanted, wanted)
+    config = config.get_text_config()
     [architecture] = [each for each, name in gguf.MODEL_ARCH_NAMES.items() if name == wanted]
     return gguf.get_tensor_name_map(architecture, config.num_hidden_layers)
 
 
 class Sums:
-    def __init__(self, model):
+    def __init__(self, model, prefix):
         self.values = {}
         self.counts = {}
         self.names = name_map(model.config)
         for path, module in model.named_modules():
+            if not path.startswith(prefix):
+                continue
+            path = "model." + path.removeprefix(prefix) if prefix else path
             weight = getattr(module, "weight", None)
             if path.endswith(".experts"):
                 module.register_forward_pre_hook(self.experts(path))
@@ -81,9 +95,8 @@ class Sums:
 
 tensors = {}
 for folder in sorted(path for path in FAMILIES.iterdir() if (path / "config.json").exists()):
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, attn_implementation="eager", experts_implementation="eager", dtype=torch.float64).eval()
-    sums = Sums(model)
+    model, prefix = load(folder)
+    sums = Sums(model, prefix)
     tokens = load_file(folder / "reference.safetensors")["1.tokens"].long()
     with torch.no_grad():
         model(input_ids=tokens[None], use_cache=False)
