@@ -7,7 +7,7 @@ import Testing
     @Test(arguments: Architecture.all, [FileFormat.gguf, .safetensors])
     func everyNameReadsBackAsItsRole(architecture: Architecture, format: FileFormat) {
         for rule in architecture.weights {
-            for part in [WeightRole.Part.weight, .bias] {
+            for part in [WeightRole.Part.weight, .bias, .scale, .inputScale] {
                 for role in rule.roles(blocks: 12, part: part) {
                     guard let name = architecture.name(of: role, in: format) else { continue }
                     #expect(architecture.role(of: name, in: format) == role, "\(name)")
@@ -18,11 +18,19 @@ import Testing
 
     @Test(arguments: [
         "blk.01.attn_q.weight", "blk.+1.attn_q.weight", "blk..attn_q.weight", "blk.1.attn_q",
-        "blk.1.attn_q.scale", "token_embd.bias", "blk.-1.attn_q.weight",
+        "blk.1.attn_norm.scale", "token_embd.scale", "token_embd.bias", "blk.-1.attn_q.weight",
         "blk.99999999999999999999.attn_q.weight", ".weight", "",
     ])
     func otherNamesHaveNoRole(name: String) {
         #expect(Architecture.llama.role(of: name, in: .gguf) == nil)
+    }
+
+    @Test func onlyGGUFFilesHaveScales() {
+        let name = "blk.1.attn_q.scale"
+        #expect(
+            Architecture.llama.role(of: name, in: .gguf) == .block(1, .attentionQuery, .scale))
+        let other = "model.layers.1.self_attn.q_proj.scale"
+        #expect(Architecture.llama.role(of: other, in: .safetensors) == nil)
     }
 
     @Test func llamaRowsAreInterleavedInGGUFOnly() throws {
@@ -35,7 +43,8 @@ import Testing
     @Test func formsAreChangesThatCanBeUndone() {
         let forms = [
             StorageForm.canonical, StorageForm(rows: .splittingHeads(headSize: 8)),
-            StorageForm(isTransposed: true, shift: 1),
+            StorageForm(isTransposed: true, shift: 1), StorageForm(factor: 4),
+            StorageForm(isTransposed: true, factor: 0.5, shift: -1),
         ]
         for form in forms {
             #expect(form.change(to: form) == .canonical)
