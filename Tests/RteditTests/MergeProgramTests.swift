@@ -45,6 +45,23 @@ import Testing
         #expect(generated.exitCode == 0)
     }
 
+    @Test func otherKindsThanLoRAAreMergedIntoTheirBase() throws {
+        let base = Families.folder("qwen2")
+        let fixtures = Samples.path("../Tests/FormatsTests/Fixtures/Adapters") + "/"
+        for kind in ["kind-oft", "kind-dora", "kind-tied-head"] {
+            let run = try ProgramRun.rtedit(
+                ["merge", base, fixtures + kind, folder.path(kind), "--type", "bf16"])
+            #expect(run.exitCode == 0, "\(run.errors)")
+            let check = try ProgramRun.rtedit(["inspect", folder.path(kind), "--check"])
+            #expect(check.exitCode == 0, "\(check.errors)")
+        }
+        let shown = try ProgramRun.rtedit(["inspect", fixtures + "kind-lokr"])
+        #expect(shown.output.contains("LOKR"))
+        #expect(shown.output.contains("model.layers.1.self_attn.q_proj"))
+        let prompts = try ProgramRun.rtedit(["merge", base, fixtures + "nowhere", folder.path("x")])
+        #expect(prompts.exitCode == 3)
+    }
+
     @Test func aDryRunWritesNothing() throws {
         let run = try merge(peft, folder.path("out"), "--dry-run")
         #expect(run.exitCode == 0)

@@ -1,9 +1,14 @@
 import Foundation
 
-/// A low-rank adapter (LoRA, arXiv 2106.09685): updates of some weights of a base checkpoint, in memory.
-package struct Adapter: Sendable, Hashable {
+/// An adapter: what it makes of some weights of a base checkpoint. Low-rank updates (LoRA, arXiv 2106.09685) are in memory.
+package struct Adapter: Sendable {
     /// In the order of the base's tensors; rows of B in the base's order where they were read from a file.
     package var updates: [LowRankUpdate]
+    /// Weights that are changed otherwise, in the order of the base's tensors; of an adapter that is written none.
+    package var weights: [AdaptedWeight] = []
+    /// The matrix of which the adapted model's head is made where the base's head is its embedding and the adapted
+    /// model's is not; nil for all others.
+    package var ownHead: WeightTensor?
     /// The rank that files name; single updates may have another.
     package var rank: Int
     /// What files call alpha: an update's scale is alpha / rank unless the update says otherwise.
@@ -21,12 +26,28 @@ package struct Adapter: Sendable, Hashable {
     /// The edits that merge the adapter into its base.
     ///
     /// - Parameters:
-    ///   - strength: multiplies every update's scale
+    ///   - strength: multiplies what is added to each weight: at 0 it is the base's, at 1 the adapted model's
     ///   - type: the type of the merged tensors; nil keeps each tensor's own
     package func edits(strength: Float = 1, type: ElementType? = nil) -> [CheckpointEdit] {
-        updates.map { update in
-            .add(update.with(scale: update.scale * strength), type: type)
+        let head = WeightRole(.output)
+        var edits = updates.map { update in
+            let update = update.with(scale: update.scale * strength)
+            guard update.role == head, let ownHead else {
+                return CheckpointEdit.add(update, type: type)
+            }
+            return .set(head, .plus(.stored(ownHead), update), type: type ?? ownHead.type)
         }
+        edits += weights.map { weight in
+            let isNewHead = weight.role == head && ownHead != nil
+            return weight.edit(
+                strength: strength, type: isNewHead ? type ?? ownHead?.type : type)
+        }
+        if let ownHead, !updates.contains(where: { $0.role == head }),
+            !weights.contains(where: { $0.role == head })
+        {
+            edits.append(.set(head, .stored(ownHead), type: ownHead.type))
+        }
+        return edits
     }
 
     /// Reads a PEFT folder or a llama.cpp LoRA file.

@@ -8,7 +8,8 @@ package struct AdapterSummary: Sendable {
     /// One weight that is updated.
     package struct Update: Sendable, Hashable {
         package let name: String
-        package let rank: Int
+        /// Nil where it is no low-rank update.
+        package let rank: Int?
     }
 
     package let path: String
@@ -54,35 +55,30 @@ package struct AdapterSummary: Sendable {
     }
 
     private init(path: String, folder: PEFTFolder) throws {
-        let (file, object) = try folder.configurationObject()
-        let weights = folder.weights
-        var ranks: [(name: String, rank: Int)] = []
-        var obstacle: (any Error)?
-        // What a base makes of `fan_in_fan_out` is not known here.
-        do { _ = try PEFTConfiguration(object, isTransposed: true, file: file) } catch {
-            obstacle = error
-        }
+        let keys = try folder.keys()
+        let (object, weights) = (keys.object, folder.weights)
         tensors = try SafetensorsFile(path: weights).tensors
+        // What a base makes of `fan_in_fan_out` is not known here.
+        var obstacle: (any Error)?
+        var method: (any PEFTMethod.Type)?
+        do { method = try PEFTRequest(keys, isTransposed: nil).method } catch { obstacle = error }
+        var names = PEFTContents()
         for tensor in tensors {
             do {
-                switch try PEFTTensorName(tensor.name, in: weights) {
-                case .matrix(let module, _, .b), .embedding(let module, .b):
-                    ranks.append((module, tensor.shape.last ?? 0))
-                default: break
-                }
+                names.add(try PEFTTensorName(tensor.name, of: method, in: weights), tensor)
             } catch {
                 obstacle = obstacle ?? error
             }
         }
         self.path = path
         format = .peft
-        method = object["peft_type"]?.string
+        self.method = object["peft_type"]?.string
         base = object["base_model_name_or_path"]?.string
         architecture = nil
         rank = object["r"]?.integer
-        alpha = object["lora_alpha"]?.number
+        alpha = object["lora_alpha"]?.number ?? object["alpha"]?.number
         isRankStabilized = object["use_rslora"]?.bool ?? false
-        updates = ranks.map { Update(name: $0.name, rank: $0.rank) }
+        updates = names.updates
         if updates.isEmpty, obstacle == nil {
             obstacle = AdapterError.notAnAdapter(path: path, reason: "it has no updates")
         }
@@ -109,7 +105,30 @@ package struct AdapterSummary: Sendable {
     }
 
     /// The ranks of the updates, each once, ascending.
-    package var ranks: [Int] { Set(updates.map(\.rank)).sorted() }
+    package var ranks: [Int] { Set(updates.compactMap(\.rank)).sorted() }
+}
+
+/// The modules that a PEFT folder changes, gathered from the names of its tensors.
+private struct PEFTContents {
+    private(set) var updates: [AdapterSummary.Update] = []
+    private var names: Set<ExactString> = []
+
+    mutating func add(_ name: PEFTTensorName, _ tensor: StoredTensor) {
+        switch name {
+        case .matrix(let module, _, .b), .embedding(let module, .b):
+            add(module, rank: tensor.shape.last ?? 0)
+        case .part(let module, _): add(module, rank: nil)
+        case .tokens(let module): add(module, rank: nil)
+        case .whole(let module, let part, isBeside: false):
+            add("\(module).\(part.rawValue)", rank: nil)
+        case .matrix, .embedding, .magnitude, .updateBias, .shared, .whole: break
+        }
+    }
+
+    private mutating func add(_ name: String, rank: Int?) {
+        guard names.insert(ExactString(name)).inserted else { return }
+        updates.append(AdapterSummary.Update(name: name, rank: rank))
+    }
 }
 
 extension GGUFAdapterFile {

@@ -27,6 +27,10 @@ struct AdapterTensors {
     struct Pair {
         var a: StoredTensor?
         var b: StoredTensor?
+        /// The lengths of DoRA.
+        var magnitude: StoredTensor?
+        /// The bias of B.
+        var bias: StoredTensor?
         /// What patterns for ranks and scales are compared with.
         let name: String
     }
@@ -38,6 +42,8 @@ struct AdapterTensors {
     /// What follows a weight's name in the names of the halves.
     private let suffixes: (a: String, b: String)
     private(set) var pairs: [Target: Pair] = [:]
+    /// Whether the embedding's update is that of a head that is tied to it too.
+    private(set) var sharesHead = false
 
     /// The pairs in the order of their names, so that of several that do not fit every run complains about the same.
     private var namedPairs: [(key: Target, value: Pair)] {
@@ -100,38 +106,55 @@ struct AdapterTensors {
                 file: file, tensor: tensor.name,
                 reason: "updates a weight that is no embedding as one")
         }
+        try add(tensor, as: half == .a ? \.a : \.b, of: target, name: name)
+    }
+
+    /// Takes what belongs to an update.
+    ///
+    /// - Parameter name: what patterns are compared with.
+    mutating func add(
+        _ tensor: StoredTensor, as part: WritableKeyPath<Pair, StoredTensor?>, of target: Target,
+        name: String
+    ) throws(AdapterError) {
         var pair = pairs[target] ?? Pair(name: name)
-        guard (half == .a ? pair.a : pair.b) == nil else {
+        guard pair[keyPath: part] == nil else {
             throw .unsupportedTensor(
                 file: file, tensor: tensor.name,
                 reason: "updates a weight that another one updates too")
         }
-        if half == .a { pair.a = tensor } else { pair.b = tensor }
+        pair[keyPath: part] = tensor
         pairs[target] = pair
     }
 
+    /// What an adapter's format makes of an update of the embedding or of a head that is tied to it.
+    enum TiedHead {
+        /// Nobody says.
+        case isUnknown
+        /// Both have the same update, which is one of their matrix: PEFT's `ensure_weight_tying`.
+        case isOneUpdate
+        /// The other one keeps the matrix as it was, which is what PEFT trains.
+        case becomesOwn
+    }
+
     /// Takes the updates of embedding and head as what they are in a base whose head is its embedding.
-    ///
-    /// In training such a head multiplies with the embedding's own weight, so that an update of one of the two makes
-    /// them different matrices; PEFT's `ensure_weight_tying` gives both the same update, which is one of their matrix.
-    ///
-    /// - Parameter isOneUpdate: whether the adapter says that both have the same update.
     mutating func settleTiedHead(
-        isOneUpdate: Bool, scale: (_ rank: Int, _ pair: Pair) throws -> Float
+        _ rule: TiedHead, scale: (_ rank: Int, _ pair: Pair) throws -> Float
     ) throws {
-        guard !base.hasOwnHead else { return }
+        guard !base.hasOwnHead, rule != .becomesOwn else { return }
         let heads = namedPairs.filter { $0.key.role == WeightRole(.output) }
         let embeddings = namedPairs.filter { $0.key.role == WeightRole(.tokenEmbedding) }
         guard let first = (heads + embeddings).first?.value else { return }
         let name = first.a?.name ?? first.b?.name ?? ""
-        guard isOneUpdate, let embedding = embeddings.first?.value else {
+        guard rule == .isOneUpdate, let embedding = embeddings.first?.value else {
             throw AdapterError.unsupportedTensor(
                 file: file, tensor: name,
-                reason:
-                    "updates the \(heads.isEmpty ? "embedding" : "head") of a base whose head is tied to its "
-                    + "embedding without ensure_weight_tying, so that what was trained has two matrices; "
-                    + "give the base a head of its own first (tie_word_embeddings false)")
+                reason: rule == .isOneUpdate
+                    ? "updates the head, but not the embedding, to which ensure_weight_tying ties it"
+                    : "updates the \(heads.isEmpty ? "embedding" : "head") of a base whose head is tied to "
+                        + "its embedding, and its format does not say whether both change; give the base a "
+                        + "head of its own first (tie_word_embeddings false)")
         }
+        sharesHead = true
         for (target, head) in heads {
             let (a, b) = try halves(head)
             let (rows, columns) = try halves(embedding)
@@ -155,22 +178,112 @@ struct AdapterTensors {
 
     // MARK: - Updates
 
-    /// The updates in the order of the base's tensors.
-    ///
-    /// - Parameter scale: of an update of this rank; it may refuse the rank.
-    func updates(scale: (_ rank: Int, _ pair: Pair) throws -> Float) throws -> [LowRankUpdate] {
-        return try namedPairs.flatMap { target, pair in
+    /// What the tensors make of the base.
+    struct Outcome {
+        /// In the order of the base's tensors.
+        var updates: [LowRankUpdate] = []
+        /// Of weights and biases, with the tensor that brings them.
+        var changes: [(role: WeightRole, change: any RowChange, tensor: String)] = []
+    }
+
+    /// - Parameters:
+    ///   - usesDoRA: whether each update has lengths of its rows
+    ///   - hasBiases: whether each B has a bias
+    ///   - scale: of an update of this rank; it may refuse the rank
+    func outcome(
+        usesDoRA: Bool = false, hasBiases: Bool = false,
+        scale: (_ rank: Int, _ pair: Pair) throws -> Float
+    ) throws -> Outcome {
+        var outcome = Outcome()
+        for (target, pair) in namedPairs {
             let halves = try halves(pair)
+            var factor: Float = 1
             let parts = try UpdateParts(self, target, halves) { rank in
-                let factor = try scale(rank, pair)
+                factor = try scale(rank, pair)
                 guard factor.isFinite else {
                     throw AdapterError.scaleTooLarge(file: file, tensor: halves.a.name)
                 }
                 return factor
             }
-            // Two files of one adapter, in either format, are the same in memory.
-            return parts.updates.map { $0.with(rows: base.form(of: $0.role).rows) }
-        }.sorted { weights.place(of: $0.role) ?? 0 < weights.place(of: $1.role) ?? 0 }
+            guard hasBiases == (pair.bias != nil) else {
+                throw AdapterError.unsupportedTensor(
+                    file: file, tensor: pair.bias?.name ?? halves.b.name,
+                    reason: hasBiases
+                        ? "has no bias, which key 'lora_bias' asks for"
+                        : "is a bias of B, which key 'lora_bias' does not ask for")
+            }
+            if let bias = pair.bias {
+                outcome.changes.append(try added(bias, target, factor))
+            }
+            guard usesDoRA || pair.magnitude != nil else {
+                // Two files of one adapter, in either format, are the same in memory.
+                outcome.updates += parts.updates.map { $0.with(rows: base.form(of: $0.role).rows) }
+                continue
+            }
+            outcome.changes.append(
+                try decomposed(pair, target, parts.updates, halves.a, usesDoRA: usesDoRA))
+        }
+        outcome.updates.sort { weights.place(of: $0.role) ?? 0 < weights.place(of: $1.role) ?? 0 }
+        return outcome
+    }
+
+    /// The bias of B, times the update's scale.
+    private func added(
+        _ bias: StoredTensor, _ target: Target, _ factor: Float
+    ) throws -> (WeightRole, any RowChange, String) {
+        let outputs = weights.weights(for: target.role).first?.canonicalShape.first ?? 0
+        guard target.form == .matrix, bias.shape == [outputs] else {
+            throw AdapterError.wrongShape(
+                file: file, tensor: bias.name, found: bias.shape, expected: [outputs])
+        }
+        let values = try Self.values(of: bias, in: file).map { $0 * factor }
+        return (
+            WeightRole(target.role.slot, .bias, expert: target.role.expert),
+            AddedValues(values: values), bias.name
+        )
+    }
+
+    private func decomposed(
+        _ pair: Pair, _ target: Target, _ updates: [LowRankUpdate], _ a: StoredTensor,
+        usesDoRA: Bool
+    ) throws -> (WeightRole, any RowChange, String) {
+        guard let magnitude = pair.magnitude else {
+            throw AdapterError.missingHalf(
+                file: file, tensor: a.name, missing: "lora_magnitude_vector of the same module")
+        }
+        guard usesDoRA, let update = updates.first,
+            target.form == .matrix || target.form == .embedding
+        else {
+            throw AdapterError.unsupportedTensor(
+                file: file, tensor: magnitude.name,
+                reason:
+                    "belongs to DoRA, which is not asked for (use_dora) or not for such a weight")
+        }
+        let length = target.form == .embedding ? update.inputs : update.outputs
+        guard magnitude.shape == [length] else {
+            throw AdapterError.wrongShape(
+                file: file, tensor: magnitude.name, found: magnitude.shape, expected: [length])
+        }
+        let magnitudes = try Self.values(of: magnitude, in: file)
+        guard target.form == .embedding else {
+            return (
+                target.role, DecomposedRows(update: update, magnitudes: magnitudes), magnitude.name
+            )
+        }
+        // The lengths are those of all rows that the trained base has.
+        guard let weight = weights.weights(for: target.role).first,
+            a.shape.last == weight.canonicalShape.first
+        else {
+            throw AdapterError.unsupportedTensor(
+                file: file, tensor: magnitude.name,
+                reason: "holds lengths of more rows than the base has, whose format leaves some out"
+            )
+        }
+        return (
+            target.role,
+            try DecomposedColumns(update, magnitudes: magnitudes, base: BaseRows(weight)),
+            magnitude.name
+        )
     }
 
     private func halves(
@@ -180,7 +293,11 @@ struct AdapterTensors {
         case (let a?, let b?): return (a, b)
         case (let present?, nil): throw missing("B", beside: present, "A")
         case (nil, let present?): throw missing("A", beside: present, "B")
-        case (nil, nil): throw .notAnAdapter(path: file, reason: "it has no updates")
+        case (nil, nil):
+            let present = pair.magnitude ?? pair.bias
+            throw .missingHalf(
+                file: file, tensor: present?.name ?? pair.name, missing: "\(pair.name)\(suffixes.a)"
+            )
         }
     }
 
@@ -196,10 +313,10 @@ struct AdapterTensors {
         return .missingHalf(file: file, tensor: present.name, missing: name)
     }
 
-    /// All values of a half.
+    /// All values of a tensor of an adapter.
     ///
     /// - Throws: `AdapterError` where they cannot be read or are not finite.
-    func values(of tensor: StoredTensor) throws -> [Float] {
+    static func values(of tensor: StoredTensor, in file: String) throws -> [Float] {
         guard tensor.type.isPlainFloat || tensor.type.isQuantized,
             Dequantizer.isSupported(tensor.type)
         else {
@@ -212,6 +329,11 @@ struct AdapterTensors {
             throw AdapterError.notFinite(file: file, tensor: tensor.name, index: index)
         }
         return values
+    }
+
+    /// All values of a half.
+    func values(of tensor: StoredTensor) throws -> [Float] {
+        try Self.values(of: tensor, in: file)
     }
 
     /// The transpose of a matrix of this shape.
@@ -229,6 +351,9 @@ extension Adapter {
     func updates(
         for base: Checkpoint, in format: FileFormat
     ) throws -> [(module: String, update: LowRankUpdate)] {
+        if let weight = weights.first {
+            throw AdapterError.doesNotFit(update: weight.role, base: base.path)
+        }
         let architecture = try base.requireArchitecture()
         // A base whose numbers are wrong has no orders of rows.
         _ = try base.hyperparameters()

@@ -42,8 +42,8 @@ struct GGUFAdapterFile {
                 tensor, side, of: AdapterTensors.Target(role: role, form: form), name: weight)
         }
         let scale = { (rank: Int, _: AdapterTensors.Pair) in Self.scale(alpha, rank: rank) }
-        try tensors.settleTiedHead(isOneUpdate: false, scale: scale)
-        let updates = try tensors.updates(scale: scale)
+        try tensors.settleTiedHead(.isUnknown, scale: scale)
+        let updates = try tensors.outcome(scale: scale).updates
         guard let rank = updates.first?.rank else {
             throw AdapterError.notAnAdapter(path: path, reason: "it has no updates")
         }

@@ -1,8 +1,8 @@
 import Foundation
 
-/// A LoRA adapter in the layout of Hugging Face's PEFT: `adapter_config.json` and `adapter_model.safetensors`.
+/// An adapter in the layout of Hugging Face's PEFT: `adapter_config.json` and `adapter_model.safetensors`.
 ///
-/// A tensor is named `base_model.model.` + module + `.lora_A.weight` (rank, inputs) or `.lora_B.weight` (outputs, rank).
+/// A tensor of a LoRA is named `base_model.model.` + module + `.lora_A.weight` (rank, inputs) or `.lora_B.weight` (outputs, rank).
 struct PEFTFolder {
     /// The folder, or the weights file in it.
     let path: String
@@ -26,43 +26,20 @@ struct PEFTFolder {
 
     /// - Throws: as `Adapter.read`.
     func read(for base: Checkpoint) throws -> Adapter {
-        let (configurationPath, object) = try configurationObject()
-        let configuration = try PEFTConfiguration(
-            object, isTransposed: try base.requireArchitecture().isTransposedInHuggingFace,
-            file: configurationPath)
-        let weights = weights
-        var tensors = AdapterTensors(
-            file: weights, base: base, format: .safetensors, suffixes: PEFTTensorName.suffixes)
-        for tensor in try SafetensorsFile(path: weights).tensors {
-            try Self.take(tensor, into: &tensors, configuration)
-        }
-        try checkParameters(tensors, configuration)
-        let scale = { (rank: Int, pair: AdapterTensors.Pair) in
-            let expected = try configuration.rank(of: pair.name)
-            guard rank == expected else {
-                throw AdapterError.wrongRank(
-                    file: weights, tensor: pair.a?.name ?? pair.name, found: rank,
-                    expected: expected)
-            }
-            return try configuration.scale(of: pair.name)
-        }
-        try tensors.settleTiedHead(isOneUpdate: configuration.ensuresWeightTying, scale: scale)
-        let updates = try tensors.updates(scale: scale)
-        guard !updates.isEmpty else {
-            throw AdapterError.notAnAdapter(path: path, reason: "it has no updates")
-        }
-        return Adapter(
-            updates: updates, rank: configuration.rank, alpha: Float(configuration.plainAlpha),
-            notes: configuration.notes)
+        let request = try PEFTRequest(
+            try keys(), isTransposed: try base.requireArchitecture().isTransposedInHuggingFace)
+        var reader = PEFTReader(request, file: weights, base: base)
+        for tensor in try SafetensorsFile(path: weights).tensors { try reader.take(tensor) }
+        return try reader.adapter(path: path)
     }
 
     /// The file of the weights.
     var weights: String { isFile ? path : PathParts.join(path, Self.weightsName) }
 
-    /// The configuration beside the weights, and its path.
+    /// The configuration beside the weights.
     ///
     /// - Throws: `AdapterError` where it or the weights are missing, or it is no object; `FileError`, `JSONError`.
-    func configurationObject() throws -> (file: String, object: JSONObject) {
+    func keys() throws -> PEFTKeys {
         let folder = isFile ? PathParts(path).folder : path
         let file = PathParts.join(folder, Self.configurationName)
         for needed in [file, weights] where !FileManager.default.fileExists(atPath: needed) {
@@ -71,91 +48,7 @@ struct PEFTFolder {
         guard let object = try JSONReader.parse(MappedFile(path: file).bytes).object else {
             throw AdapterError.wrongValue(file: file, key: "", expected: "an object")
         }
-        return (file, object)
-    }
-
-    /// Sorts a tensor in, or compares it with the base's where it is a weight of the base.
-    private static func take(
-        _ tensor: StoredTensor, into tensors: inout AdapterTensors,
-        _ configuration: PEFTConfiguration
-    ) throws {
-        switch try PEFTTensorName(tensor.name, in: tensors.file) {
-        case .copy(let module, let isAlone):
-            let role = try tensors.role(of: module + ".weight", for: tensor)
-            guard !isAlone || role.slot == .tokenEmbedding || role.slot == .output else {
-                throw AdapterError.unsupportedTensor(
-                    file: tensors.file, tensor: tensor.name,
-                    reason: "is a whole weight and no update, which is not supported")
-            }
-            try BaseCopy(file: tensors.file, tensor: tensor, role: role, base: tensors.base).check()
-        case .embedding(let module, let half):
-            let role = try tensors.role(of: module + ".weight", for: tensor)
-            try tensors.add(
-                tensor, half, of: .init(role: role, form: .embedding), name: module)
-        case .matrix(let module, let depth, let half):
-            if let block = FusedExperts.block(of: module),
-                tensors.base.architecture?.hasExperts ?? false
-            {
-                let targets = parameters(of: module, configuration)
-                guard depth < targets.count, let slot = targets.dropLast(depth).last?.slots.first
-                else {
-                    throw AdapterError.unknownTarget(
-                        file: tensors.file, tensor: tensor.name, base: tensors.base.path)
-                }
-                let parameter = targets[targets.count - 1 - depth]
-                try tensors.add(
-                    tensor, half,
-                    of: .init(role: .block(block, slot), form: .parameter(parameter.slots)),
-                    name: "\(module).\(parameter.name)")
-                return
-            }
-            guard depth == 0 else {
-                throw AdapterError.unknownTarget(
-                    file: tensors.file, tensor: tensor.name, base: tensors.base.path)
-            }
-            let router = FusedExperts.router(of: module)
-            let role =
-                if let router, tensors.has(router) {
-                    router
-                } else {
-                    try tensors.role(of: module + ".weight", for: tensor)
-                }
-            let parameter = module + ".weight"
-            try tensors.add(
-                tensor, half, of: .init(role: role, form: .matrix),
-                name: configuration.targets(parameter: parameter) ? parameter : module)
-        }
-    }
-
-    /// The parameters of a module of experts that the adapter updates. PEFT wraps the module once for each, in the order in
-    /// which the module declares them: the first is the innermost.
-    private static func parameters(
-        of module: String, _ configuration: PEFTConfiguration
-    ) -> [FusedExperts.Parameter] {
-        FusedExperts.parameters.filter {
-            configuration.targets(parameter: "\(module).\($0.name)")
-        }
-    }
-
-    /// Refuses an adapter that has updates of some parameters of a module only, since their names then tell others.
-    private func checkParameters(
-        _ tensors: AdapterTensors, _ configuration: PEFTConfiguration
-    ) throws(AdapterError) {
-        for (target, pair) in tensors.pairs {
-            guard case .parameter = target.form, let block = target.role.block,
-                let present = pair.a ?? pair.b
-            else { continue }
-            let module = pair.name.split(separator: ".").dropLast().joined(separator: ".")
-            for parameter in Self.parameters(of: module, configuration) {
-                let other = AdapterTensors.Target(
-                    role: .block(block, parameter.slots[0]), form: .parameter(parameter.slots))
-                guard tensors.pairs[other] == nil else { continue }
-                throw .missingHalf(
-                    file: tensors.file, tensor: present.name,
-                    missing:
-                        "the update of \(module).\(parameter.name), which target_parameters names")
-            }
-        }
+        return PEFTKeys(object: object, file: file)
     }
 
     // MARK: - Writing

@@ -37,7 +37,7 @@ package struct HuggingFaceFiles: Sendable {
             throw CheckpointError.notAModel(
                 path: path,
                 reason:
-                    "the folder is a low-rank adapter (adapter_config.json, and no model beside it): "
+                    "the folder is an adapter (adapter_config.json, and no model beside it): "
                     + "merge it into its base")
         }
         if weights.contains(SafetensorsShards.singleName) {
@@ -77,7 +77,11 @@ package struct HuggingFaceFiles: Sendable {
 
     /// Whether these tensors are PEFT's, updates and nothing else.
     static func isAdapter(_ tensors: [StoredTensor]) -> Bool {
-        !tensors.isEmpty && tensors.allSatisfy { $0.description.name.contains(".lora_") }
+        !tensors.isEmpty
+            && tensors.allSatisfy {
+                $0.description.name.contains(".lora_")
+                    || $0.description.name.hasPrefix("base_model.")
+            }
     }
 
     /// Opens one safetensors file and the `config.json` beside it.
@@ -92,8 +96,7 @@ package struct HuggingFaceFiles: Sendable {
             throw CheckpointError.notAModel(
                 path: path,
                 reason:
-                    "all its tensors are updates (lora_A, lora_B): it is a low-rank adapter; merge it "
-                    + "into its base")
+                    "all its tensors are those of an adapter: merge it into its base")
         }
     }
 

@@ -7,19 +7,20 @@ struct MergeCommand: Command {
     static let output = Positional(
         "OUT", "A .gguf file, a folder, or a patch (.rtdelta); may be MODEL itself with --force.")
     static let scale = Knob.number(
-        "scale", "X", "Multiplies the adapter's own scale.", standard: 1, in: -1e6...1e6)
+        "scale", "X", "How far to go from the base to the adapted model.", standard: 1,
+        in: -1e6...1e6)
     static let type = Knob.storedType(
         "type", "T", "The type of the merged tensors; each keeps its own if not given.")
 
     let name = "merge"
-    let summary = "Merge a low-rank adapter into the weights."
+    let summary = "Merge an adapter into the weights."
     let details = """
-        Adds scale x B x A to every weight the adapter updates (LoRA). The sums are stored in each tensor's own type, \
-        requantised row by row where it is quantised, or in the type given by --type; all other tensors are copied \
-        byte for byte. The share of the update that the stored types keep is measured and told, with the --type that \
-        would keep it where less than half is kept. Embeddings, heads and experts are merged in every layout that PEFT \
-        and llama.cpp write; what an adapter may ask for beyond that (DoRA, trained biases, whole modules) is refused \
-        by its key.
+        Writes the weights that the adapted model computes with: of a LoRA W + scale x B x A, in every layout that PEFT \
+        and llama.cpp write, and of PEFT's folders DoRA, trained biases, whole modules and single tokens too, as well as \
+        LoKr, LoHa, IA3, VeRA, OFT and the other methods that docs/files.md lists. They are stored in each tensor's own \
+        type, requantised row by row where it is quantised, or in the type given by --type; all other tensors are copied \
+        byte for byte. The share of the change that the stored types keep is measured and told, with the --type that \
+        would keep it where less than half is kept. What an adapter asks for beyond that is refused by its key.
         """
     let positionals = [Self.model, Self.adapter, Self.output]
     let options = Option.declared([

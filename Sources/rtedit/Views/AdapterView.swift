@@ -1,6 +1,6 @@
 import Formats
 
-/// What a low-rank adapter says of itself, as `inspect` shows it.
+/// What an adapter says of itself, as `inspect` shows it.
 struct AdapterView {
     private let summary: AdapterSummary
 
@@ -13,7 +13,9 @@ struct AdapterView {
         guard !summary.updates.isEmpty else { return }
         console.print()
         var table = Table([.left("updates"), .right("rank")])
-        for update in summary.updates { table.add(update.name, "\(update.rank)") }
+        for update in summary.updates {
+            table.add(update.name, update.rank.map { "\($0)" } ?? "–")
+        }
         console.print(table)
     }
 
@@ -28,7 +30,7 @@ struct AdapterView {
             (
                 "format",
                 summary.format == .peft
-                    ? "low-rank adapter of PEFT" : "low-rank adapter of llama.cpp (GGUF)"
+                    ? "adapter of PEFT" : "low-rank adapter of llama.cpp (GGUF)"
             )
         ]
         func add(_ name: String, _ value: String?) {
@@ -78,7 +80,7 @@ struct AdapterView {
                         .object(
                             JSONObject([
                                 .init("name", .string(update.name)),
-                                .init("rank", .integer(update.rank)),
+                                .init("rank", update.rank.map { .integer($0) } ?? .null),
                             ]))
                     })),
         ])

@@ -121,12 +121,13 @@ import Testing
     }
 
     @Test(arguments: [
-        ("use_dora", JSONValue.bool(true)), ("modules_to_save", .array([.string("lm_head")])),
-        ("bias", .string("all")), ("fan_in_fan_out", .bool(true)), ("lora_bias", .bool(true)),
-        ("peft_type", .string("IA3")), ("init_lora_weights", .string("pissa_niter_4")),
+        ("fan_in_fan_out", JSONValue.bool(true)), ("use_qalora", .bool(true)),
+        ("peft_type", .string("XLORA")), ("peft_type", .string("PREFIX_TUNING")),
+        ("init_lora_weights", .string("pissa_niter_4")),
+        ("init_lora_weights", .string("new_start")),
+        ("layer_replication", .array([.array([.integer(0), .integer(2)])])),
         ("alora_invocation_tokens", .array([.integer(1)])),
         ("rank_pattern", .object(JSONObject([.init("(?i).*_proj", .integer(2))]))),
-        ("trainable_token_indices", .array([.integer(3)])),
     ])
     func keysThatAskForMoreAreRefusedByName(key: String, value: JSONValue) throws {
         let line = try #require(refusal(try peft([key: value])))
@@ -163,6 +164,9 @@ import Testing
 
     @Test(arguments: [
         ("r", JSONValue?.none), ("r", .integer(0)), ("r", .string("2")), ("lora_alpha", nil),
+        ("use_dora", .string("yes")), ("bias", .bool(true)), ("modules_to_save", .bool(true)),
+        ("trainable_token_indices", .array([.integer(3), .integer(3)])),
+        ("trainable_token_indices", .array([.integer(-1)])),
         ("lora_alpha", .bool(true)), ("peft_type", nil), ("use_rslora", .string("yes")),
         ("rank_pattern", .array([])),
         ("alpha_pattern", .object(JSONObject([.init("q_proj", .null)]))),
@@ -218,10 +222,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (".lora_magnitude_vector.weight", "DoRA"), (".lora_B.bias", "lora_bias"),
+        (".lora_magnitude_vector", "DoRA"), (".lora_B.bias", "lora_bias"),
         (".lora_embedding_A", "embedding"), (".base_layer.weight", "another base"),
         (".token_adapter.trainable_tokens_delta", "trainable_token_indices"),
-        (".modules_to_save.weight", "modules_to_save"), (".bias", "trained bias"),
+        (".modules_to_save.weight", "modules_to_save"), (".bias", "does not have"),
         (".weight", "whole weight"),
         (".other", "neither"),
     ])
@@ -236,6 +240,76 @@ import Testing
         #expect(try #require(refusal(try peft([:], embedding))).contains("embedding"))
         let norm = Self.halves("base_model.model.model.norm", outputs: 1)
         #expect(try #require(refusal(try peft([:], norm))).contains("no matrix"))
+    }
+
+    @Test func whatDoRAAndBiasesNeedIsMissed() throws {
+        let lengths = try #require(refusal(try peft(["use_dora": .bool(true)])))
+        #expect(lengths.contains("but not 'lora_magnitude_vector"), "\(lengths)")
+        let short: Tensor = (Self.query + ".lora_magnitude_vector", [3], [1, 2, 3])
+        let line = try #require(
+            refusal(try peft(["use_dora": .bool(true)], Self.halves() + [short])))
+        #expect(line.hasSuffix("has shape [3], but the base makes it [128]"), "\(line)")
+        let bias = try #require(refusal(try peft(["lora_bias": .bool(true)])))
+        #expect(bias.contains("has no bias, which key 'lora_bias' asks for"), "\(bias)")
+        let stray: Tensor = (Self.query + "x.lora_magnitude_vector", [1], [1])
+        #expect(refusal(try peft(["use_dora": .bool(true)], [stray])) != nil)
+    }
+
+    @Test func wholeModulesMustFitAndBeTheOnlyChange() throws {
+        let norm = "base_model.model.model.norm"
+        let saved: [String: JSONValue?] = ["modules_to_save": .array([.string("norm")])]
+        let short: Tensor = (norm + ".weight", [3], [1, 2, 3])
+        let line = try #require(refusal(try peft(saved, Self.halves() + [short])))
+        #expect(line.contains("[3]") && line.contains("[128]"), "\(line)")
+        let twice: Tensor = (
+            Self.query + ".weight", [128, 128], [Float](repeating: 0, count: 128 * 128)
+        )
+        let other: [String: JSONValue?] = ["modules_to_save": .array([.string("q_proj")])]
+        let second = try #require(refusal(try peft(other, Self.halves() + [twice])))
+        #expect(second.contains("another one updates too"), "\(second)")
+    }
+
+    @Test func tokensMustBeThoseOfTheBase() throws {
+        let name = "base_model.model.model.embed_tokens.token_adapter.trainable_tokens_delta"
+        let row = [Float](repeating: 1, count: 128)
+        func line(_ tokens: [Int], rows: Int) throws -> String? {
+            refusal(
+                try peft(
+                    ["trainable_token_indices": .array(tokens.map { .integer($0) })],
+                    [(name, [rows, 128], Array(repeating: row, count: rows).flatMap(\.self))]))
+        }
+        #expect(try line([3, 5], rows: 2) == nil)
+        #expect(try #require(try line([3, 5], rows: 1)).contains("[1, 128]"))
+        #expect(try #require(try line([3, 1 << 40], rows: 2)).contains("token 1099511627776"))
+    }
+
+    @Test(arguments: [
+        ("IA3", ["ia3_l": [127, 1]], "[127, 1]"), ("HRA", ["hra_u": [128, 3]], "[128, 3]"),
+        ("OFT", ["oft_R.weight": [32, 5]], "[32, 5]"), ("OFT", ["oft_R.weight": [9, 6]], "[9, 6]"),
+        ("LOKR", ["lokr_w1": [4, 4], "lokr_w2": [32, 31]], "31"),
+        ("LOKR", ["lokr_w1": [4, 4]], "lokr_w2_a"),
+        ("LOHA", ["hada_w1_a": [128, 3]], "[128, 3]"),
+        ("LOHA", ["hada_w1_a": [128, 2]], "hada_w1_b"),
+        ("VERA", ["vera_lambda_d": [2], "vera_lambda_b": [128]], "base_model.vera_A"),
+        ("BOFT", ["boft_R": [2, 32, 4, 4], "boft_s": [128, 1]], "butterfly"),
+        ("BOFT", ["boft_R": [1, 31, 4, 4], "boft_s": [128, 1]], "[1, 31, 4, 4]"),
+        ("MISS", ["miss_block": [3, 128]], "[3, 128]"), ("C3A", ["c3a_kernel": [1]], "[1]"),
+        ("ADALORA", ["lora_A": [2, 128], "lora_E": [2, 1], "lora_B": [128, 1]], "[128, 1]"),
+        ("SHIRA", ["shira_weight": [2], "shira_indices": [2, 2]], "not of integers"),
+        ("DELORA", ["delora_A": [2, 128], "delora_B": [128, 2]], "delora_lambda"),
+        ("LN_TUNING", ["ln_tuning_layers.weight": [128]], "q_proj"),
+        ("LOKR", ["lora_A.weight": [2, 128]], "none of the tensors of LOKR"),
+    ])
+    func tensorsOfOtherMethodsMustFit(kind: String, parts: [String: [Int]], expected: String) throws
+    {
+        let tensors = parts.map { part, shape -> Tensor in
+            (
+                "\(Self.query).\(part)", shape,
+                [Float](repeating: 1, count: shape.reduce(1, *))
+            )
+        }.sorted { $0.name < $1.name }
+        let path = try peft(["peft_type": .string(kind), "alpha": .integer(4)], tensors)
+        #expect(try #require(refusal(path)).contains(expected))
     }
 
     @Test func adaptersWithoutUpdatesAreRefused() throws {

@@ -77,7 +77,9 @@ import Testing
         let (gguf, hub) = try bases()
         for base in [gguf, hub] {
             let peft = try Adapter.read(Self.fixture("plain"), for: base)
-            #expect(try Adapter.read(Self.fixture("plain.gguf"), for: base) == peft)
+            let lora = try Adapter.read(Self.fixture("plain.gguf"), for: base)
+            #expect(lora.updates == peft.updates)
+            #expect(lora.rank == peft.rank && lora.alpha == peft.alpha)
             #expect(peft.updates.map(\.scale) == [4, 4, 4])
             #expect(peft.rank == 2 && peft.alpha == 8)
         }
@@ -118,7 +120,7 @@ import Testing
                         #expect(abs(difference) <= 2e-7 * abs(theirs * right.scale))
                     }
                 }
-                if name == "plain" { #expect(found == expected) }
+                if name == "plain" { #expect(found.updates == expected.updates) }
             }
             try adapter.write(to: path, for: base, baseName: "tiny", replacing: true)
             #expect(try files(path) == first)
