@@ -5,7 +5,8 @@ import Synchronization
 public enum Families {
     public static let all = [
         "gemma", "gemma2", "gemma2-scaled", "gemma3", "gemma3-wrapped", "gpt2", "gpt_neox",
-        "gpt_neox-sequential", "granite", "llama", "llama-biased", "llama-yarn", "mistral",
+        "gpt_neox-sequential", "granite", "llama", "llama-biased", "llama-yarn", "ministral3",
+        "ministral3-wrapped", "mistral",
         "mistral3", "mixtral", "olmo2", "phi3", "phi4", "qwen2", "qwen3", "qwen3_moe", "stablelm",
         "starcoder2",
     ]

@@ -122,7 +122,8 @@ package struct Architecture: Sendable {
 
     /// Every family rtedit knows.
     package static let all: [Architecture] = [
-        .llama, .mistral, .mistralSmall, .mixtral, .qwen2, .qwen3, .qwen3Mixture, .gemma, .gemma2,
+        .llama, .mistral, .mistralSmall, .ministral3, .mixtral, .qwen2, .qwen3, .qwen3Mixture,
+        .gemma, .gemma2,
         .gemma3, .phi3,
         .gpt2, .gptNeoX, .olmo2, .granite, .starCoder2, .stableLM,
     ]
@@ -135,7 +136,8 @@ package struct Architecture: Sendable {
         let candidates = all.filter { $0.name == name }
         let marked = candidates.first { candidate in
             guard let marker = candidate.marker else { return false }
-            return metadata[name + "." + marker]?.integer ?? 0 > 0
+            let value = metadata[name + "." + marker]
+            return value?.number ?? value?.integer.map(Double.init) ?? 0 > 0
         }
         return marked ?? candidates.first { $0.marker == nil }
     }

@@ -18,6 +18,8 @@ struct ConfigFormat: Sendable {
     var sortsRopeByAttention = false
     /// The kinds of rotary scaling that the family knows, and what each means; nil where all are what they say.
     var ropeKinds: [String: String]?
+    /// Members of rotary parameters that the family's class knows and others do not.
+    var ropeMembers: Set<String> = []
     /// The feed-forward part's width in hidden sizes where the file does not say; nil where it must.
     var feedForwardMultiple: Int?
     /// Whether transformers works out `head_dim` where the file does not say, so that llama.cpp's converter writes it.
@@ -55,7 +57,7 @@ struct ConfigFormat: Sendable {
     /// The sizes of transformers' class, which a file counts as having where it does not say; text decoders in multimodal
     /// folders are saved without them.
     ///
-    /// - Parameter keyValueHeads: nil where it is the number of heads.
+    /// - Parameter keyValueHeads: nil where it is as many as the file's heads.
     func sized(
         vocabulary: Int, width: Int, feedForward: Int?, blocks: Int, heads: Int,
         keyValueHeads: Int? = nil, context: Int
@@ -65,7 +67,7 @@ struct ConfigFormat: Sendable {
             contextLength: context,
         ]
         sizes[feedForwardSize] = feedForward
-        if let keyValueHeadCount { sizes[keyValueHeadCount] = keyValueHeads ?? heads }
+        if let keyValueHeadCount { sizes[keyValueHeadCount] = keyValueHeads }
         var changed = self
         changed.standard.merge(sizes.mapValues { .integer($0) }) { own, _ in own }
         return changed
@@ -111,7 +113,7 @@ struct ConfigKeys: NumberKeys {
     }
 
     func number(_ key: String) throws(CheckpointError) -> Double? {
-        try value(key, "a number") { $0.number }
+        try value(key, "a number") { $0.number ?? $0.floatByName }
     }
 
     func text(_ key: String) throws(CheckpointError) -> String? {
@@ -152,5 +154,15 @@ struct ConfigKeys: NumberKeys {
 
     private static func text(_ value: JSONValue) -> String {
         String(decoding: JSONWriter().bytes(value), as: UTF8.self)
+    }
+}
+
+extension JSONValue {
+    /// A number that JSON has not, as transformers 5 writes it: `{"__float__": "Infinity"}`.
+    fileprivate var floatByName: Double? {
+        guard let object, object.members.count == 1, let name = object["__float__"]?.string else {
+            return nil
+        }
+        return ["Infinity": .infinity, "-Infinity": -.infinity, "NaN": .nan][name]
     }
 }

@@ -12,7 +12,7 @@ extension ConfigKeys {
         guard format.sortsRopeByAttention else {
             let isOld = !older.members.isEmpty
             let found = ConfigKeys(config: isOld ? older : newer, file: file)
-            try found.requireKnownRope(in: isOld ? "rope_scaling" : "rope_parameters")
+            try found.requireKnownRope(in: isOld ? "rope_scaling" : "rope_parameters", format)
             return found
         }
         for member in newer.members where !Self.attentionKinds.contains(member.key) {
@@ -28,7 +28,7 @@ extension ConfigKeys {
             for member in older.members { found[member.key] = member.value }
         }
         let keys = ConfigKeys(config: found, file: file)
-        try keys.requireKnownRope(in: "rope_parameters.\(kind)")
+        try keys.requireKnownRope(in: "rope_parameters.\(kind)", format)
         return keys
     }
 
@@ -47,8 +47,11 @@ extension ConfigKeys {
     ]
 
     /// Refuses members of rotary parameters that another runtime may compute with and transformers does not.
-    private func requireKnownRope(in name: String) throws(CheckpointError) {
-        for member in config.members where !Self.ropeMembers.contains(member.key) {
+    private func requireKnownRope(
+        in name: String, _ format: ConfigFormat
+    ) throws(CheckpointError) {
+        let known = Self.ropeMembers.union(format.ropeMembers)
+        for member in config.members where !known.contains(member.key) {
             let isFactor = ["attn_factor", "extrapolation_factor"].contains(member.key)
             guard Neutral.absent.allows(member.value) || (isFactor && member.value.number == 1)
             else { throw unknown(member, in: name) }

@@ -22,6 +22,9 @@ package struct Hyperparameters: Sendable, Hashable {
     package var isParallel = false
     /// What attention's scores are multiplied by; nil for 1/√headSize.
     package var attentionScale: Double?
+    /// β where queries are multiplied by 1 + β ln(1 + ⌊position / context⌋) after rotation, the context being the one before
+    /// YaRN; nil where they are not.
+    package var queryGrowth: Double?
     /// Attention's scores s become cap · tanh(s / cap); nil leaves them as they are.
     package var scoreCap: Double?
     /// The same for the logits.

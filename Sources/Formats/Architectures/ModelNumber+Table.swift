@@ -14,7 +14,8 @@ extension ModelNumber {
                 "heads", \.headCount, format.headCount, "attention.head_count", isOfBlocks: true),
             keyValueHeads(format), headSize(format), vocabularySize, contextLength(format),
             normEpsilon(format, norm), rope(format, positions), tiedHead,
-            function(format, activation), parallelResidual, attentionScale, scoreCap, logitCap,
+            function(format, activation), parallelResidual, attentionScale, queryGrowth, scoreCap,
+            logitCap,
             window, embeddingScale, residualScale, logitScale, experts, originalContext,
         ]
     }
@@ -184,7 +185,7 @@ extension ModelNumber {
     }
 
     /// Base, dimensions and scaling. In families with learned positions they mean nothing.
-    private static func rope(
+    static func rope(
         _ format: ConfigFormat, _ positions: Architecture.Positions
     ) -> ModelNumber {
         var number = ModelNumber(
@@ -268,6 +269,19 @@ extension ModelNumber {
     ) { numbers in
         text(numbers.attentionScale ?? 1 / Double(numbers.headSize).squareRoot())
     }
+    static let queryGrowth = {
+        var number = ModelNumber("growth of queries") { text($0.queryGrowth) }
+        number.check = { numbers, keys throws(CheckpointError) in
+            try keys.requirePositive(numbers.queryGrowth, "growth of queries")
+            guard numbers.queryGrowth != nil else { return }
+            guard case .yarn = numbers.rope.scaling else {
+                throw .unsupportedFeature(
+                    file: keys.file,
+                    fact: "queries that grow with their position are not supported without yarn")
+            }
+        }
+        return number
+    }()
     static let scoreCap = factor("cap of scores", as: "cap of attention's scores", \.scoreCap)
     static let logitCap = factor("cap of logits", as: "cap of the logits", \.logitCap)
     static let embeddingScale = factor("embedding scale", \.embeddingScale.some)

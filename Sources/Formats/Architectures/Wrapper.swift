@@ -27,7 +27,7 @@ package struct Wrapper: Sendable {
 
     /// Mistral Small from 3.1 on, Ministral 3 and Devstral 2.
     static let mistral3 = Wrapper(
-        modelType: "mistral3", families: [.mistralSmall], standardType: "mistral",
+        modelType: "mistral3", families: [.mistralSmall, .ministral3], standardType: "mistral",
         names: llavaNames, carried: llavaParts, tiesEmbeddings: true)
 
     /// As files have them, and as the modules of transformers 5 are called.

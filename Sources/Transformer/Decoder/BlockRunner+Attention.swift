@@ -27,6 +27,7 @@ extension BlockRunner {
             normHeads(part, block.queryNorm, from: activations.rawQuery, into: activations.query)
             normHeads(part, block.keyNorm, from: activations.rawKey, into: activations.key)
             rotate(part, activations.query, block, heads: configuration.sizes.headCount)
+            growQueries(part, activations.query)
             rotate(part, activations.key, block, heads: configuration.sizes.keyValueHeadCount)
         }
     }
@@ -70,6 +71,14 @@ extension BlockRunner {
             pairs: rotations.cosine.width)
     }
 
+    /// Multiplies queries, or their gradients, by what their positions say.
+    private func growQueries(_ part: Range<Int>, _ values: ActivationMatrix) {
+        guard let queryFactors else { return }
+        for row in part {
+            scaleForward(values.row(row), by: queryFactors.row(row)[0], count: values.width)
+        }
+    }
+
     /// Nil where the block does not rotate.
     private func rotations(of block: BlockWeights) -> Rotations? {
         configuration.ropeIndices[block.index].map { rotations[$0] }
@@ -101,6 +110,7 @@ extension BlockRunner {
             shape: configuration.attention(ofBlock: block.index), sequences: step.sequences,
             crew: crew)
         forEachPart(of: rows) { part in
+            growQueries(part, scratch.queryGradient)
             rotateBack(part, scratch.queryGradient, block, heads: configuration.sizes.headCount)
             rotateBack(
                 part, scratch.keyGradient, block, heads: configuration.sizes.keyValueHeadCount)

@@ -10,6 +10,8 @@ struct BlockRunner: Sendable {
     let crew: WorkCrew
     /// The rows' rotations by each rotary embedding of the configuration.
     let rotations: [Rotations]
+    /// (R, 1): what rows' queries are multiplied by; nil where they do not grow with their position.
+    let queryFactors: ActivationMatrix?
     /// (R, D): what a sub-layer adds to the stream.
     let update: ActivationMatrix
     /// (R, Q + 2K): queries, keys and values of one matrix.
@@ -40,6 +42,7 @@ struct BlockRunner: Sendable {
         self.configuration = configuration
         self.crew = crew
         rotations = configuration.ropes.map { Rotations(pairs: $0.dimensions / 2) }
+        queryFactors = configuration.sizes.queryGrowth.map { _ in ActivationMatrix(width: 1) }
         update = ActivationMatrix(width: configuration.sizes.hiddenSize)
         fusedHeads = ActivationMatrix(
             width: configuration.queryWidth + 2 * configuration.keyValueWidth)
@@ -52,6 +55,7 @@ struct BlockRunner: Sendable {
     /// Makes room for this many rows.
     func reserve(rows: Int) {
         update.reserve(rows)
+        queryFactors?.reserve(rows)
         for matrix in rotations.flatMap({ [$0.cosine, $0.sine] }) { matrix.reserve(rows) }
         if configuration.slots.contains(.attentionQueryKeyValue) { fusedHeads.reserve(rows) }
         if configuration.slots.contains(.feedForwardGateUp) { fusedGateUp.reserve(rows) }

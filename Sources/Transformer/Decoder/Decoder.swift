@@ -59,12 +59,17 @@ package final class Decoder {
         }
     }
 
-    /// Writes the rotations of some positions for rows of a pass.
+    /// Writes the rotations of some positions for rows of a pass, and what queries there are multiplied by.
     ///
     /// - Parameter sequenceLength: how many positions the sequence has at the end of the pass.
     func writeRotations(
         _ positions: Range<Int>, sequenceLength: Int, to runner: BlockRunner, firstRow: Int
     ) {
+        if let factors = runner.queryFactors {
+            for (row, position) in positions.enumerated() {
+                factors.row(firstRow + row)[0] = configuration.sizes.queryFactor(at: position)
+            }
+        }
         for (table, rows) in zip(rotaries, runner.rotations) {
             table.write(
                 positions, sequenceLength: sequenceLength, cosine: rows.cosine.row(firstRow),

@@ -207,6 +207,7 @@ extension Hyperparameters {
         }
         if case .longrope = rope.scaling { features.append("long rope") }
         if attentionScale != nil { features.append("attention scale of its own") }
+        if queryGrowth != nil { features.append("queries that grow with their position") }
         if scoreCap != nil { features.append("cap of attention's scores") }
         if logitCap != nil { features.append("cap of the logits") }
         if embeddingScale != 1 { features.append("embedding scale") }

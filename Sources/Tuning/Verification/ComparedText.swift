@@ -28,6 +28,9 @@ struct ComparedText {
             found.append(
                 Threshold(name: "rotary scaling's original context", position: context))
         }
+        if numbers.queryGrowth != nil, case .yarn(let yarn) = numbers.rope.scaling {
+            found.append(Threshold(name: "growth of queries", position: yarn.originalContext))
+        }
         return found
     }
 

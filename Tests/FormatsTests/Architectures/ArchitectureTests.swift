@@ -102,6 +102,7 @@ import Testing
         "llama": [true, true, true, true], "granite": [true, true, true, true],
         "gpt2": [true, true, true, true], "gpt_neox": [true, true, true, true],
         "starcoder2": [true, true, true, true], "mistral": [true, true, false, false],
+        "ministral3": [true, true, false, false],
         "mixtral": [true, false, false, false], "gemma": [false, false, true, false],
         "gemma2": [false, false, true, false], "gemma3_text": [false, false, true, false],
         "olmo2": [false, false, true, false], "qwen3": [false, false, true, false],

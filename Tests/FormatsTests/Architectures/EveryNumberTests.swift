@@ -53,6 +53,7 @@ import Testing
         ) { $0.activation = .gelu },
         Row("isParallel", .kept("gpt_neox")) { $0.isParallel.toggle() },
         Row("attentionScale", .kept("gemma2"), .kept("granite")) { $0.attentionScale = 0.125 },
+        Row("queryGrowth", .kept("ministral3")) { $0.queryGrowth = 0.25 },
         Row("scoreCap", .kept("gemma2")) { $0.scoreCap = 7 },
         Row("logitCap", .kept("gemma2")) { $0.logitCap = 9 },
         Row("blockKinds", .kept("gemma3")) { numbers in

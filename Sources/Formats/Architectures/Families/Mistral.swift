@@ -14,12 +14,4 @@ extension Architecture {
             keyValueHeads: 8, context: 131_072),
         metadata: llamaMetadata, numbers: [.window(WindowKeys())], tokenizer: .llama,
         scalesFeedForward: true)
-
-    /// The text decoder of Mistral Small from 3.1 on, which llama.cpp calls `mistral3` and loads with biases and without a
-    /// window. A folder of the decoder alone is a Mistral's.
-    package static let mistralSmall = Architecture(
-        name: "mistral3", huggingFaceModelType: "mistral", huggingFaceClass: "MistralForCausalLM",
-        weights: mistral.weights, config: mistral.config, metadata: llamaMetadata,
-        numbers: [.window(WindowKeys())], tokenizer: .llama,
-        scalesFeedForward: true)
 }

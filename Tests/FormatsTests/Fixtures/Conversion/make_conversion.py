@@ -41,7 +41,8 @@ TYPES = {"f32": gguf.LlamaFileType.ALL_F32, "f16": gguf.LlamaFileType.MOSTLY_F16
 PRE_TOKENIZERS = {
     "llama": "llama-bpe", "llama-yarn": "smollm", "qwen2": "qwen2", "qwen3": "qwen2", "qwen3_moe": "qwen2",
     "phi4": "gpt-2", "gpt2": "gpt-2", "gpt_neox": "olmo", "gpt_neox-sequential": "olmo", "olmo2": "dbrx",
-    "mistral3": "tekken", "granite": "refact", "starcoder2": "starcoder", "stablelm": "stablelm2",
+    "mistral3": "tekken", "ministral3": "tekken", "ministral3-wrapped": "tekken",
+    "granite": "refact", "starcoder2": "starcoder", "stablelm": "stablelm2",
 }
 # The converter drops the attention scale, and llama.cpp then uses another one.
 LEFT_OUT = {"gemma2-scaled"}

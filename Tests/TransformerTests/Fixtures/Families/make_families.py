@@ -82,6 +82,11 @@ PIXTRAL = {
     "image_size": 16, "patch_size": 8, "head_dim": 4,
 }
 
+GROWING = {
+    "rope_type": "yarn", "rope_theta": 10000.0, "beta_fast": 1.5, "beta_slow": 0.25, "mscale": 1.0, "mscale_all_dim": 1.0,
+    "llama_4_scaling_beta": 0.3,
+}
+
 # name: (model_type, tokenizer, style of config.json, configuration)
 FAMILIES = {
     # One frequency that is kept, two on the ramp, one that is divided.
@@ -170,6 +175,20 @@ FAMILIES = {
             "rope_parameters": {"rope_type": "default", "rope_theta": 1000000000.0},
         },
         "vision_config": PIXTRAL, "image_token_index": 7, "tie_word_embeddings": False,
+    }),
+    # Prompts go past the context that queries grow from.
+    "ministral3": ("ministral3", byte_level("tekken", specials=TEKKEN), 5, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
+        "rope_parameters": {**GROWING, "original_max_position_embeddings": 4, "factor": 16.0},
+    }),
+    "ministral3-wrapped": ("mistral3", byte_level("tekken", specials=TEKKEN), 5, {
+        "text_config": {
+            "model_type": "ministral3", "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2,
+            "num_attention_heads": 3, "num_key_value_heads": 1, "head_dim": 12, "max_position_embeddings": 64,
+            "rope_parameters": {**GROWING, "original_max_position_embeddings": 8, "factor": 8.0},
+        },
+        "vision_config": PIXTRAL, "image_token_index": 7, "tie_word_embeddings": True,
     }),
     "phi3": ("phi3", phi3, 4, {
         "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 3,

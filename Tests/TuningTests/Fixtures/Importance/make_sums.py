@@ -26,7 +26,7 @@ FAMILIES = FOLDER.parent.parent.parent / "TransformerTests" / "Fixtures" / "Fami
 
 # Where gguf calls a family otherwise than transformers.
 ARCHITECTURES = {
-    "gemma3_text": "gemma3", "gpt_neox": "gptneox", "mistral": "llama", "mixtral": "llama", "qwen3_moe": "qwen3moe"}
+    "gemma3_text": "gemma3", "gpt_neox": "gptneox", "ministral3": "mistral3", "mistral": "llama", "mixtral": "llama", "qwen3_moe": "qwen3moe"}
 
 
 def load(folder):
@@ -39,7 +39,7 @@ def load(folder):
 
 
 def name_map(config):
-    wanted = config.model_type if config.model_type == "mistral3" else config.get_text_config().model_type
+    wanted = "mistral3" if config.model_type == "mistral3" else config.get_text_config().model_type
     wanted = ARCHITECTURES.get(wanted, wanted)
     config = config.get_text_config()
     [architecture] = [each for each, name in gguf.MODEL_ARCH_NAMES.items() if name == wanted]
