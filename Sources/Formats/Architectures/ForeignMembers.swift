@@ -124,6 +124,7 @@ enum ForeignMembers {
             }
             let rule = neutral[member.key] ?? (architecture.hasExperts ? routing[member.key] : nil)
             guard let rule, !rule.allows(member.value) else { continue }
+            if repeats(member, numbers.rope, headSize: numbers.headSize) { continue }
             // Gemma 2's published files have a second name for the window.
             if member.key.hasPrefix("sliding_window"),
                 isUnused(member.value, keys.config, numbers)
@@ -135,6 +136,19 @@ enum ForeignMembers {
                 fact: "'\(member.key)' is \(JSONWriter().text(member.value)), but only "
                     + "\(rule.description) is supported in a '\(architecture.huggingFaceModelType)'"
             )
+        }
+    }
+
+    /// Whether a rotary member says once more what the family has under another name: transformers 4.57 wrote GPT-NeoX's
+    /// twice.
+    private static func repeats(
+        _ member: JSONObject.Member, _ rope: RopeParameters, headSize: Int
+    ) -> Bool {
+        switch member.key {
+        case "rope_theta": member.value.number == rope.base
+        case "partial_rotary_factor":
+            member.value.number.map { Double(headSize) * $0 } == Double(rope.dimensions)
+        default: false
         }
     }
 

@@ -24,7 +24,8 @@ extension Architecture {
             ("scale_attn_weights", .bool(true)), ("add_cross_attention", .bool(false)),
             ("scale_attn_by_inverse_layer_idx", .bool(false)),
         ], copies: [("n_ctx", "n_positions")]
-    ).withLayerNorm("layer_norm_epsilon")
+    ).withLayerNorm("layer_norm_epsilon").sized(
+        vocabulary: 50_257, width: 768, feedForward: nil, blocks: 12, heads: 12, context: 1024)
 
     private static let gpt2Block: [WeightRule] = {
         let block = BlockNames(layers: "transformer.h")

@@ -16,7 +16,9 @@ extension Architecture {
             standard: [
                 "rotary_pct": .number(0.25), "use_parallel_residual": .bool(true),
             ]
-        ).withLayerNorm(),
+        ).withLayerNorm().sized(
+            vocabulary: 50_432, width: 6144, feedForward: 24_576, blocks: 44, heads: 64,
+            context: 2048),
         metadata: MetadataFormat(
             order: [
                 MetadataFormat.general, "context_length", "embedding_length", "block_count",

@@ -6,7 +6,9 @@ extension Architecture {
         weights: ModelNames(headInGGUF: .never).model(
             blocks: gemmaAttention + BlockNames().gatedFeedForward()
                 + BlockNames().inputNorms(.plusOne), norm: .plusOne),
-        config: gemmaConfig(keyValueHeads: 16, renamed: ["gelu": .geluTanh]),
+        config: gemmaConfig(renamed: ["gelu": .geluTanh]).sized(
+            vocabulary: 256_000, width: 3072, feedForward: 24_576, blocks: 28, heads: 16,
+            keyValueHeads: 16, context: 8192),
         metadata: gemmaMetadata, numbers: [.embeddingScaleByWidth],
         // The converter gives every Gemma of the first generation what it knows of CodeGemma.
         tokenizer: TokenizerLayout(startsWithoutSpace: true, endOfTurn: 107),
@@ -20,11 +22,14 @@ extension Architecture {
             blocks: gemmaAttention + BlockNames().gatedFeedForward() + gemmaNorms, norm: .plusOne),
         residualPath: .normed,
         config: gemmaConfig(
-            keyValueHeads: 4, activation: "hidden_activation",
+            activation: "hidden_activation",
             [
                 "query_pre_attn_scalar": .integer(256), "sliding_window": .integer(4096),
                 "attn_logit_softcapping": .number(50), "final_logit_softcapping": .number(30),
-            ]),
+            ]
+        ).sized(
+            vocabulary: 256_000, width: 2304, feedForward: 9216, blocks: 26, heads: 8,
+            keyValueHeads: 4, context: 8192),
         metadata: gemmaMetadata,
         numbers: [
             .embeddingScaleByWidth, .queryScale(largeBlocks: 46), .scoreCap(standard: 50),
@@ -55,7 +60,7 @@ extension Architecture {
 
     private static let gemma3Config = {
         var config = gemmaConfig(
-            keyValueHeads: 4, activation: "hidden_activation",
+            activation: "hidden_activation",
             [
                 "query_pre_attn_scalar": .integer(256), "sliding_window": .integer(4096),
                 "rope_theta": .number(1e6),
@@ -85,12 +90,11 @@ extension Architecture {
     ]
 
     private static func gemmaConfig(
-        keyValueHeads: Int, activation: String = "hidden_act",
+        activation: String = "hidden_act",
         renamed: [String: Activation] = [:], _ more: [String: JSONValue] = [:]
     ) -> ConfigFormat {
         let common: [String: JSONValue] = [
-            "num_key_value_heads": .integer(keyValueHeads), "head_dim": .integer(256),
-            "tie_word_embeddings": .bool(true),
+            "head_dim": .integer(256), "tie_word_embeddings": .bool(true),
         ]
         return ConfigFormat(
             activation: activation, standardActivation: "gelu_pytorch_tanh", fillsHeadSize: true,

@@ -4,6 +4,9 @@ extension Architecture {
         name: "granite", huggingFaceModelType: "granite", huggingFaceClass: "GraniteForCausalLM",
         weights: llamaWeights(attentionBias: .flag("attention_bias"), bias: .flag("mlp_bias")),
         residualPath: .scaled,
+        config: ConfigFormat().sized(
+            vocabulary: 32_000, width: 4096, feedForward: 11_008, blocks: 32, heads: 32,
+            context: 2048),
         metadata: MetadataFormat(order: llamaMetadata.order + ["attention.scale"]),
         numbers: ModelNumber.multipliers,
         // Granite 4 can do without rotation.

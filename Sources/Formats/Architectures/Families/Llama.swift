@@ -6,7 +6,9 @@ extension Architecture {
     package static let llama = Architecture(
         name: "llama", huggingFaceModelType: "llama", huggingFaceClass: "LlamaForCausalLM",
         weights: llamaWeights(attentionBias: .flag("attention_bias"), bias: .flag("mlp_bias")),
-        config: ConfigFormat(fillsHeadSize: true), metadata: llamaMetadata,
+        config: ConfigFormat(fillsHeadSize: true).sized(
+            vocabulary: 32_000, width: 4096, feedForward: 11_008, blocks: 32, heads: 32,
+            context: 2048), metadata: llamaMetadata,
         tokenizer: .llama, scalesFeedForward: true)
 
     /// The weights of Llama and its nearest relatives.

@@ -9,10 +9,12 @@ extension Architecture {
                 + BlockNames().inputNorms(),
             divisors: ModelNames.llama3Divisors),
         config: ConfigFormat(standard: [
-            "num_key_value_heads": .integer(8), "rope_theta": .number(1e6),
+            "rope_theta": .number(1e6),
             "rms_norm_eps": .number(1e-5), "num_local_experts": .integer(8),
             "num_experts_per_tok": .integer(2),
-        ]), metadata: llamaMetadata,
+        ]).sized(
+            vocabulary: 32_000, width: 4096, feedForward: 14_336, blocks: 32, heads: 32,
+            keyValueHeads: 8, context: 131_072), metadata: llamaMetadata,
         numbers: [
             .window(WindowKeys()),
             .experts(count: ["num_local_experts", "num_experts"], size: nil, shares: nil),

@@ -14,7 +14,9 @@ extension Architecture {
                         .feedForwardPostNorm, "post_feedforward_layernorm", "post_ffw_norm"),
                 ]),
         residualPath: .normed,
-        config: ConfigFormat(standard: ["rms_norm_eps": .number(1e-5)]),
+        config: ConfigFormat(standard: ["rms_norm_eps": .number(1e-5)]).sized(
+            vocabulary: 50_304, width: 4096, feedForward: 11_008, blocks: 32, heads: 32,
+            context: 2048),
         // OLMo 3 goes by the same name and has a window in most blocks.
         metadataOnly: [("attention.sliding_window", .absent)],
         tokenizer: TokenizerLayout(preTokenizerNames: ["dbrx"]))

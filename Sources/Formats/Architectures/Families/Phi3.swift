@@ -16,7 +16,10 @@ extension Architecture {
             ],
             standard: [
                 "rms_norm_eps": .number(1e-5), "original_max_position_embeddings": .integer(4096),
-            ]),
+            ]
+        ).sized(
+            vocabulary: 32_064, width: 3072, feedForward: 8192, blocks: 32, heads: 32,
+            context: 4096),
         metadata: MetadataFormat(order: [
             "rope.scaling.attn_factor", MetadataFormat.general, "context_length",
             "rope.scaling.original_context_length", "embedding_length", "feed_forward_length",

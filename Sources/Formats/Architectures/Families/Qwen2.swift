@@ -6,9 +6,10 @@ extension Architecture {
             blocks: BlockNames().attention(bias: .always) + BlockNames().gatedFeedForward()
                 + BlockNames().inputNorms()),
         config: ConfigFormat(
-            standard: qwenStandard.merging(["num_key_value_heads": .integer(32)]) {
-                $1
-            }, implied: ["attention_bias", "qkv_bias", "add_qkv_bias"]),
+            standard: qwenStandard, implied: ["attention_bias", "qkv_bias", "add_qkv_bias"]
+        ).sized(
+            vocabulary: 151_936, width: 4096, feedForward: 22_016, blocks: 32, heads: 32,
+            keyValueHeads: 32, context: 32_768),
         numbers: [
             .window(qwenWindow)
         ], headGrowth: [.gguf: .refused, .safetensors: .loaded])

@@ -6,9 +6,10 @@ extension Architecture {
             blocks: qwen3Attention + BlockNames().gatedFeedForward() + BlockNames().inputNorms()),
         config: ConfigFormat(
             fillsHeadSize: true,
-            standard: qwenStandard.merging([
-                "num_key_value_heads": .integer(32), "head_dim": .integer(128),
-            ]) { $1 }),
+            standard: qwenStandard.merging(["head_dim": .integer(128)]) { $1 }
+        ).sized(
+            vocabulary: 151_936, width: 4096, feedForward: 22_016, blocks: 32, heads: 32,
+            keyValueHeads: 32, context: 32_768),
         numbers: [
             .window(qwenWindow)
         ], headGrowth: [.gguf: .loaded], scalesFeedForward: true)
@@ -24,10 +25,13 @@ extension Architecture {
                 + BlockNames().inputNorms()),
         config: ConfigFormat(
             standard: [
-                "num_key_value_heads": .integer(4), "sliding_window": .integer(4096),
-                "num_experts": .integer(128), "num_experts_per_tok": .integer(8),
+                "sliding_window": .integer(4096), "num_experts": .integer(128),
+                "num_experts_per_tok": .integer(8),
                 "moe_intermediate_size": .integer(768),
-            ], only: [("decoder_sparse_step", .integer(1)), ("mlp_only_layers", .array([]))]),
+            ], only: [("decoder_sparse_step", .integer(1)), ("mlp_only_layers", .array([]))]
+        ).sized(
+            vocabulary: 151_936, width: 2048, feedForward: 6144, blocks: 24, heads: 32,
+            keyValueHeads: 4, context: 32_768),
         numbers: [
             .window(WindowKeys(flag: "use_sliding_window")),
             .experts(

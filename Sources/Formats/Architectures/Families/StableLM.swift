@@ -9,10 +9,11 @@ extension Architecture {
                 + BlockNames().inputNorms(.layer, second: .unlessParallel), norm: .layer),
         config: ConfigFormat(
             rotaryShare: "partial_rotary_factor",
-            standard: [
-                "num_key_value_heads": .integer(32), "partial_rotary_factor": .number(0.25),
-            ], only: [("qk_layernorm", .bool(false))]
-        ).withLayerNorm(),
+            standard: ["partial_rotary_factor": .number(0.25)],
+            only: [("qk_layernorm", .bool(false))]
+        ).withLayerNorm().sized(
+            vocabulary: 50_304, width: 2560, feedForward: 6912, blocks: 32, heads: 32,
+            keyValueHeads: 32, context: 4096),
         metadata: MetadataFormat(
             order: [
                 MetadataFormat.general, "context_length", "embedding_length", "block_count",

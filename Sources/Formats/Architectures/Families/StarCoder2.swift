@@ -13,10 +13,10 @@ extension Architecture {
             ] + BlockNames().inputNorms(.layer), norm: .layer),
         config: ConfigFormat(
             standardActivation: "gelu_pytorch_tanh",
-            standard: [
-                "num_key_value_heads": .integer(2), "tie_word_embeddings": .bool(true),
-            ]
-        ).withLayerNorm("norm_epsilon"), numbers: [.window(WindowKeys())],
+            standard: ["tie_word_embeddings": .bool(true)]
+        ).withLayerNorm("norm_epsilon").sized(
+            vocabulary: 49_152, width: 3072, feedForward: 12_288, blocks: 30, heads: 24,
+            keyValueHeads: 2, context: 4096), numbers: [.window(WindowKeys())],
         tokenizer: TokenizerLayout(preTokenizerNames: ["starcoder"]))
 
     private static let useBias = WeightRule.Bias.flag("use_bias", isDefault: true)
