@@ -25,6 +25,22 @@ struct FusedExperts: Sendable {
         block(of: module, suffix: router).map { .block($0, .expertRouter) }
     }
 
+    /// The router whose weight a tensor is, or nil.
+    static func router(ofTensor name: String) -> WeightRole? {
+        name.hasSuffix(".weight") ? router(of: String(name.dropLast(".weight".count))) : nil
+    }
+
+    /// The block whose experts' weights a tensor holds, and which; nil where it holds none.
+    static func parameter(ofTensor name: String) -> (block: Int, slots: [BlockSlot])? {
+        for parameter in parameters {
+            let ending = "." + parameter.name
+            guard name.hasSuffix(ending), let block = block(of: String(name.dropLast(ending.count)))
+            else { continue }
+            return (block, parameter.slots)
+        }
+        return nil
+    }
+
     /// The names of the tensors of a block's experts.
     static func tensorNames(ofBlock block: Int) -> [String] {
         parameters.map { "\(layers)\(block)\(experts).\($0.name)" }

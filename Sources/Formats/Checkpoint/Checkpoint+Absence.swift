@@ -12,8 +12,8 @@ extension Checkpoint {
             return .unsupportedFeature(
                 file: path,
                 fact: "tensor '\(stack.name)' of shape \(stack.shape) holds the matrices of all "
-                    + "experts in one, which is not supported; transformers saves a tensor for each "
-                    + "expert unless it is told save_original_format=False")
+                    + "experts in one and is none of transformers' (experts.gate_up_proj and "
+                    + "experts.down_proj, outputs before inputs), which is not supported")
         }
         if let tensor = tensors.first(where: { $0.role == nil && misnamedRole($0.name) == role }) {
             return .unsupportedFeature(file: path, fact: Self.renaming(name, tensor.name))

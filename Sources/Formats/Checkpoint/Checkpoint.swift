@@ -18,7 +18,7 @@ package final class Checkpoint: Sendable {
     /// The path as the user gave it.
     package let path: String
     package let source: Source
-    /// Every tensor in the order of the file or files.
+    /// Every tensor in the order of the file or files; those of all experts of a folder's block one by one.
     package let tensors: [WeightTensor]
     /// The model family, or nil where rtedit has no description of it.
     package let architecture: Architecture?
@@ -90,11 +90,14 @@ package final class Checkpoint: Sendable {
 
     private convenience init(path: String, files: HuggingFaceFiles) throws {
         let name = files.config?["model_type"]?.string
+        let family = files.architecture
         self.init(
             path: path, source: .huggingFace(files), architectureName: name,
-            architecture: files.architecture,
+            architecture: family,
             warnings: files.warnings,
-            stored: files.shards.flatMap(\.file.tensors))
+            stored: files.shards.flatMap(\.file.tensors).flatMap { tensor in
+                family?.separated(tensor) ?? [tensor]
+            })
     }
 
     private init(

@@ -39,7 +39,7 @@ struct GGUFPlanner {
         let planner = TensorPlanner(source: source, changes: changes, format: .gguf)
         var tensors = divisorTensors(architecture, numbers.rope)
         var stacks = ExpertStacks(source: source, architecture: architecture, numbers: numbers)
-        for tensor in sortedTensors(files).flatMap(planner.pieces) {
+        for tensor in sortedTensors.flatMap(planner.pieces) {
             guard let role = tensor.role else {
                 guard
                     Architecture.isRecomputed(tensor.name)
@@ -125,14 +125,12 @@ struct GGUFPlanner {
     }
 
     /// The source's tensors file by file in the order of their names.
-    private func sortedTensors(_ files: HuggingFaceFiles) -> [WeightTensor] {
-        let shards = files.shards.flatMap { shard in
-            repeatElement(shard.name, count: shard.file.tensors.count)
+    private var sortedTensors: [WeightTensor] {
+        source.tensors.sorted { left, right in
+            let (first, second) = (left.bytes.file.path, right.bytes.file.path)
+            return first == second
+                ? left.name.utf8.lexicographicallyPrecedes(right.name.utf8) : first < second
         }
-        return zip(shards, source.tensors).sorted { left, right in
-            left.0 == right.0
-                ? left.1.name.utf8.lexicographicallyPrecedes(right.1.name.utf8) : left.0 < right.0
-        }.map(\.1)
     }
 
     /// The lists of rotary divisors that llama.cpp keeps as tensors.

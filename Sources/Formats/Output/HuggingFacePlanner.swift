@@ -10,9 +10,10 @@ struct HuggingFacePlanner {
     func plan(keeping files: HuggingFaceFiles) throws -> OutputPlan {
         var tensors: [OutputPlan.Tensor] = []
         var shards: [String: Int] = [:]
-        for (number, shard) in files.shards.enumerated() {
-            for tensor in shard.file.tensors { shards[tensor.description.name] = number }
-        }
+        let places = Dictionary(
+            files.shards.enumerated().map { ($1.file.path, $0) },
+            uniquingKeysWith: { first, _ in first })
+        for tensor in source.tensors { shards[tensor.name] = places[tensor.bytes.file.path] }
         let planner = TensorPlanner(source: source, changes: changes, format: .safetensors)
         for tensor in source.tensors.flatMap(planner.pieces) {
             tensors.append(
@@ -20,7 +21,7 @@ struct HuggingFacePlanner {
                     named: planner.name(of: tensor), from: tensor, shard: shards[tensor.name] ?? 0))
         }
         // Members of the language model, which may stand in a part of the file.
-        var config = files.modelConfig
+        var text = files.modelConfig
         var needsConfiguration = false
         var notes: [String] = []
         if !changes.roles.isEmpty || changes.model != nil {
@@ -38,19 +39,20 @@ struct HuggingFacePlanner {
                     named: bias.name, role: bias.role, shape: [bias.width],
                     shard: weight.flatMap { shards[$0] } ?? 0)
             }
-            if changes.model != nil, let own = config {
-                (config, notes) = try model.config(
+            if changes.model != nil, let own = text {
+                (text, notes) = try model.config(
                     from: own, of: source.model(), flags: biases.flags)
             }
             if changes.weights[WeightRole(.output)] != nil, source.isAnnouncedTied {
-                config?[Self.tieFlag] = .bool(false)
+                text?[Self.tieFlag] = .bool(false)
             }
-            for (flag, value) in biases.flags where value { config?[flag] = .bool(true) }
+            for (flag, value) in biases.flags where value { text?[flag] = .bool(true) }
             needsConfiguration =
                 biases.flags.values.contains(true)
                 || !newHead(architecture, model.numbers).isEmpty
         }
-        if let text = config, let whole = files.config {
+        var config = files.config
+        if let whole = config, let text {
             config = files.wrapper?.config(whole, with: text) ?? text
         }
         if let type = changes.types?.plainType {
@@ -66,7 +68,7 @@ struct HuggingFacePlanner {
                     shards: files.shards.map { .init(name: $0.name, metadata: $0.file.metadata) },
                     isIndexed: files.indexName != nil, sourceFolder: files.folder, copies: copies,
                     files: [], needsConfiguration: needsConfiguration)),
-            notes: notes + Folder.note(linksIn: files.folder, files.names + copies)
+            notes: notes + separation + Folder.note(linksIn: files.folder, files.names + copies)
                 + (skipped.isEmpty
                     ? []
                     : [
@@ -74,6 +76,14 @@ struct HuggingFacePlanner {
                             + "regular files)"
                     ])
         )
+    }
+
+    /// Says that the output has other tensors than the source's files.
+    private var separation: [String] {
+        guard source.hasFusedExperts else { return [] }
+        return [
+            "experts that lie in one tensor of a block are written one by one, as published folders have them"
+        ]
     }
 
     /// GGUF to Hugging Face: every tensor is renamed, its rows put back in order; what safetensors cannot hold is

@@ -92,7 +92,7 @@ import Testing
             tensors.filter { !$0.description.name.contains(".experts.") } + [
                 (
                     TensorDescription(
-                        name: "model.layers.0.mlp.experts.gate_up_proj", type: .f32,
+                        name: "model.layers.0.mlp.switch_mlp.gate_proj.weight", type: .f32,
                         shape: [4, 2, 1]), [UInt8](repeating: 0, count: 32)
                 )
             ]
@@ -104,6 +104,7 @@ import Testing
             Issue.record("\(String(describing: failure))")
             return
         }
-        #expect(fact.contains("'model.layers.0.mlp.experts.gate_up_proj' of shape [4, 2, 1]"))
+        #expect(
+            fact.contains("'model.layers.0.mlp.switch_mlp.gate_proj.weight' of shape [4, 2, 1]"))
     }
 }

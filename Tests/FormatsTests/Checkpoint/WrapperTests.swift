@@ -183,6 +183,16 @@ import Testing
         #expect(error?.description.contains(words) ?? false, "\(String(describing: error))")
     }
 
+    @Test(arguments: [
+        JSONValue?.none, .object(JSONObject([.init("model_type", .string("mistral4"))])),
+    ])
+    func whatIsNotKnownIsCopied(text: JSONValue?) throws {
+        let source = try FamilyFixture("mistral3", in: folder, config: ["text_config": text]).open()
+        let copy = try folder.write(source, as: "copy")
+        #expect(copy.config == source.config)
+        #expect(copy.tensors.map(\.name) == source.tensors.map(\.name))
+    }
+
     @Test func errorsNameThePartOfTheConfiguration() throws {
         let source = try FamilyFixture("mistral3").open()
         var text = try #require(source.config?["text_config"]?.object)
