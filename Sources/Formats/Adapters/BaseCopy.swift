@@ -27,8 +27,8 @@ struct BaseCopy {
             )
         }
         let pair = TensorPair(
-            role: role, WeightRows(own.stored, own.form), WeightRows(copy.stored, copy.form))
-        let isExact = own.type.isPlainFloat && copy.type.isPlainFloat
+            role: role, WeightRows(own, own.form), WeightRows(copy, copy.form))
+        let isExact = own.packed == nil && own.type.isPlainFloat && copy.type.isPlainFloat
         guard pair.a.isReadable, pair.b.isReadable, pair.columns > 0 else {
             throw AdapterError.unsupportedTensor(
                 file: file, tensor: tensor.name,

@@ -17,7 +17,7 @@ struct BaseRows: Sendable {
     private let source: WeightRows
 
     init(_ tensor: WeightTensor) {
-        source = WeightRows(tensor.stored, tensor.form)
+        source = WeightRows(tensor, tensor.form)
         shape = tensor.canonicalShape
     }
 

@@ -12,8 +12,8 @@ package enum CheckpointError: Failure, Equatable {
     case wrongShape(file: String, tensor: String, found: [Int], expected: [Int])
     case unknownTensor(file: String, name: String, architecture: String)
     case cannotExpress(fact: String)
-    /// The files store codes, not weights.
-    case quantized(file: String, method: String)
+    /// The files store codes that cannot be read; `method` says why.
+    case quantized(file: String, method: String, kind: FailureKind)
     /// A row of an output cannot be read from its source or stored in its type.
     case cannotEncode(tensor: String, row: Int, problem: QuantizationError)
     /// Finite values of a tensor are beyond its type in the output, or an edit makes them so; `largest` is infinite
@@ -24,8 +24,9 @@ package enum CheckpointError: Failure, Equatable {
     package var kind: FailureKind {
         switch self {
         case .unsupportedArchitecture, .unsupportedFeature, .cannotExpress, .unknownTensor,
-            .quantized, .becomesInfinite:
+            .becomesInfinite:
             .unsupported
+        case .quantized(_, _, let kind): kind
         case .cannotEncode(_, _, let problem): problem.kind
         default: .input
         }
@@ -51,9 +52,9 @@ package enum CheckpointError: Failure, Equatable {
         case .unknownTensor(let file, let name, let architecture):
             "\(file): tensor '\(name)' is not one of architecture '\(architecture)'"
         case .cannotExpress(let fact): fact
-        case .quantized(let file, let method):
-            "\(file): the weights are quantised with \(method), which is not supported; such "
-                + "a folder can be copied and patched as it is"
+        case .quantized(let file, let method, _):
+            "\(file): the weights are quantised with \(method); such a folder can be copied and "
+                + "patched as it is"
         case .cannotEncode(let tensor, let row, let problem):
             "tensor '\(tensor)', row \(row): \(problem)"
         case .becomesInfinite(let tensor, let type, let count, let all, let largest):

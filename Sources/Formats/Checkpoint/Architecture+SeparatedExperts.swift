@@ -1,11 +1,17 @@
 /// Folders whose experts lie in one tensor of each block, as transformers 5 holds them in memory and saves them with
 /// `save_original_format=False`.
 extension Architecture {
+    /// A weight of a folder as published folders of the family have it; a packed one stays as it is.
+    func separated(_ storage: WeightStorage) -> [WeightStorage] {
+        guard case .plain(let tensor) = storage else { return [storage] }
+        return separated(tensor).map { .plain($0) }
+    }
+
     /// A tensor of a folder as published folders of the family have it: each expert's matrices by themselves, the router
     /// beside them under its own name; all else as it is.
     ///
     /// The parts are rows as they lie in the file, outputs first.
-    func separated(_ tensor: StoredTensor) -> [StoredTensor] {
+    private func separated(_ tensor: StoredTensor) -> [StoredTensor] {
         guard hasExperts, role(of: tensor.name, in: .safetensors) == nil else { return [tensor] }
         if let router = FusedExperts.router(ofTensor: tensor.name),
             let name = name(of: router, in: .safetensors)

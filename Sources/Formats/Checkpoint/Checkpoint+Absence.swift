@@ -7,7 +7,9 @@ extension Checkpoint {
     ///   - blocks: how many blocks the numbers say.
     func absence(of role: WeightRole, named name: String?, blocks: Int) -> CheckpointError {
         let name = name ?? role.description
-        if let quantization { return .quantized(file: path, method: quantization.description) }
+        if let quantization, let problem = quantization.problem {
+            return .quantized(file: path, method: quantization.description, kind: problem.kind)
+        }
         if let stack = expertStack(for: role) {
             return .unsupportedFeature(
                 file: path,

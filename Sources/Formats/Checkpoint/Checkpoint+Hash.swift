@@ -49,7 +49,8 @@ extension Checkpoint {
     /// - Throws: `FileError` where one cannot be opened.
     package func files() throws(FileError) -> [CheckpointFile] {
         let weights = Dictionary(
-            tensors.map { ($0.bytes.file.path, $0.bytes.file) }, uniquingKeysWith: { $1 })
+            tensors.flatMap(\.parts).map { ($0.bytes.file.path, $0.bytes.file) },
+            uniquingKeysWith: { $1 })
         var files: [CheckpointFile] = []
         for path in weightFiles {
             var file = weights[path]

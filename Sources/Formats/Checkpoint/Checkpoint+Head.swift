@@ -24,7 +24,7 @@ extension Checkpoint {
         return headCache.withLock { cache in
             if let cache { return cache }
             let head: OutputHead =
-                own.stored.hasBytes(of: embedding.stored) ? .copyOfEmbedding : .own
+                own.hasBytes(of: embedding) ? .copyOfEmbedding : .own
             cache = head
             return head
         }

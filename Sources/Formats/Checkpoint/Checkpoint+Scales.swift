@@ -33,7 +33,7 @@ extension Checkpoint {
                 fact: "tensor '\(tensor.name)' is a scale in \(tensor.type.name), not in f32")
         }
         guard role.part == .scale else { return }
-        if let bad = (try? tensor.stored.values())?.enumerated().first(where: {
+        if let bad = (try? tensor.storedValues())?.enumerated().first(where: {
             !$0.element.isFinite
         }) {
             throw .contradiction(

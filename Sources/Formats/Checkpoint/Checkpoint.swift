@@ -18,7 +18,8 @@ package final class Checkpoint: Sendable {
     /// The path as the user gave it.
     package let path: String
     package let source: Source
-    /// Every tensor in the order of the file or files; those of all experts of a folder's block one by one.
+    /// Every weight in the order of the file or files, and what else they hold; the tensors that a packed weight is made
+    /// of are parts of it, and those of all experts of a folder's block stand one by one.
     package let tensors: [WeightTensor]
     /// The model family, or nil where rtedit has no description of it.
     package let architecture: Architecture?
@@ -26,8 +27,10 @@ package final class Checkpoint: Sendable {
     package let architectureName: String?
     /// What is odd about the files themselves but harmless.
     let fileWarnings: [String]
-    /// How the weights are quantised; nil where the tensors are the weights, as those of a GGUF file always are.
+    /// How the weights are quantised; nil where each is one tensor's elements, as in GGUF files always.
     package let quantization: StoredQuantization?
+    /// Where the configuration of a quantised folder names the layers that are not packed; nil where it cannot.
+    let skipList: SkipList?
     private let places: [WeightRole: Int]
     /// What the files say of the model's numbers, not yet held against the tensors.
     private let statedNumbers: Result<Hyperparameters, any Error>
@@ -84,25 +87,25 @@ package final class Checkpoint: Sendable {
         self.init(
             path: path, source: .gguf(gguf), architectureName: name,
             architecture: name.flatMap { Architecture.named($0, metadata: gguf.metadata) },
-            warnings: gguf.warnings,
-            stored: gguf.tensors)
+            warnings: gguf.warnings, content: gguf.tensors.map { .plain($0) }, quantization: nil,
+            skipList: nil)
     }
 
     private convenience init(path: String, files: HuggingFaceFiles) throws {
         let name = files.config?["model_type"]?.string
         let family = files.architecture
+        let content = FolderContent(files)
         self.init(
             path: path, source: .huggingFace(files), architectureName: name,
-            architecture: family,
-            warnings: files.warnings,
-            stored: files.shards.flatMap(\.file.tensors).flatMap { tensor in
-                family?.separated(tensor) ?? [tensor]
-            })
+            architecture: family, warnings: files.warnings,
+            content: content.weights.flatMap { family?.separated($0) ?? [$0] },
+            quantization: content.quantization, skipList: content.skipList)
     }
 
     private init(
         path: String, source: Source, architectureName: String?, architecture: Architecture?,
-        warnings: [String], stored: [StoredTensor]
+        warnings: [String], content: [WeightStorage], quantization: StoredQuantization?,
+        skipList: SkipList?
     ) {
         self.path = path
         self.source = source
@@ -110,15 +113,19 @@ package final class Checkpoint: Sendable {
         self.architecture = architecture
         fileWarnings = warnings
         let format: FileFormat = if case .gguf = source { .gguf } else { .safetensors }
-        let scales = format == .gguf ? Self.scales(stored, architecture) : [:]
+        let scales =
+            if case .gguf(let gguf) = source { Self.scales(gguf.tensors, architecture) } else {
+                [WeightRole: [Float]]()
+            }
         func tensors(_ model: Hyperparameters?) -> [WeightTensor] {
-            stored.map { stored in
-                guard let role = architecture?.role(of: stored.name, in: format),
+            content.map { content in
+                let bare = WeightTensor(content)
+                guard let role = architecture?.role(of: bare.name, in: format),
                     var form = architecture?.form(of: role, in: format, model)
-                else { return WeightTensor(stored) }
-                if !form.rows.isPermutation(ofRows: stored.shape.first ?? 0) { form.rows = .same }
+                else { return bare }
+                if !form.rows.isPermutation(ofRows: bare.shape.first ?? 0) { form.rows = .same }
                 let own = role.part == .weight ? scales[WeightRole(role.slot, .scale)] : nil
-                return WeightTensor(stored, role: role, form: form, scales: own)
+                return WeightTensor(content, role: role, form: form, scales: own)
             }
         }
         let unordered = tensors(nil)
@@ -138,13 +145,14 @@ package final class Checkpoint: Sendable {
         }
         let model = try? statedNumbers.get()
         self.tensors = model == nil ? unordered : tensors(model)
-        quantization =
+        self.skipList = skipList
+        self.quantization =
             switch source {
             case .gguf: nil
             case .huggingFace(let files):
-                StoredQuantization(
-                    config: files.config, beside: files.quantizationFiles, tensors: self.tensors,
-                    metadata: files.shards.flatMap(\.file.metadata))
+                quantization
+                    ?? StoredQuantization(
+                        tensors: self.tensors, metadata: files.shards.flatMap(\.file.metadata))
             }
     }
 
@@ -297,7 +305,7 @@ package final class Checkpoint: Sendable {
         for tensor in tensors {
             guard let role = tensor.role, let rule = architecture.rule(for: role.slot) else {
                 // llama.cpp refuses tensors that it does not load; transformers passes them over.
-                guard format == .safetensors || Architecture.isRecomputed(tensor.name) else {
+                guard format == .safetensors || takesNoPart(tensor) else {
                     throw .unknownTensor(
                         file: path, name: tensor.name, architecture: architecture.name)
                 }

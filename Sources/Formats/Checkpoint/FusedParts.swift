@@ -14,10 +14,11 @@ extension Architecture {
         for part in slot.parts {
             guard let own = rule(for: .block(block, part)),
                 let rows = own.shape(of: role.part, in: model).first,
-                let stored = tensor.stored.rows(first..<(first + rows))
+                let piece = tensor.rows(first..<(first + rows))
             else { return [tensor] }
             pieces.append(
-                WeightTensor(stored, role: .block(block, part, role.part), form: tensor.form))
+                WeightTensor(
+                    piece.storage, role: .block(block, part, role.part), form: tensor.form))
             first += rows
         }
         return first == tensor.shape.first ? pieces : [tensor]

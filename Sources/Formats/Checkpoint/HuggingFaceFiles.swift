@@ -152,7 +152,7 @@ package struct HuggingFaceFiles: Sendable {
     private static func quantizationFiles(
         in folder: String
     ) throws -> [(name: String, object: JSONObject)] {
-        try StoredQuantization.fileNames.compactMap { name, _ in
+        try QuantizationDeclaration.fileNames.compactMap { name, _ in
             try object(name, in: folder).map { (name, $0) }
         }
     }

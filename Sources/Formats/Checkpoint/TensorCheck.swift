@@ -22,12 +22,12 @@ package struct TensorCheck: Sendable {
     ///
     /// - Parameter advance: called from any thread with the number of bytes looked at since.
     package init(
-        _ tensors: [StoredTensor], crew: WorkCrew,
+        _ tensors: [WeightTensor], crew: WorkCrew,
         advance: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
         let found = crew.map(tensors.count) { index -> Finding? in
             guard Dequantizer.isSupported(tensors[index].type) else { return nil }
-            defer { advance(tensors[index].bytes.count) }
+            defer { advance(tensors[index].byteCount) }
             return Self.look(at: tensors[index])
         }
         findings = found.compactMap(\.self)
@@ -39,18 +39,15 @@ package struct TensorCheck: Sendable {
         _ checkpoint: Checkpoint, crew: WorkCrew,
         advance: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
-        self.init(checkpoint.tensors.map(\.stored), crew: crew, advance: advance)
+        self.init(checkpoint.tensors, crew: crew, advance: advance)
     }
 
-    private static func look(at tensor: StoredTensor) -> Finding? {
+    private static func look(at tensor: WeightTensor) -> Finding? {
         let columns = tensor.description.columns
-        guard let rowBytes = tensor.type.byteCount(elements: columns), rowBytes > 0 else {
-            return nil
-        }
         var nans = 0
         var infinities = 0
         var lastNonZero = -1
-        let rows = tensor.bytes.count / rowBytes
+        let rows = tensor.description.rows
         // An empty tensor may have rows of any length.
         guard rows > 0 else { return nil }
         var row = [Float](repeating: 0, count: columns)
@@ -65,9 +62,7 @@ package struct TensorCheck: Sendable {
                 if value.isNaN { nans += 1 } else if value.isInfinite { infinities += 1 }
             }
             if !isZero { lastNonZero = number }
-            if number % 4096 == 4095, let done = tensor.bytes.slice(0..<((number + 1) * rowBytes)) {
-                done.file.release(done.range)
-            }
+            if number % 4096 == 4095 { tensor.releasePages() }
         }
         tensor.releasePages()
         let tail = rows - 1 - lastNonZero

@@ -34,7 +34,7 @@ struct WeightList: Sendable {
                 let role = architecture.role(of: tensor.name, in: format)
             else { return tensor }
             return WeightTensor(
-                tensor.stored, role: role, form: architecture.form(of: role, in: format, model))
+                tensor.storage, role: role, form: architecture.form(of: role, in: format, model))
         }
         func pieces(_ tensor: WeightTensor) -> [WeightTensor] {
             guard let other, let model else { return [tensor] }

@@ -4,6 +4,7 @@ package struct WeightRows: Sendable {
     /// Where the values come from.
     enum Origin: Sendable {
         case stored(StoredTensor)
+        case packed(PackedTensor)
         /// In C order.
         case values([Float])
         case computed(ComputedRows)
@@ -24,6 +25,17 @@ package struct WeightRows: Sendable {
         shape = change.shape(of: tensor.shape)
     }
 
+    /// A weight of a checkpoint.
+    init(_ weight: WeightTensor, _ change: StorageForm) {
+        origin =
+            switch weight.storage {
+            case .plain(let tensor): .stored(tensor)
+            case .packed(let tensor): .packed(tensor)
+            }
+        self.change = change
+        shape = change.shape(of: weight.shape)
+    }
+
     /// Values, or zeros where there are none.
     ///
     /// - Parameter shape: that of the result
@@ -42,15 +54,26 @@ package struct WeightRows: Sendable {
         self.shape = shape
     }
 
-    /// The tensor in its file; nil for values that are in none.
+    /// The weight of a checkpoint that the rows are; nil for values that are in none.
+    package var weight: WeightTensor? {
+        switch origin {
+        case .stored(let tensor): WeightTensor(tensor)
+        case .packed(let tensor): WeightTensor(.packed(tensor))
+        case .values, .computed, .zeros: nil
+        }
+    }
+
+    /// The tensor in its file; nil for values that are in none, or that several make.
     package var tensor: StoredTensor? {
         if case .stored(let tensor) = origin { tensor } else { nil }
     }
 
     // MARK: - Layout
 
-    /// Whether rows can only be read whole, because they lie elsewhere in the file.
-    var needsWholeRows: Bool { isReordered || change.isTransposed }
+    /// Whether rows are only read whole, because they lie elsewhere in the file or are put together.
+    var needsWholeRows: Bool { isReordered || change.isTransposed || isPacked }
+
+    private var isPacked: Bool { if case .packed = origin { true } else { false } }
 
     /// Whether the rows have another order in the file.
     var isReordered: Bool { change.rows != .same }
@@ -90,6 +113,7 @@ package struct WeightRows: Sendable {
 
     /// Gives the file's pages of some rows back to the system.
     func releasePages(rows: Range<Int>, columns: Int) {
+        if case .packed(let packed) = origin { return packed.releasePages() }
         guard let tensor else { return }
         // The rows of a transpose are all over the source.
         if change.isTransposed { return tensor.releasePages() }
@@ -98,6 +122,14 @@ package struct WeightRows: Sendable {
                 (rows.lowerBound * bytes)..<(rows.upperBound * bytes))?.range
         else { return }
         tensor.bytes.file.release(range)
+    }
+
+    /// Whether rows are made when they are read, so that several at a time cost less.
+    fileprivate var isMade: Bool {
+        switch origin {
+        case .computed, .packed: true
+        case .stored, .values, .zeros: false
+        }
     }
 
     // MARK: - Reading
@@ -145,6 +177,7 @@ package struct WeightRows: Sendable {
             for index in values.indices { values[index] = source[first + index] }
         case .computed(let rows): try rows.read(first, into: values)
         case .stored(let tensor): try tensor.widen(first..<(first + values.count), into: values)
+        case .packed(let tensor): tensor.widen(from: first, into: values)
         }
     }
 }
@@ -188,8 +221,8 @@ struct RowReader {
         if source.change.isTransposed {
             let first = (number - range.lowerBound) * columns
             for column in 0..<columns { row[column] = tile[first + column] }
-        } else if case .computed(let rows) = source.origin, !source.isReordered {
-            if !made.rows.contains(number) { try make(rows, from: number) }
+        } else if source.isMade, !source.isReordered {
+            if !made.rows.contains(number) { try make(from: number) }
             let first = (number - made.rows.lowerBound) * columns
             for column in 0..<columns { row[column] = made.values[first + column] }
         } else {
@@ -198,13 +231,11 @@ struct RowReader {
         source.change.apply(to: row)
     }
 
-    private mutating func make(
-        _ rows: ComputedRows, from number: Int
-    ) throws(QuantizationError) {
+    private mutating func make(from number: Int) throws(QuantizationError) {
         let count = max(1, min(range.upperBound - number, Self.mostMade / max(columns, 1)))
         let first = number * columns
         let values = try [Float](filling: count * columns) { target throws(QuantizationError) in
-            try rows.read(first, into: target)
+            try source.readOrigin(first, into: target)
         }
         made = (number..<(number + count), values)
     }
@@ -216,6 +247,7 @@ struct RowReader {
         let (width, block) =
             switch source.origin {
             case .stored(let tensor): (tensor.description.columns, tensor.type.elementsPerBlock)
+            case .packed(let tensor): (tensor.columns, 1)
             case .values(let values): (values.count / max(columns, 1), 1)
             case .computed(let rows): (rows.columns, 1)
             case .zeros: (0, 1)

@@ -81,7 +81,7 @@ package struct QuantizationCheck: Sendable {
         let sources = Dictionary(
             plan.tensors.map { (ExactString($0.description.name), $0) },
             uniquingKeysWith: { first, _ in first })
-        let present = quantized.tensors.map(\.stored)
+        let present = quantized.tensors.compactMap(\.stored)
         guard Self.isQuantization(present, of: sources) else { return nil }
         let names = Set(present.map { ExactString($0.name) })
         missing = plan.tensors.map(\.description.name).filter { !names.contains(ExactString($0)) }

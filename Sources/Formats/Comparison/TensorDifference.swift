@@ -18,7 +18,10 @@ package struct TensorDifference: Sendable {
     /// The tensor as one of the checkpoints has it.
     package struct Stored: Sendable, Hashable {
         package let name: String
+        /// Of the values.
         package let type: ElementType
+        /// How they are stored, in a few words.
+        package let storageName: String
         /// The shape in the file.
         package let shape: [Int]
         /// Where in the file's shape the largest change lies.
@@ -27,6 +30,7 @@ package struct TensorDifference: Sendable {
         init(_ tensor: WeightTensor) {
             name = tensor.name
             type = tensor.type
+            storageName = tensor.storageName
             shape = tensor.shape
         }
     }

@@ -16,7 +16,7 @@ struct TensorPairing {
         let pair: TensorPair?
     }
 
-    /// - Throws: `CheckpointError` where one of the two is quantised, so that its tensors are not its weights, or the
+    /// - Throws: `CheckpointError` where one of the two is quantised in a way that is not read, or the
     ///   formats or the families differ and the numbers that tell how rows are ordered are unusable.
     init(_ a: Checkpoint, _ b: Checkpoint) throws {
         try a.requireValues()
@@ -62,7 +62,7 @@ struct TensorPairing {
         let shared = try list.checkedForm(
             of: weight, in: first.checkpoint.format, of: first.architecture
         ).rowsOnly
-        return WeightRows(weight.stored, weight.form.change(to: shared))
+        return WeightRows(weight, weight.form.change(to: shared))
     }
 
     /// Zeros where one side has no such bias.
@@ -79,7 +79,7 @@ struct TensorPairing {
 
     private static func isCopy(_ match: WeightMatching.Match) -> Bool {
         guard let a = match.a, let b = match.b else { return false }
-        return a.stored.hasBytes(of: b.stored)
+        return a.hasBytes(of: b)
     }
 
     private func reasonToLeaveOut(_ match: WeightMatching.Match) -> String? {

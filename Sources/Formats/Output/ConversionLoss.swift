@@ -27,7 +27,7 @@ struct ConversionLoss {
     mutating func look(at tensor: WeightTensor) throws {
         guard tensor.form.shift != 0 else { return }
         let sums = try tensor.values()
-        let stored = try tensor.stored.values()
+        let stored = try tensor.storedValues()
         roundedValues += zip(sums, stored).count { $0 - tensor.form.shift != $1 }
     }
 

@@ -96,17 +96,12 @@ struct EditList {
 }
 
 extension Checkpoint {
-    /// Refuses edits of a quantised checkpoint that are more than a copy or biases beside its weights.
+    /// Refuses edits of a checkpoint whose weights cannot be read that are more than a copy.
     ///
     /// - Throws: `CheckpointError.quantized`.
     func requireValues(for changes: EditList, format output: FileFormat) throws(CheckpointError) {
         let keepsTypes =
             output == format && changes.types ?? .keep == .keep && changes.model == nil
-        let isCopy = keepsTypes && changes.roles.isEmpty
-        let addsBiases =
-            keepsTypes && quantization?.hasPlainBiases == true
-            && changes.weights.allSatisfy { $0.key.part == .bias && $0.value.rows.isNew }
-        guard !isCopy, !addsBiases else { return }
-        try requireValues()
+        if !(keepsTypes && changes.roles.isEmpty) { try requireValues() }
     }
 }

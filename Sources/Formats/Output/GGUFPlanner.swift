@@ -42,8 +42,7 @@ struct GGUFPlanner {
         for tensor in sortedTensors.flatMap(planner.pieces) {
             guard let role = tensor.role else {
                 guard
-                    Architecture.isRecomputed(tensor.name)
-                        || files.wrapper?.carries(tensor.name) ?? false
+                    source.takesNoPart(tensor) || files.wrapper?.carries(tensor.name) ?? false
                 else {
                     throw CheckpointError.unknownTensor(
                         file: source.path, name: tensor.name, architecture: architecture.name)
@@ -126,8 +125,11 @@ struct GGUFPlanner {
 
     /// The source's tensors file by file in the order of their names.
     private var sortedTensors: [WeightTensor] {
-        source.tensors.sorted { left, right in
-            let (first, second) = (left.bytes.file.path, right.bytes.file.path)
+        func file(_ tensor: WeightTensor) -> String {
+            tensor.parts.first?.bytes.file.path ?? ""
+        }
+        return source.tensors.sorted { left, right in
+            let (first, second) = (file(left), file(right))
             return first == second
                 ? left.name.utf8.lexicographicallyPrecedes(right.name.utf8) : first < second
         }

@@ -9,20 +9,34 @@ struct HuggingFacePlanner {
     /// to. `config.json` gains what the new tensors need; the folder's other files are copied.
     func plan(keeping files: HuggingFaceFiles) throws -> OutputPlan {
         var tensors: [OutputPlan.Tensor] = []
-        var shards: [String: Int] = [:]
         let places = Dictionary(
             files.shards.enumerated().map { ($1.file.path, $0) },
             uniquingKeysWith: { first, _ in first })
-        for tensor in source.tensors { shards[tensor.name] = places[tensor.bytes.file.path] }
+        var shards: [String: Int] = [:]
+        for tensor in source.tensors {
+            shards[tensor.name] = tensor.parts.first.flatMap { places[$0.bytes.file.path] }
+        }
         let planner = TensorPlanner(source: source, changes: changes, format: .safetensors)
-        for tensor in source.tensors.flatMap(planner.pieces) {
-            tensors.append(
-                try planner.tensor(
-                    named: planner.name(of: tensor), from: tensor, shard: shards[tensor.name] ?? 0))
+        let packing = try PackingPlan(source, files, changes)
+        for tensor in source.tensors {
+            if packing.keeps(tensor) {
+                tensors += tensor.parts.map { part in
+                    OutputPlan.Tensor(
+                        part.description, .tensor(part), shard: places[part.bytes.file.path] ?? 0
+                    )
+                }
+                continue
+            }
+            for piece in planner.pieces(of: tensor) {
+                tensors.append(
+                    try planner.tensor(
+                        named: planner.name(of: piece), from: piece, shard: shards[tensor.name] ?? 0
+                    ))
+            }
         }
         // Members of the language model, which may stand in a part of the file.
         var text = files.modelConfig
-        var needsConfiguration = false
+        var needsConfiguration = !packing.unpacked.isEmpty
         var notes: [String] = []
         if !changes.roles.isEmpty || changes.model != nil {
             let model = try changes.model ?? source.model()
@@ -48,27 +62,31 @@ struct HuggingFacePlanner {
             }
             for (flag, value) in biases.flags where value { text?[flag] = .bool(true) }
             needsConfiguration =
-                biases.flags.values.contains(true)
+                needsConfiguration || biases.flags.values.contains(true)
                 || !newHead(architecture, model.numbers).isEmpty
         }
         var config = files.config
         if let whole = config, let text {
-            config = files.wrapper?.config(whole, with: text) ?? text
+            config = packing.config(files.wrapper?.config(whole, with: text) ?? text)
         }
         if let type = changes.types?.plainType {
             config?.setType(Hyperparameters.torchName(type))
         }
         for change in changes.members { config?[change.key] = change.value }
-        let (copies, skipped) = try otherFiles(files)
+        var (copies, skipped) = try otherFiles(files)
+        copies.removeAll { packing.replacedFiles.contains($0) }
         return OutputPlan(
             source: source, tensors: tensors,
             container: .huggingFace(
                 OutputPlan.HuggingFaceLayout(
                     config: config,
-                    shards: files.shards.map { .init(name: $0.name, metadata: $0.file.metadata) },
+                    shards: files.shards.map {
+                        .init(name: $0.name, metadata: packing.metadata($0.file.metadata))
+                    },
                     isIndexed: files.indexName != nil, sourceFolder: files.folder, copies: copies,
-                    files: [], needsConfiguration: needsConfiguration)),
-            notes: notes + separation + Folder.note(linksIn: files.folder, files.names + copies)
+                    files: packing.otherFiles, needsConfiguration: needsConfiguration)),
+            notes: notes + separation + packing.notes
+                + Folder.note(linksIn: files.folder, files.names + copies)
                 + (skipped.isEmpty
                     ? []
                     : [

@@ -30,10 +30,10 @@ struct RowResolver {
 
     /// What new values of the same shape take the place of.
     private func former(of resolved: Resolved) -> WeightRows? {
-        guard let present, let rows = resolved.content.rows, rows.tensor == nil,
+        guard let present, let rows = resolved.content.rows, rows.weight == nil,
             present.canonicalShape == resolved.shape
         else { return nil }
-        let own = WeightRows(present.stored, present.form.change(to: form))
+        let own = WeightRows(present, present.form.change(to: form))
         return own.isReadable ? own : nil
     }
 
@@ -44,7 +44,7 @@ struct RowResolver {
             return try resolve(.stored(present), extent)
         case .stored(let tensor):
             return (
-                .tensor(tensor.stored, try change(from: tensor.form)), tensor.canonicalShape
+                .weight(tensor, try change(from: tensor.form)), tensor.canonicalShape
             )
         case .values(let values, let own):
             let shape = try shape(ofValues: values.count, extent)

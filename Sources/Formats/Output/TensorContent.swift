@@ -82,6 +82,11 @@ package struct TensorContent: Sendable {
         TensorContent(.rows(WeightRows(tensor, change)))
     }
 
+    /// A weight's values, changed into another form.
+    static func weight(_ weight: WeightTensor, _ change: StorageForm) -> TensorContent {
+        TensorContent(.rows(WeightRows(weight, change)))
+    }
+
     /// The same, taking the place of what is given.
     func replacing(_ former: WeightRows?) -> TensorContent {
         TensorContent(origin, times: multiplier, adding: updates, former: former)
@@ -176,7 +181,7 @@ package struct TensorContent: Sendable {
             return "\(first.summary) beside \(second.summary)\(additions)"
         case .rows(let own): rows = own
         }
-        let place = rows.tensor.map { "\($0.name) (\($0.type.name))" } ?? "new values"
+        let place = rows.weight.map { "\($0.name) (\($0.storageName))" } ?? "new values"
         let shift = rows.change.shift
         let sum = shift == 0 ? "" : shift > 0 ? " + 1" : " - 1"
         let product = multiplier.map { " x \($0.factor)" } ?? ""

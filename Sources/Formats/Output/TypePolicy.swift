@@ -202,7 +202,9 @@ struct OutputTypes {
 
     /// What is no weight of a family that is known, such as rotary tables, keeps its type.
     private func typeInSameFolder(_ tensor: WeightTensor) -> ElementType {
-        guard tensor.type.canBeRetyped, tensor.role != nil || source.architecture == nil else {
+        guard tensor.type.canBeRetyped,
+            tensor.role != nil || source.architecture == nil || tensor.packed != nil
+        else {
             return tensor.type
         }
         return policy.plainType ?? Self.held(tensor.type)

@@ -44,8 +44,7 @@ package final class CheckpointWeights: WeightSource {
     package func matrix(_ role: WeightRole) throws -> WeightMatrix? {
         guard let tensor = try tensor(role) else { return nil }
         return try WeightMatrix(
-            tensor: tensor.stored, isTransposed: tensor.form.isTransposed,
-            factor: tensor.form.factor)
+            weight: tensor, isTransposed: tensor.form.isTransposed, factor: tensor.form.factor)
     }
 
     /// Whether the weight is there and is a matrix.
@@ -85,7 +84,7 @@ package final class CheckpointWeights: WeightSource {
             {
                 continue
             }
-            guard Architecture.isRecomputed(tensor.name) else {
+            guard checkpoint.takesNoPart(tensor) else {
                 throw .unusedTensor(file: path, tensor: tensor.name)
             }
         }

@@ -29,10 +29,10 @@ extension StoredMatrix {
         addRowSums(to: [output], width: tokens * columns, rows: rows, crew: crew) {
             [input = Shared(input)] part, sums in
             guard let sum = sums[0] else { return }
-            withBytes { weights in
+            withRows { weights in
                 ScratchPool.shared.withFloats(columns) { wide in
                     for row in part {
-                        let values = floats(at: weights + row * bytesPerRow, orWidenedTo: wide)
+                        let values = floats(weights, row: row, orWidenedTo: wide)
                         for token in 0..<tokens {
                             addScaledForward(
                                 sum + token * columns, input.pointer[token * rows + row], values,
@@ -46,10 +46,10 @@ extension StoredMatrix {
 
     /// One row as f32: its bytes themselves where they are that already.
     private func floats(
-        at row: UnsafeRawPointer, orWidenedTo scratch: UnsafeMutablePointer<Float>
+        _ weights: Rows, row: Int, orWidenedTo scratch: UnsafeMutablePointer<Float>
     ) -> UnsafePointer<Float> {
-        if let values = floats(at: row) { return values }
-        widen(row, columns, into: scratch)
+        if let values = floats(weights, from: row) { return values }
+        widen(weights, from: row, count: 1, into: scratch)
         return UnsafePointer(scratch)
     }
 
@@ -77,19 +77,18 @@ extension StoredMatrix {
     private func withWideChunks(
         _ crew: WorkCrew, _ body: (Int, Int, UnsafePointer<Float>) -> Void
     ) {
-        withBytes { weights in
-            if let values = floats(at: weights) { return body(0, rows, values) }
+        withRows { weights in
+            if let values = floats(weights, from: 0) { return body(0, rows, values) }
             let rowsPerChunk = min(rows, max(1, Self.mostElementsPerChunk / columns))
             let rowsPerPart = max(1, Self.elementsPerPart / columns)
             ScratchPool.shared.withFloats(rowsPerChunk * columns) { values in
                 for first in stride(from: 0, to: rows, by: rowsPerChunk) {
                     let count = min(rowsPerChunk, rows - first)
                     crew.run((count + rowsPerPart - 1) / rowsPerPart) {
-                        [weights = Shared(weights), values = Shared(values)] part in
+                        [values = Shared(values)] part in
                         let start = part * rowsPerPart
                         widen(
-                            weights + (first + start) * bytesPerRow,
-                            min(rowsPerPart, count - start) * columns,
+                            weights, from: first + start, count: min(rowsPerPart, count - start),
                             into: values + start * columns)
                     }
                     body(first, count, values)

@@ -17,6 +17,13 @@ struct StoredMatrix: Sendable {
     private enum Storage: Sendable {
         case mapped(MappedBytes)
         case buffer(FloatBuffer)
+        case packed(PackedTensor)
+    }
+
+    /// Where rows are while they are used.
+    enum Rows: Sendable {
+        case encoded(Shared<UnsafeRawPointer>)
+        case packed(PackedTensor)
     }
 
     /// Up to this many tokens are multiplied with the encoded rows; more are worth widening the rows for.
@@ -53,6 +60,21 @@ struct StoredMatrix: Sendable {
         self.factor = factor
     }
 
+    /// - Throws: `WeightMatrixError.wrongShape`.
+    init(packed: PackedTensor, factor: Float) throws(WeightMatrixError) {
+        let limit = 1...Int(Int32.max)
+        guard packed.shape.count == 2, packed.shape.allSatisfy(limit.contains) else {
+            throw .wrongShape(tensor: packed.name, shape: packed.shape)
+        }
+        rows = packed.shape[0]
+        columns = packed.shape[1]
+        type = .f32
+        storage = .packed(packed)
+        kernels = .f32
+        bytesPerRow = columns * MemoryLayout<Float>.stride
+        self.factor = factor
+    }
+
     init(rows: Int, columns: Int, buffer: FloatBuffer) {
         precondition(rows > 0 && columns > 0 && buffer.count == rows * columns)
         self.rows = rows
@@ -69,9 +91,10 @@ struct StoredMatrix: Sendable {
         _ input: UnsafePointer<Float>, tokens: Int, into output: UnsafeMutablePointer<Float>,
         accumulating: Bool, _ crew: WorkCrew
     ) {
-        withBytes { weights in
-            if tokens <= Self.mostTokensByRow && !accumulating {
-                multiplyEncoded(weights, input, tokens, output, crew)
+        withRows { weights in
+            if case .encoded(let weights) = weights, tokens <= Self.mostTokensByRow && !accumulating
+            {
+                multiplyEncoded(weights.pointer, input, tokens, output, crew)
             } else {
                 multiplyTiles(weights, input, tokens, output, accumulating, crew)
             }
@@ -79,25 +102,28 @@ struct StoredMatrix: Sendable {
     }
 
     func widenRow(_ row: Int, into output: UnsafeMutablePointer<Float>) {
-        withBytes { widen($0 + row * bytesPerRow, columns, into: output) }
+        withRows { widen($0, from: row, count: 1, into: output) }
     }
 
     /// - Precondition: elements are no blocks.
     func widenColumn(_ column: Int, into output: UnsafeMutablePointer<Float>) {
         let offset = column * type.bitsPerBlock / 8
-        withBytes { weights in
-            for row in 0..<rows {
-                widen(weights + row * bytesPerRow + offset, 1, into: output + row)
+        withRows { weights in
+            switch weights {
+            case .encoded(let weights):
+                for row in 0..<rows {
+                    kernels.widen(weights + (row * bytesPerRow + offset), 1, output + row)
+                }
+                scale(output, rows)
+            case .packed:
+                ScratchPool.shared.withFloats(columns) { values in
+                    for row in 0..<rows {
+                        widen(weights, from: row, count: 1, into: values)
+                        output[row] = values[column]
+                    }
+                }
             }
         }
-    }
-
-    /// Widens elements that follow each other, from one that begins a block on.
-    func widen(
-        _ weights: UnsafeRawPointer, _ count: Int, into values: UnsafeMutablePointer<Float>
-    ) {
-        kernels.widen(weights, count, values)
-        scale(values, count)
     }
 
     /// Multiplies what the stored values gave.
@@ -106,14 +132,27 @@ struct StoredMatrix: Sendable {
         for index in 0..<count { values[index] *= factor }
     }
 
-    func withBytes(_ body: (UnsafeRawPointer) -> Void) {
+    func withRows(_ body: (Rows) -> Void) {
         switch storage {
         case .mapped(let bytes):
             bytes.withUnsafeBytes { bytes in
-                if let start = bytes.baseAddress { body(start) }
+                if let start = bytes.baseAddress { body(.encoded(Shared(start))) }
             }
-        case .buffer(let buffer): body(UnsafeRawPointer(buffer.floats))
+        case .buffer(let buffer): body(.encoded(Shared(UnsafeRawPointer(buffer.floats))))
+        case .packed(let packed): body(.packed(packed))
         }
+    }
+
+    /// Widens rows, one after the other.
+    func widen(
+        _ weights: Rows, from first: Int, count: Int, into values: UnsafeMutablePointer<Float>
+    ) {
+        switch weights {
+        case .encoded(let weights):
+            kernels.widen(weights + first * bytesPerRow, count * columns, values)
+        case .packed(let packed): packed.widen(rows: first..<(first + count), into: values)
+        }
+        scale(values, count * columns)
     }
 
     /// Dot products of the encoded rows with each token, in chunks of rows.
@@ -150,7 +189,7 @@ struct StoredMatrix: Sendable {
 
     /// Tiles of rows, widened and given to sgemm, which writes its columns of the output in place.
     private func multiplyTiles(
-        _ weights: UnsafeRawPointer, _ input: UnsafePointer<Float>, _ tokens: Int,
+        _ weights: Rows, _ input: UnsafePointer<Float>, _ tokens: Int,
         _ output: UnsafeMutablePointer<Float>, _ accumulating: Bool, _ crew: WorkCrew
     ) {
         // Rows that are f32 already are used where they lie: larger tiles read the input less often.
@@ -160,10 +199,10 @@ struct StoredMatrix: Sendable {
             : max(1, min(Self.mostRowsPerTile, Self.mostElementsPerTile / columns))
         let rowsPerTile = evenTile(rows, atMost: limit)
         crew.run((rows + rowsPerTile - 1) / rowsPerTile) {
-            [weights = Shared(weights), input = Shared(input), output = Shared(output)] tile in
+            [input = Shared(input), output = Shared(output)] tile in
             let first = tile * rowsPerTile
             let count = min(rowsPerTile, rows - first)
-            withFloats(weights + first * bytesPerRow, rows: count) { values in
+            withFloats(weights, from: first, rows: count) { values in
                 BLAS.multiplyTransposed(
                     .init(start: output + first, rowStride: rows),
                     .init(start: input.pointer, rowStride: columns),
@@ -175,20 +214,21 @@ struct StoredMatrix: Sendable {
 
     /// Rows as f32: the bytes themselves where they are that already.
     func withFloats(
-        _ weights: UnsafeRawPointer, rows count: Int, _ body: (UnsafePointer<Float>) -> Void
+        _ weights: Rows, from first: Int, rows count: Int,
+        _ body: (UnsafePointer<Float>) -> Void
     ) {
-        if let values = floats(at: weights) { return body(values) }
+        if let values = floats(weights, from: first) { return body(values) }
         ScratchPool.shared.withFloats(count * columns) { values in
-            widen(weights, count * columns, into: values)
-            body(values)
+            widen(weights, from: first, count: count, into: values)
+            body(UnsafePointer(values))
         }
     }
 
-    /// The elements themselves, where they are f32 and aligned.
-    func floats(at weights: UnsafeRawPointer) -> UnsafePointer<Float>? {
-        guard type == .f32, factor == 1,
-            Int(bitPattern: weights) % MemoryLayout<Float>.alignment == 0
-        else {
+    /// The elements from a row on themselves, where they are f32 and aligned.
+    func floats(_ rows: Rows, from first: Int) -> UnsafePointer<Float>? {
+        guard type == .f32, factor == 1, case .encoded(let start) = rows else { return nil }
+        let weights = start + first * bytesPerRow
+        guard Int(bitPattern: weights) % MemoryLayout<Float>.alignment == 0 else {
             return nil
         }
         return weights.assumingMemoryBound(to: Float.self)

@@ -32,6 +32,23 @@ package struct WeightMatrix: Sendable {
         self.init(stored, isTransposed: isTransposed)
     }
 
+    /// A view of a weight of a checkpoint, be it one tensor or packed in several.
+    ///
+    /// - Parameters:
+    ///   - isTransposed: whether it is (columns, rows)
+    ///   - factor: what all its values are multiplied by
+    /// - Throws: `WeightMatrixError` as the other.
+    package init(
+        weight: WeightTensor, isTransposed: Bool = false, factor: Float = 1
+    ) throws(WeightMatrixError) {
+        switch weight.storage {
+        case .plain(let tensor):
+            try self.init(tensor: tensor, isTransposed: isTransposed, factor: factor)
+        case .packed(let packed):
+            self.init(try StoredMatrix(packed: packed, factor: factor), isTransposed: isTransposed)
+        }
+    }
+
     /// An f32 matrix in memory, which changes where the memory does.
     ///
     /// - Precondition: there are rows · columns values, and at least one.

@@ -69,7 +69,7 @@ package struct AblationRoute: BakeRoute {
         format: FileFormat
     ) -> (any Failure)? {
         guard operation.removes else { return Refusal.notAnAblation(operation: operation) }
-        if let quantization = checkpoint.quantization {
+        if let quantization = checkpoint.quantization, !quantization.allowsMatrices(in: format) {
             return Refusal.quantized(file: checkpoint.path, quantization)
         }
         guard let architecture = checkpoint.architecture else { return nil }
@@ -124,7 +124,7 @@ extension AblationRoute {
         let head = try StreamWriters.ownHead(
             of: checkpoint, checkpoint.storedHyperparameters(), format: format)
         let changesEmbedding = interventions.contains { $0.site == .embed && $0.strength != 0 }
-        let bytes = checkpoint.tensor(WeightRole(.tokenEmbedding))?.bytes.count ?? 0
+        let bytes = checkpoint.tensor(WeightRole(.tokenEmbedding))?.byteCount ?? 0
         return BakeCost(
             bytes: changesEmbedding && !head.isEmpty ? bytes : 0, operations: 0, error: nil,
             runtimes: [format.runtime])

@@ -79,7 +79,7 @@ package struct BiasRoute: BakeRoute {
     ) -> Refusal? {
         guard let slot = slot(for: site) else { return .noSlot(site: site) }
         if let quantization = checkpoint.quantization,
-            !quantization.hasPlainBiases || format != checkpoint.format
+            !quantization.hasPlainBiases
         {
             return .quantized(file: checkpoint.path, quantization)
         }
@@ -177,7 +177,7 @@ extension BiasRoute {
         let present = roles.compactMap { checkpoint.tensor($0) }
         let bytes = roles.count * width * MemoryLayout<Float>.stride
         return BakeCost(
-            bytes: bytes - present.reduce(0) { $0 + $1.bytes.count },
+            bytes: bytes - present.reduce(0) { $0 + $1.byteCount },
             operations: (roles.count - present.count) * width, error: 0x1p-24,
             runtimes: [format.runtime])
     }

@@ -57,7 +57,7 @@ package struct EmbedRoute: BakeRoute {
     ) -> (any Failure)? {
         guard operation == .add else { return Refusal.notAnAddition(operation: operation) }
         guard site == .embed else { return Refusal.otherSite(site: site) }
-        if let quantization = checkpoint.quantization {
+        if let quantization = checkpoint.quantization, !quantization.allowsMatrices(in: format) {
             return Refusal.quantized(file: checkpoint.path, quantization)
         }
         guard let architecture = checkpoint.architecture, format == .gguf,
@@ -115,10 +115,10 @@ extension EmbedRoute {
         var bytes = 0
         if let tensor = checkpoint.tensor(table) {
             let size = ElementType.f32.byteCount(elements: tensor.description.elementCount ?? 0)
-            bytes += (size ?? 0) - tensor.bytes.count
+            bytes += (size ?? 0) - tensor.byteCount
         }
         if table == WeightRole(.tokenEmbedding), checkpoint.tensor(WeightRole(.output)) == nil {
-            bytes += checkpoint.tensor(table)?.bytes.count ?? 0
+            bytes += checkpoint.tensor(table)?.byteCount ?? 0
         }
         return BakeCost(
             bytes: bytes, operations: 0, error: 0x1p-24,

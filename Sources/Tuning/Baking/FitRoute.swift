@@ -68,7 +68,7 @@ package struct FitRoute: BakeRoute {
     ) -> Refusal? {
         guard operation == .add else { return .notAnAddition(operation: operation) }
         guard slot(for: site) != nil else { return .noSite(site: site) }
-        if let quantization = checkpoint.quantization {
+        if let quantization = checkpoint.quantization, quantization.problem != nil {
             return .quantized(file: checkpoint.path, quantization)
         }
         guard let architecture = checkpoint.architecture else { return nil }
@@ -86,7 +86,10 @@ package struct FitRoute: BakeRoute {
         of operation: Intervention.Operation, at site: Site, in checkpoint: Checkpoint,
         format: FileFormat
     ) -> (any Failure)? {
-        Self.obstacle(to: operation, at: site, in: checkpoint)
+        if let quantization = checkpoint.quantization, !quantization.allowsMatrices(in: format) {
+            return Refusal.quantized(file: checkpoint.path, quantization)
+        }
+        return Self.obstacle(to: operation, at: site, in: checkpoint)
             ?? (fitting == nil ? Refusal.noCalibration : nil)
     }
 

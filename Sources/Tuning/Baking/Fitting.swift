@@ -231,7 +231,7 @@ private struct ChangedProjection {
         stored = chosen.matrix
         edit = .set(
             role, .computed(changed.rows(shape: shape, form: .canonical)), type: type)
-        addedBytes = (type.byteCount(elements: changed.count) ?? 0) - tensor.bytes.count
+        addedBytes = (type.byteCount(elements: changed.count) ?? 0) - tensor.byteCount
         self.place = Fitting.Place(
             site: place.site, block: place.block, tensor: tensor.name, type: type,
             floor: fit.floor,

@@ -49,9 +49,9 @@ package struct ScalingRoute: BakeRoute {
     ) -> (any Failure)? {
         guard operation == .scaleOutput else { return Refusal.notAScaling(operation: operation) }
         guard sites.contains(site) else { return Refusal.noSubLayer(site: site) }
-        return checkpoint.quantization.map {
-            Refusal.quantized(file: checkpoint.path, $0)
-        }
+        guard let quantization = checkpoint.quantization, !quantization.allowsMatrices(in: format)
+        else { return nil }
+        return Refusal.quantized(file: checkpoint.path, quantization)
     }
 
     /// The edits that make the interventions permanent: each weight that they scale, in the type that it has.

@@ -78,7 +78,7 @@ package struct ValueBiasRoute: BakeRoute {
     ) -> (any Failure)? {
         guard operation == .add else { return Refusal.notAnAddition(operation: operation) }
         guard site == .residMid else { return Refusal.otherSite(site: site) }
-        if let quantization = checkpoint.quantization {
+        if let quantization = checkpoint.quantization, !quantization.allowsMatrices(in: format) {
             return Refusal.quantized(file: checkpoint.path, quantization)
         }
         guard let architecture = checkpoint.architecture else {
@@ -172,7 +172,7 @@ extension ValueBiasRoute {
         }
         let (bytes, new) = (roles.count * (width ?? 0) * 4, roles.count - present.count)
         return BakeCost(
-            bytes: bytes - present.reduce(0) { $0 + $1.bytes.count },
+            bytes: bytes - present.reduce(0) { $0 + $1.byteCount },
             operations: new * (width ?? 0), error: nil, runtimes: [format.runtime])
     }
 

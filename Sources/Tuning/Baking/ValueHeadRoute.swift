@@ -87,7 +87,7 @@ package struct ValueHeadRoute: BakeRoute {
     ) -> Refusal? {
         guard operation == .add else { return .notAnAddition(operation: operation) }
         guard site == .residMid else { return .otherSite(site: site) }
-        if let quantization = checkpoint.quantization {
+        if let quantization = checkpoint.quantization, !quantization.allowsMatrices(in: format) {
             return .quantized(file: checkpoint.path, quantization)
         }
         let runtime = format.runtime

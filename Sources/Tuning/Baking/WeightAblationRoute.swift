@@ -55,7 +55,7 @@ package struct WeightAblationRoute: BakeRoute {
         guard operation.removes else {
             return AblationRoute.Refusal.notAnAblation(operation: operation)
         }
-        if let quantization = checkpoint.quantization {
+        if let quantization = checkpoint.quantization, !quantization.allowsMatrices(in: format) {
             return AblationRoute.Refusal.quantized(file: checkpoint.path, quantization)
         }
         guard let architecture = checkpoint.architecture else { return nil }

@@ -109,7 +109,7 @@ private struct FoundNeurons {
             let columns = try [Float](filling: width - former) {
                 target throws(QuantizationError) in
                 let first = output * width + former
-                try down.stored.widen(first..<(first + width - former), into: target)
+                try down.widen(first..<(first + width - former), into: target)
             }.map(down.form.value)
             let total = columns.prefix(count).reduce(0) { $0 + Double($1) }
             return Float(total / Double(count)) * nearest
@@ -118,7 +118,7 @@ private struct FoundNeurons {
 
     private func row(_ index: Int, of tensor: WeightTensor) throws -> [Float] {
         try [Float](filling: hidden) { target throws(QuantizationError) in
-            try tensor.stored.widen((index * hidden)..<((index + 1) * hidden), into: target)
+            try tensor.widen((index * hidden)..<((index + 1) * hidden), into: target)
         }.map(tensor.form.value)
     }
 

@@ -85,7 +85,7 @@ package struct WidenRoute: BakeRoute {
     ) -> (any Failure)? {
         guard operation == .add else { return Refusal.notAnAddition(operation: operation) }
         guard site == .residPost else { return Refusal.noSite(site) }
-        if let quantization = checkpoint.quantization {
+        if let quantization = checkpoint.quantization, !quantization.allowsMatrices(in: format) {
             return Refusal.quantized(file: checkpoint.path, quantization)
         }
         guard let architecture = checkpoint.architecture else {

@@ -57,13 +57,13 @@ struct WeightSample {
         // Rows of the file that hold the values, and the places in them.
         let (outer, inner) = tensor.form.isTransposed ? (columns, chosen) : (chosen, columns)
         return outer.flatMap { row -> [Float] in
-            let values = tensor.stored.row(row)
+            let values = tensor.row(row)
             return inner.map { values.indices.contains($0) ? values[$0] : 0 }
         }
     }
 }
 
-extension StoredTensor {
+extension WeightTensor {
     /// A row of the file, widened; nothing where that cannot be.
     fileprivate func row(_ number: Int) -> [Float] {
         let columns = description.columns
@@ -132,7 +132,7 @@ extension BaseIdentity {
             return .same
         }
         guard let hash else { return .unknown }
-        let size = checkpoint.tensors.reduce(0) { $0 + $1.bytes.count }
+        let size = checkpoint.tensors.reduce(0) { $0 + $1.byteCount }
         guard size <= Self.largestHashed else { return .unknown }
         let own = try checkpoint.weightsHash()
         return own == hash ? .same : .otherBytes(hash: own)

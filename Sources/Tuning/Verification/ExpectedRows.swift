@@ -148,12 +148,13 @@ struct ExpectedRows {
         switch role.slot {
         case .tokenEmbedding, .positionEmbedding: return role.part == .weight ? all : []
         default:
-            guard let tensor = base?.tensor else { return [] }
+            guard let weight = base?.weight else { return [] }
             guard role.part == .weight, !removed(from: role).isEmpty else {
-                return scaling(of: role, tensor, base?.change ?? .canonical).map { [$0] } ?? []
+                return scaling(of: role, weight.stored, base?.change ?? .canonical).map { [$0] }
+                    ?? []
             }
             let matrix = try WeightMatrix(
-                tensor: tensor, isTransposed: base?.change.isTransposed ?? false,
+                weight: weight, isTransposed: base?.change.isTransposed ?? false,
                 factor: base?.change.factor ?? 1)
             return removal(from: role, matrix).map { [$0] } ?? []
         }

@@ -85,7 +85,7 @@ package struct Tolerance: Sendable, Hashable {
             guard let role = tensor.role, role.part == .bias, role.block != nil else {
                 return false
             }
-            return base.tensor(role).map { !$0.stored.hasBytes(of: tensor.stored) } ?? true
+            return base.tensor(role).map { !$0.hasBytes(of: tensor) } ?? true
         }
         return (changed.map { unitRoundoff($0.type) } + [isGrown ? unitRoundoff(.f16) : 0]).max()
             ?? 0

@@ -113,9 +113,9 @@ struct InspectCommand: Command {
         }
         var isFinite = true
         if arguments.has(Self.check) {
-            let total = tensors.reduce(0) { $0 + $1.bytes.count }
+            let total = tensors.reduce(0) { $0 + $1.byteCount }
             let progress = console.progress("checking", total: total, unit: .bytes)
-            let check = TensorCheck(tensors.map(\.stored), crew: crew) { progress.advance(by: $0) }
+            let check = TensorCheck(tensors, crew: crew) { progress.advance(by: $0) }
             progress.finish()
             isFinite = check.isFinite
             report["check"] = .object(show(check, console))
@@ -136,25 +136,32 @@ struct InspectCommand: Command {
             let digest = digests.isEmpty ? nil : digests[index]
             table.add(
                 [
-                    tensor.name, tensor.type.name,
+                    tensor.name, tensor.storageName,
                     tensor.shape.map(String.init).joined(separator: "x"),
-                    "\(tensor.bytes.count)", tensor.role?.description ?? "",
+                    "\(tensor.byteCount)", tensor.role?.description ?? "",
                 ] + (digest.map { [$0] } ?? []))
             objects.append(
                 .object(
                     JSONObject(
                         [
                             .init("name", .string(tensor.name)),
-                            .init("type", .string(tensor.type.name)),
+                            .init("type", .string(tensor.storageName)),
                             .init("shape", .array(tensor.shape.map { .integer($0) })),
-                            .init("offset", .integer(tensor.bytes.range.lowerBound)),
-                            .init("bytes", .integer(tensor.bytes.count)),
+                            .init(
+                                "offset", .integer(tensor.parts.first?.bytes.range.lowerBound ?? 0)),
+                            .init("bytes", .integer(tensor.byteCount)),
                             .init("role", tensor.role.map { .string($0.description) } ?? .null),
-                        ] + (digest.map { [.init("sha256", .string($0))] } ?? []))))
+                        ] + (tensor.packed == nil ? [] : [parts(of: tensor)])
+                            + (digest.map { [.init("sha256", .string($0))] } ?? []))))
         }
         console.print()
         console.print(table)
         return objects
+    }
+
+    /// The names of the tensors that a packed weight is made of.
+    private func parts(of tensor: WeightTensor) -> JSONObject.Member {
+        .init("parts", .array(tensor.parts.map { .string($0.name) }))
     }
 
     private func showMetadata(
@@ -214,11 +221,11 @@ struct InspectCommand: Command {
 }
 
 extension WorkCrew {
-    /// The SHA-256 of every tensor's bytes, the threads a tensor each.
+    /// The SHA-256 of every tensor's bytes, those of a packed weight's parts one after the other, the threads a tensor each.
     fileprivate func digests(of tensors: [WeightTensor]) -> [String] {
         map(tensors.count) { index in
             var hash = SHA256()
-            tensors[index].bytes.withUnsafeBytes { hash.update($0) }
+            for part in tensors[index].parts { part.bytes.withUnsafeBytes { hash.update($0) } }
             tensors[index].releasePages()
             return hash.hexDigest()
         }

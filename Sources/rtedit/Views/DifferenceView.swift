@@ -124,7 +124,7 @@ struct DifferenceView {
     }
 
     static func types(_ tensor: TensorDifference) -> String {
-        let (a, b) = (tensor.a?.type.name, tensor.b?.type.name)
+        let (a, b) = (tensor.a?.storageName, tensor.b?.storageName)
         return a == b ? a ?? "" : "\(a ?? "none") > \(b ?? "none")"
     }
 

@@ -64,12 +64,15 @@ struct ModelFacts {
 
     private mutating func addQuantization(_ checkpoint: Checkpoint) {
         guard let quantization = checkpoint.quantization else { return }
-        let bake = quantization.hasPlainBiases ? ", and a bias baked beside the weights" : ""
-        add("quantised", "\(quantization); it can be copied and patched\(bake), not computed with")
+        add(
+            "quantised",
+            "\(quantization)"
+                + (quantization.problem == nil ? "" : "; it can be copied and patched"))
         json["quantization"] = .object(
             JSONObject([
                 .init("method", .string(quantization.method)),
                 .init("evidence", .string(quantization.evidence)),
+                .init("problem", quantization.problem.map { .string($0.fact) } ?? .null),
             ]))
     }
 
@@ -139,21 +142,28 @@ struct ModelFacts {
 
     private mutating func addTypes(_ checkpoint: Checkpoint) {
         let elements = checkpoint.tensors.reduce(0) { $0 + ($1.description.elementCount ?? 0) }
-        let bytes = checkpoint.tensors.reduce(0) { $0 + $1.bytes.count }
-        let isQuantized = checkpoint.quantization != nil
+        let bytes = checkpoint.tensors.reduce(0) { $0 + $1.byteCount }
+        let isQuantized = checkpoint.quantization?.problem != nil
         add(
             "tensors",
             "\(checkpoint.tensors.count) of \(elements) \(isQuantized ? "stored numbers" : "parameters"), "
                 + Quantity.bytes(bytes)
         )
-        let types = Dictionary(grouping: checkpoint.tensors, by: \.type)
-            .sorted { ($1.value.count, $0.key.name) < ($0.value.count, $1.key.name) }
-        add("types", types.map { "\($0.key.name) \($0.value.count)" }.joined(separator: ", "))
+        let types = Dictionary(grouping: checkpoint.tensors, by: \.storageName)
+            .sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }
+        add(
+            "types",
+            types.map { Self.words(ofType: $0.key, count: $0.value.count) }.joined(separator: ", "))
         json["tensor_count"] = .integer(checkpoint.tensors.count)
         json["parameters"] = isQuantized ? .null : .integer(elements)
         json["bytes"] = .integer(bytes)
         json["types"] = .object(
-            JSONObject(types.map { .init($0.key.name, .integer($0.value.count)) }))
+            JSONObject(types.map { .init($0.key, .integer($0.value.count)) }))
+    }
+
+    /// "bf16 3", "12 of int4 in groups of 32".
+    private static func words(ofType name: String, count: Int) -> String {
+        name.contains(" ") ? "\(count) of \(name)" : "\(name) \(count)"
     }
 
     private mutating func addTokenizer(_ checkpoint: Checkpoint) {

@@ -59,7 +59,7 @@ import Testing
         let columns = tensor.shape.count > 1 ? tensor.description.columns : 1
         let count = tensor.shape[0]
         let places = tensor.shape.count > 1 ? [0, 2, count - 1] : Array(0..<count)
-        let (ours, theirs) = (try tensor.stored.values(), try expected.values())
+        let (ours, theirs) = (try tensor.storedValues(), try expected.values())
         try #require(theirs.count == places.count * columns)
         let limit = 1e-6 * max(1, theirs.map(abs).max() ?? 1)
         for (index, row) in places.enumerated() {

@@ -210,33 +210,6 @@ import Testing
         for tensor in plan.tensors { #expect(tensor.isCopy) }
     }
 
-    @Test(arguments: [
-        #"{"quant_method": "bitsandbytes", "load_in_8bit": true}"#,
-        #"{"quant_method": "compressed-tensors", "format": "int-quantized"}"#,
-        #"{"quant_method": "fp8"}"#,
-    ])
-    func aBiasIsWrittenBesideMatricesThatKeepTheirNames(text: String) throws {
-        let model = try model("quantization_config", text)
-        let width = try model.storedHyperparameters().hiddenSize
-        let role = WeightRole.block(1, .feedForwardDown, .bias)
-        let bias = CheckpointEdit.set(
-            role, values: [Float](repeating: 0.5, count: width), form: .canonical, type: .f32)
-        let plan = try OutputPlan(source: model, edits: [bias], format: .safetensors)
-        let old = Set(model.tensors.map(\.name))
-        for tensor in plan.tensors where old.contains(tensor.description.name) {
-            #expect(tensor.isCopy)
-        }
-        #expect(plan.tensors.count > old.count)
-        // Anything more is refused.
-        for edits in [[bias, .types(.plain(.f16))], [bias]] {
-            let format: FileFormat = edits.count == 1 ? .gguf : .safetensors
-            let failure = refusal {
-                _ = try OutputPlan(source: model, edits: edits, format: format)
-            }
-            #expect(failure?.kind == .unsupported)
-        }
-    }
-
     @Test func floatsOfEightBitsWithoutScalesAreNumbers() throws {
         let name = "model.layers.0.self_attn.q_proj.weight"
         let model = try FamilyFixture("llama", in: folder) { tensors in

@@ -93,7 +93,7 @@ import Testing
         for tensor in source.carriedTensors {
             let other = try #require(written.carriedTensors.first { $0.name == tensor.name })
             #expect(other.type == .f32)
-            #expect(data(of: other.stored) == data(of: tensor.stored), "\(tensor.name)")
+            #expect(other.hasBytes(of: tensor), "\(tensor.name)")
         }
         #expect(written.tensor(.block(0, .attentionQuery))?.type == .f16)
         for name in others {

@@ -129,7 +129,7 @@ import Testing
         let edits = [CheckpointEdit.set(role, values: values, form: .canonical, type: .f32)]
         let written = try #require(try folder(source, edits).tensor(role))
         #expect(try written.values() == values)
-        let stored = try written.stored.values()
+        let stored = try written.storedValues()
         #expect(stored == values.map { $0 - 1 })
         #expect(try gguf(source, edits, role) == values)
         #expect(try gguf(source, [], role) == tensor.values())

@@ -106,7 +106,7 @@ import Testing
         }
         for tensor in biased.tensors {
             let found = try #require(back.tensors.first { $0.name == tensor.name })
-            #expect(found.stored.hasBytes(of: tensor.stored), "\(tensor.name)")
+            #expect(found.hasBytes(of: tensor), "\(tensor.name)")
         }
         func logits(_ model: Checkpoint) throws -> [Float] {
             let decoder = try Decoder(checkpoint: model, crew: WorkCrew(threads: 2))

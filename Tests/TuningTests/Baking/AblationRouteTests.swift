@@ -152,7 +152,7 @@ import Transformer
                 as: "untied" + (isFile ? ".gguf" : ""))
             let head = try #require(edited.tensor(WeightRole(.output)))
             let embedding = try #require(base.tensor(WeightRole(.tokenEmbedding)))
-            #expect(head.stored.hasBytes(of: embedding.stored))
+            #expect(head.hasBytes(of: embedding))
             #expect(try !edited.hyperparameters().tiesEmbeddings && edited.warnings == [])
             let cost = try route.cost(
                 of: everywhere(base.hyperparameters()), in: base, format: base.format)
@@ -205,7 +205,7 @@ import Transformer
             #expect(before.type == after.type && before.name == after.name)
             let role = try #require(before.role)
             let isWriter = AblationFit.writesByColumns(role) != nil
-            #expect(before.stored.hasBytes(of: after.stored) != isWriter, "\(before.name)")
+            #expect(before.hasBytes(of: after) != isWriter, "\(before.name)")
         }
         let found = try verify(base, edited, wanted)
         // In four bits the rounding of random matrices hides which directions of 256 are gone, here.

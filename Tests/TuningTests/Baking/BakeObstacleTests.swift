@@ -47,12 +47,22 @@ import Tuning
                 #expect(obstacle?.description.contains("gptq") == true)
             }
         }
-        let integers = try model(
-            "llama",
-            config:
-                #""quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": true},"#)
-        #expect(obstacles(integers, .safetensors).isEmpty)
-        #expect(obstacles(integers, .gguf).count == 2)
+    }
+
+    /// What can be read takes biases; changed matrices where its configuration can say that they are not packed.
+    @Test func aPackedFolderTakesWhatItCanHold() throws {
+        for method in PackedModel.Method.allCases {
+            let home = try TemporaryFolder()
+            defer { withExtendedLifetime(home) {} }
+            let packed = try PackedModel.write(to: home, method).packed
+            for format in [FileFormat.gguf, .safetensors] {
+                #expect(obstacles(packed, format).isEmpty)
+                let isRefused = method == .gptq && format == .safetensors
+                let refusal = AblationRoute().refusal(
+                    of: .ablate, at: .embed, in: packed, format: format)
+                #expect((refusal != nil) == isRefused, "\(method) \(format)")
+            }
+        }
     }
 
     @Test func anOutputThatCannotBePlannedIsAnObstacle() throws {

@@ -108,7 +108,7 @@ import Testing
         #expect(try !edited.hyperparameters().tiesEmbeddings && edited.head == .own)
         let (head, embedding) = (WeightRole(.output), WeightRole(.tokenEmbedding))
         let own = try #require(base.tensor(embedding))
-        #expect(try #require(edited.tensor(head)).stored.hasBytes(of: own.stored))
+        #expect(try #require(edited.tensor(head)).hasBytes(of: own))
         let cost = try route.cost(of: vectors(base), in: base, format: .safetensors)
         let size = { (model: Checkpoint) in model.tensors.reduce(0) { $0 + $1.bytes.count } }
         #expect(cost.bytes == size(edited) - size(base) && cost.operations == 0)
@@ -139,7 +139,7 @@ import Testing
         let edited = try check(base, as: "out")
         let embedding = WeightRole(.tokenEmbedding)
         let own = try #require(base.tensor(embedding))
-        #expect(try #require(edited.tensor(embedding)).stored.hasBytes(of: own.stored))
+        #expect(try #require(edited.tensor(embedding)).hasBytes(of: own))
         #expect(try edited.hyperparameters().tiesEmbeddings)
         #expect(try route.cost(of: vectors(base), in: base, format: .safetensors).bytes == 0)
     }
@@ -158,7 +158,7 @@ import Testing
         let edited = try check(base, as: "out.gguf")
         #expect(edited.tensor(WeightRole(.tokenEmbedding))?.type == .f32)
         let head = try #require(edited.tensor(WeightRole(.output)))
-        #expect(head.type == type && head.stored.hasBytes(of: embedding.stored))
+        #expect(head.type == type && head.hasBytes(of: embedding))
         let cost = try route.cost(of: vectors(base), in: base, format: .gguf)
         #expect(cost.bytes == 4 * numbers.vocabularySize * numbers.hiddenSize)
         _ = try check(base, as: "out")

@@ -104,7 +104,7 @@ import Testing
             base, FitRoute(found).edits(baking: wanted, into: base, format: .gguf),
             as: "edited.gguf")
         let changed = zip(base.tensors, edited.tensors).filter {
-            !$0.0.stored.hasBytes(of: $0.1.stored)
+            !$0.0.hasBytes(of: $0.1)
         }
         #expect(changed.map(\.0.name) == [place.tensor])
         #expect(changed.allSatisfy { $0.1.type == place.type })

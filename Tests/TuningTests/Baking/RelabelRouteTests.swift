@@ -176,7 +176,7 @@ import Testing
                 ![.attentionQuery, .attentionKey].contains(slot)
             else { continue }
             let same = try #require(edited.tensor(tensor.role ?? query))
-            #expect(same.stored.hasBytes(of: tensor.stored), "\(tensor.name)")
+            #expect(same.hasBytes(of: tensor), "\(tensor.name)")
         }
     }
 

@@ -88,7 +88,7 @@ import Transformer
             as: "exact")
         let edited = try bake(.none, wanted, into: base)
         for (one, other) in zip(exact.tensors, edited.tensors) {
-            #expect(one.stored.hasBytes(of: other.stored), "\(one.name)")
+            #expect(one.hasBytes(of: other), "\(one.name)")
         }
     }
 
@@ -111,7 +111,7 @@ import Transformer
             #expect(abs((found.stored ?? 9) - Double(abs(1 - strength))) < 1e-5)
         }
         let changed = zip(base.tensors, edited.tensors).filter {
-            !$0.stored.hasBytes(of: $1.stored)
+            !$0.hasBytes(of: $1)
         }
         #expect(changed.count == left.count)
     }

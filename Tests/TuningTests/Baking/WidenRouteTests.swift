@@ -149,14 +149,14 @@ import Transformer
                 try #require(base.tensor(.block(1, .feedForwardGate))),
                 try #require(edited.tensor(.block(1, .feedForwardGate)))
             )
-            #expect(try #require(new.rows(0..<256)).stored.hasBytes(of: old.stored))
+            #expect(try #require(new.rows(0..<256)).hasBytes(of: old))
             let down = try #require(edited.tensor(.block(1, .feedForwardDown)))
             let oldDown = try #require(base.tensor(.block(1, .feedForwardDown)))
             var ownRow = [Float](repeating: 0, count: 256)
             let formerRow = try Array(oldDown.values()[256..<512])
             let start = (down.canonicalShape[1])
             try ownRow.withUnsafeMutableBufferPointer {
-                try down.stored.widen(start..<(start + 256), into: $0)
+                try down.widen(start..<(start + 256), into: $0)
             }
             #expect(ownRow == formerRow)
         }

@@ -99,7 +99,7 @@ import Transformer
             let converted = try folder.write(
                 .open(Families.folder(family)), as: "\(family).gguf")
             let tensors = Dictionary(
-                uniqueKeysWithValues: converted.tensors.map { ($0.name, $0.stored) })
+                uniqueKeysWithValues: converted.tensors.map { ($0.name, $0) })
             let matrix = try measured(measurement(of: converted, tokens(family), size: 4))
             for name in matrix.names {
                 let tensor = try #require(tensors[name], "\(family): \(name)")

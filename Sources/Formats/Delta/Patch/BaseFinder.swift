@@ -55,14 +55,14 @@ struct BaseFinder {
         of matches: [WeightMatching.Match], _ matching: WeightMatching,
         _ byName: [ExactString: StoredTensor]
     ) -> TensorContent? {
-        let weights = matches.sorted { $0.b?.stored.expert ?? 0 < $1.b?.stored.expert ?? 0 }
+        let weights = matches.sorted { $0.b?.expert ?? 0 < $1.b?.expert ?? 0 }
             .compactMap(\.a)
         guard let first = weights.first else { return nil }
         // Where both sides keep all experts in one tensor, these are taken as the one they are.
         let whole = ExactString(first.name)
-        if matches.first?.b?.stored.expert != nil,
+        if matches.first?.b?.expert != nil,
             weights.enumerated().allSatisfy({
-                ExactString($1.name) == whole && $1.stored.expert == $0
+                ExactString($1.name) == whole && $1.expert == $0
             })
         {
             return byName[whole].map { .tensor($0) }
@@ -70,10 +70,11 @@ struct BaseFinder {
         // Where the base cannot be laid out anew, its tensors can still be compared by name.
         let parts = weights.compactMap { weight -> TensorContent? in
             let target = matching.b
-            guard
+            // A packed weight is no tensor of its name: its parts are compared by theirs.
+            guard weight.packed == nil,
                 let form = try? matching.a.form(
                     of: weight, in: target.checkpoint.format, of: target.architecture),
-                let stored = byName[ExactString(weight.name)]?.part(ofExpert: weight.stored.expert),
+                let stored = byName[ExactString(weight.name)]?.part(ofExpert: weight.expert),
                 stored.shape == weight.shape
             else { return nil }
             // A patch predicts stored values; scales beside them are tensors of their own.
