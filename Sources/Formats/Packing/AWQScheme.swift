@@ -10,7 +10,7 @@ struct AWQScheme: PackingScheme {
         try configuration.refuseOthers(
             GPTQScheme.harmless.union([
                 "version", "zero_point", "w_bit", "q_group_size", "modules_to_not_convert",
-                "do_fuse", "fuse_max_seq_len", "modules_to_fuse", "modules_to_fuse",
+                "do_fuse", "fuse_max_seq_len", "modules_to_fuse",
             ]))
         for key in ["version", "format"] {
             try configuration.require(

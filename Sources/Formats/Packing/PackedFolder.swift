@@ -4,6 +4,9 @@ struct PackedFolder {
     let weights: [WeightStorage]
     let scheme: any PackingScheme
 
+    /// Parts of fewer bytes may have been read while layers were put together.
+    private static let smallPart = 1 << 16
+
     /// Puts the layers together.
     ///
     /// - Parameters:
@@ -22,6 +25,10 @@ struct PackedFolder {
         for tensor in tensors {
             guard let weight = try scheme.weight(ledBy: tensor, in: folder) else { continue }
             try layers.add(weight, ledBy: tensor, in: folder)
+            // What was looked at is small, but there may be thousands of it.
+            for part in weight.parts where part.bytes.count < Self.smallPart {
+                part.bytes.releaseSurroundings()
+            }
         }
         guard !layers.isEmpty else {
             throw .contradiction("\(declaration.place) says so, but no tensor is packed")

@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -88,6 +89,18 @@ import Testing
         let names = try SafetensorsFile(path: folder.path("merged/model.safetensors")).tensors
             .map(\.name)
         #expect(names.filter { $0.hasPrefix(Self.module + ".") } == [Self.module + ".weight"])
+    }
+
+    /// Its tool leaves the head out by itself only where there is no list.
+    @Test func aListThatWasNotThereNamesTheHeadToo() throws {
+        let file = packed.path + "/config.json"
+        let text = try String(contentsOfFile: file, encoding: .utf8)
+        try text.replacing(#""ignore": ["lm_head"], "#, with: "")
+            .write(toFile: file, atomically: true, encoding: .utf8)
+        let model = try Checkpoint.open(packed.path)
+        #expect(model.config?["quantization_config"]?.object?["ignore"] == nil)
+        let written = try folder.write(model, [.add(try update(model), type: nil)], as: "merged")
+        #expect(ignored(written) == ["lm_head", Self.module])
     }
 
     @Test func theTypeOfAChangedMatrixCanBeChosen() throws {

@@ -33,7 +33,7 @@ package struct GroupList: Sendable {
         }
         self.isOrdered = isOrdered
         self.stray = stray
-        bytes.file.release(bytes.range)
+        bytes.releaseSurroundings()
     }
 
     /// Calls the body with each of so many inputs and its group.
@@ -47,5 +47,14 @@ package struct GroupList: Sendable {
                 body(input, min(max(group, 0), groupCount - 1))
             }
         }
+    }
+}
+
+extension MappedBytes {
+    /// Gives the pages of these bytes back to the system, and those around them, which it maps along with a few bytes that
+    /// are read.
+    package func releaseSurroundings() {
+        let reach = 1 << 17
+        file.release((range.lowerBound - reach)..<(range.upperBound + reach))
     }
 }
