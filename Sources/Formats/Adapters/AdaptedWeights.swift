@@ -24,14 +24,31 @@ struct AdaptedWeights {
     /// A whole weight or bias in place of the base's.
     ///
     /// - Throws: `AdapterError` where its shape is another, or its values are none.
-    mutating func add(new tensor: StoredTensor, to role: WeightRole) throws(AdapterError) {
+    mutating func add(new tensor: StoredTensor, to role: WeightRole) throws {
+        try checkValues(of: tensor)
         let new = NewValues(tensor, list.checkpoint.form(of: role, in: .safetensors))
+        try add(new, to: role, for: tensor.name, shape: new.shape)
+    }
+
+    /// Refuses values that are not finite, a piece at a time.
+    private func checkValues(of tensor: StoredTensor) throws {
         guard tensor.type.isPlainFloat, Dequantizer.isSupported(tensor.type) else {
-            throw .unsupportedTensor(
+            throw AdapterError.unsupportedTensor(
                 file: file, tensor: tensor.name,
                 reason: "is \(tensor.type.name), which is not supported in adapters")
         }
-        try add(new, to: role, for: tensor.name, shape: new.shape)
+        let count = tensor.description.elementCount ?? 0
+        for start in stride(from: 0, to: count, by: 1 << 16) {
+            let elements = start..<min(start + (1 << 16), count)
+            let values = try [Float](filling: elements.count) { target throws(QuantizationError) in
+                try tensor.widen(elements, into: target)
+            }
+            if let index = values.firstIndex(where: { !$0.isFinite }) {
+                throw AdapterError.notFinite(
+                    file: file, tensor: tensor.name, index: start + index)
+            }
+        }
+        tensor.releasePages()
     }
 
     /// The rows of some tokens in place of the base's.
@@ -39,21 +56,22 @@ struct AdaptedWeights {
     /// - Throws: `AdapterError` where the tensor does not fit the tokens or the base.
     mutating func add(
         tokens: [Int], _ tensor: StoredTensor, to role: WeightRole
-    ) throws(AdapterError) {
+    ) throws {
+        try checkValues(of: tensor)
         let weight = list.weights(for: role).first
-        guard let shape = weight?.canonicalShape, shape.count == 2, tensor.type.isPlainFloat,
+        guard let shape = weight?.canonicalShape, shape.count == 2,
             role == WeightRole(.tokenEmbedding) || role == WeightRole(.output)
         else {
-            throw .unsupportedTensor(
+            throw AdapterError.unsupportedTensor(
                 file: file, tensor: tensor.name, reason: "holds rows of what has none for tokens")
         }
         guard tensor.shape == [tokens.count, shape[1]] else {
-            throw .wrongShape(
+            throw AdapterError.wrongShape(
                 file: file, tensor: tensor.name, found: tensor.shape,
                 expected: [tokens.count, shape[1]])
         }
         if let token = tokens.first(where: { $0 >= shape[0] }) {
-            throw .unsupportedTensor(
+            throw AdapterError.unsupportedTensor(
                 file: file, tensor: tensor.name,
                 reason: "holds token \(token), but the base has only \(shape[0])")
         }
@@ -61,16 +79,18 @@ struct AdaptedWeights {
         try add(NewTokens(tensor, tokens: tokens), to: role, for: tensor.name)
     }
 
-    /// A change of a weight on top of those before it.
+    /// A change of a weight.
     ///
-    /// - Parameter shape: that the change has; nil where it was made for the base's.
+    /// - Parameters:
+    ///   - shape: that the change has; nil where it was made for the base's
+    ///   - isOnTop: whether another change may come before it
     /// - Throws: `AdapterError` where the shape is not the base's, or another change leaves no room for it.
     mutating func add(
-        _ change: any RowChange, to role: WeightRole, for tensor: String, shape: [Int]? = nil
+        _ change: any RowChange, to role: WeightRole, for tensor: String, shape: [Int]? = nil,
+        isOnTop: Bool = false
     ) throws(AdapterError) {
         if var present = changes[role] {
-            // The update of a bias on top of the new bias is all that PEFT has of this kind.
-            guard role.part == .bias else { throw twice(tensor) }
+            guard isOnTop else { throw twice(tensor) }
             present.changes.append(change)
             changes[role] = present
             return

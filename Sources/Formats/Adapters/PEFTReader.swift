@@ -200,7 +200,8 @@ struct PEFTReader {
         let outcome = try halves.outcome(
             usesDoRA: configuration.usesDoRA, hasBiases: configuration.hasBiases, scale: scale)
         for (role, change, tensor) in outcome.changes {
-            try adapted.add(change, to: role, for: tensor)
+            // B's bias is added to the base's as it was trained.
+            try adapted.add(change, to: role, for: tensor, isOnTop: role.part == .bias)
         }
         try adapted.check(besides: outcome.updates)
         adapter.updates = outcome.updates
@@ -211,7 +212,9 @@ struct PEFTReader {
     private mutating func finish(
         _ method: any PEFTMethod, _ adapter: inout Adapter
     ) throws {
-        let modules = modules.sorted { $0.value.name < $1.value.name }
+        let modules = modules.sorted {
+            halves.weights.place(of: $0.key) ?? 0 < halves.weights.place(of: $1.key) ?? 0
+        }
         let made = try method.sharedValues(of: modules.map(\.value))
         for (role, module) in modules {
             var module = module

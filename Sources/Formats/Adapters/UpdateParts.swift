@@ -74,6 +74,12 @@ struct UpdateParts {
         _ shape: (outputs: Int, inputs: Int), _ scale: (Int) throws -> Float
     ) throws -> [LowRankUpdate] {
         guard let block = role.block else { return [] }
+        guard !tensors.base.form(of: role, in: .safetensors).isTransposed else {
+            throw AdapterError.unsupportedTensor(
+                file: file, tensor: a.name,
+                reason:
+                    "updates experts that are stored as their transposes, which is not supported")
+        }
         let (outputs, inputs) = shape
         let all = a.shape.first ?? 0
         let rank = max(1, all / experts)

@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test func everyKindHasAFixture() {
-        #expect(Self.kinds.count == 58)
+        #expect(Self.kinds.count == 60)
     }
 
     @Test(arguments: kinds)

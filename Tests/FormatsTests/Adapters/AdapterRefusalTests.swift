@@ -261,6 +261,10 @@ import Testing
         let short: Tensor = (norm + ".weight", [3], [1, 2, 3])
         let line = try #require(refusal(try peft(saved, Self.halves() + [short])))
         #expect(line.contains("[3]") && line.contains("[128]"), "\(line)")
+        var values = [Float](repeating: 1, count: 128)
+        values[5] = .nan
+        let odd = try #require(refusal(try peft(saved, [(norm + ".weight", [128], values)])))
+        #expect(odd.contains("not finite at index 5"), "\(odd)")
         let twice: Tensor = (
             Self.query + ".weight", [128, 128], [Float](repeating: 0, count: 128 * 128)
         )
@@ -291,7 +295,7 @@ import Testing
         ("LOHA", ["hada_w1_a": [128, 3]], "[128, 3]"),
         ("LOHA", ["hada_w1_a": [128, 2]], "hada_w1_b"),
         ("VERA", ["vera_lambda_d": [2], "vera_lambda_b": [128]], "base_model.vera_A"),
-        ("BOFT", ["boft_R": [2, 32, 4, 4], "boft_s": [128, 1]], "butterfly"),
+        ("BOFT", ["boft_R": [7, 32, 4, 4], "boft_s": [128, 1]], "7 butterfly factors"),
         ("BOFT", ["boft_R": [1, 31, 4, 4], "boft_s": [128, 1]], "[1, 31, 4, 4]"),
         ("MISS", ["miss_block": [3, 128]], "[3, 128]"), ("C3A", ["c3a_kernel": [1]], "[1]"),
         ("ADALORA", ["lora_A": [2, 128], "lora_E": [2, 1], "lora_B": [128, 1]], "[128, 1]"),

@@ -1,4 +1,5 @@
-/// Inputs rotated block by block, outputs scaled (BOFT, arXiv 2311.06243): s · W · Rᵀ with Cayley's rotations.
+/// Inputs rotated by butterfly factors, outputs scaled (BOFT, arXiv 2311.06243): s · W · Rᵀ, where R is the product of factors
+/// that rotate blocks of inputs, each in an order of its own, by Cayley's rotations.
 struct BOFT: PEFTMethod {
     static let kind = "BOFT"
     static let parts = ["boft_R", "boft_s"]
@@ -11,33 +12,80 @@ struct BOFT: PEFTMethod {
 
     func change(of module: PEFTModule) throws -> ModuleChange? {
         let part = Self.parts[0]
-        let (blocks, size) = (try module.length(part, 1), try module.length(part, 2))
-        let shape = [1, module.inputs / size, size, size]
-        guard try module.length(part, 0) == 1 else {
+        let (factors, size) = (try module.length(part, 0), try module.length(part, 2))
+        let blocks = module.inputs / size
+        guard module.inputs % size == 0 else {
+            throw try module.misfit(part, expected: [factors, blocks, size, size])
+        }
+        // The last of several factors joins 2^(factors - 1) blocks, and orders halves of them.
+        guard factors == 1 || factors < 32 && blocks % (1 << (factors - 1)) == 0 && size % 2 == 0
+        else {
             throw AdapterError.unsupportedTensor(
                 file: module.file, tensor: try module.tensor(part).name,
                 reason:
-                    "has several butterfly factors, which PEFT computes with CUDA only, and which are "
-                    + "not supported")
+                    "has \(factors) butterfly factors, which \(blocks) blocks of \(size) inputs do "
+                    + "not allow")
         }
-        guard module.inputs % size == 0, blocks == module.inputs / size else {
-            throw try module.misfit(part, expected: shape)
+        let values = try module.values(part, [factors, blocks, size, size])
+        let steps = (0..<factors).map { factor in
+            ButterflyFactor(
+                order: factor == 0
+                    ? nil : ButterflyFactor.order(inputs: module.inputs, half: size / 2, factor),
+                rotation: BlockRotation(
+                    (0..<blocks).map { block in
+                        Self.skew(values, from: (factor * blocks + block) * size * size, size)
+                            .cayley
+                    }))
         }
-        let values = try module.values(part, shape)
-        let rotations = (0..<blocks).map { block in
-            var skew = SquareMatrix(size: size)
-            for row in 0..<size {
-                for column in 0..<size {
-                    let first = block * size * size
-                    let value = Double(values[first + row * size + column])
-                    skew[row, column] = (value - Double(values[first + column * size + row])) / 2
-                }
+        let scales = ScaledRows(factors: try module.values("boft_s", [module.outputs, 1]))
+        return ModuleChange(.rows(ScaledButterfly(factors: steps, scales: scales)))
+    }
+
+    /// The skew-symmetric part of a matrix.
+    private static func skew(_ values: [Float], from first: Int, _ size: Int) -> SquareMatrix {
+        var skew = SquareMatrix(size: size)
+        for row in 0..<size {
+            for column in 0..<size {
+                let value = Double(values[first + row * size + column])
+                skew[row, column] = (value - Double(values[first + column * size + row])) / 2
             }
-            return skew.cayley
         }
-        return ModuleChange(
-            .rows(
-                BlockRotation(
-                    rotations, factors: try module.values("boft_s", [module.outputs, 1]))))
+        return skew
+    }
+}
+
+/// Blocks that are rotated in an order of the inputs.
+private struct ButterflyFactor: RowChange {
+    /// By a place in the row, its place among the blocks; nil where they are the same.
+    let order: [Int]?
+    let rotation: BlockRotation
+
+    /// The order of a factor: groups of 2^factor blocks, in which halves of blocks at even places stand before the others.
+    static func order(inputs: Int, half: Int, _ factor: Int) -> [Int] {
+        let halves = 2 << factor
+        let places =
+            Array(stride(from: 0, to: halves, by: 2)) + Array(stride(from: 1, to: halves, by: 2))
+        return (0..<inputs).map { index in
+            let (group, place) = index.quotientAndRemainder(dividingBy: halves * half)
+            return group * halves * half + places[place / half] * half + place % half
+        }
+    }
+
+    func change(row: Int, _ values: UnsafeMutableBufferPointer<Float>) {
+        guard let order else { return rotation.change(row: row, values) }
+        var ordered = [Float](repeating: 0, count: values.count)
+        for (place, other) in order.enumerated() { ordered[other] = values[place] }
+        ordered.withUnsafeMutableBufferPointer { rotation.change(row: row, $0) }
+        for (place, other) in order.enumerated() { values[place] = ordered[other] }
+    }
+}
+
+private struct ScaledButterfly: RowChange {
+    let factors: [ButterflyFactor]
+    let scales: ScaledRows
+
+    func change(row: Int, _ values: UnsafeMutableBufferPointer<Float>) {
+        for factor in factors { factor.change(row: row, values) }
+        scales.change(row: row, values)
     }
 }

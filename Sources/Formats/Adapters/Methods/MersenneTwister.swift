@@ -35,8 +35,10 @@ struct MersenneTwister {
         place = 0
     }
 
-    /// Numbers from −bound to bound, as torch's `uniform_` draws them in f32.
-    mutating func uniform(_ count: Int, within bound: Double) -> [Float] {
+    /// Numbers within Kaiming's bound for a matrix of so many columns, √3 · √2 / √columns, as torch's `uniform_` draws
+    /// them in f32.
+    mutating func kaiming(_ count: Int, columns: Int) -> [Float] {
+        let bound = 3.0.squareRoot() * (2.0.squareRoot() / Double(columns).squareRoot())
         let (start, end) = (Float(-bound), Float(bound))
         let length = Double(end - start)
         return (0..<count).map { _ in

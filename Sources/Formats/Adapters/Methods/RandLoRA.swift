@@ -16,13 +16,21 @@ struct RandLoRA: PEFTMethod {
         alpha = try keys.number("randlora_alpha")
         if try !keys.flag("save_projection", standard: true) {
             throw keys.unsupported(
-                "save_projection", "matrices that only torch's random numbers give")
+                "save_projection", "matrices that PEFT draws in a type that depends on the machine")
         }
     }
 
     func change(of module: PEFTModule) throws -> ModuleChange? {
         let a = try module.shared("randlora_A", dimensions: 3)
         let b = try module.shared("randlora_B", dimensions: 3)
+        // PEFT saves the shared matrices with each module again.
+        for (part, values) in [("randlora_A", a), ("randlora_B", b)] where module.has(part) {
+            guard try module.values(part, values.shape) == values.values else {
+                throw AdapterError.unsupportedTensor(
+                    file: module.file, tensor: try module.tensor(part).name,
+                    reason: "is another matrix than base_model.\(part)")
+            }
+        }
         let (short, long) = (
             min(module.outputs, module.inputs), max(module.outputs, module.inputs)
         )

@@ -34,14 +34,12 @@ struct VeRA: PEFTMethod {
                 "vera_lambda_d", expected: [Self.mostNumbers / max(outputs, inputs)])
         }
         var random = MersenneTwister(seed: seed)
-        func matrix(_ rows: Int, _ columns: Int) -> PEFTModule.SharedValues {
-            // Kaiming's bound: √3 · √2 / √columns.
-            let bound = 3.0.squareRoot() * (2.0.squareRoot() / Double(columns).squareRoot())
-            return PEFTModule.SharedValues(
-                shape: [rows, columns], values: random.uniform(rows * columns, within: bound))
-        }
-        let a = matrix(rank, inputs)
-        return ["vera_A": a, "vera_B": matrix(outputs, rank)]
+        let a = random.kaiming(rank * inputs, columns: inputs)
+        let b = random.kaiming(outputs * rank, columns: rank)
+        return [
+            "vera_A": PEFTModule.SharedValues(shape: [rank, inputs], values: a),
+            "vera_B": PEFTModule.SharedValues(shape: [outputs, rank], values: b),
+        ]
     }
 
     func change(of module: PEFTModule) throws -> ModuleChange? {

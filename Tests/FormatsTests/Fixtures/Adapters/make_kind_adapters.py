@@ -17,6 +17,7 @@ import json
 import pathlib
 
 import peft
+import peft.tuners.boft.layer as boft
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
@@ -28,6 +29,18 @@ TOKENS = torch.tensor([[5, 7, 11, 3, 70, 2, 19]])
 TWO = r".*layers\.1\.(self_attn\.q_proj|mlp\.down_proj)"
 QUERY = r".*layers\.1\.self_attn\.q_proj"
 GPT2 = r".*h\.1\.(attn\.c_attn|mlp\.c_proj)"
+
+
+class BlockDiagonal:
+    """What PEFT has as a CUDA kernel only, without which it takes one butterfly factor."""
+
+    @staticmethod
+    def apply(factors):
+        return torch.stack([torch.block_diag(*blocks) for blocks in factors])
+
+
+boft.get_fbd_cuda = lambda: True
+boft.FastBlockDiag = BlockDiagonal
 
 
 def lora(modules=QUERY, r=1, **options):
@@ -67,6 +80,8 @@ KINDS = {
     "oft-shared": ("qwen2", peft.OFTConfig(r=6, oft_block_size=0, block_share=True, target_modules=QUERY)),
     "oft-constrained": ("qwen2", peft.OFTConfig(oft_block_size=4, coft=True, eps=0.1, target_modules=TWO)),
     "boft": ("qwen2", peft.BOFTConfig(boft_block_size=4, boft_n_butterfly_factor=1, bias="boft_only", target_modules=TWO)),
+    "boft-two": ("qwen2", peft.BOFTConfig(boft_block_size=4, boft_n_butterfly_factor=2, target_modules=QUERY)),
+    "boft-three": ("qwen2", peft.BOFTConfig(boft_block_size=2, boft_n_butterfly_factor=3, target_modules=QUERY)),
     "hra": ("qwen2", peft.HRAConfig(r=2, target_modules=TWO)),
     "hra-orthogonal": ("qwen2", peft.HRAConfig(r=2, apply_GS=True, target_modules=TWO)),
     "miss": ("qwen2", peft.MissConfig(r=5, target_modules=TWO)),
