@@ -160,7 +160,10 @@ package struct HuggingFaceFiles: Sendable {
     private static func object(_ name: String, in folder: String) throws -> JSONObject? {
         let path = folder + "/" + name
         guard FileManager.default.fileExists(atPath: path) else { return nil }
-        guard let object = try JSONReader.parse(MappedFile(path: path).bytes).object else {
+        guard
+            let object = try JSONReader.parse(MappedFile(path: path).bytes, readsPython: true)
+                .object
+        else {
             throw CheckpointError.wrongValue(file: path, key: "", expected: "an object")
         }
         return object

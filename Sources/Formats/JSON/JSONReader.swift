@@ -22,25 +22,30 @@ package enum JSONReader {
 
     /// Parses a whole mapped text, such as a file or its header, without copying it.
     ///
+    /// - Parameter readsPython: whether `NaN`, `Infinity` and `-Infinity` are numbers, which Python writes.
     /// - Throws: `JSONError` for the first rule the text breaks.
-    package static func parse(_ bytes: MappedBytes, source: String? = nil) throws(JSONError)
-        -> JSONValue
-    {
+    package static func parse(
+        _ bytes: MappedBytes, source: String? = nil, readsPython: Bool = false
+    ) throws(JSONError) -> JSONValue {
         guard bytes.count <= sizeLimit else {
             throw JSONError(
                 source: source ?? bytes.file.path, offset: 0,
                 problem: .tooLarge(bytes: bytes.count, limit: sizeLimit))
         }
         return try bytes.withUnsafeBytes { (buffer) throws(JSONError) in
-            try parse(buffer.bindMemory(to: UInt8.self).span, source: source ?? bytes.file.path)
+            try parse(
+                buffer.bindMemory(to: UInt8.self).span, source: source ?? bytes.file.path,
+                readsPython: readsPython)
         }
     }
 
     /// Parses a whole text.
     ///
     /// - Throws: `JSONError` for the first rule the text breaks.
-    package static func parse(_ bytes: Span<UInt8>, source: String) throws(JSONError) -> JSONValue {
-        var parser = JSONParser()
+    package static func parse(
+        _ bytes: Span<UInt8>, source: String, readsPython: Bool = false
+    ) throws(JSONError) -> JSONValue {
+        var parser = JSONParser(readsPython: readsPython)
         do throws(JSONError.Problem) {
             return try parser.document(bytes)
         } catch {
@@ -52,6 +57,9 @@ package enum JSONReader {
 /// One pass over a text; `position` is where a thrown problem lies.
 private struct JSONParser {
     private(set) var position = 0
+    private let readsPython: Bool
+
+    init(readsPython: Bool) { self.readsPython = readsPython }
 
     mutating func document(_ text: Span<UInt8>) throws(JSONError.Problem) -> JSONValue {
         skipSpace(text)
@@ -80,6 +88,12 @@ private struct JSONParser {
         case UInt8(ascii: "n"):
             try word("null", text)
             return .null
+        case UInt8(ascii: "N") where readsPython:
+            try word("NaN", text)
+            return .number(.nan)
+        case UInt8(ascii: "I") where readsPython:
+            try word("Infinity", text)
+            return .number(.infinity)
         case let byte: throw .unexpectedByte(byte, expected: "a value")
         }
     }
@@ -263,6 +277,10 @@ private struct JSONParser {
         let start = position
         let isNegative = text[position] == UInt8(ascii: "-")
         if isNegative { position += 1 }
+        if isNegative, readsPython, try peek(text, expected: "a digit") == UInt8(ascii: "I") {
+            try word("Infinity", text)
+            return .number(-.infinity)
+        }
         let digits = position
         try passDigits(text)
         if text[digits] == UInt8(ascii: "0"), position > digits + 1 {

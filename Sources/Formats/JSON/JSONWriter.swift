@@ -2,7 +2,7 @@
 ///
 /// Members stay in their order unless `sortsKeys`. Numbers are the shortest text that reads back as the same
 /// `Double`, spelled as Python's `json` does (`0.1`, `1e-05`, `10000.0`). Only what must be escaped is escaped.
-/// JSON has no form for numbers that are not finite: they become `null`, as in ECMAScript, or text where asked for.
+/// JSON has no form for numbers that are not finite: see `NotFinite`.
 package struct JSONWriter: Sendable {
     /// Where lines are broken.
     package enum Layout: Sendable {
@@ -12,17 +12,34 @@ package struct JSONWriter: Sendable {
         case indented
     }
 
+    /// What becomes of a number that is not finite.
+    package enum NotFinite: Sendable {
+        /// `null`, as in ECMAScript.
+        case null
+        /// The text `"nan"`, `"inf"` or `"-inf"`.
+        case text
+        /// `NaN`, `Infinity` or `-Infinity`, as Python writes it, which is no JSON.
+        case python
+
+        fileprivate func spelling(of value: Double) -> String {
+            switch self {
+            case .null: "null"
+            case .text: "\"\(value)\""
+            case .python: value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity"
+            }
+        }
+    }
+
     private let layout: Layout
     private let sortsKeys: Bool
-    private let namesNotFinite: Bool
+    private let notFinite: NotFinite
 
-    /// - Parameter namesNotFinite: whether numbers that are not finite are `"nan"`, `"inf"` and `"-inf"`; else `null`.
     package init(
-        _ layout: Layout = .compact, sortsKeys: Bool = false, namesNotFinite: Bool = false
+        _ layout: Layout = .compact, sortsKeys: Bool = false, notFinite: NotFinite = .null
     ) {
         self.layout = layout
         self.sortsKeys = sortsKeys
-        self.namesNotFinite = namesNotFinite
+        self.notFinite = notFinite
     }
 
     /// The value as text, without a line feed at its end.
@@ -43,9 +60,8 @@ package struct JSONWriter: Sendable {
         case .bool(let value): output.append(contentsOf: (value ? "true" : "false").utf8)
         case .integer(let value): output.append(contentsOf: String(value).utf8)
         case .number(let value):
-            let isText = !value.isFinite && namesNotFinite
-            let text = value.isFinite || isText ? value.description : "null"
-            output.append(contentsOf: (isText ? "\"\(text)\"" : text).utf8)
+            let text = value.isFinite ? value.description : notFinite.spelling(of: value)
+            output.append(contentsOf: text.utf8)
         case .string(let value): writeString(value, to: &output)
         case .array(let values):
             writeItems(values, between: "[]", depth: depth, to: &output) { value, output in

@@ -111,7 +111,9 @@ package struct OutputLayout: Sendable {
         for (name, bytes) in layout.files { files.append(File(name: name, bytes)) }
         if let index = shards.index { files.append(File(name: SafetensorsIndex.fileName, index)) }
         if let config = layout.config {
-            let text = JSONWriter(.indented).bytes(.object(config)) + Array("\n".utf8)
+            // As it was read.
+            let text =
+                JSONWriter(.indented, notFinite: .python).bytes(.object(config)) + Array("\n".utf8)
             files.append(File(name: "config.json", text))
         }
         return files

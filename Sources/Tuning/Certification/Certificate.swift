@@ -52,7 +52,7 @@ package struct Certificate: Sendable, Equatable {
 
     // MARK: - Writing
 
-    private static let canonical = JSONWriter(.compact, sortsKeys: true, namesNotFinite: true)
+    private static let canonical = JSONWriter(.compact, sortsKeys: true, notFinite: .text)
 
     /// The SHA-256 of an object's members but `digest`, in canonical form.
     static func digest(of object: JSONObject) -> String {
@@ -80,7 +80,7 @@ package struct Certificate: Sendable, Equatable {
     package var bytes: [UInt8] {
         var object = json
         object["digest"] = .string(Self.digest(of: object))
-        let writer = JSONWriter(.indented, sortsKeys: true, namesNotFinite: true)
+        let writer = JSONWriter(.indented, sortsKeys: true, notFinite: .text)
         return writer.bytes(.object(object)) + [UInt8(ascii: "\n")]
     }
 

@@ -107,7 +107,7 @@ extension Figure {
     }
 
     private static func text(_ value: JSONValue) -> String {
-        JSONWriter(namesNotFinite: true).text(value)
+        JSONWriter(notFinite: .text).text(value)
     }
 
     /// Whether a number is where it was; one that is not finite is a text in a file.

@@ -63,7 +63,7 @@ final class Console: Sendable {
     /// finite are text: "nan", "inf", "-inf".
     func report(_ result: @autoclosure () -> JSONObject) {
         guard settings.isJSON else { return }
-        put(JSONWriter(namesNotFinite: true).text(.object(result())) + "\n")
+        put(JSONWriter(notFinite: .text).text(.object(result())) + "\n")
     }
 
     private func putResult(_ text: String) {

@@ -54,6 +54,21 @@ import Testing
         #expect(error?.description.contains("partial_rotary_factor") ?? false)
     }
 
+    @Test func whatOnlyPythonWritesStaysInTheConfiguration() throws {
+        let folder = try TemporaryFolder()
+        let fixture = try FamilyFixture("llama", in: folder, config: [:])
+        let path = fixture.path + "/config.json"
+        let text = try #require(String(bytes: bytes(ofFile: path), encoding: .utf8))
+        let limits = #""limits":[0.0,Infinity,-Infinity,NaN]"#
+        try Data("{\(limits),\(text.dropFirst())".utf8).write(to: URL(fileURLWithPath: path))
+        let source = try fixture.open()
+        #expect(source.unreadKeys == ["limits"])
+        _ = try folder.write(source, as: "copy")
+        let copy = try #require(
+            String(bytes: bytes(ofFile: folder.path("copy/config.json")), encoding: .utf8))
+        #expect(copy.filter { !$0.isWhitespace }.contains(limits))
+    }
+
     @Test func aNumberThatJSONHasNotIsReadByName() throws {
         let saved = try Self.configs("saved-by-4")["llama"]?.object
         var config = try #require(saved)

@@ -29,6 +29,9 @@ import Testing
     }
 
     @Test func numbersThatAreNotFiniteAreNull() {
-        #expect(JSONWriter().text(.array([.number(.nan), .number(-.infinity)])) == "[null,null]")
+        let numbers = JSONValue.array([.number(.nan), .number(-.infinity), .number(.infinity)])
+        #expect(JSONWriter().text(numbers) == "[null,null,null]")
+        #expect(JSONWriter(notFinite: .text).text(numbers) == #"["nan","-inf","inf"]"#)
+        #expect(JSONWriter(notFinite: .python).text(numbers) == "[NaN,-Infinity,Infinity]")
     }
 }

@@ -17,7 +17,7 @@ struct FigureTests {
     }
 
     @Test func whatWasWrittenIsReadAsTheSame() throws {
-        let text = JSONWriter(namesNotFinite: true).text(figures.json)
+        let text = JSONWriter(notFinite: .text).text(figures.json)
         #expect(text == #"{"count":3,"error":1e-06,"share":null,"rows":["inf","é"]}"#)
         #expect(try differences(text, exactly: true) == [])
         #expect(figures.count == 5)
