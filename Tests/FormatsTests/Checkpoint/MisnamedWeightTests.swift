@@ -31,8 +31,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "_orig_mod.", "module.", "base_model.model.", "module._orig_mod.", "language_model.",
-        "_fsdp_wrapped_module.", "base_model.model._orig_mod.", "text_model.",
+        "_orig_mod.", "module.", "module._orig_mod.", "language_model.", "_fsdp_wrapped_module.",
+        "text_model.",
     ])
     func aPrefixIsNamed(prefix: String) throws {
         for family in ["llama", "gpt_neox", "mixtral"] {
