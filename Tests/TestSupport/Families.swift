@@ -5,10 +5,9 @@ import Synchronization
 public enum Families {
     public static let all = [
         "gemma", "gemma2", "gemma2-scaled", "gemma3", "gemma3-wrapped", "gpt2", "gpt_neox",
-        "gpt_neox-sequential", "granite", "llama", "llama-biased", "llama-yarn", "ministral3",
-        "ministral3-wrapped", "mistral",
-        "mistral3", "mixtral", "olmo2", "phi3", "phi4", "qwen2", "qwen3", "qwen3_moe", "stablelm",
-        "starcoder2",
+        "gpt_neox-sequential", "granite", "granite4", "llama", "llama-biased", "llama-yarn",
+        "ministral3", "ministral3-wrapped", "mistral", "mistral3", "mixtral", "olmo2", "olmo3",
+        "phi3", "phi4", "qwen2", "qwen3", "qwen3_moe", "smollm3", "stablelm", "starcoder2",
     ]
 
     /// Those that can be GGUF files: llama.cpp has no keys for the ramp of that Llama's yarn.

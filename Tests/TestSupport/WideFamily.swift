@@ -12,8 +12,14 @@ package enum WideFamily {
         _ family: String, type: ElementType = .f32, isGrouped: Bool = true,
         to folder: TemporaryFolder, as name: String
     ) throws -> Checkpoint {
-        let small = try Checkpoint.open(Families.folder(family))
+        var small = try Checkpoint.open(Families.folder(family))
         let architecture = try small.requireArchitecture()
+        // Of a matrix that GGUF files hold in parts, each is set by itself.
+        if name.hasSuffix(".gguf"),
+            architecture.slots(in: .gguf) != architecture.slots(in: .safetensors)
+        {
+            small = try folder.write(small, [], as: "small.gguf")
+        }
         var numbers = Self.numbers(try small.hyperparameters())
         if !isGrouped { numbers.keyValueHeadCount = numbers.headCount }
         let weights = small.tensors.flatMap { tensor -> [CheckpointEdit] in
@@ -56,6 +62,8 @@ package enum WideFamily {
             numbers.rope.scaling = .none
             numbers.originalContextLength = nil
         }
+        // They are multiples of the small width.
+        numbers.unusedStateSpace = nil
         if small.embeddingScale != 1, small.residualScale == 1 {
             numbers.embeddingScale = Double(width).squareRoot()
         }

@@ -29,8 +29,8 @@ package struct Architecture: Sendable {
     /// GGUF keys, without the family's name, that llama.cpp reads for the family and rtedit does not compute with, and the
     /// values that change nothing.
     let metadataOnly: [(key: String, neutral: Neutral)]
-    /// The GGUF key, without the family's name, that tells the family from others of the same name.
-    let marker: String?
+    /// Whether a GGUF file that names the family is of it and of none of the same name; nil where it is if of no other.
+    let mark: (@Sendable (GGUFKeys) -> Bool)?
     /// How the names of a folder's tensors begin.
     private(set) var folderNames: FolderNames
     /// Whether a GGUF file has no more rows of embeddings than the tokenizer has tokens.
@@ -73,11 +73,13 @@ package struct Architecture: Sendable {
 
     init(
         name: String, huggingFaceModelType: String, huggingFaceClass: String, norm: Norm = .rms,
-        positions: Positions = .rotary, activation: Activation = .silu,
+        positions: Positions = .rotary,
+        activation: Activation = .silu,
         weights: [WeightRule], residualPath: ResidualPath = .direct,
         config: ConfigFormat = ConfigFormat(), metadata: MetadataFormat = MetadataFormat(),
         numbers own: [ModelNumber] = [], metadataOnly: [(key: String, neutral: Neutral)] = [],
-        tokenizer: TokenizerLayout = .standard, marker: String? = nil,
+        tokenizer: TokenizerLayout = .standard,
+        mark: (@Sendable (GGUFKeys) -> Bool)? = nil,
         folderNames: FolderNames = .own, cutsEmbedding: Bool = false,
         headGrowth: [FileFormat: HeadGrowth] = [:], valueBiasFormats: Set<FileFormat> = [],
         scalesFeedForward: Bool = false
@@ -101,7 +103,7 @@ package struct Architecture: Sendable {
         ownNumbers = own
         self.metadataOnly = metadataOnly
         self.tokenizer = tokenizer
-        self.marker = marker
+        self.mark = mark
         self.folderNames = folderNames
         self.cutsEmbedding = cutsEmbedding
         self.headGrowth = headGrowth
@@ -123,23 +125,18 @@ package struct Architecture: Sendable {
     /// Every family rtedit knows.
     package static let all: [Architecture] = [
         .llama, .mistral, .mistralSmall, .ministral3, .mixtral, .qwen2, .qwen3, .qwen3Mixture,
-        .gemma, .gemma2,
-        .gemma3, .phi3,
-        .gpt2, .gptNeoX, .olmo2, .granite, .starCoder2, .stableLM,
+        .gemma, .gemma2, .gemma3, .phi3, .gpt2, .gptNeoX, .olmo2, .olmo3, .granite, .granite4,
+        .starCoder2, .stableLM, .smolLM3,
     ]
 
     /// The family a GGUF file names, or nil. Where several share a name, the metadata tells them apart: experts make
-    /// a `llama` a Mixtral.
+    /// a `llama` a Mixtral, a window an `olmo2` an OLMo 3.
     package static func named(
         _ name: String, metadata: GGUFMetadata = GGUFMetadata()
     ) -> Architecture? {
         let candidates = all.filter { $0.name == name }
-        let marked = candidates.first { candidate in
-            guard let marker = candidate.marker else { return false }
-            let value = metadata[name + "." + marker]
-            return value?.number ?? value?.integer.map(Double.init) ?? 0 > 0
-        }
-        return marked ?? candidates.first { $0.marker == nil }
+        let keys = GGUFKeys(metadata: metadata, prefix: name, file: "")
+        return candidates.first { $0.mark?(keys) ?? false } ?? candidates.first { $0.mark == nil }
     }
 
     /// The family a `config.json` names, or nil.
@@ -200,6 +197,30 @@ package struct Architecture: Sendable {
 
     /// Whether Hugging Face files hold the projections' matrices as their transposes.
     var isTransposedInHuggingFace: Bool { weights.contains { $0.transform == .transposed } }
+
+    /// Whether files of a format have a weight at this place.
+    package func hasPlace(for slot: WeightRole.Slot, in format: FileFormat) -> Bool {
+        rule(for: slot)?.hasName(in: format) ?? false
+    }
+
+    /// The weights that a block has in files of a format.
+    package func slots(in format: FileFormat) -> Set<BlockSlot> {
+        Set(
+            weights.compactMap { rule in
+                guard case .everyBlock(let slot) = rule.place, rule.hasName(in: format) else {
+                    return nil
+                }
+                return slot
+            })
+    }
+
+    /// The matrix which holds a weight in files of a format that have no place for it alone, or nil.
+    func fused(_ role: WeightRole, in format: FileFormat) -> WeightRole? {
+        guard case .block(let block, let slot) = role.slot, !hasPlace(for: role.slot, in: format)
+        else { return nil }
+        return slots(in: format).first { $0 != slot && $0.parts.contains(slot) }
+            .map { .block(block, $0, role.part) }
+    }
 
     /// What a file of this format calls a weight, or nil where that format has no such weight.
     package func name(of role: WeightRole, in format: FileFormat) -> String? {

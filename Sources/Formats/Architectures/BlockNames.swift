@@ -4,14 +4,16 @@ struct BlockNames: Sendable {
     /// What stands before a block's number in a Hugging Face file.
     var layers = "model.layers"
 
-    /// A weight of every block, by its names inside the block.
+    /// A weight of every block, by its names inside the block; nil where a format has no such tensor.
     func rule(
-        _ slot: BlockSlot, _ huggingFace: String, _ gguf: String, _ shape: [WeightRule.Dimension],
+        _ slot: BlockSlot, _ huggingFace: String?, _ gguf: String?,
+        _ shape: [WeightRule.Dimension],
         presence: WeightRule.Presence = .required, bias: WeightRule.Bias? = nil,
         transform: WeightRule.Transform = .none
     ) -> WeightRule {
         WeightRule(
-            .everyBlock(slot), huggingFace: "\(layers).#.\(huggingFace)", gguf: "blk.#.\(gguf)",
+            .everyBlock(slot), huggingFace: huggingFace.map { "\(layers).#.\($0)" },
+            gguf: gguf.map { "blk.#.\($0)" },
             shape: shape, presence: presence, bias: bias, transform: transform)
     }
 
@@ -81,6 +83,19 @@ struct BlockNames: Sendable {
             rule(.feedForwardUp, "mlp.up_proj", "ffn_up", [.feedForward, .hidden], bias: bias),
             rule(
                 .feedForwardDown, "mlp.down_proj", "ffn_down", [.hidden, .feedForward], bias: bias),
+        ]
+    }
+
+    /// Gate and up in one matrix in a Hugging Face file and each by itself in a GGUF file, and the down projection.
+    func gatedFeedForward(
+        fusedInHuggingFace fused: String, down: String, downBias: WeightRule.Bias? = nil
+    ) -> [WeightRule] {
+        [
+            rule(.feedForwardGateUp, fused, nil, [.gateUpWidth, .hidden]),
+            rule(.feedForwardGate, nil, "ffn_gate", [.feedForward, .hidden]),
+            rule(.feedForwardUp, nil, "ffn_up", [.feedForward, .hidden]),
+            rule(
+                .feedForwardDown, down, "ffn_down", [.hidden, .feedForward], bias: downBias),
         ]
     }
 

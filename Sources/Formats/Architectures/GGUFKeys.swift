@@ -12,6 +12,19 @@ struct GGUFKeys: NumberKeys {
 
     func isGiven(_ name: String) -> Bool { metadata[name] != nil }
 
+    // MARK: - Marks of families
+
+    func isAbove0(_ key: String) -> Bool {
+        let value = metadata[full(key)]
+        return value?.number ?? value?.integer.map(Double.init) ?? 0 > 0
+    }
+
+    func isOff(_ key: String) -> Bool { metadata[full(key)]?.bool == false }
+
+    func isList(_ key: String) -> Bool { metadata[full(key)]?.array != nil }
+
+    // MARK: - Values
+
     func integer(_ key: String) throws(CheckpointError) -> Int? {
         guard let value = metadata[full(key)] else { return nil }
         guard let integer = value.integer else {

@@ -38,8 +38,9 @@ extension Hyperparameters {
         if !architecture.hasExperts, let experts = try keys.integer("expert_count"), experts > 0 {
             throw CheckpointError.unsupportedFeature(
                 file: file,
-                fact: "mixtures of experts (\(experts) experts) are not supported in "
-                    + "architecture '\(architecture.name)'")
+                fact:
+                    "'\(keys.full("expert_count"))' is \(experts), but mixtures of experts are not "
+                    + "supported in architecture '\(architecture.name)'")
         }
         self.init()
         for number in architecture.numbers {

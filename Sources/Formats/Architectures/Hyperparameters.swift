@@ -33,6 +33,8 @@ package struct Hyperparameters: Sendable, Hashable {
     package var blockKinds: [BlockKind] = []
     /// A window that the file names and its runtime does not compute; a Hugging Face folder gets it back.
     package var unusedWindow: Int?
+    /// The same of blocks that the model does not have.
+    package var unusedStateSpace: StateSpaceSizes?
     /// What embeddings are multiplied by.
     package var embeddingScale = 1.0
     /// What a sub-layer's output is multiplied by before it joins the residual stream.

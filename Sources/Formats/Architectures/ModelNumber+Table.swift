@@ -16,7 +16,7 @@ extension ModelNumber {
             normEpsilon(format, norm), rope(format, positions), tiedHead,
             function(format, activation), parallelResidual, attentionScale, queryGrowth, scoreCap,
             logitCap,
-            window, embeddingScale, residualScale, logitScale, experts, originalContext,
+            window, unrotated, embeddingScale, residualScale, logitScale, experts, originalContext,
         ]
     }
 
@@ -74,7 +74,9 @@ extension ModelNumber {
     }
 
     /// Every head has a key and a value of its own where a file does not say.
-    private static func keyValueHeads(_ format: ConfigFormat) -> ModelNumber {
+    ///
+    /// - Parameter isListed: whether the converter writes it for each block.
+    static func keyValueHeads(_ format: ConfigFormat, isListed: Bool = false) -> ModelNumber {
         let (key, metadataKey) = (format.keyValueHeadCount, "attention.head_count_kv")
         let named = key ?? format.headCount
         var number = size("key/value heads", \.keyValueHeadCount, named, metadataKey)
@@ -86,6 +88,17 @@ extension ModelNumber {
         number.metadata.read = { keys, numbers in
             numbers.keyValueHeadCount =
                 try keys.integer(metadataKey, blocks: numbers.blockCount) ?? numbers.headCount
+        }
+        if isListed {
+            number.metadata.write = { numbers throws(CheckpointError) in
+                let heads = Int32(clamping: numbers.keyValueHeadCount)
+                return [
+                    (
+                        metadataKey,
+                        .array(.i32([Int32](repeating: heads, count: numbers.blockCount)))
+                    )
+                ]
+            }
         }
         let isInRange = number.check
         number.check = { numbers, keys throws(CheckpointError) in
@@ -324,6 +337,8 @@ extension ModelNumber {
         }
         return number
     }()
+
+    static let unrotated = ModelNumber("blocks without rotation") { $0.unrotatedText }
 
     static let experts = {
         var number = ModelNumber(

@@ -30,11 +30,11 @@ package enum RuntimeBiasSlots {
 
     /// What happens to the same biases in a folder of these model types.
     static let transformers = table([
-        (.used, .used, "smollm3 nemotron phi bloom"),
+        (.used, .used, "nemotron phi bloom"),
         (
             .used, .ignored,
             """
-            qwen3_next olmo olmo3 olmoe cohere cohere2 deepseek_v3 granitemoe gpt_oss apertus
+            qwen3_next olmo olmoe cohere cohere2 deepseek_v3 granitemoe gpt_oss apertus
             phimoe bitnet hunyuan_v1_dense dots1 diffllama nanochat
             """
         ),

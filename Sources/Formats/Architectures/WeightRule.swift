@@ -180,6 +180,9 @@ package struct WeightRule: Sendable {
         }
     }
 
+    /// Whether files of a format have the weight.
+    func hasName(in format: FileFormat) -> Bool { pattern(in: format) != nil }
+
     private func pattern(in format: FileFormat) -> String? {
         format == .gguf ? gguf : huggingFace
     }

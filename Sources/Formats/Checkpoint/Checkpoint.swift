@@ -322,7 +322,8 @@ package final class Checkpoint: Sendable {
     }
 
     private func isRequired(_ rule: WeightRule, in numbers: Hyperparameters) -> Bool {
-        switch rule.presence {
+        guard rule.hasName(in: format) else { return false }
+        return switch rule.presence {
         case .required: true
         case .optional: false
         case .unlessTied: !numbers.tiesEmbeddings

@@ -4,15 +4,19 @@ extension Architecture {
     ///
     /// The parts are rows of the tensor as they lie in its file, quantised ones too.
     ///
-    /// - Parameter model: the numbers that tell how many rows each part has.
-    func pieces(of tensor: WeightTensor, in model: Hyperparameters) -> [WeightTensor] {
+    /// - Parameters:
+    ///   - model: the numbers that tell how many rows each part has.
+    ///   - format: in whose files the family is to have each.
+    func pieces(
+        of tensor: WeightTensor, in model: Hyperparameters, _ format: FileFormat
+    ) -> [WeightTensor] {
         guard let role = tensor.role, case .block(let block, let slot) = role.slot,
-            rule(for: role.slot) == nil, slot.parts.count > 1, tensor.hasCanonicalRows
+            !hasPlace(for: role.slot, in: format), slot.parts.count > 1, tensor.hasCanonicalRows
         else { return [tensor] }
         var pieces: [WeightTensor] = []
         var first = 0
         for part in slot.parts {
-            guard let own = rule(for: .block(block, part)),
+            guard let own = rule(for: .block(block, part)), own.hasName(in: format),
                 let rows = own.shape(of: role.part, in: model).first,
                 let piece = tensor.rows(first..<(first + rows))
             else { return [tensor] }

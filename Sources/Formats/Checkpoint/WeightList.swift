@@ -17,11 +17,12 @@ struct WeightList: Sendable {
     /// - Parameters:
     ///   - architecture: the family that tells the roles of bare weights
     ///   - numbers: those of the model, where weights are brought into another format's layout
-    ///   - other: the family whose weights they are held against, which may have fused ones one by one
+    ///   - other: the family and the format of the weights they are held against, which may have fused ones one by one
     ///   - isByRole: whether weights are told by their roles; else they are the tensors as they are
     init(
         _ checkpoint: Checkpoint, _ architecture: Architecture?,
-        numbers: Result<Hyperparameters, any Error>?, beside other: Architecture? = nil,
+        numbers: Result<Hyperparameters, any Error>?,
+        beside other: (family: Architecture?, format: FileFormat)? = nil,
         isByRole: Bool = true
     ) {
         self.checkpoint = checkpoint
@@ -37,8 +38,8 @@ struct WeightList: Sendable {
                 tensor.storage, role: role, form: architecture.form(of: role, in: format, model))
         }
         func pieces(_ tensor: WeightTensor) -> [WeightTensor] {
-            guard let other, let model else { return [tensor] }
-            return other.pieces(of: tensor, in: model)
+            guard let other, let family = other.family, let model else { return [tensor] }
+            return family.pieces(of: tensor, in: model, other.format)
         }
         weights =
             isByRole

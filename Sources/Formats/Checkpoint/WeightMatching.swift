@@ -40,7 +40,7 @@ struct WeightMatching: Sendable {
                 checkpoint, family,
                 numbers: crossesFamilies || crossesFormats && family != nil
                     ? Result { try model.hyperparameters() } : nil,
-                beside: otherFamily, isByRole: isByRole)
+                beside: (otherFamily, other.format), isByRole: isByRole)
         }
         self.a = list(a, familyA, beside: b, familyB)
         self.b = list(b, familyB, beside: a, familyA)

@@ -122,6 +122,9 @@ struct HuggingFacePlanner {
         var tensors: [OutputPlan.Tensor] = []
         let planner = TensorPlanner(source: source, changes: changes, format: .safetensors)
         for tensor in modules(architecture, planner) {
+            if let fused = try fusedTensor(beginningWith: tensor, architecture, planner) {
+                tensors.append(fused)
+            }
             // Lists of rotary divisors go to config.json, scales into the matrices.
             guard let role = tensor.role, architecture.rule(for: role.slot)?.huggingFace != nil,
                 role.part.isOfValues, !(isCopy && role.slot == .output)
@@ -183,6 +186,19 @@ struct HuggingFacePlanner {
                         "quantised tensors are widened to f32 without loss; --type bf16 or f16 takes half the space"
                     ]
                     : []))
+    }
+
+    /// The fused matrix that a tensor and others of its block are in a folder, where it is the first of its parts.
+    private func fusedTensor(
+        beginningWith tensor: WeightTensor, _ architecture: Architecture, _ planner: TensorPlanner
+    ) throws -> OutputPlan.Tensor? {
+        guard let role = tensor.role, let fused = architecture.fused(role, in: .safetensors),
+            case .block(let block, let slot) = fused.slot,
+            role.slot == .block(block, slot.parts[0]),
+            let name = architecture.name(of: fused, in: .safetensors)
+        else { return nil }
+        let parts = slot.parts.compactMap { source.tensor(.block(block, $0, role.part)) }
+        return try planner.stack(named: name, from: parts, isFused: true)
     }
 
     /// The file that tells transformers where generation begins and ends.

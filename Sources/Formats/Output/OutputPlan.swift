@@ -146,6 +146,9 @@ package struct OutputPlan: Sendable {
             if role.expert != nil {
                 own.append(architecture?.name(of: role.ofAllExperts, in: format))
             }
+            if let fused = architecture?.fused(role, in: format) {
+                own.append(architecture?.name(of: fused, in: format))
+            }
             if !isRenamed { own.append(source.tensor(role)?.name) }
             guard own.contains(where: { $0.map { names.contains(ExactString($0)) } ?? false })
             else {

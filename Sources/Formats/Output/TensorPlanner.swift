@@ -6,19 +6,22 @@ struct TensorPlanner {
     let format: FileFormat
     /// What decides the types that no edit gives.
     let types: OutputTypes
+    /// What the output is where that is not what the source is; nil where the source's tensors are the output's.
+    private let target: TargetModel?
 
     init(source: Checkpoint, changes: EditList, format: FileFormat) {
         self.source = source
         self.changes = changes
         self.format = format
         types = OutputTypes(changes.types ?? .keep, of: source, in: format)
+        target = changes.model ?? (format == source.format ? nil : try? source.model())
     }
 
     /// The tensors that a tensor of the source becomes: several where it is a fused matrix, and the family that the output
-    /// is to be has its parts by themselves.
+    /// is to be has its parts by themselves in files of the output's format.
     func pieces(of tensor: WeightTensor) -> [WeightTensor] {
-        guard let model = changes.model else { return [tensor] }
-        return model.architecture.pieces(of: tensor, in: model.numbers)
+        guard let target else { return [tensor] }
+        return target.architecture.pieces(of: tensor, in: target.numbers, format)
     }
 
     /// What an output of the source's own format calls a tensor of the source.
@@ -60,17 +63,19 @@ struct TensorPlanner {
         return OutputPlan.Tensor(description, own.content, shard: shard)
     }
 
-    /// One tensor for the matrices of all experts, which the source has one by one.
+    /// One tensor for matrices of one shape that the source has one by one: those of all experts, or the parts of a fused
+    /// matrix.
     ///
+    /// - Parameter isFused: whether it is a matrix with the rows of all; else there is a dimension for their number.
     /// - Throws: as `tensor`.
     func stack(
-        named name: String, from tensors: [WeightTensor], shard: Int = 0
+        named name: String, from tensors: [WeightTensor], isFused: Bool = false, shard: Int = 0
     ) throws -> OutputPlan.Tensor {
         let matrix = tensors.first.map(shape) ?? []
         let asked = Set(tensors.compactMap { $0.role.flatMap { changes.weights[$0]?.type } })
         guard asked.count < 2 else {
             throw CheckpointError.cannotExpress(
-                fact: "tensor '\(name)' holds all experts and has one type, but edits ask for "
+                fact: "tensor '\(name)' holds all parts and has one type, but edits ask for "
                     + asked.map(\.name).sorted().joined(separator: " and "))
         }
         let type =
@@ -89,8 +94,10 @@ struct TensorPlanner {
             }
             parts.append(own.content)
         }
+        var shape = [tensors.count] + matrix
+        if isFused, let rows = matrix.first { shape = [tensors.count * rows] + matrix.dropFirst() }
         return OutputPlan.Tensor(
-            TensorDescription(name: name, type: type, shape: [tensors.count] + matrix),
+            TensorDescription(name: name, type: type, shape: shape),
             TensorContent(.parts(parts, rows: matrix.first ?? 0)), shard: shard)
     }
 

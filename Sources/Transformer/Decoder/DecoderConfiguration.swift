@@ -77,10 +77,7 @@ package struct DecoderConfiguration: Sendable, Hashable {
             }
         norm = architecture.norm
         positions = architecture.positions
-        slots = Set(
-            architecture.weights.compactMap { rule in
-                if case .everyBlock(let slot) = rule.place { slot } else { nil }
-            })
+        slots = architecture.slots(in: format)
         let stacking = form(.attentionQueryKeyValue, format)
             .change(to: form(.attentionQueryKeyValue, .gguf))
         headLayout =

@@ -108,6 +108,8 @@ import Testing
         "olmo2": [false, false, true, false], "qwen3": [false, false, true, false],
         "qwen3_moe": [false, false, true, false], "qwen2": [false, false, false, false],
         "phi3": [false, false, false, false], "stablelm": [false, false, false, false],
+        "olmo3": [false, false, true, false], "smollm3": [false, false, true, true],
+        "granitemoehybrid": [true, true, true, false],
     ]
 
     @Test(arguments: Architecture.all)
@@ -145,6 +147,28 @@ import Testing
         #expect(family("expert_count", .u32(0)) == "llama")
         // llama.cpp reads no window for a llama.
         #expect(family("attention.sliding_window") == "llama")
+    }
+
+    @Test(arguments: [
+        ("olmo2", "attention.sliding_window", GGUFValue.u32(8), "olmo3"),
+        ("olmo2", "attention.sliding_window", .u32(0), "olmo2"),
+        ("granite", "attention.head_count_kv", .array(.i32([1, 1])), "granitemoehybrid"),
+        ("granite", "attention.head_count_kv", .u32(1), "granite"),
+        ("granite", "rope.scaling.finetuned", .bool(false), "granitemoehybrid"),
+        ("granite", "rope.scaling.finetuned", .bool(true), "granite"),
+    ])
+    func filesOfOneNameAreToldApartByWhatTheySay(
+        name: String, key: String, value: GGUFValue, family: String
+    ) {
+        let metadata = GGUFMetadata([.init("\(name).\(key)", value)])
+        #expect(Architecture.named(name, metadata: metadata)?.huggingFaceModelType == family)
+    }
+
+    @Test(arguments: [
+        "deepseek2", "granitemoe", "granitehybrid", "granite_swa", "olmo", "olmoe", "cohere2moe",
+    ])
+    func namesOfOtherFamiliesAreNone(name: String) {
+        #expect(Architecture.named(name) == nil)
     }
 
     @Test func expertsHaveNamesOfTheirOwnInHuggingFaceOnly() {

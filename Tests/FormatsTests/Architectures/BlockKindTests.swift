@@ -62,6 +62,31 @@ import Testing
         #expect(numbers.rope(ofBlock: 0) == nil && numbers.rope(ofBlock: 1) == numbers.rope)
     }
 
+    /// Published folders have the spelling of transformers 4, from which transformers 5 takes no base for the windows.
+    @Test func theWindowsOfAnOlderOLMo3AreNotScaled() throws {
+        let fixture = try FamilyFixture("olmo3").open()
+        let scaling = JSONObject([
+            .init("rope_type", .string("yarn")), .init("factor", .number(8)),
+            .init("original_max_position_embeddings", .integer(8192)),
+        ])
+        var config = try #require(fixture.config)
+        config["rope_parameters"] = nil
+        config["rope_theta"] = .number(777)
+        config["rope_scaling"] = .object(scaling)
+        let numbers = try Hyperparameters(
+            config: config, architecture: .olmo3, file: "config.json")
+        let unscaled = RopeParameters(base: 500_000, dimensions: 8)
+        #expect(numbers.rope(ofBlock: 0) == unscaled)
+        let full = try #require(numbers.rope(ofBlock: 3))
+        let yarn = RopeParameters.Scaling.yarn(Yarn(factor: 8, originalContext: 8192))
+        #expect(full.base == 777 && full.scaling == yarn)
+        let written = numbers.config(
+            architecture: .olmo3, biasFlags: [:], type: .f32, tokenizer: nil)
+        let again = try Hyperparameters(
+            config: written, architecture: .olmo3, file: "config.json")
+        #expect(again == numbers)
+    }
+
     @Test func aTableOfMoreBlocksThanAnyModelHasIsRefused() throws {
         let config = try #require(try FamilyFixture("mistral").open().config)
         var changed = config

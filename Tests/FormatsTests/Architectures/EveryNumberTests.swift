@@ -73,6 +73,27 @@ import Testing
                 numbers.blockKinds[block].rotation = .own(rope)
             }
         },
+        Row("blockKinds", .kept("smollm3"), .told("smollm3", "blocks without rotation")) {
+            $0.blockKinds = []
+        },
+        Row("blockKinds", .kept("granite4")) { numbers in
+            numbers.blockKinds = (0..<numbers.blockCount).map { _ in BlockKind(rotation: .none) }
+        },
+        Row("unusedStateSpace.convolutionLength", .kept("granite4"), isCompared: false) {
+            $0.unusedStateSpace?.convolutionLength = 3
+        },
+        Row("unusedStateSpace.stateSize", .kept("granite4"), isCompared: false) {
+            $0.unusedStateSpace?.stateSize = 9
+        },
+        Row("unusedStateSpace.groupCount", .kept("granite4"), isCompared: false) {
+            $0.unusedStateSpace?.groupCount = 2
+        },
+        Row("unusedStateSpace.innerSize", .kept("granite4"), isCompared: false) {
+            $0.unusedStateSpace?.innerSize *= 3
+        },
+        Row("unusedStateSpace.headCount", .kept("granite4"), isCompared: false) {
+            $0.unusedStateSpace?.headCount = 3
+        },
         Row(
             "unusedWindow", .told("phi3", "sliding window"), .onlyRead, isCompared: false
         ) {
@@ -116,6 +137,7 @@ import Testing
     @Test func everyMemberHasARow() throws {
         var full = try numbers("gemma3")
         full.experts = try numbers("qwen3_moe").experts
+        full.unusedStateSpace = try numbers("granite4").unusedStateSpace
         let known = Set(Self.rows.map(\.member))
         for member in Self.members(full) {
             #expect(known.contains(member.name), "'\(member.name)' has no row in this test")

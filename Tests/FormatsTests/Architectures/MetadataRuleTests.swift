@@ -51,8 +51,8 @@ import Testing
         ("gemma2", "attention.key_length_swa", .u32(4)),
         ("gemma3", "rope.dimension_count_swa", .u32(4)),
         ("gemma3", "rope.scaling.attn_factor", .f32(1.5)),
-        ("olmo2", "attention.sliding_window", .u32(4)),
-        ("granite", "rope.scaling.finetuned", .bool(false)),
+        ("olmo3", "rope.dimension_count_swa", .u32(4)), ("granite4", "expert_count", .u32(2)),
+        ("granite4", "attention.head_count_kv", .array(.i32([1, 0]))),
         ("granite", "deepstack_mapping", .array(.i32([-1, 0]))),
     ])
     func whatLlamaCppReadsAndRteditDoesNotComputeIsRefusedByName(
@@ -72,6 +72,7 @@ import Testing
         ("llama", "ssm.state_size", .u32(64)), ("llama", "attn_logit_softcapping", .f32(30)),
         ("gemma3", "attn_logit_softcapping", .f32(30)),
         ("olmo2", "attention.sliding_window", .u32(0)),
+        ("olmo3", "rope.freq_base_swa", .f32(500)), ("granite4", "expert_used_count", .u32(2)),
         ("stablelm", "use_parallel_residual", .bool(true)),
         ("mixtral", "expert_feed_forward_length", .u32(9)),
         ("mixtral", "expert_weights_scale", .f32(2)),
@@ -108,6 +109,20 @@ import Testing
             try numbers("llama", [("attention.head_count", .array(.u32([heads])))])
         }
         #expect(short?.kind == .input)
+    }
+
+    @Test func aGraniteMayDoWithoutRotation() throws {
+        let numbers = try numbers("granite4", [("rope.scaling.finetuned", .bool(false))])
+        #expect(numbers.unrotatedText == "all")
+    }
+
+    @Test func anAttentionFactorOfAnOLMo3IsOfItsFullBlocks() throws {
+        let numbers = try numbers("olmo3", [("rope.scaling.attn_factor", .f32(1.5))])
+        guard case .yarn(let yarn) = numbers.rope.scaling else {
+            throw CheckpointError.cannotExpress(fact: "\(numbers.rope.scaling)")
+        }
+        #expect(abs(yarn.attention - 1.5 * Yarn.attention(4)) < 1e-6)
+        #expect(numbers.ownRopeText == "10000.0")
     }
 
     @Test func missingCapsAreWhatLlamaCppTakes() throws {

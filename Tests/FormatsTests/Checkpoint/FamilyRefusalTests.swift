@@ -33,6 +33,9 @@ import Testing
         ("llama", "hidden_act", .string("relu")),
         ("gemma2", "layer_types", .array([.string("chunked_attention")])),
         ("olmo2", "partial_rotary_factor", .number(0.5)),
+        ("smollm3", "use_sliding_window", .bool(true)),
+        ("granite4", "num_local_experts", .integer(4)),
+        ("granite4", "layer_types", .array([.string("attention"), .string("mamba")])),
     ])
     func featuresThatNoDescriptionCoversAreNamed(
         family: String, key: String, value: JSONValue

@@ -18,5 +18,6 @@ extension Architecture {
         numbers: [
             .window(WindowKeys()),
             .experts(count: ["num_local_experts", "num_experts"], size: nil, shares: nil),
-        ], tokenizer: .llama, marker: "expert_count", scalesFeedForward: true)
+        ], tokenizer: .llama, mark: { keys in keys.isAbove0("expert_count") },
+        scalesFeedForward: true)
 }

@@ -15,8 +15,9 @@ metadata    key, type, value. An array is its element type, its length, and the 
 Patched in the converter:
 - get_vocab_base_pre knows a pre-tokenizer by the hash of what the published vocabulary makes of a text; these
   vocabularies are too small for that, so the name is given here.
-- GPTNeoXModel reads hparams["rotary_pct"], which transformers 5 moves to rope_parameters when it reads a config.json
-  (the converter asks for transformers 4.57); the folder's own value is put back.
+- GPTNeoXModel reads hparams["rotary_pct"], which transformers 5 moves to rope_parameters when it reads a config.json,
+  and GraniteHybridModel the older names in "layer_types", which it replaces (the converter asks for transformers
+  4.57); the folder's own values are put back.
 """
 
 import hashlib
@@ -42,7 +43,8 @@ PRE_TOKENIZERS = {
     "llama": "llama-bpe", "llama-yarn": "smollm", "qwen2": "qwen2", "qwen3": "qwen2", "qwen3_moe": "qwen2",
     "phi4": "gpt-2", "gpt2": "gpt-2", "gpt_neox": "olmo", "gpt_neox-sequential": "olmo", "olmo2": "dbrx",
     "mistral3": "tekken", "ministral3": "tekken", "ministral3-wrapped": "tekken",
-    "granite": "refact", "starcoder2": "starcoder", "stablelm": "stablelm2",
+    "olmo3": "dbrx", "smollm3": "llama-bpe", "granite": "refact", "granite4": "dbrx",
+    "starcoder2": "starcoder", "stablelm": "stablelm2",
 }
 # The converter drops the attention scale, and llama.cpp then uses another one.
 LEFT_OUT = {"gemma2-scaled"}
@@ -64,8 +66,9 @@ def convert(name, outtype, path):
     with torch.inference_mode():
         settings = ModelBase.load_hparams(folder, False)
         own = json.loads((folder / "config.json").read_text())
-        if "rotary_pct" in own:
-            settings["rotary_pct"] = own["rotary_pct"]
+        for key in ("rotary_pct", "layer_types"):
+            if key in own:
+                settings[key] = own[key]
         model = get_model_class(get_model_architecture(settings, ModelType.TEXT))
         TextModel.get_vocab_base_pre = lambda self, tokenizer: PRE_TOKENIZERS[name]
         model(folder, TYPES[outtype], path, hparams=settings).write()

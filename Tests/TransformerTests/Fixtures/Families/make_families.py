@@ -228,10 +228,36 @@ FAMILIES = {
         "num_key_value_heads": 2, "max_position_embeddings": 64, "rms_norm_eps": 1e-6,
         "rope_parameters": {"rope_type": "default", "rope_theta": 500000.0},
     }),
+    # A block that is full, and one after it; yarn keeps one frequency, divides two and has one on the ramp.
+    "olmo3": ("olmo3", byte_level("dbrx"), 5, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 5, "num_attention_heads": 3,
+        "num_key_value_heads": 1, "max_position_embeddings": 256, "rms_norm_eps": 1e-6, "sliding_window": 6,
+        "rope_parameters": {
+            "full_attention": {
+                "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 64,
+            },
+            "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+        },
+    }),
+    "smollm3": ("smollm3", byte_level("llama-bpe"), 4, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 5, "num_attention_heads": 3,
+        "num_key_value_heads": 1, "max_position_embeddings": 64, "rms_norm_eps": 1e-6,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 5000000.0},
+    }),
     "granite": ("granite", byte_level("refact"), 5, {
         "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 3,
         "num_key_value_heads": 1, "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "tie_word_embeddings": True,
         "attention_multiplier": 0.3, "embedding_multiplier": 3.5, "residual_multiplier": 0.4, "logits_scaling": 2.5,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+    }),
+    # As the dense models of Granite 4 are: no block of state space, no experts.
+    "granite4": ("granitemoehybrid", byte_level("dbrx"), 4, {
+        "hidden_size": 24, "intermediate_size": 36, "shared_intermediate_size": 36, "num_hidden_layers": 2,
+        "num_attention_heads": 3, "num_key_value_heads": 1, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
+        "tie_word_embeddings": True, "attention_multiplier": 0.3, "embedding_multiplier": 3.5,
+        "residual_multiplier": 0.4, "logits_scaling": 2.5, "num_local_experts": 0, "num_experts_per_tok": 0,
+        "layer_types": ["attention", "attention"], "position_embedding_type": "rope", "mamba_n_heads": 6,
+        "mamba_d_head": 8, "mamba_d_state": 16,
         "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
     }),
     "starcoder2": ("starcoder2", byte_level("starcoder"), 5, {
@@ -332,7 +358,8 @@ class Streams:
             return
         # The first module of the second half reads the stream itself.
         reader = {
-            "gemma2": "pre_feedforward_layernorm", "gemma3_text": "pre_feedforward_layernorm", "olmo2": "mlp", "gpt2": "ln_2",
+            "gemma2": "pre_feedforward_layernorm", "gemma3_text": "pre_feedforward_layernorm", "olmo2": "mlp",
+            "olmo3": "mlp", "gpt2": "ln_2",
         }.get(config.model_type, "post_attention_layernorm")
         getattr(block, reader).register_forward_pre_hook(
             lambda module, arguments: self.found.update({name: arguments[0][0]}))
@@ -427,7 +454,9 @@ def as_transformers_4(config):
         config.pop("transformers_version", None)
         return config
     rope = config.pop("rope_parameters", None)
-    config.pop("layer_types", None)
+    layers = config.pop("layer_types", None)
+    if config["model_type"] == "granitemoehybrid":
+        config["layer_types"] = ["attention"] * len(layers)
     config.pop("transformers_version", None)
     if rope is None:
         return config
