@@ -21,6 +21,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageText
 
 logging.disable(logging.WARNING)
 transformers.utils.logging.disable_progress_bar()
+# llama.cpp has no keys for the ramp of the one, and no windows in so few blocks for the other.
+REFUSED = {"llama-yarn", "exaone4-windowed"}
 FAMILIES = Path(__file__).parents[2] / "Tests/TransformerTests/Fixtures/Families"
 
 
@@ -41,6 +43,8 @@ def difference(left, right, length):
 rtedit, llama = sys.argv[1], sys.argv[2:]
 print("| family | missing, unexpected, other shape | logits, 9 tokens | 23 tokens | llama.cpp |\n|---|---|---|---|---|")
 for folder in sorted(path.parent for path in FAMILIES.glob("*/config.json")):
+    if folder.name in REFUSED:
+        continue
     with tempfile.TemporaryDirectory() as work:
         gguf, back = f"{work}/model.gguf", f"{work}/back"
         for source, target in ((folder, gguf), (gguf, back)):

@@ -6,4 +6,15 @@ package enum Activation: String, Sendable, Hashable, CaseIterable {
     case gelu
     /// GELU by its tanh approximation (arXiv 1606.08415).
     case geluTanh
+    /// max(x, 0)² (arXiv 2109.08668).
+    case reluSquared
+
+    /// The functions of one kind are approximations of each other.
+    var kind: String {
+        switch self {
+        case .silu: "silu"
+        case .gelu, .geluTanh: "gelu"
+        case .reluSquared: "squared rectifier"
+        }
+    }
 }

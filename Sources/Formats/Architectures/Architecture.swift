@@ -14,6 +14,8 @@ package struct Architecture: Sendable {
     /// The kind of all norms but those of queries and keys, which are RMS norms.
     package let norm: Norm
     package let positions: Positions
+    /// Whether neighbouring dimensions of a head are rotated together in a folder, not one of each half.
+    package let pairsNeighbours: Bool
     /// What llama.cpp computes between the projections of a feed-forward part.
     let activation: Activation
     /// What a `config.json` calls the numbers.
@@ -73,7 +75,7 @@ package struct Architecture: Sendable {
 
     init(
         name: String, huggingFaceModelType: String, huggingFaceClass: String, norm: Norm = .rms,
-        positions: Positions = .rotary,
+        positions: Positions = .rotary, pairsNeighbours: Bool = false,
         activation: Activation = .silu,
         weights: [WeightRule], residualPath: ResidualPath = .direct,
         config: ConfigFormat = ConfigFormat(), metadata: MetadataFormat = MetadataFormat(),
@@ -89,6 +91,7 @@ package struct Architecture: Sendable {
         self.huggingFaceClass = huggingFaceClass
         self.norm = norm
         self.positions = positions
+        self.pairsNeighbours = pairsNeighbours
         self.activation = activation
         self.weights = weights
         self.residualPath = residualPath
@@ -127,6 +130,7 @@ package struct Architecture: Sendable {
         .llama, .mistral, .mistralSmall, .ministral3, .mixtral, .qwen2, .qwen3, .qwen3Mixture,
         .gemma, .gemma2, .gemma3, .phi3, .gpt2, .gptNeoX, .olmo2, .olmo3, .granite, .granite4,
         .starCoder2, .stableLM, .smolLM3,
+        .arcee, .exaone4, .cohere2, .glm4, .ernie45,
     ]
 
     /// The family a GGUF file names, or nil. Where several share a name, the metadata tells them apart: experts make

@@ -52,6 +52,7 @@ struct ConfigFormat: Sendable {
         ("silu", .silu), ("swish", .silu), ("gelu", .gelu), ("gelu_python", .gelu),
         ("gelu_new", .geluTanh), ("gelu_fast", .geluTanh), ("gelu_accurate", .geluTanh),
         ("gelu_pytorch_tanh", .geluTanh), ("gelu_python_tanh", .geluTanh),
+        ("relu2", .reluSquared),
     ]
 
     /// The sizes of transformers' class, which a file counts as having where it does not say; text decoders in multimodal

@@ -263,7 +263,7 @@ extension ModelNumber {
     private static func function(
         _ format: ConfigFormat, _ activation: Activation
     ) -> ModelNumber {
-        let loss = Loss.toldWithin { $0.activation == .silu ? "silu" : "gelu" }
+        let loss = Loss.toldWithin { $0.activation.kind }
         return ModelNumber("activation", loss: loss) { "\($0.activation)" }.kept(
             ConfigPlace(
                 members: [format.activation],

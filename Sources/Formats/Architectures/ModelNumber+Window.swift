@@ -11,6 +11,8 @@ struct WindowKeys: Sendable {
     /// Whether `layer_types` says of each block what it is.
     var hasLayerTypes = false
     var rope = Rope.ofModel
+    /// Whether blocks that see all positions are not rotated where the files name a window.
+    var rotatesOnlyWindows = false
     var runtime = Runtime.notRead
 
     /// How blocks with the window are rotated.
@@ -35,6 +37,11 @@ struct WindowKeys: Sendable {
         case listed
         /// There always is one, of this size where the key is missing.
         case always(standard: Int)
+        /// There always is one, and the key says of which size.
+        case required
+        /// There is one in models of so many blocks only, of this size where the key is missing; the converter says of all
+        /// models that have one which blocks have it.
+        case atBlocks(Int, standard: Int)
     }
 
     static let sizeKey = "attention.sliding_window"
@@ -54,7 +61,8 @@ struct WindowKeys: Sendable {
         switch runtime {
         case .notRead: []
         case .unused: [Self.sizeKey]
-        case .optional, .listed, .always: [Self.sizeKey, Self.patternKey, Self.baseKey]
+        case .optional, .listed, .always, .required, .atBlocks:
+            [Self.sizeKey, Self.patternKey, Self.baseKey]
         }
     }
 
@@ -89,17 +97,31 @@ extension WindowKeys {
     }
 
     fileprivate func read(_ keys: ConfigKeys, _ numbers: inout Hyperparameters) throws {
+        if case .required = runtime { _ = try keys.required("sliding_window") }
         guard let size = try keys.integer("sliding_window"),
             try flag.map({ name in try keys.flag(name) ?? false }) ?? true
         else { return }
-        let windowed = try layers(keys, blocks: numbers.blockCount)
-        let pattern = Self.isWindowed(
-            fullEvery: try interval.flatMap { try keys.count($0) } ?? fullEvery)
-        let rotation = try rotation(keys, numbers.rope)
+        try fill(
+            &numbers, keys, size: size, rotation: rotation(keys, numbers.rope),
+            windowed: windowed(keys, blocks: numbers.blockCount))
+    }
+
+    /// Fills in which blocks have a window.
+    private func fill(
+        _ numbers: inout Hyperparameters, _ keys: any NumberKeys, size: Int,
+        rotation: BlockKind.Rotation, windowed: (Int) -> Bool
+    ) throws {
+        let full = rotatesOnlyWindows ? BlockKind(rotation: .none) : .plain
         try numbers.changeKinds(keys) { block, kind in
-            guard windowed?[block] ?? pattern(block) else { return }
-            kind = BlockKind(window: size, rotation: rotation)
+            kind = windowed(block) ? BlockKind(window: size, rotation: rotation) : full
         }
+    }
+
+    /// Which blocks `config.json` gives the window.
+    private func windowed(_ keys: ConfigKeys, blocks: Int) throws -> (Int) -> Bool {
+        if let layers = try layers(keys, blocks: blocks) { return { layers[$0] } }
+        let every = try interval.flatMap { try keys.count($0) } ?? fullEvery
+        return Self.isWindowed(fullEvery: every)
     }
 
     /// Which blocks have the window where `config.json` says so block by block, or nil.
@@ -145,10 +167,12 @@ extension WindowKeys {
         config["sliding_window"] = size.map { .integer($0) } ?? .null
         let windowed = numbers.windowed
         if let flag { config[flag] = .bool(windowed.contains(true)) }
-        guard hasLayerTypes, let first = windowed.firstIndex(of: true) else { return }
+        guard hasLayerTypes, fullEvery > 0 || windowed.contains(true) else { return }
         config["layer_types"] = .array(
             windowed.map { .string($0 ? Layer.windowed : Layer.full) })
-        guard let base = numbers.rope(ofBlock: first)?.base else { return }
+        guard let first = windowed.firstIndex(of: true),
+            let base = numbers.rope(ofBlock: first)?.base
+        else { return }
         switch rope {
         case .ofModel: break
         case .own: config["rope_local_base_freq"] = .number(base)
@@ -179,14 +203,15 @@ extension WindowKeys {
             return
         case .optional, .listed: size = try keys.nonZero(Self.sizeKey)
         case .always(let standard): size = try keys.integer(Self.sizeKey) ?? standard
+        case .required: size = try keys.required(Self.sizeKey)
+        case .atBlocks(let count, let standard):
+            guard numbers.blockCount == count else { return }
+            size = try keys.integer(Self.sizeKey) ?? standard
         }
         guard let size else { return }
-        let windowed = try pattern(keys, blocks: numbers.blockCount)
-        let rotation = try rotation(keys, numbers.rope)
-        try numbers.changeKinds(keys) { block, kind in
-            guard windowed(block) else { return }
-            kind = BlockKind(window: size, rotation: rotation)
-        }
+        try fill(
+            &numbers, keys, size: size, rotation: rotation(keys, numbers.rope),
+            windowed: pattern(keys, blocks: numbers.blockCount))
         guard numbers.shortestWindow != nil else { return }
         for key in ["attention.key_length_swa", "attention.value_length_swa"] {
             try keys.require(key, .only([.integer(numbers.headSize)]))
@@ -236,14 +261,17 @@ extension WindowKeys {
         switch runtime {
         case .notRead: return []
         case .unused: return [(Self.sizeKey, .count(size ?? 0))]
-        case .optional, .listed: if size == nil { return [] }
-        case .always: break
+        case .optional, .listed, .atBlocks: if size == nil { return [] }
+        case .always, .required: break
         }
         let windowed = numbers.windowed
         var entries = size.map { [(Self.sizeKey, GGUFValue.count($0))] } ?? []
         var isListed =
             windowed != windowed.indices.map(Self.isWindowed(fullEvery: fullEvery))
-        if case .listed = runtime { isListed = true }
+        switch runtime {
+        case .listed, .atBlocks: isListed = true
+        default: break
+        }
         if isListed { entries.append((Self.patternKey, .array(.bool(windowed)))) }
         if case .ofModel = rope { return entries }
         if let base = windowed.firstIndex(of: true).flatMap(numbers.rope(ofBlock:))?.base {

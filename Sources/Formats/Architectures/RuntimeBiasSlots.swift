@@ -25,7 +25,7 @@ package enum RuntimeBiasSlots {
         ),
         (.ignored, .ignored, "refact llada"),
         (.used, .refused, "apertus paddleocr phimoe pangu-embedded gpt-oss"),
-        (.ignored, .refused, "ernie4_5 ernie4_5-moe"), (.ignored, .used, "falcon-h1"),
+        (.ignored, .refused, "ernie4_5-moe"), (.ignored, .used, "falcon-h1"),
     ])
 
     /// What happens to the same biases in a folder of these model types.
@@ -34,7 +34,7 @@ package enum RuntimeBiasSlots {
         (
             .used, .ignored,
             """
-            qwen3_next olmo olmoe cohere cohere2 deepseek_v3 granitemoe gpt_oss apertus
+            qwen3_next olmo olmoe cohere deepseek_v3 granitemoe gpt_oss apertus
             phimoe bitnet hunyuan_v1_dense dots1 diffllama nanochat
             """
         ),

@@ -165,7 +165,11 @@ package struct TokenizerConversion {
         metadata[GGUFTokenizerKey.tokenTypes] = .array(.i32(kinds.map(\.rawValue)))
         // Without the key llama.cpp does not load the file, even where there are none.
         metadata[GGUFTokenizerKey.merges] = .array(.strings(texts))
-        try addSurvey(vocabularySize: nil, to: &metadata)
+        let roles = layout.roles.compactMap { role, text in
+            own.tokens.indices.first { own.kinds[$0].isAdded && own.tokens.text($0) == text }
+                .map { (role, $0) }
+        }
+        try addSurvey(vocabularySize: nil, roles: roles, to: &metadata)
     }
 
     /// The texts and kinds that the converter gives to added tokens: what decoding makes of those that are not
@@ -199,12 +203,16 @@ package struct TokenizerConversion {
 
     // MARK: - Special tokens
 
-    private func addSurvey(vocabularySize: Int?, to metadata: inout GGUFMetadata) throws {
+    /// - Parameter roles: roles of tokens that count instead of the folder's, or beside them.
+    private func addSurvey(
+        vocabularySize: Int?, roles: [(role: String, id: Int)] = [],
+        to metadata: inout GGUFMetadata
+    ) throws {
         let survey = try SpecialTokenSurvey(
             folder: folder, config: config, vocabularySize: vocabularySize)
         let tokens = metadata[GGUFTokenizerKey.tokens]
         let tokenCount = if case .array(.strings(let list)) = tokens { list.count } else { 0 }
-        for (role, id) in survey.tokens {
+        for (role, id) in survey.tokens.map({ ($0, $1) }) + roles {
             guard let key = GGUFTokenizerKey.ofRole[role] else { continue }
             guard id < tokenCount, let number = UInt32(exactly: id) else {
                 // Nothing needs a padding token.

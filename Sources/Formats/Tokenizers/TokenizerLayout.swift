@@ -12,16 +12,20 @@ package struct TokenizerLayout: Sendable {
     let readsAddedTokens: Bool
     /// The names that the converter finds for the rules of the family's published models, where several fit.
     let preTokenizerNames: [String]
+    /// Roles that the converter gives to added tokens by their texts, whatever the folder says.
+    let roles: [(role: String, text: String)]
 
     init(
         isLlama: Bool = false, startsWithoutSpace: Bool = false, endOfTurn: UInt32? = nil,
-        readsAddedTokens: Bool = false, preTokenizerNames: [String] = []
+        readsAddedTokens: Bool = false, preTokenizerNames: [String] = [],
+        roles: [(role: String, text: String)] = []
     ) {
         self.isLlama = isLlama
         self.startsWithoutSpace = startsWithoutSpace
         self.endOfTurn = endOfTurn
         self.readsAddedTokens = readsAddedTokens
         self.preTokenizerNames = preTokenizerNames
+        self.roles = roles
     }
 
     /// What the files say.

@@ -115,7 +115,7 @@ extension BlockRunner {
         let target = configuration.sizes.isParallel ? scratch.inputGradient : gradient
         if configuration.sizes.isParallel { target.clear(rows) }
         normBackward(
-            rows, block.feedForwardNorm, step.role(.feedForwardNorm),
+            rows, block.feedForwardNorm, step.role(block.feedForwardNormSlot),
             input: feedForwardInput(activations), outputGradient: scratch.normedGradient,
             addedTo: target, step.sink)
     }

@@ -70,9 +70,13 @@ package struct DecoderConfiguration: Sendable, Hashable {
         func form(_ slot: BlockSlot, _ format: FileFormat) -> StorageForm {
             architecture.form(of: .block(0, slot), in: format, sizes)
         }
-        // Hugging Face pairs the halves of a head; llama.cpp has all queries, all keys and all values together.
+        // Hugging Face pairs the halves of most heads; llama.cpp has all queries, all keys and all values together.
         ropePairing =
-            if case .splittingHeads = form(.attentionQuery, format).rows { .interleaved } else {
+            if architecture.pairsNeighbours {
+                .interleaved
+            } else if case .splittingHeads = form(.attentionQuery, format).rows {
+                .interleaved
+            } else {
                 .halves
             }
         norm = architecture.norm

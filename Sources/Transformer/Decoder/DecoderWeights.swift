@@ -56,6 +56,8 @@ package struct BlockWeights: Sendable {
     /// Of what attention adds to the stream.
     package let attentionPostNorm: NormWeights?
     package let feedForwardNorm: NormWeights?
+    /// Which norm that is: attention's where a parallel block has no other.
+    package let feedForwardNormSlot: BlockSlot
     package let feedForward: FeedForwardWeights
     /// Of what the feed-forward part adds to the stream.
     package let feedForwardPostNorm: NormWeights?
@@ -119,6 +121,7 @@ private struct WeightLoader<Source: WeightSource> {
     func block(_ index: Int) throws -> BlockWeights {
         let hidden = configuration.sizes.hiddenSize
         let (query, keyValue) = (configuration.queryWidth, configuration.keyValueWidth)
+        let normSlot = try feedForwardNormSlot(index)
         return BlockWeights(
             index: index,
             attentionNorm: try optionalNorm(index, .attentionNorm),
@@ -127,9 +130,18 @@ private struct WeightLoader<Source: WeightSource> {
             keyNorm: try headNorm(index, .attentionKeyNorm, width: keyValue),
             attentionOutput: try projection(index, .attentionOutput, rows: hidden, columns: query),
             attentionPostNorm: try optionalNorm(index, .attentionPostNorm),
-            feedForwardNorm: try optionalNorm(index, .feedForwardNorm),
+            feedForwardNorm: try optionalNorm(index, normSlot),
+            feedForwardNormSlot: normSlot,
             feedForward: try feedForward(index),
             feedForwardPostNorm: try optionalNorm(index, .feedForwardPostNorm))
+    }
+
+    private func feedForwardNormSlot(_ index: Int) throws -> BlockSlot {
+        let own = BlockSlot.feedForwardNorm
+        guard configuration.sizes.isParallel, try source.vector(.block(index, own)) == nil else {
+            return own
+        }
+        return .attentionNorm
     }
 
     private func heads(_ index: Int) throws -> HeadWeights {

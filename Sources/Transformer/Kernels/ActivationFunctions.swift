@@ -62,3 +62,23 @@ enum NormalUnitByTangent: ActivationFunction {
         return (x * sigmoid, sigmoid * (1 + bounded * (1 - sigmoid) * innerSlope))
     }
 }
+
+/// max(x, 0)² (arXiv 2109.08668).
+enum SquaredRectifier: ActivationFunction {
+    @inline(__always) private static func rectified(_ x: SIMD8<Float>) -> SIMD8<Float> {
+        x.replacing(with: 0, where: x .< 0)
+    }
+
+    @inline(__always) static func value(_ x: SIMD8<Float>) -> SIMD8<Float> {
+        let positive = rectified(x)
+        return positive * positive
+    }
+
+    /// The slope is 2 max(x, 0).
+    @inline(__always) static func valueAndSlope(
+        _ x: SIMD8<Float>
+    ) -> (value: SIMD8<Float>, slope: SIMD8<Float>) {
+        let positive = rectified(x)
+        return (positive * positive, positive + positive)
+    }
+}

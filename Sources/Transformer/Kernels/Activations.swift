@@ -15,6 +15,7 @@ package func activationForward(
     case .silu: ActivationLoops<SigmoidUnit>.forward(output, input, count: count)
     case .gelu: ActivationLoops<NormalUnit>.forward(output, input, count: count)
     case .geluTanh: ActivationLoops<NormalUnitByTangent>.forward(output, input, count: count)
+    case .reluSquared: ActivationLoops<SquaredRectifier>.forward(output, input, count: count)
     }
 }
 
@@ -34,6 +35,8 @@ package func activationBackward(
     case .gelu: ActivationLoops<NormalUnit>.backward(gradient, input: input, count: count)
     case .geluTanh:
         ActivationLoops<NormalUnitByTangent>.backward(gradient, input: input, count: count)
+    case .reluSquared:
+        ActivationLoops<SquaredRectifier>.backward(gradient, input: input, count: count)
     }
 }
 

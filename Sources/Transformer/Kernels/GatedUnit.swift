@@ -19,6 +19,8 @@ package func gatedUnitForward(
         ActivationLoops<NormalUnit>.gatedForward(output, gate: gate, up: up, count: count)
     case .geluTanh:
         ActivationLoops<NormalUnitByTangent>.gatedForward(output, gate: gate, up: up, count: count)
+    case .reluSquared:
+        ActivationLoops<SquaredRectifier>.gatedForward(output, gate: gate, up: up, count: count)
     }
 }
 
@@ -49,6 +51,10 @@ package func gatedUnitBackward(
             up: up, count: count)
     case .geluTanh:
         ActivationLoops<NormalUnitByTangent>.gatedBackward(
+            gateGradient, upGradient: upGradient, outputGradient: outputGradient, gate: gate,
+            up: up, count: count)
+    case .reluSquared:
+        ActivationLoops<SquaredRectifier>.gatedBackward(
             gateGradient, upGradient: upGradient, outputGradient: outputGradient, gate: gate,
             up: up, count: count)
     }

@@ -109,7 +109,9 @@ import Testing
         "qwen3_moe": [false, false, true, false], "qwen2": [false, false, false, false],
         "phi3": [false, false, false, false], "stablelm": [false, false, false, false],
         "olmo3": [false, false, true, false], "smollm3": [false, false, true, true],
-        "granitemoehybrid": [true, true, true, false],
+        "granitemoehybrid": [true, true, true, false], "arcee": [false, false, true, true],
+        "exaone4": [false, false, false, false], "cohere2": [false, false, true, false],
+        "glm4": [false, false, false, false], "ernie4_5": [false, false, true, true],
     ]
 
     @Test(arguments: Architecture.all)

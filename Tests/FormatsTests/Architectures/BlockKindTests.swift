@@ -87,6 +87,45 @@ import Testing
         #expect(again == numbers)
     }
 
+    /// Without the member transformers gives blocks windows, or ends in a division by zero.
+    @Test func aFolderSaysThatNoBlockHasAWindowWhereTheFamilyHasSome() throws {
+        let numbers = try FamilyFixture("exaone4").open().hyperparameters()
+        let config = numbers.config(
+            architecture: .exaone4, biasFlags: [:], type: .f32, tokenizer: nil)
+        let layers = try #require(config["layer_types"]?.array)
+        #expect(layers.compactMap(\.string) == ["full_attention", "full_attention"])
+        #expect(config["sliding_window"]?.integer == nil)
+    }
+
+    private func commandR7B(_ config: JSONObject) throws -> Hyperparameters {
+        try Hyperparameters(config: config, architecture: .cohere2, file: "config.json")
+    }
+
+    @Test func aCommandR7BWithoutAWindowIsRefused() throws {
+        let fixture = try FamilyFixture("cohere2").open()
+        var config = try #require(fixture.config)
+        config["sliding_window"] = nil
+        #expect(throws: Never.self) { try commandR7B(config) }
+        config["sliding_window"] = .null
+        #expect(throws: CheckpointError.self) { try commandR7B(config) }
+    }
+
+    @Test func llamaCppKnowsTheWindowsOfAnEXAONEByItsNumberOfBlocks() throws {
+        func kinds(_ blocks: UInt32) throws -> [BlockKind] {
+            let plan = try OutputPlan(
+                source: Checkpoint.open(Families.folder("exaone4")), edits: [], format: .gguf)
+            guard case .gguf(var metadata) = plan.container else { return [] }
+            metadata["exaone4.block_count"] = .u32(blocks)
+            return try Hyperparameters(
+                metadata: metadata, architecture: .exaone4, file: "m.gguf",
+                tensors: .init(vocabularySize: 8, tiesEmbeddings: true)
+            ).blockKinds
+        }
+        #expect(try kinds(30) == [])
+        let kinds64 = try kinds(64)
+        #expect(kinds64[62] == BlockKind(window: 4096) && kinds64[63] == BlockKind(rotation: .none))
+    }
+
     @Test func aTableOfMoreBlocksThanAnyModelHasIsRefused() throws {
         let config = try #require(try FamilyFixture("mistral").open().config)
         var changed = config

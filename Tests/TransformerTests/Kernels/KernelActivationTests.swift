@@ -80,7 +80,13 @@ import Transformer
         #expect(gated == whole && inPlace == whole)
     }
 
-    @Test(arguments: Activation.allCases) func farFromZeroAllIsFinite(activation: Activation) {
+    @Test func aSquaredRectifierIsNothingBelowZeroAndGrowsWithoutBound() {
+        #expect(forward([-1e30, -1, 0, 1.5, 1e30], .reluSquared) == [0, 0, 0, 2.25, .infinity])
+        #expect(forward([.nan], .reluSquared)[0].isNaN)
+    }
+
+    @Test(arguments: Activation.allCases.filter { $0 != .reluSquared })
+    func farFromZeroAllIsFinite(activation: Activation) {
         let inputs: [Float] = [-1e30, -3e4, -200, -88.8, 0, 88.8, 3e4, 1e30]
         #expect(forward(inputs, activation) == [0, 0, 0, 0, 0, 88.8, 3e4, 1e30])
         var gradient = [Float](repeating: 1, count: 8)
@@ -101,6 +107,7 @@ private func exactValue(_ x: Double, _ activation: Activation) -> Double {
     case .silu: x / (1 + exp(-x))
     case .gelu: x * erfc(-x / 2.0.squareRoot()) / 2
     case .geluTanh: x / (1 + exp(-2 * tangentArgument(x)))
+    case .reluSquared: max(x, 0) * max(x, 0)
     }
 }
 
@@ -115,6 +122,8 @@ private func exactSlope(_ x: Double, _ activation: Activation) -> Double {
         let tangent = tanh(tangentArgument(x))
         let inner = (2 / Double.pi).squareRoot() * (1 + 3 * 0.044715 * x * x)
         return (1 + tangent) / 2 + x / 2 * (1 - tangent * tangent) * inner
+    case .reluSquared:
+        return 2 * max(x, 0)
     }
 }
 

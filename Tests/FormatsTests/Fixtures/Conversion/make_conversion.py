@@ -43,11 +43,12 @@ PRE_TOKENIZERS = {
     "llama": "llama-bpe", "llama-yarn": "smollm", "qwen2": "qwen2", "qwen3": "qwen2", "qwen3_moe": "qwen2",
     "phi4": "gpt-2", "gpt2": "gpt-2", "gpt_neox": "olmo", "gpt_neox-sequential": "olmo", "olmo2": "dbrx",
     "mistral3": "tekken", "ministral3": "tekken", "ministral3-wrapped": "tekken",
-    "olmo3": "dbrx", "smollm3": "llama-bpe", "granite": "refact", "granite4": "dbrx",
-    "starcoder2": "starcoder", "stablelm": "stablelm2",
+    "olmo3": "dbrx", "smollm3": "llama-bpe", "granite": "refact", "granite4": "dbrx", "arcee": "llama-bpe",
+    "exaone4": "exaone4", "cohere2": "command-r", "glm4": "glm4", "starcoder2": "starcoder", "stablelm": "stablelm2",
+    "stablelm-parallel": "stablelm2",
 }
-# The converter drops the attention scale, and llama.cpp then uses another one.
-LEFT_OUT = {"gemma2-scaled"}
+# The converter drops the attention scale, and llama.cpp then uses another one; it has no windows in so few blocks.
+LEFT_OUT = {"gemma2-scaled", "exaone4-windowed"}
 
 Value = gguf.GGUFValueType
 FORMATS = {

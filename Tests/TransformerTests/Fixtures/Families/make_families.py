@@ -50,6 +50,7 @@ LOGIT_MARGIN = 1e-3
 TEXTS = json.loads((FOLDER.parent / "Tokenizer" / "strings.json").read_text())
 SPECIALS = {"bos": "<|begin|>", "eos": "<|end|>", "pad": "<|pad|>"}
 QWEN = {"eos": "<|im_end|>", "pad": "<|endoftext|>"}
+GLM = {"eos": "<|endoftext|>", "pad": "<|endoftext|>"}
 GPT2 = {"bos": "<|endoftext|>", "eos": "<|endoftext|>"}
 LLAMA2 = {"unk": "<unk>", "bos": "<s>", "eos": "</s>"}
 PHI3 = {**LLAMA2, "pad": "<|endoftext|>"}
@@ -57,8 +58,8 @@ TEKKEN = {"unk": "<unk>", "bos": "<s>", "eos": "</s>", "pad": "<pad>"}
 GEMMA = {"pad": "<pad>", "eos": "<eos>", "bos": "<bos>", "unk": "<unk>"}
 
 
-def byte_level(pre, tokenizer_class="PreTrainedTokenizerFast", specials=SPECIALS):
-    return lambda folder: tiny_tokenizers.write_byte_level(folder, pre, specials, tokenizer_class)
+def byte_level(pre, tokenizer_class="PreTrainedTokenizerFast", specials=SPECIALS, others=()):
+    return lambda folder: tiny_tokenizers.write_byte_level(folder, pre, specials, tokenizer_class, others)
 
 
 def llama2(folder):
@@ -260,6 +261,45 @@ FAMILIES = {
         "mamba_d_head": 8, "mamba_d_state": 16,
         "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
     }),
+    "arcee": ("arcee", byte_level("llama-bpe"), 4, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 3,
+        "num_key_value_heads": 1, "head_dim": 8, "max_position_embeddings": 256, "rms_norm_eps": 1e-5,
+        "rope_parameters": {
+            "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 64,
+        },
+    }),
+    "exaone4": ("exaone4", byte_level("exaone4"), 5, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 3,
+        "num_key_value_heads": 1, "max_position_embeddings": 1024, "rms_norm_eps": 1e-5, "tie_word_embeddings": True,
+        "sliding_window": None, "layer_types": ["full_attention", "full_attention"],
+        "rope_parameters": {
+            "rope_type": "llama3", "rope_theta": 50.0, "factor": 16.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 64,
+        },
+    }),
+    # llama.cpp knows the windows of the model with 64 blocks only.
+    "exaone4-windowed": ("exaone4", byte_level("exaone4"), 4, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 5, "num_attention_heads": 3,
+        "num_key_value_heads": 1, "max_position_embeddings": 64, "rms_norm_eps": 1e-5, "sliding_window": 6,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
+    }),
+    # llama.cpp's converter reads rotary_pct; transformers has no use for it.
+    "cohere2": ("cohere2", byte_level("command-r"), 4, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 5, "num_attention_heads": 3,
+        "num_key_value_heads": 1, "max_position_embeddings": 64, "layer_norm_eps": 1e-5, "sliding_window": 6,
+        "logit_scale": 0.3, "rotary_pct": 1.0,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 50000.0},
+    }),
+    "glm4": ("glm4", byte_level("glm4", specials=GLM, others=("<|user|>",)), 4, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 3,
+        "num_key_value_heads": 1, "head_dim": 12, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5},
+    }),
+    "ernie4_5": ("ernie4_5", llama2, 5, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 3,
+        "num_key_value_heads": 1, "head_dim": 10, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 500000.0},
+    }),
     "starcoder2": ("starcoder2", byte_level("starcoder"), 5, {
         "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 4,
         "num_key_value_heads": 2, "max_position_embeddings": 64, "norm_epsilon": 1e-5, "sliding_window": 7,
@@ -269,6 +309,12 @@ FAMILIES = {
     "stablelm": ("stablelm", byte_level("stablelm2"), 4, {
         "hidden_size": 32, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 4,
         "num_key_value_heads": 2, "max_position_embeddings": 64, "layer_norm_eps": 1e-5, "use_qkv_bias": True,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25},
+    }),
+    # As StableLM 2 12B is, but for its norms of queries and keys: one norm for both sub-layers.
+    "stablelm-parallel": ("stablelm", byte_level("stablelm2"), 5, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 3,
+        "num_key_value_heads": 1, "max_position_embeddings": 64, "layer_norm_eps": 1e-5, "use_parallel_residual": True,
         "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25},
     }),
     "mixtral": ("mixtral", llama2, 4, {
@@ -356,10 +402,14 @@ class Streams:
             block.attention.register_forward_hook(
                 lambda module, arguments, output: self.found.update({name: (self.entry + output[0])[0]}))
             return
+        if config.model_type == "cohere2" or getattr(config, "use_parallel_residual", False):
+            block.self_attn.register_forward_hook(
+                lambda module, arguments, output: self.found.update({name: (self.entry + output[0])[0]}))
+            return
         # The first module of the second half reads the stream itself.
         reader = {
             "gemma2": "pre_feedforward_layernorm", "gemma3_text": "pre_feedforward_layernorm", "olmo2": "mlp",
-            "olmo3": "mlp", "gpt2": "ln_2",
+            "olmo3": "mlp", "exaone4": "mlp", "gpt2": "ln_2",
         }.get(config.model_type, "post_attention_layernorm")
         getattr(block, reader).register_forward_pre_hook(
             lambda module, arguments: self.found.update({name: arguments[0][0]}))
@@ -460,6 +510,8 @@ def as_transformers_4(config):
     config.pop("transformers_version", None)
     if rope is None:
         return config
+    if config["model_type"] in ("exaone4", "cohere2"):
+        config["sliding_window_pattern"] = 4
     if "full_attention" in rope:
         config["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"]
         config["sliding_window_pattern"] = 6

@@ -55,26 +55,29 @@ def pre_tokenizer(name):
     return {
         "gpt-2": lambda: byte_level,
         "olmo": lambda: byte_level,
+        "exaone4": lambda: byte_level,
         "smollm": lambda: pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level]),
         "starcoder": lambda: pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level]),
+        "command-r": lambda: pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level]),
         "refact": lambda: pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level]),
         "llama-bpe": lambda: split_by(LLAMA3),
         "dbrx": lambda: split_by(LLAMA3),
         "tekken": lambda: split_by(TEKKEN),
+        "glm4": lambda: split_by(LLAMA3),
         "qwen2": lambda: split_by(QWEN2),
         "stablelm2": lambda: split_by(QWEN2),
     }[name]()
 
 
-def write_byte_level(folder, pre, specials, tokenizer_class):
+def write_byte_level(folder, pre, specials, tokenizer_class, others=()):
     """A byte-level BPE tokenizer without most of the 256 bytes.
 
-    specials: the texts of bos, eos and pad, by those names; ids from 0 in this order.
+    specials: the texts of bos, eos and pad, by those names; ids from 0 in this order, then those of other special tokens.
     """
-    tokenizer = Tokenizer(models.BPE(ignore_merges=pre in BEGINNING_ADDED))
+    tokenizer = Tokenizer(models.BPE(ignore_merges=pre in (*BEGINNING_ADDED, "glm4")))
     tokenizer.pre_tokenizer = pre_tokenizer(pre)
     tokenizer.decoder = decoders.ByteLevel()
-    texts = list(dict.fromkeys(specials.values()))
+    texts = list(dict.fromkeys([*specials.values(), *others]))
     trainer = trainers.BpeTrainer(vocab_size=BYTE_LEVEL_SIZE, special_tokens=texts, show_progress=False)
     tokenizer.train_from_iterator(sentences(), trainer)
     if pre in BEGINNING_ADDED:
