@@ -16,7 +16,10 @@ extension Architecture {
                 ] + BlockNames().inputNorms(), divisors: ModelNames.llama3Divisors),
         config: ConfigFormat(
             standardActivation: "relu2", fillsHeadSize: true,
-            standard: ["rms_norm_eps": .number(1e-5)]),
+            standard: ["rms_norm_eps": .number(1e-5)]
+        ).sized(
+            vocabulary: 32_000, width: 2560, feedForward: 18_432, blocks: 32, heads: 32,
+            context: 4096),
         metadata: llamaMetadata, tokenizer: .llama)
 
     private static let arceeBias = WeightRule.Bias.flag("mlp_bias", isInGGUF: false)

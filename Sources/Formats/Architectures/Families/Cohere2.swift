@@ -21,7 +21,9 @@ extension Architecture {
                 "use_gated_activation", "use_embedding_sharing", "layer_switch",
                 "order_of_interleaved_layers",
             ]
-        ).withLayerNorm(),
+        ).withLayerNorm().sized(
+            vocabulary: 256_000, width: 8192, feedForward: 22_528, blocks: 40, heads: 64,
+            context: 8192),
         metadata: MetadataFormat(
             order: [
                 MetadataFormat.general, "block_count", "context_length", "embedding_length",

@@ -16,5 +16,8 @@ extension Architecture {
                 "num_key_value_heads": .integer(2), "head_dim": .integer(128),
                 "rms_norm_eps": .number(1e-5), "rope_theta": .number(500_000),
                 "tie_word_embeddings": .bool(true),
-            ]))
+            ]
+        ).sized(
+            vocabulary: 103_424, width: 1024, feedForward: 3072, blocks: 18, heads: 16,
+            context: 131_072))
 }

@@ -16,7 +16,10 @@ extension Architecture {
             standard: [
                 "rms_norm_eps": .number(1e-5), "num_key_value_heads": .integer(32),
                 "sliding_window": .integer(4096),
-            ]),
+            ]
+        ).sized(
+            vocabulary: 102_400, width: 4096, feedForward: 16_384, blocks: 32, heads: 32,
+            context: 2048),
         metadata: MetadataFormat(order: MetadataFormat.standard + ["vocab_size"]),
         numbers: [
             .window(

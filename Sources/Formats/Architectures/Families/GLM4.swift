@@ -22,7 +22,10 @@ extension Architecture {
             standard: [
                 "num_key_value_heads": .integer(2), "head_dim": .integer(128),
                 "rms_norm_eps": .number(1.5625e-7), "partial_rotary_factor": .number(0.5),
-            ]),
+            ]
+        ).sized(
+            vocabulary: 151_552, width: 4096, feedForward: 13_696, blocks: 40, heads: 32,
+            context: 131_072),
         metadata: MetadataFormat(order: MetadataFormat.standard + ["rope.dimension_count"]),
         tokenizer: TokenizerLayout(
             preTokenizerNames: ["glm4"],

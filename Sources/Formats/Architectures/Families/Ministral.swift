@@ -15,7 +15,8 @@ extension Architecture {
         numbers: mistral.ownNumbers + [
             .mistral3Rope(ministralConfig), .queryGrowth(ministralConfig),
         ],
-        tokenizer: .llama, mark: { keys in keys.isAbove0("attention.temperature_scale") }, scalesFeedForward: true)
+        tokenizer: .llama, mark: { keys in keys.isAbove0("attention.temperature_scale") },
+        scalesFeedForward: true)
 
     private static let ministralConfig = ConfigFormat(
         ropeKinds: ["yarn": "yarn"],

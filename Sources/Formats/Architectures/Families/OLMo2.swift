@@ -28,7 +28,9 @@ extension Architecture {
         standard: [
             "rms_norm_eps": .number(1e-5), "sliding_window": .integer(4096),
             "rope_theta": .number(500_000),
-        ])
+        ]
+    ).sized(
+        vocabulary: 50_304, width: 4096, feedForward: 11_008, blocks: 32, heads: 32, context: 2048)
 
     private static let olmoTokenizer = TokenizerLayout(preTokenizerNames: ["dbrx"])
 

@@ -12,6 +12,9 @@ extension Architecture {
             standard: [
                 "num_key_value_heads": .integer(4), "rope_theta": .number(2e6),
                 "tie_word_embeddings": .bool(true),
-            ]),
+            ]
+        ).sized(
+            vocabulary: 128_256, width: 2048, feedForward: 11_008, blocks: 36, heads: 16,
+            context: 32_768),
         metadata: llamaMetadata, numbers: [.unrotated(every: 4)], tokenizer: .llama)
 }

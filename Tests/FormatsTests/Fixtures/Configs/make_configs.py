@@ -93,7 +93,8 @@ for path in sorted(FAMILIES.glob("*/config.json")):
     write(path.parent.name, kind, settings)
     for variant, members in VARIANTS.get(path.parent.name, {}).items():
         write(f"{path.parent.name}:{variant}", kind, {**settings, **members})
-    if "text_config" not in settings:
+    # A Granite 4 without members has experts and blocks of state space.
+    if "text_config" not in settings and kind != "granitemoehybrid":
         members = CONFIG_MAPPING[kind]().to_dict()
         standard[kind] = {key: value for key, value in members.items() if not key.startswith("_")}
 
