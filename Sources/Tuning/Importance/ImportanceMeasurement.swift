@@ -66,15 +66,23 @@ package struct ImportanceMeasurement {
                 weights[place].roles.append(projection.role)
                 continue
             }
-            guard let name = architecture.name(of: whole, in: .gguf) else {
-                throw .unnamed(whole)
-            }
+            let names = names(of: whole, in: architecture)
+            guard !names.isEmpty else { throw .unnamed(whole) }
             places[whole] = weights.count
-            weights.append(
-                Weight(
-                    name: name, roles: [projection.role], columns: projection.weight.columns))
+            weights += names.map {
+                Weight(name: $0, roles: [projection.role], columns: projection.weight.columns)
+            }
         }
         return weights
+    }
+
+    /// What GGUF files call a weight, or each of the projections in it where they have those apart.
+    private static func names(of role: WeightRole, in architecture: Architecture) -> [String] {
+        if let name = architecture.name(of: role, in: .gguf) { return [name] }
+        guard case .block(let block, let slot) = role.slot, slot.parts.count > 1 else { return [] }
+        return slot.parts.compactMap {
+            architecture.name(of: .block(block, $0, role.part), in: .gguf)
+        }
     }
 
     // MARK: - Starting

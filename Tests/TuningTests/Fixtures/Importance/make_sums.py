@@ -26,7 +26,11 @@ FAMILIES = FOLDER.parent.parent.parent / "TransformerTests" / "Fixtures" / "Fami
 
 # Where gguf calls a family otherwise than transformers.
 ARCHITECTURES = {
-    "gemma3_text": "gemma3", "gpt_neox": "gptneox", "ministral3": "mistral3", "mistral": "llama", "mixtral": "llama", "qwen3_moe": "qwen3moe"}
+    "gemma3_text": "gemma3", "gpt_neox": "gptneox", "granitemoehybrid": "granite", "ministral3": "mistral3", "mistral": "llama",
+    "mixtral": "llama", "olmo3": "olmo2", "qwen3_moe": "qwen3moe", "ernie4_5": "ernie4_5"}
+
+# Modules of Granite 4 whose projections are apart in GGUF files, or that gguf does not know in this architecture.
+APART = {"shared_mlp.input_linear": ("ffn_gate", "ffn_up"), "shared_mlp.output_linear": ("ffn_down",)}
 
 
 def load(folder):
@@ -71,11 +75,14 @@ class Sums:
             counts[expert] += 1
 
     def matrix(self, path):
-        name = self.names.get_name(path + ".weight", try_suffixes=(".weight",))
-        assert name, path
+        module = ".".join(path.split(".")[3:])
+        names = [f"blk.{path.split('.')[2]}.{name}.weight" for name in APART.get(module, ())] or [
+            self.names.get_name(path + ".weight", try_suffixes=(".weight",))]
+        assert all(names), path
 
         def hook(module, arguments):
-            self.add(name, arguments[0])
+            for name in names:
+                self.add(name, arguments[0])
         return hook
 
     def experts(self, path):
