@@ -117,6 +117,10 @@ struct BitsAndBytesScheme: PackingScheme {
         /// The longest text that is read.
         private static let limit = 1 << 16
 
+        private static func isSize(_ number: Int) -> Bool {
+            number > 0 && PackingConfiguration.sizes.contains(number)
+        }
+
         init(_ tensor: StoredTensor) throws(PackingProblem) {
             let fault = PackingProblem.contradiction(
                 "\(tensor.form) is to say type, block size and shape in JSON")
@@ -124,14 +128,16 @@ struct BitsAndBytesScheme: PackingScheme {
             guard tensor.type == .u8, text.count <= Self.limit,
                 let object = (try? JSONReader.parse(text, source: tensor.name))?.object,
                 let type = object["quant_type"]?.string, ["nf4", "fp4"].contains(type),
-                let blockSize = object["blocksize"]?.integer, (1..<1 << 24).contains(blockSize),
+                let blockSize = object["blocksize"]?.integer, Self.isSize(blockSize),
                 let shape = object["shape"]?.array?.compactMap(\.integer), shape.count == 2,
                 shape.allSatisfy({ (1..<1 << 31).contains($0) })
             else { throw fault }
             self.type = type
             self.blockSize = blockSize
             self.shape = shape
-            nestedBlockSize = object["nested_blocksize"]?.integer
+            let nested = object["nested_blocksize"]?.integer
+            guard nested.map(Self.isSize) ?? true else { throw fault }
+            nestedBlockSize = nested
             nestedOffset = object["nested_offset"]?.number.map { Float($0) }
         }
     }

@@ -4,6 +4,9 @@ struct PackingConfiguration {
     /// Where it stands, for errors.
     let place: String
 
+    /// The sizes that layers can have; others are mistakes or attacks, and would overflow sums.
+    static let sizes = -(1 << 24)..<1 << 24
+
     /// A member; nil where it is missing or null.
     subscript(key: String) -> JSONValue? {
         members[key].flatMap { $0 == .null ? nil : $0 }
@@ -26,7 +29,7 @@ struct PackingConfiguration {
     /// A whole number, or nil where it is missing.
     func integer(_ key: String) throws(PackingProblem) -> Int? {
         guard let value = self[key] else { return nil }
-        guard let number = value.integer, abs(number) < 1 << 24 else {
+        guard let number = value.integer, Self.sizes.contains(number) else {
             throw refusal(of: key, value)
         }
         return number
@@ -50,7 +53,7 @@ struct PackingConfiguration {
     func block(_ key: String) throws(PackingProblem) -> (rows: Int, columns: Int)? {
         guard let value = self[key] else { return nil }
         let sizes = value.array?.compactMap(\.integer) ?? []
-        guard sizes.count == 2, sizes.allSatisfy({ (1..<1 << 24).contains($0) }) else {
+        guard sizes.count == 2, sizes.allSatisfy({ $0 > 0 && Self.sizes.contains($0) }) else {
             throw refusal(of: key, value)
         }
         return (sizes[0], sizes[1])

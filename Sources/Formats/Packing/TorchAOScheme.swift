@@ -36,7 +36,8 @@ struct TorchAOScheme: PackingScheme {
         }
         let size = try MatrixSize(of: tensor)
         let sizes = description["_data"]?.object?["block_size"]?.array?.compactMap(\.integer) ?? []
-        guard sizes.count == tensor.shape.count, sizes.suffix(2).allSatisfy({ $0 > 0 }),
+        guard sizes.count == tensor.shape.count,
+            sizes.allSatisfy({ $0 > 0 && PackingConfiguration.sizes.contains($0) }),
             size.matrices == 1
         else { throw .contradiction("\(tensor.form): 'block_size' is \(sizes)") }
         let block = (rows: sizes[0], columns: sizes[1])

@@ -146,6 +146,8 @@ import Testing
         ("fp8-blocks", "fmt", .string("e5m2")),
         ("auto-round", "packing_format", .string("auto_round:new")),
         ("fp8-blocks", "quant_method", .string("new")),
+        ("gptq-v1", "group_size", .integer(.min)),
+        ("fp8-blocks", "weight_block_size", .array([.integer(.max), .integer(.max)])),
     ])
     func aValueThatIsNotReadIsRefusedByName(name: String, key: String, value: JSONValue) throws {
         let problem = try problem(
@@ -157,6 +159,24 @@ import Testing
             })
         #expect(problem?.kind == .unsupported)
         #expect(problem?.fact.contains(key == "quant_method" ? "method" : key) == true)
+    }
+
+    @Test func sizesBeyondAnyLayerAreRefused() throws {
+        let nested = try problem(
+            "bnb-nf4-nested",
+            tensors: { tensors in
+                for index in tensors.indices
+                where tensors[index].description.name.contains("quant_state") {
+                    let old = tensors[index]
+                    let text = String(decoding: old.bytes, as: UTF8.self).replacing(
+                        #""nested_blocksize": 256"#,
+                        with: #""nested_blocksize": 9223372036854775807"#)
+                    let description = TensorDescription(
+                        name: old.description.name, type: .u8, shape: [text.utf8.count])
+                    tensors[index] = (description, Array(text.utf8))
+                }
+            })
+        #expect(nested?.fact.contains("block size and shape in JSON") == true)
     }
 
     /// A part of another shape or type, with what the message names.
