@@ -71,7 +71,7 @@ import Testing
 
     /// What the family's runtimes cannot load is refused by name.
     private func isRefused(_ family: String, in format: FileFormat) -> Bool {
-        format == .gguf && ["gemma", "gemma2", "gemma2-scaled"].contains(family)
+        format == .gguf && ["cohere2", "gemma", "gemma2", "gemma2-scaled"].contains(family)
     }
 
     @Test(arguments: Families.all)
