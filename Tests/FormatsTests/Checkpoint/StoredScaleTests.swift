@@ -193,7 +193,9 @@ import Testing
 
     @Test func scalesThatLlamaCppComputesWithoutAreRefused() throws {
         let scale = WeightRole.block(0, .feedForwardDown, .scale)
-        #expect(try refusal("qwen2", scale, [2]).contains("computes without"))
+        for family in ["qwen2", "granite"] {
+            #expect(try refusal(family, scale, [2]).contains("computes without"))
+        }
         #expect(try refusal("llama-biased", scale, [2]).contains("would multiply by the scale too"))
         // That of attention is read in every family.
         let plain = try WideFamily.write("qwen2", to: folder, as: "qwen2.gguf")

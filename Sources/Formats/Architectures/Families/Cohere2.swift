@@ -39,7 +39,7 @@ extension Architecture {
                 WindowKeys(
                     fullEvery: 4, interval: "sliding_window_pattern", hasLayerTypes: true,
                     rotatesOnlyWindows: true, runtime: .required)),
-        ], tokenizer: TokenizerLayout(preTokenizerNames: ["command-r"]))
+        ], tokenizer: TokenizerLayout(preTokenizerNames: ["command-r"]), scalesFeedForward: true)
 }
 
 extension ModelNumber {

@@ -8,8 +8,7 @@ extension Architecture {
             vocabulary: 32_000, width: 4096, feedForward: 11_008, blocks: 32, heads: 32,
             context: 2048),
         metadata: graniteMetadata, numbers: ModelNumber.multipliers,
-        metadataOnly: [("rope.scaling.finetuned", .yes)] + noVision, tokenizer: graniteTokenizer,
-        scalesFeedForward: true)
+        metadataOnly: [("rope.scaling.finetuned", .yes)] + noVision, tokenizer: graniteTokenizer)
 
     /// Granite 4 without blocks of state space and without experts: Granite 3 with gate and up in one matrix in a folder,
     /// and with or without rotation.
@@ -32,7 +31,7 @@ extension Architecture {
         ], metadataOnly: noVision, tokenizer: graniteTokenizer,
         mark: { keys in
             keys.isList("attention.head_count_kv") || keys.isOff("rope.scaling.finetuned")
-        }, scalesFeedForward: true)
+        })
 
     private static let granite4Config = ConfigFormat(
         feedForwardSize: "shared_intermediate_size",
