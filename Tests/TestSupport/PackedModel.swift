@@ -1,7 +1,7 @@
 import Foundation
 package import Formats
 
-/// The small Llama with its projections as whole numbers of eight bits and a scale for each row, as compressed-tensors
+/// A small Llama with its projections as whole numbers of eight bits and a scale for each row, as compressed-tensors
 /// stores them, and the same model plain.
 package enum PackedModel {
     /// The configuration's word for what is packed.
@@ -14,13 +14,15 @@ package enum PackedModel {
 
     /// Writes both folders.
     ///
-    /// - Parameter isPacked: whether the projection of a name is packed
+    /// - Parameters:
+    ///   - source: the folder of the model
+    ///   - isPacked: whether the projection of a name is packed
     /// - Returns: the packed model and the plain one with the same weights, in f32.
     package static func write(
         to folder: TemporaryFolder, _ method: Method = .compressedTensors,
+        of source: String = Families.folder("llama"),
         isPacked: (String) -> Bool = { _ in true }
     ) throws -> (packed: Checkpoint, plain: Checkpoint) {
-        let source = Families.folder("llama")
         let stored = try SafetensorsFile(path: source + "/model.safetensors").tensors
         var packed: [Stored] = []
         var plain: [Stored] = []
@@ -71,7 +73,7 @@ package enum PackedModel {
             }
         try Data(
             text.replacing(
-                "{\n", with: "{\n  \"quantization_config\": \(declaration),\n", maxReplacements: 1
+                "{", with: "{\"quantization_config\": \(declaration),", maxReplacements: 1
             )
             .utf8
         ).write(to: URL(fileURLWithPath: config))

@@ -10,6 +10,8 @@ struct MatrixTypes {
     /// The matrices that are encoded with importance, and those for which there is none.
     private var weighted: [String] = []
     private var unweighted: [String] = []
+    /// The matrices that are quantised a second time, of a folder whose weights are packed, by how they are packed.
+    private var requantized: [String: Int] = [:]
     /// Why the output cannot be written: the first matrix that lacks the importance which its type needs.
     private(set) var refusal: CheckpointError?
 
@@ -54,6 +56,10 @@ struct MatrixTypes {
             return try self.tensor(tensor, as: type)
         }
         notes += replaced.sorted { $0.key < $1.key }.map { $0.key.note(count: $0.value) }
+        notes += requantized.sorted { $0.key < $1.key }.map { label, count in
+            "\(count) \(count == 1 ? "matrix is" : "matrices are") \(label) already: quantising them "
+                + "anew adds one rounding to another, and what is told is the second alone"
+        }
         try tellUnweighted()
         return typed
     }
@@ -158,6 +164,9 @@ struct MatrixTypes {
         if type != own.type {
             try checkRequantizing(tensor, as: type)
             try planner.check(description, tensor.content)
+        }
+        if type.isQuantized, let packed = tensor.content.packedSource {
+            requantized[packed.label, default: 0] += 1
         }
         let importance = try importance(for: description, isCopy: tensor.content.isKept(as: type))
         return OutputPlan.Tensor(

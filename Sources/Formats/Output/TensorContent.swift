@@ -154,6 +154,16 @@ package struct TensorContent: Sendable {
         }
     }
 
+    /// The first packed weight whose values it takes; nil where there is none.
+    var packedSource: PackedTensor? {
+        switch origin {
+        case .rows(let rows): rows.weight?.packed
+        case .parts(let parts, _): parts.lazy.compactMap(\.packedSource).first
+        case .above(let first, let second, _), .beside(let first, let second, _):
+            first.packedSource ?? second.packedSource
+        }
+    }
+
     /// Where columns end that no whole blocks of this type hold, so that what stands beside them cannot be stored without
     /// encoding them anew; nil where there are none.
     func splitBlock(of type: ElementType) -> Int? {

@@ -54,6 +54,21 @@ import Testing
         }
     }
 
+    @Test func aSecondQuantisationIsTold() throws {
+        try WideModel.write(to: folder.path("wide"))
+        let inner = try TemporaryFolder()
+        let (packed, plain) = try PackedModel.write(to: inner, of: folder.path("wide"))
+        let policy = TypePolicy.keeping(except: "ffn_down", as: .q8_0)
+        func notes(_ model: Checkpoint) throws -> [String] {
+            try OutputPlan(source: model, edits: [.types(policy)], format: .gguf).notes
+                .filter { $0.contains("anew") }
+        }
+        let told = try notes(packed)
+        #expect(told.count == 1)
+        #expect(told.first?.hasPrefix("\(WideModel.blockCount) matrices are ") == true)
+        #expect(try notes(plain).isEmpty)
+    }
+
     @Test func aPlainTypeLeavesNothingOfTheQuantisation() throws {
         let written = try folder.write(packed, [.types(.plain(.bf16))], as: "bf16")
         let other = try folder.write(plain, [.types(.plain(.bf16))], as: "plain-bf16")
