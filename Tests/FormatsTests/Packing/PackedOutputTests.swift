@@ -54,6 +54,37 @@ import Testing
         }
     }
 
+    /// Experts and the text decoder of a multimodal folder are packed like anything else; what goes with the decoder is not.
+    @Test(arguments: ["qwen3_moe", "ministral3-wrapped", "gemma3-wrapped", "granite4"])
+    func everyKindOfFolderIsPackedAlike(family: String) throws {
+        let inner = try TemporaryFolder()
+        let (packed, plain) = try PackedModel.write(to: inner, of: Families.folder(family)) {
+            !$0.contains("vision")
+        }
+        #expect(packed.tensors.contains { $0.packed != nil })
+        for weight in plain.tensors {
+            let own = try #require(packed.tensors.first { $0.name == weight.name })
+            #expect(try own.values() == weight.values())
+        }
+        let written = try [packed, plain].map {
+            try inner.write($0, as: $0 === packed ? "packed.gguf" : "plain.gguf")
+        }
+        #expect(written[0].tensors.count == written[1].tensors.count)
+        for (left, right) in zip(written[0].tensors, written[1].tensors) {
+            #expect(left.name == right.name && left.hasBytes(of: right), "\(left.name)")
+        }
+        let role = try #require(packed.tensors.first { $0.packed != nil }?.role)
+        let edit = CheckpointEdit.multiply(role, by: 2)
+        let edited = try inner.write(packed, [edit], as: "edited")
+        let changed = try #require(edited.tensor(role))
+        #expect(changed.packed == nil)
+        #expect(try changed.values() == plain.tensor(role)?.values().map { 2 * $0 })
+        for weight in packed.tensors where weight.role != role {
+            let own = try #require(edited.tensors.first { $0.name == weight.name })
+            #expect(own.hasBytes(of: weight), "\(weight.name)")
+        }
+    }
+
     @Test func aSecondQuantisationIsTold() throws {
         try WideModel.write(to: folder.path("wide"))
         let inner = try TemporaryFolder()
