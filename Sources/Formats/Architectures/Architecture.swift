@@ -207,13 +207,25 @@ package struct Architecture: Sendable {
         rule(for: slot)?.hasName(in: format) ?? false
     }
 
-    /// The weights that a block has in files of a format.
+    /// The weights that blocks have in files of a format, those of each kind of block together.
     package func slots(in format: FileFormat) -> Set<BlockSlot> {
+        slots(in: format) { _ in true }
+    }
+
+    /// The weights that a model's block has in files of a format.
+    package func slots(
+        in format: FileFormat, ofBlock block: Int, _ model: Hyperparameters
+    ) -> Set<BlockSlot> {
+        slots(in: format) { $0.stands(inBlock: block, of: model) }
+    }
+
+    private func slots(
+        in format: FileFormat, where stands: (WeightRule) -> Bool
+    ) -> Set<BlockSlot> {
         Set(
             weights.compactMap { rule in
-                guard case .everyBlock(let slot) = rule.place, rule.hasName(in: format) else {
-                    return nil
-                }
+                guard case .blocks(let slot) = rule.place, rule.hasName(in: format), stands(rule)
+                else { return nil }
                 return slot
             })
     }

@@ -3,6 +3,25 @@ package struct BlockKind: Sendable, Hashable {
     /// How many positions a token sees, itself included; nil where it sees all before it.
     package var window: Int?
     package var rotation: Rotation
+    package var mixer: Mixer
+
+    /// What lets the tokens of a text see each other.
+    package enum Mixer: Sendable, Hashable, CaseIterable, CustomStringConvertible {
+        case attention
+
+        /// The projection whose output joins the stream.
+        package var output: BlockSlot {
+            switch self {
+            case .attention: .attentionOutput
+            }
+        }
+
+        package var description: String {
+            switch self {
+            case .attention: "attention"
+            }
+        }
+    }
 
     /// By what queries and keys are turned.
     package enum Rotation: Sendable, Hashable {
@@ -13,12 +32,15 @@ package struct BlockKind: Sendable, Hashable {
         case own(RopeParameters)
     }
 
-    package init(window: Int? = nil, rotation: Rotation = .model) {
+    package init(
+        window: Int? = nil, rotation: Rotation = .model, mixer: Mixer = .attention
+    ) {
         self.window = window
         self.rotation = rotation
+        self.mixer = mixer
     }
 
-    /// A block that sees all positions and is rotated as the model is.
+    /// A block of attention that sees all positions and is rotated as the model is.
     package static let plain = BlockKind()
 }
 
@@ -29,6 +51,11 @@ extension Hyperparameters {
     /// What the block with this 0-based index is.
     package func kind(ofBlock index: Int) -> BlockKind {
         blockKinds.indices.contains(index) ? blockKinds[index] : .plain
+    }
+
+    /// What mixes tokens in the blocks, each once.
+    package var mixers: Set<BlockKind.Mixer> {
+        Set((0..<blockCount).map { kind(ofBlock: $0).mixer })
     }
 
     /// The rotary embedding of the block with this 0-based index; nil where it has none.

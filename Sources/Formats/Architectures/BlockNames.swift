@@ -3,8 +3,10 @@
 struct BlockNames: Sendable {
     /// What stands before a block's number in a Hugging Face file.
     var layers = "model.layers"
+    /// Which blocks have the weights.
+    var holders = WeightRule.Holders.all
 
-    /// A weight of every block, by its names inside the block; nil where a format has no such tensor.
+    /// A weight of the blocks, by its names inside a block; nil where a format has no such tensor.
     func rule(
         _ slot: BlockSlot, _ huggingFace: String?, _ gguf: String?,
         _ shape: [WeightRule.Dimension],
@@ -12,7 +14,7 @@ struct BlockNames: Sendable {
         transform: WeightRule.Transform = .none
     ) -> WeightRule {
         WeightRule(
-            .everyBlock(slot), huggingFace: huggingFace.map { "\(layers).#.\($0)" },
+            .blocks(slot), in: holders, huggingFace: huggingFace.map { "\(layers).#.\($0)" },
             gguf: gguf.map { "blk.#.\($0)" },
             shape: shape, presence: presence, bias: bias, transform: transform)
     }

@@ -1,25 +1,32 @@
 /// One weight of a family: its place, its name and shape, and what differs between file formats.
 package struct WeightRule: Sendable {
-    /// Where the weight stands: once in the model, or once in every block.
+    /// Where the weight stands: once in the model, or once in blocks.
     package enum Place: Sendable, Hashable {
         case model(WeightRole.Slot)
-        case everyBlock(BlockSlot)
+        case blocks(BlockSlot)
 
         /// The slot itself, of the first block where there is one in each.
         var slot: WeightRole.Slot {
             switch self {
             case .model(let slot): slot
-            case .everyBlock(let slot): .block(0, slot)
+            case .blocks(let slot): .block(0, slot)
             }
         }
 
         func matches(_ slot: WeightRole.Slot) -> Bool {
             switch (self, slot) {
             case (.model(let own), _): own == slot
-            case (.everyBlock(let own), .block(_, let other)): own == other
+            case (.blocks(let own), .block(_, let other)): own == other
             default: false
             }
         }
+    }
+
+    /// Which blocks have a weight that stands in blocks.
+    package enum Holders: Sendable, Hashable {
+        case all
+        /// Those whose tokens are mixed so.
+        case mixing(BlockKind.Mixer)
     }
 
     /// Whether a checkpoint must have the weight.
@@ -94,6 +101,8 @@ package struct WeightRule: Sendable {
     }
 
     package let place: Place
+    /// Which blocks have it, where it stands in blocks.
+    package let holders: Holders
     /// The name without `.weight`; `#` stands for the block, `@` for the expert where there is a tensor for each. Nil
     /// where the format has no such tensor.
     package let huggingFace: String?
@@ -106,10 +115,12 @@ package struct WeightRule: Sendable {
     package let transform: Transform
 
     package init(
-        _ place: Place, huggingFace: String?, gguf: String?, shape: [Dimension],
-        presence: Presence = .required, bias: Bias? = nil, transform: Transform = .none
+        _ place: Place, in holders: Holders = .all, huggingFace: String?, gguf: String?,
+        shape: [Dimension], presence: Presence = .required, bias: Bias? = nil,
+        transform: Transform = .none
     ) {
         self.place = place
+        self.holders = holders
         self.huggingFace = huggingFace
         self.gguf = gguf
         self.shape = shape
@@ -159,24 +170,34 @@ package struct WeightRule: Sendable {
     /// Whether a Hugging Face file has a tensor for each expert.
     var hasExperts: Bool { huggingFace?.utf8.contains(UInt8(ascii: "@")) ?? false }
 
-    /// The roles of this rule in a file of this format.
-    ///
-    /// - Parameter experts: how many experts the model has.
-    func roles(
-        blocks: Int, experts: Int, part: WeightRole.Part = .weight, in format: FileFormat
-    ) -> [WeightRole] {
-        let roles = roles(blocks: blocks, part: part)
-        guard hasExperts, format == .safetensors else { return roles }
-        return roles.flatMap { role in
-            (0..<experts).map { WeightRole(role.slot, part, expert: $0) }
+    /// Whether the block with this 0-based index has the weight.
+    package func stands(inBlock block: Int, of model: Hyperparameters) -> Bool {
+        switch holders {
+        case .all: true
+        case .mixing(let mixer): model.kind(ofBlock: block).mixer == mixer
         }
     }
 
-    /// The roles of this rule in a model with so many blocks, all experts together.
-    package func roles(blocks: Int, part: WeightRole.Part = .weight) -> [WeightRole] {
+    /// The roles of this rule in a model's file of this format.
+    func roles(
+        in model: Hyperparameters, part: WeightRole.Part = .weight, format: FileFormat
+    ) -> [WeightRole] {
+        let roles = roles(in: model, part: part)
+        guard hasExperts, format == .safetensors else { return roles }
+        return roles.flatMap { role in
+            (0..<(model.experts?.count ?? 0)).map { WeightRole(role.slot, part, expert: $0) }
+        }
+    }
+
+    /// The roles of this rule in a model, all experts together.
+    package func roles(
+        in model: Hyperparameters, part: WeightRole.Part = .weight
+    ) -> [WeightRole] {
         switch place {
         case .model(let slot): [WeightRole(slot, part)]
-        case .everyBlock(let slot): (0..<blocks).map { .block($0, slot, part) }
+        case .blocks(let slot):
+            (0..<model.blockCount).filter { stands(inBlock: $0, of: model) }
+                .map { .block($0, slot, part) }
         }
     }
 
@@ -212,7 +233,7 @@ package struct WeightRule: Sendable {
         guard let numbers = Self.numbers(in: stem, of: pattern) else { return nil }
         switch place {
         case .model(let slot): return WeightRole(slot, part)
-        case .everyBlock(let slot):
+        case .blocks(let slot):
             guard let block = numbers.first else { return nil }
             return WeightRole(
                 .block(block, slot), part, expert: numbers.count > 1 ? numbers[1] : nil)

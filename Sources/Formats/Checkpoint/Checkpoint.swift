@@ -284,7 +284,7 @@ package final class Checkpoint: Sendable {
         }
         for rule in architecture.weights
         where rule.presence == .unlessParallel && numbers.isParallel {
-            for role in rule.roles(blocks: numbers.blockCount, part: .weight) {
+            for role in rule.roles(in: numbers, part: .weight) {
                 guard let extra = tensor(role) else { continue }
                 throw .contradiction(
                     file: path,
@@ -295,7 +295,7 @@ package final class Checkpoint: Sendable {
         for rule in architecture.weights where isRequired(rule, in: numbers) {
             let parts: [WeightRole.Part] = rule.bias == .always ? [.weight, .bias] : [.weight]
             for role in parts.flatMap({
-                rule.roles(blocks: numbers.blockCount, experts: experts, part: $0, in: format)
+                rule.roles(in: numbers, part: $0, format: format)
             }) where tensor(role) == nil {
                 throw absence(
                     of: role, named: architecture.name(of: role, in: format),
@@ -310,6 +310,12 @@ package final class Checkpoint: Sendable {
                         file: path, name: tensor.name, architecture: architecture.name)
                 }
                 continue
+            }
+            if let block = role.block, !rule.stands(inBlock: block, of: numbers) {
+                throw .contradiction(
+                    file: path,
+                    fact: "its numbers say that block \(block) is of \(numbers.kind(ofBlock: block).mixer), "
+                        + "which has no tensor '\(tensor.name)'")
             }
             let expected = rule.shape(of: role, in: numbers, format: format)
             guard tensor.shape == expected else {
@@ -340,7 +346,7 @@ package final class Checkpoint: Sendable {
         for rule in architecture.weights {
             guard let flag = rule.bias?.huggingFaceFlag else { continue }
             let isAnnounced = files.modelConfig?[flag]?.bool ?? rule.bias?.isDefault ?? false
-            for role in rule.roles(blocks: numbers.blockCount, part: .bias) {
+            for role in rule.roles(in: numbers, part: .bias) {
                 guard let name = architecture.name(of: role, in: .safetensors),
                     (tensor(role) != nil) != isAnnounced
                 else { continue }

@@ -14,7 +14,7 @@ struct ExpertStacks {
         expertCount = numbers.experts?.count ?? 0
         slots = architecture.weights.filter(\.hasExperts)
             .sorted { ($0.huggingFace ?? "") < ($1.huggingFace ?? "") }
-            .compactMap { if case .everyBlock(let slot) = $0.place { slot } else { nil } }
+            .compactMap { if case .blocks(let slot) = $0.place { slot } else { nil } }
     }
 
     /// Takes an expert's tensor.

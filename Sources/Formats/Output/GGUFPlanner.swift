@@ -184,7 +184,7 @@ struct GGUFPlanner {
         _ architecture: Architecture, _ numbers: Hyperparameters, _ planner: TensorPlanner
     ) throws -> [OutputPlan.Tensor] {
         try architecture.weights.filter { $0.bias?.isDefault ?? false }.flatMap { rule in
-            try rule.roles(blocks: numbers.blockCount, part: .bias).compactMap { role in
+            try rule.roles(in: numbers, part: .bias).compactMap { role in
                 guard source.tensor(role) == nil, changes.weights[role] == nil,
                     source.tensor(WeightRole(role.slot)) != nil,
                     let name = rule.name(of: role, in: .gguf)

@@ -227,7 +227,7 @@ struct HuggingFacePlanner {
     ) -> [WeightTensor] {
         let rules = architecture.weights
         let firstOfBlock =
-            rules.firstIndex { if case .everyBlock = $0.place { true } else { false } }
+            rules.firstIndex { if case .blocks = $0.place { true } else { false } }
             ?? rules.count
         let ranked = source.tensors.flatMap(planner.pieces).flatMap {
             tensor -> [(rank: [Int], tensor: WeightTensor)] in
@@ -268,7 +268,7 @@ struct HuggingFacePlanner {
         var flags: [String: Bool] = [:]
         for rule in architecture.weights {
             guard let flag = rule.bias?.huggingFaceFlag else { continue }
-            let isUsed = rule.roles(blocks: numbers.blockCount, part: .bias).contains {
+            let isUsed = rule.roles(in: numbers, part: .bias).contains {
                 changes.weights[$0] != nil || source.tensor($0) != nil
             }
             flags[flag] = (flags[flag] ?? false) || isUsed
@@ -276,7 +276,7 @@ struct HuggingFacePlanner {
         var added: [(role: WeightRole, name: String, width: Int)] = []
         for rule in architecture.weights {
             guard let flag = rule.bias?.huggingFaceFlag, flags[flag] == true else { continue }
-            for role in rule.roles(blocks: numbers.blockCount, part: .bias)
+            for role in rule.roles(in: numbers, part: .bias)
             where source.tensor(role) == nil {
                 guard let name = architecture.name(of: role, in: .safetensors) else { continue }
                 added.append((role, name, rule.shape(of: .bias, in: numbers).first ?? 0))

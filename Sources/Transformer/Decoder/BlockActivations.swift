@@ -3,26 +3,15 @@ import Formats
 /// What one block computes for the rows of a chunk. A pass that goes forward only lets several names share memory; one
 /// that goes back keeps what the backward half reads.
 ///
-/// Letters: R rows of the chunk, D hidden size, Q width of all query heads, K width of all key heads,
-/// F feed-forward size.
+/// Letters: R rows of the chunk, D hidden size, F feed-forward size.
 struct BlockActivations {
     /// (R, D): the residual stream before the block.
     let input: ActivationMatrix
-    /// (R, D): the input after attention's norm.
+    /// (R, D): the input after the mixer's norm.
     let normed: ActivationMatrix
-    /// (R, Q): before the heads' norm, where the family has one; else the same as `query`, like `rawKey` and `key`.
-    let rawQuery: ActivationMatrix
-    /// (R, K)
-    let rawKey: ActivationMatrix
-    /// (R, Q), rotated
-    let query: ActivationMatrix
-    /// (R, K), rotated
-    let key: ActivationMatrix
-    /// (R, K)
-    let value: ActivationMatrix
-    /// (R, Q): the heads' outputs.
-    let attention: ActivationMatrix
-    /// (R, D): the stream between attention and the feed-forward part.
+    /// What attention computes, where it is what mixes the block's tokens.
+    let attention: AttentionActivations
+    /// (R, D): the stream between the mixer and the feed-forward part.
     let middle: ActivationMatrix
     /// (R, F): before its activation; the same as `up` where the family has no gate.
     let gate: ActivationMatrix
@@ -38,14 +27,13 @@ struct BlockActivations {
         let widths = Widths(configuration)
         let up = ActivationMatrix(width: widths.inner)
         let gate = widths.hasGate ? ActivationMatrix(width: widths.inner) : up
-        let query = ActivationMatrix(width: configuration.queryWidth)
-        let key = ActivationMatrix(width: configuration.keyValueWidth)
         // A parallel block reads its input once more after attention.
         let isParallel = configuration.sizes.isParallel
         self.init(
             input: stream, middle: isParallel ? ActivationMatrix(width: stream.width) : stream,
-            output: stream, normed: ActivationMatrix(width: stream.width), rawQuery: query,
-            rawKey: key, query: query, key: key, gate: gate, up: up, gated: gate, configuration)
+            output: stream, normed: ActivationMatrix(width: stream.width),
+            attention: AttentionActivations(configuration, isKept: false), gate: gate, up: up,
+            gated: gate)
     }
 
     /// Activations that are kept for the way back, with streams of their own.
@@ -57,34 +45,23 @@ struct BlockActivations {
     ) {
         let widths = Widths(configuration)
         let up = ActivationMatrix(width: widths.inner)
-        let query = ActivationMatrix(width: configuration.queryWidth)
-        let key = ActivationMatrix(width: configuration.keyValueWidth)
         self.init(
             input: input, middle: ActivationMatrix(width: input.width), output: output,
-            normed: scratch.normed,
-            rawQuery: widths.normsQueries ? ActivationMatrix(width: query.width) : query,
-            rawKey: widths.normsKeys ? ActivationMatrix(width: key.width) : key,
-            query: query, key: key,
+            normed: scratch.normed, attention: AttentionActivations(configuration, isKept: true),
             gate: widths.hasGate ? ActivationMatrix(width: widths.inner) : up, up: up,
-            gated: scratch.gated, configuration)
+            gated: scratch.gated)
     }
 
     private init(
         input: ActivationMatrix, middle: ActivationMatrix, output: ActivationMatrix,
-        normed: ActivationMatrix, rawQuery: ActivationMatrix, rawKey: ActivationMatrix,
-        query: ActivationMatrix, key: ActivationMatrix, gate: ActivationMatrix,
-        up: ActivationMatrix, gated: ActivationMatrix, _ configuration: DecoderConfiguration
+        normed: ActivationMatrix, attention: AttentionActivations, gate: ActivationMatrix,
+        up: ActivationMatrix, gated: ActivationMatrix
     ) {
         self.input = input
         self.middle = middle
         self.output = output
         self.normed = normed
-        self.rawQuery = rawQuery
-        self.rawKey = rawKey
-        self.query = query
-        self.key = key
-        value = ActivationMatrix(width: configuration.keyValueWidth)
-        attention = ActivationMatrix(width: configuration.queryWidth)
+        self.attention = attention
         self.gate = gate
         self.up = up
         self.gated = gated
@@ -95,11 +72,6 @@ struct BlockActivations {
         self.input = input
         self.output = output
         normed = other.normed
-        rawQuery = other.rawQuery
-        rawKey = other.rawKey
-        query = other.query
-        key = other.key
-        value = other.value
         attention = other.attention
         middle = other.middle
         gate = other.gate
@@ -112,19 +84,26 @@ struct BlockActivations {
         let widths = Widths(configuration)
         let floats =
             configuration.sizes.hiddenSize
-            + configuration.queryWidth * (widths.normsQueries ? 3 : 2)
-            + configuration.keyValueWidth * (widths.normsKeys ? 3 : 2)
+            + (configuration.mixers.map { keptFloatsPerRow($0, configuration) }.max() ?? 0)
             + widths.inner * (widths.hasGate ? 2 : 1)
         return floats * MemoryLayout<Float>.stride
     }
 
-    /// Makes room for this many rows.
-    func reserve(rows: Int) {
-        for matrix in [
-            input, normed, rawQuery, rawKey, query, key, value, attention, middle, gate, up, gated,
-            output,
-        ] {
-            matrix.reserve(rows)
+    private static func keptFloatsPerRow(
+        _ mixer: BlockKind.Mixer, _ configuration: DecoderConfiguration
+    ) -> Int {
+        switch mixer {
+        case .attention: AttentionActivations.floatsPerRow(configuration)
+        }
+    }
+
+    /// Makes room for this many rows, in blocks whose tokens are mixed so.
+    func reserve(rows: Int, for mixers: Set<BlockKind.Mixer>) {
+        for matrix in [input, normed, middle, gate, up, gated, output] { matrix.reserve(rows) }
+        for mixer in mixers {
+            switch mixer {
+            case .attention: attention.reserve(rows: rows)
+            }
         }
     }
 
@@ -133,15 +112,11 @@ struct BlockActivations {
         /// Of the feed-forward part; 1 for mixtures, which keep nothing of their experts.
         let inner: Int
         let hasGate: Bool
-        let normsQueries: Bool
-        let normsKeys: Bool
 
         init(_ configuration: DecoderConfiguration) {
             let slots = configuration.slots
             inner = configuration.innerWidth
             hasGate = slots.contains(.feedForwardGate) || slots.contains(.feedForwardGateUp)
-            normsQueries = slots.contains(.attentionQueryNorm)
-            normsKeys = slots.contains(.attentionKeyNorm)
         }
     }
 }
@@ -164,20 +139,8 @@ final class BackwardScratch: Sendable {
     let rawGradient: ActivationMatrix
     /// (R, D): what a parallel block's feed-forward part adds to the gradient of the block's input.
     let inputGradient: ActivationMatrix
-    /// (R, Q)
-    let attentionGradient: ActivationMatrix
-    /// (R, Q)
-    let queryGradient: ActivationMatrix
-    /// (R, K)
-    let keyGradient: ActivationMatrix
-    /// (R, K)
-    let valueGradient: ActivationMatrix
-    /// (R, Q): before the heads' norm.
-    let rawQueryGradient: ActivationMatrix
-    /// (R, K)
-    let rawKeyGradient: ActivationMatrix
-    /// (R, Q + 2K)
-    let headsGradient: ActivationMatrix
+    /// What attention needs, where it mixes the tokens of a block.
+    let attention: AttentionGradients
     /// (R, F)
     let gateGradient: ActivationMatrix
     /// (R, F)
@@ -185,10 +148,10 @@ final class BackwardScratch: Sendable {
     /// (R, 2F)
     let gateUpGradient: ActivationMatrix
     private let used: [ActivationMatrix]
+    private let mixers: Set<BlockKind.Mixer>
 
     init(_ configuration: DecoderConfiguration) {
         let (slots, hidden) = (configuration.slots, configuration.sizes.hiddenSize)
-        let (query, key) = (configuration.queryWidth, configuration.keyValueWidth)
         let inner = configuration.innerWidth
         var used: [ActivationMatrix] = []
         /// A matrix that is given room where the family needs it.
@@ -199,8 +162,6 @@ final class BackwardScratch: Sendable {
         }
         let normsUpdates =
             slots.contains(.attentionPostNorm) || slots.contains(.feedForwardPostNorm)
-        let isFused = slots.contains(.attentionQueryKeyValue)
-        let normsHeads = slots.contains(.attentionQueryNorm)
         normed = matrix(hidden)
         gated = matrix(inner)
         raw = matrix(hidden, where: normsUpdates)
@@ -208,21 +169,21 @@ final class BackwardScratch: Sendable {
         updateGradient = matrix(hidden, where: configuration.sizes.residualScale != 1)
         rawGradient = matrix(hidden, where: normsUpdates)
         inputGradient = matrix(hidden, where: configuration.sizes.isParallel)
-        attentionGradient = matrix(query)
-        queryGradient = matrix(query)
-        keyGradient = matrix(key)
-        valueGradient = matrix(key)
-        rawQueryGradient = matrix(query, where: normsHeads)
-        rawKeyGradient = matrix(key, where: normsHeads)
-        headsGradient = matrix(query + 2 * key, where: isFused)
+        attention = AttentionGradients(configuration)
         gateGradient = matrix(inner)
         upGradient = matrix(inner)
         gateUpGradient = matrix(2 * inner, where: slots.contains(.feedForwardGateUp))
         self.used = used
+        mixers = configuration.mixers
     }
 
     /// Makes room for this many rows.
     func reserve(rows: Int) {
         for matrix in used { matrix.reserve(rows) }
+        for mixer in mixers {
+            switch mixer {
+            case .attention: attention.reserve(rows: rows)
+            }
+        }
     }
 }

@@ -1,14 +1,42 @@
 import Formats
 
-/// A block's first half.
+/// Attention: what mixes the tokens in most blocks.
 extension BlockRunner {
     // MARK: - Forward
 
-    /// query, key = rope(norm(q(n))), rope(norm(k(n))), value = v(n), n = norm(input)
-    func projectHeads(_ block: BlockWeights, _ activations: BlockActivations, rows: Int) {
-        let input = norm(
-            rows, block.attentionNorm, from: activations.input, into: activations.normed)
-        switch block.heads {
+    /// output = Σ softmax(query · key) · value over the positions each row sees
+    func attend(
+        _ weights: AttentionWeights, _ block: Int, _ activations: AttentionActivations,
+        _ texts: [MixedRows], from input: ActivationMatrix, rows: Int
+    ) {
+        projectHeads(weights, block, activations, from: input, rows: rows)
+        let shape = configuration.attention(ofBlock: block)
+        guard texts.contains(where: { $0.memory != nil }) else {
+            return attentionForward(
+                activations.output.row(0), query: activations.query.row(0),
+                keys: activations.key.row(0), values: activations.value.row(0), shape: shape,
+                sequences: texts.map(\.rows), crew: crew)
+        }
+        for text in texts {
+            let (first, count) = (text.rows.lowerBound, text.rows.count)
+            let own = (activations.key.row(first), activations.value.row(first))
+            let seen =
+                text.memory?.write(
+                    keys: own.0, values: own.1, at: text.position, count: count, block: block)
+                ?? (keys: UnsafePointer(own.0), values: UnsafePointer(own.1))
+            attentionForward(
+                activations.output.row(first), query: activations.query.row(first),
+                keys: seen.keys, values: seen.values, shape: shape, tokens: count,
+                positions: text.position + count, crew: crew)
+        }
+    }
+
+    /// query, key = rope(norm(q(input))), rope(norm(k(input))), value = v(input)
+    private func projectHeads(
+        _ weights: AttentionWeights, _ block: Int, _ activations: AttentionActivations,
+        from input: ActivationMatrix, rows: Int
+    ) {
+        switch weights.heads {
         case .separate(let query, let key, let value):
             project(rows, query, from: input, into: activations.rawQuery)
             project(rows, key, from: input, into: activations.rawKey)
@@ -24,27 +52,12 @@ extension BlockRunner {
             }
         }
         forEachPart(of: rows) { part in
-            normHeads(part, block.queryNorm, from: activations.rawQuery, into: activations.query)
-            normHeads(part, block.keyNorm, from: activations.rawKey, into: activations.key)
+            normHeads(part, weights.queryNorm, from: activations.rawQuery, into: activations.query)
+            normHeads(part, weights.keyNorm, from: activations.rawKey, into: activations.key)
             rotate(part, activations.query, block, heads: configuration.sizes.headCount)
             growQueries(part, activations.query)
             rotate(part, activations.key, block, heads: configuration.sizes.keyValueHeadCount)
         }
-    }
-
-    /// update = o(attention)
-    func projectAttention(_ block: BlockWeights, _ activations: BlockActivations, rows: Int) {
-        project(rows, block.attentionOutput, from: activations.attention, into: update)
-    }
-
-    /// middle = input + scale · change(norm(update))
-    func addAttention(
-        _ block: BlockWeights, _ activations: BlockActivations, rows: Int,
-        changed change: InterventionPlan.OutputChange
-    ) {
-        addUpdate(
-            rows, norm: block.attentionPostNorm, changed: change, to: activations.input,
-            into: activations.middle)
     }
 
     /// The norm of each head, or of all heads together; the weights' length tells which.
@@ -61,7 +74,7 @@ extension BlockRunner {
     }
 
     private func rotate(
-        _ part: Range<Int>, _ values: ActivationMatrix, _ block: BlockWeights, heads: Int
+        _ part: Range<Int>, _ values: ActivationMatrix, _ block: Int, heads: Int
     ) {
         guard let rotations = rotations(of: block) else { return }
         rotaryForward(
@@ -80,58 +93,46 @@ extension BlockRunner {
     }
 
     /// Nil where the block does not rotate.
-    private func rotations(of block: BlockWeights) -> Rotations? {
-        configuration.ropeIndices[block.index].map { rotations[$0] }
+    private func rotations(of block: Int) -> Rotations? {
+        configuration.ropeIndices[block].map { rotations[$0] }
     }
 
     // MARK: - Backward
 
-    /// Takes the gradient of a block's middle, in `gradient`, back to that of its input, in place.
+    /// Takes the gradient of attention's last projection back to its input, overwriting it, and to its weights.
+    ///
+    /// - Parameter inputGradient: nil where only the weights' gradients are wanted.
     func attentionBackward(
-        _ step: BackwardStep, _ gradient: ActivationMatrix, _ scratch: BackwardScratch
+        _ step: BackwardStep, _ weights: AttentionWeights, _ source: ActivationMatrix,
+        _ scratch: BackwardScratch, into inputGradient: ActivationMatrix?
     ) {
-        let (rows, block, activations) = (step.rows, step.weights, step.activations)
-        let source = updateBackward(
-            step, .residMid, norm: block.attentionPostNorm, gradient: gradient, scratch
-        ) { project(rows, block.attentionOutput, from: activations.attention, into: $0) }
+        let (rows, block) = (step.rows, step.weights.index)
+        let (activations, gradients) = (step.activations.attention, scratch.attention)
         projectBackward(
-            rows, block.attentionOutput, step.role(.attentionOutput),
-            input: activations.attention, outputGradient: source,
-            into: scratch.attentionGradient, accumulating: false, step.sink)
+            rows, weights.output, step.role(.attentionOutput), input: activations.output,
+            outputGradient: source, into: gradients.output, accumulating: false, step.sink)
         let wantsWeights = headSlots.contains { step.wants($0) }
-        let wantsInput = step.continues || step.wants(.attentionNorm)
-        guard wantsWeights || wantsInput else { return }
+        guard wantsWeights || inputGradient != nil else { return }
         Transformer.attentionBackward(
-            scratch.queryGradient.row(0), keyGradient: scratch.keyGradient.row(0),
-            valueGradient: scratch.valueGradient.row(0),
-            outputGradient: scratch.attentionGradient.row(0), query: activations.query.row(0),
-            keys: activations.key.row(0), values: activations.value.row(0),
-            output: activations.attention.row(0),
-            shape: configuration.attention(ofBlock: block.index), sequences: step.sequences,
-            crew: crew)
+            gradients.query.row(0), keyGradient: gradients.key.row(0),
+            valueGradient: gradients.value.row(0), outputGradient: gradients.output.row(0),
+            query: activations.query.row(0), keys: activations.key.row(0),
+            values: activations.value.row(0), output: activations.output.row(0),
+            shape: configuration.attention(ofBlock: block), sequences: step.sequences, crew: crew)
         forEachPart(of: rows) { part in
-            growQueries(part, scratch.queryGradient)
-            rotateBack(part, scratch.queryGradient, block, heads: configuration.sizes.headCount)
-            rotateBack(
-                part, scratch.keyGradient, block, heads: configuration.sizes.keyValueHeadCount)
+            growQueries(part, gradients.query)
+            rotateBack(part, gradients.query, block, heads: configuration.sizes.headCount)
+            rotateBack(part, gradients.key, block, heads: configuration.sizes.keyValueHeadCount)
         }
         let query = normHeadsBackward(
-            step, block.queryNorm, .attentionQueryNorm, input: activations.rawQuery,
-            outputGradient: scratch.queryGradient, into: scratch.rawQueryGradient)
+            step, weights.queryNorm, .attentionQueryNorm, input: activations.rawQuery,
+            outputGradient: gradients.query, into: gradients.rawQuery)
         let key = normHeadsBackward(
-            step, block.keyNorm, .attentionKeyNorm, input: activations.rawKey,
-            outputGradient: scratch.keyGradient, into: scratch.rawKeyGradient)
-        let input =
-            wantsWeights
-            ? norm(rows, block.attentionNorm, from: activations.input, into: scratch.normed)
-            : scratch.normed
+            step, weights.keyNorm, .attentionKeyNorm, input: activations.rawKey,
+            outputGradient: gradients.key, into: gradients.rawKey)
         projectHeadsBackward(
-            step, input: input, query: query, key: key, scratch,
-            into: wantsInput ? scratch.normedGradient : nil)
-        guard wantsInput else { return }
-        normBackward(
-            rows, block.attentionNorm, step.role(.attentionNorm), input: activations.input,
-            outputGradient: scratch.normedGradient, addedTo: gradient, step.sink)
+            step, weights.heads, input: mixerInput(step, scratch, isRead: wantsWeights),
+            query: query, key: key, gradients, into: inputGradient)
     }
 
     private var headSlots: [BlockSlot] {
@@ -142,27 +143,27 @@ extension BlockRunner {
     }
 
     private func projectHeadsBackward(
-        _ step: BackwardStep, input: ActivationMatrix, query: ActivationMatrix,
-        key: ActivationMatrix, _ scratch: BackwardScratch,
+        _ step: BackwardStep, _ heads: HeadWeights, input: ActivationMatrix,
+        query: ActivationMatrix, key: ActivationMatrix, _ gradients: AttentionGradients,
         into inputGradient: ActivationMatrix?
     ) {
         let projections: [(Projection, BlockSlot, ActivationMatrix)]
-        switch step.weights.heads {
+        switch heads {
         case .separate(let queries, let keys, let values):
             projections = [
                 (queries, .attentionQuery, query), (keys, .attentionKey, key),
-                (values, .attentionValue, scratch.valueGradient),
+                (values, .attentionValue, gradients.value),
             ]
         case .fused(let projection):
             forEachPart(of: step.rows) { part in
                 let first = part.lowerBound
-                let parts = [query, key, scratch.valueGradient]
+                let parts = [query, key, gradients.value]
                 joinRows(
-                    scratch.headsGradient.row(first),
+                    gradients.fused.row(first),
                     parts: parts.map { (UnsafePointer($0.row(first)), $0.width) },
                     layout: configuration.headLayout, tokens: part.count)
             }
-            projections = [(projection, .attentionQueryKeyValue, scratch.headsGradient)]
+            projections = [(projection, .attentionQueryKeyValue, gradients.fused)]
         }
         for (index, (projection, slot, outputGradient)) in projections.enumerated() {
             projectBackward(
@@ -189,7 +190,7 @@ extension BlockRunner {
     }
 
     private func rotateBack(
-        _ part: Range<Int>, _ values: ActivationMatrix, _ block: BlockWeights, heads: Int
+        _ part: Range<Int>, _ values: ActivationMatrix, _ block: Int, heads: Int
     ) {
         guard let rotations = rotations(of: block) else { return }
         rotaryBackward(

@@ -158,7 +158,10 @@ extension BlockRunner {
         compute: (ActivationMatrix) -> Void
     ) -> ActivationMatrix {
         let isFirstHalf = site == .residMid
-        let last: BlockSlot = isFirstHalf ? .attentionOutput : .feedForwardDown
+        let last: BlockSlot =
+            isFirstHalf
+            ? configuration.sizes.kind(ofBlock: step.weights.index).mixer.output
+            : .feedForwardDown
         let strength = step.sink.outputStrengths[step.role(last)]
         if strength != nil || weights != nil {
             scratch.raw.reserve(step.rows)

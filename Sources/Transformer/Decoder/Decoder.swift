@@ -3,7 +3,7 @@ package import Formats
 /// A decoder-only transformer: tokens in, residual streams and logits out.
 ///
 ///     let decoder = try Decoder(checkpoint: Checkpoint.open(path), crew: WorkCrew(threads: 2))
-///     let cache = KeyValueCache(decoder.configuration)
+///     let cache = SequenceCache(decoder.configuration)
 ///     let logits = LogitsReceiver(scope: .last) { _, _, row in print(row.count) }
 ///     try decoder.forward([DecoderSlice([1, 2, 3], cache: cache)], logits: logits)
 ///
@@ -153,11 +153,10 @@ package final class Decoder {
             throw .contextOverflow(
                 slice: index, positions: positions, limit: configuration.positionLimit)
         }
-        guard let cache = slice.cache else { return }
-        let expected = [configuration.sizes.blockCount, configuration.keyValueWidth]
-        guard [cache.blockCount, cache.width] == expected else {
-            throw .foreignCache(
-                slice: index, expected: expected, found: [cache.blockCount, cache.width])
-        }
+        guard let cache = slice.cache, !cache.fits(configuration) else { return }
+        let own = SequenceCache(configuration)
+        throw .foreignCache(
+            slice: index, expected: [own.blockCount, own.bytesPerPosition],
+            found: [cache.blockCount, cache.bytesPerPosition])
     }
 }

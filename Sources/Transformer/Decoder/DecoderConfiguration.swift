@@ -11,14 +11,20 @@ package struct DecoderConfiguration: Sendable, Hashable {
     package let ropePairing: RopePairing
     package let norm: Architecture.Norm
     package let positions: Architecture.Positions
-    /// The weights that a block has.
+    /// The weights that blocks have, those of all kinds of blocks together.
     package let slots: Set<BlockSlot>
+    private let slotsOfBlocks: [Set<BlockSlot>]
+    /// What mixes tokens in the blocks, each once.
+    let mixers: Set<BlockKind.Mixer>
     /// How the rows of a matrix for queries, keys and values are ordered.
     package let headLayout: FusedLayout
     /// The rotary embeddings of the blocks, each once.
     let ropes: [RopeParameters]
     /// For each block, which of them its queries and keys are turned by; nil where by none.
     let ropeIndices: [Int?]
+
+    /// The weights that the block with this 0-based index has.
+    package func slots(ofBlock block: Int) -> Set<BlockSlot> { slotsOfBlocks[block] }
 
     /// Width of all query heads together.
     package var queryWidth: Int { sizes.headCount * sizes.headSize }
@@ -82,6 +88,10 @@ package struct DecoderConfiguration: Sendable, Hashable {
         norm = architecture.norm
         positions = architecture.positions
         slots = architecture.slots(in: format)
+        mixers = sizes.mixers
+        slotsOfBlocks = (0..<sizes.blockCount).map {
+            architecture.slots(in: format, ofBlock: $0, sizes)
+        }
         let stacking = form(.attentionQueryKeyValue, format)
             .change(to: form(.attentionQueryKeyValue, .gguf))
         headLayout =

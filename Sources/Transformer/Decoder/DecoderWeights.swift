@@ -18,6 +18,27 @@ package struct NormWeights: Sendable {
     package let bias: FloatBuffer?
 }
 
+/// What mixes the tokens of a text in a block: its first half.
+package enum MixerWeights: Sendable {
+    case attention(AttentionWeights)
+
+    /// The projection whose output joins the stream.
+    package var output: Projection {
+        switch self {
+        case .attention(let weights): weights.output
+        }
+    }
+}
+
+/// Attention's weights. Norms that the family does not have are nil.
+package struct AttentionWeights: Sendable {
+    package let heads: HeadWeights
+    /// (head size), of each head, or (width of all heads), of all together
+    package let queryNorm: NormWeights?
+    package let keyNorm: NormWeights?
+    package let output: Projection
+}
+
 /// How a block makes queries, keys and values.
 package enum HeadWeights: Sendable {
     case separate(query: Projection, key: Projection, value: Projection)
@@ -47,13 +68,10 @@ package struct ExpertWeights: Sendable {
 /// The weights of one block. Norms that the family does not have are nil.
 package struct BlockWeights: Sendable {
     package let index: Int
+    /// Before the mixer.
     package let attentionNorm: NormWeights?
-    package let heads: HeadWeights
-    /// (head size), of each head, or (width of all heads), of all together
-    package let queryNorm: NormWeights?
-    package let keyNorm: NormWeights?
-    package let attentionOutput: Projection
-    /// Of what attention adds to the stream.
+    package let mixer: MixerWeights
+    /// Of what the mixer adds to the stream.
     package let attentionPostNorm: NormWeights?
     package let feedForwardNorm: NormWeights?
     /// Which norm that is: attention's where a parallel block has no other.
@@ -119,16 +137,11 @@ private struct WeightLoader<Source: WeightSource> {
     let configuration: DecoderConfiguration
 
     func block(_ index: Int) throws -> BlockWeights {
-        let hidden = configuration.sizes.hiddenSize
-        let (query, keyValue) = (configuration.queryWidth, configuration.keyValueWidth)
         let normSlot = try feedForwardNormSlot(index)
         return BlockWeights(
             index: index,
             attentionNorm: try optionalNorm(index, .attentionNorm),
-            heads: try heads(index),
-            queryNorm: try headNorm(index, .attentionQueryNorm, width: query),
-            keyNorm: try headNorm(index, .attentionKeyNorm, width: keyValue),
-            attentionOutput: try projection(index, .attentionOutput, rows: hidden, columns: query),
+            mixer: try mixer(index),
             attentionPostNorm: try optionalNorm(index, .attentionPostNorm),
             feedForwardNorm: try optionalNorm(index, normSlot),
             feedForwardNormSlot: normSlot,
@@ -144,10 +157,26 @@ private struct WeightLoader<Source: WeightSource> {
         return .attentionNorm
     }
 
+    private func mixer(_ index: Int) throws -> MixerWeights {
+        switch configuration.sizes.kind(ofBlock: index).mixer {
+        case .attention: .attention(try attention(index))
+        }
+    }
+
+    private func attention(_ index: Int) throws -> AttentionWeights {
+        let hidden = configuration.sizes.hiddenSize
+        let (query, keyValue) = (configuration.queryWidth, configuration.keyValueWidth)
+        return AttentionWeights(
+            heads: try heads(index),
+            queryNorm: try headNorm(index, .attentionQueryNorm, width: query),
+            keyNorm: try headNorm(index, .attentionKeyNorm, width: keyValue),
+            output: try projection(index, .attentionOutput, rows: hidden, columns: query))
+    }
+
     private func heads(_ index: Int) throws -> HeadWeights {
         let hidden = configuration.sizes.hiddenSize
         let (query, keyValue) = (configuration.queryWidth, configuration.keyValueWidth)
-        if configuration.slots.contains(.attentionQueryKeyValue) {
+        if configuration.slots(ofBlock: index).contains(.attentionQueryKeyValue) {
             return .fused(
                 try projection(
                     index, .attentionQueryKeyValue, rows: query + 2 * keyValue, columns: hidden))
@@ -160,7 +189,7 @@ private struct WeightLoader<Source: WeightSource> {
 
     private func feedForward(_ index: Int) throws -> FeedForwardWeights {
         let (hidden, width) = (configuration.sizes.hiddenSize, configuration.sizes.feedForwardSize)
-        let slots = configuration.slots
+        let slots = configuration.slots(ofBlock: index)
         if let experts = configuration.sizes.experts { return try mixture(index, experts) }
         let down = try projection(index, .feedForwardDown, rows: hidden, columns: width)
         if slots.contains(.feedForwardGateUp) {
@@ -201,7 +230,7 @@ private struct WeightLoader<Source: WeightSource> {
     }
 
     private func optionalNorm(_ index: Int, _ slot: BlockSlot) throws -> NormWeights? {
-        guard configuration.slots.contains(slot) else { return nil }
+        guard configuration.slots(ofBlock: index).contains(slot) else { return nil }
         return try norm(.block(index, slot), count: configuration.sizes.hiddenSize)
     }
 
@@ -209,7 +238,7 @@ private struct WeightLoader<Source: WeightSource> {
     private func headNorm(
         _ index: Int, _ slot: BlockSlot, width: Int
     ) throws -> NormWeights? {
-        guard configuration.slots.contains(slot) else { return nil }
+        guard configuration.slots(ofBlock: index).contains(slot) else { return nil }
         let role = WeightRole.block(index, slot)
         let found = try source.vector(role)?.count
         return try norm(

@@ -42,7 +42,7 @@ package enum ForwardError: Failure, Equatable {
         case .sharedCache(let slices):
             "texts \(slices) continue the same cache"
         case .foreignCache(let slice, let expected, let found):
-            "text \(slice): its cache holds (blocks, width) \(found), but the model needs \(expected)"
+            "text \(slice): its cache holds (blocks, bytes a position) \(found), but the model needs \(expected)"
         case .interventionBlock(let block, let blockCount):
             "a vector acts on block \(block), but the model's blocks are 0 to \(blockCount - 1)"
         case .interventionWidth(let block, let site, let expected, let found):

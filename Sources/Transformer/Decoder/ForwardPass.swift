@@ -21,7 +21,7 @@ struct ForwardPass {
         let tokens: [Int]
         let entry: [Float]
         /// nil where the whole slice lies in one chunk and nobody continues it.
-        let cache: KeyValueCache?
+        let cache: SequenceCache?
         /// The position of the first token.
         let start: Int
         /// How long the whole text is that the slice is a part of.
@@ -54,7 +54,7 @@ struct ForwardPass {
         var segmentCounts = [Int](repeating: 0, count: slices.count)
         for segment in chunks.flatMap(\.segments) { segmentCounts[segment.slice] += 1 }
         self.slices = zip(slices, segmentCounts).map { slice, segments in
-            let ownCache = segments > 1 ? KeyValueCache(decoder.configuration) : nil
+            let ownCache = segments > 1 ? SequenceCache(decoder.configuration) : nil
             return Slice(
                 tokens: slice.tokens, entry: slice.entry, cache: slice.cache ?? ownCache,
                 start: slice.cache?.length ?? 0,
@@ -86,7 +86,7 @@ struct ForwardPass {
         enter(chunk)
         if blocks.lowerBound == 0 { try visit(.embed, block: 0, workspace.stream, chunk) }
         for block in blocks {
-            try attend(block, chunk)
+            try mix(block, chunk)
             try visit(.residMid, block: block, workspace.block.middle, chunk)
             try feedForward(block, chunk)
             try visit(.residPost, block: block, workspace.stream, chunk)
@@ -121,33 +121,24 @@ struct ForwardPass {
         }
     }
 
-    /// A block's first half, each segment attending to its own sequence.
-    private func attend(_ block: Int, _ chunk: PackedChunk) throws {
-        runner.projectHeads(decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount)
-        for segment in chunk.segments { attend(segment, block: block) }
-        runner.projectAttention(
-            decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount)
-        try show(.attentionOutput, .residMid, block: block, workspace.block.attention, chunk)
-        runner.addAttention(
-            decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount,
-            changed: plan.output(at: .residMid, block: block))
-    }
-
-    /// Lets a segment's queries see the keys of its own sequence: those cached and those of the segment.
-    private func attend(_ segment: PackedChunk.Segment, block: Int) {
-        let slice = slices[segment.slice]
-        let position = slice.start + segment.tokens.lowerBound
-        var keys = workspace.block.key.row(segment.firstRow)
-        var values = workspace.block.value.row(segment.firstRow)
-        if let cache = slice.cache {
-            cache.write(keys, values, at: position, count: segment.tokens.count, block: block)
-            (keys, values) = (cache.keys(block: block), cache.values(block: block))
+    /// A block's first half, each segment seeing its own sequence: what is cached of it and the segment itself.
+    private func mix(_ block: Int, _ chunk: PackedChunk) throws {
+        let weights = decoder.weights.blocks[block]
+        let texts = chunk.segments.map { segment in
+            let slice = slices[segment.slice]
+            return MixedRows(
+                segment.rows, position: slice.start + segment.tokens.lowerBound,
+                memory: slice.cache)
         }
-        attentionForward(
-            workspace.block.attention.row(segment.firstRow),
-            query: workspace.block.query.row(segment.firstRow), keys: keys, values: values,
-            shape: decoder.configuration.attention(ofBlock: block), tokens: segment.tokens.count,
-            positions: position + segment.tokens.count, crew: runner.crew)
+        runner.mix(weights, workspace.block, texts)
+        runner.projectMixed(
+            weights, workspace.block, rows: chunk.rowCount, into: runner.update)
+        let mixed = runner.mixed(weights, workspace.block)
+        let slot = decoder.configuration.sizes.kind(ofBlock: block).mixer.output
+        try show(slot, .residMid, block: block, mixed, chunk)
+        runner.addMixed(
+            weights, workspace.block, rows: chunk.rowCount,
+            changed: plan.output(at: .residMid, block: block))
     }
 
     /// A block's second half.

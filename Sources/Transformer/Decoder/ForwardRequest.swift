@@ -4,7 +4,7 @@ package import Formats
 package struct DecoderSlice {
     package var tokens: [Int]
     /// The sequence so far, which the tokens continue and are added to; nil for a sequence that ends with the pass.
-    package var cache: KeyValueCache?
+    package var cache: SequenceCache?
     /// (tokens, hidden size): the stream at the input of the first block that is run, where that is not block 0.
     package var entry: [Float]
     /// How many positions the sequence will have, where more slices follow that belong to the same text: rotary scalings
@@ -12,7 +12,7 @@ package struct DecoderSlice {
     package var sequenceLength: Int?
 
     package init(
-        _ tokens: [Int], cache: KeyValueCache? = nil, entry: [Float] = [],
+        _ tokens: [Int], cache: SequenceCache? = nil, entry: [Float] = [],
         sequenceLength: Int? = nil
     ) {
         self.tokens = tokens

@@ -88,7 +88,7 @@ package final class GradientPass {
         enter(sequences)
         for block in blocks {
             let activations = activations(of: block)
-            attend(block, activations)
+            mix(block, activations)
             runner.projectFeedForward(decoder.weights.blocks[block], activations, rows: rowCount)
             runner.projectDown(
                 decoder.weights.blocks[block], activations, rows: rowCount, into: runner.update)
@@ -122,7 +122,10 @@ package final class GradientPass {
         }
         runner.reserve(rows: rowCount)
         scratch.reserve(rows: rowCount)
-        for block in blocks { activations(of: block).reserve(rows: rowCount) }
+        for block in blocks {
+            activations(of: block).reserve(
+                rows: rowCount, for: [decoder.configuration.sizes.kind(ofBlock: block).mixer])
+        }
     }
 
     /// The stream before the first block, and the rows' rotations.
@@ -152,18 +155,14 @@ package final class GradientPass {
         act(at: .embed, block: 0, on: stream)
     }
 
-    /// A block's first half: heads, attention, and the site between the halves.
-    private func attend(_ block: Int, _ activations: BlockActivations) {
+    /// A block's first half, and the site between the halves.
+    private func mix(_ block: Int, _ activations: BlockActivations) {
         if !keptBlocks.contains(block) { restored = block }
-        runner.projectHeads(decoder.weights.blocks[block], activations, rows: rowCount)
-        attentionForward(
-            activations.attention.row(0), query: activations.query.row(0),
-            keys: activations.key.row(0), values: activations.value.row(0),
-            shape: decoder.configuration.attention(ofBlock: block), sequences: sequences,
-            crew: runner.crew)
-        runner.projectAttention(decoder.weights.blocks[block], activations, rows: rowCount)
-        runner.addAttention(
-            decoder.weights.blocks[block], activations, rows: rowCount,
+        let weights = decoder.weights.blocks[block]
+        runner.mix(weights, activations, sequences.map { MixedRows($0) })
+        runner.projectMixed(weights, activations, rows: rowCount, into: runner.update)
+        runner.addMixed(
+            weights, activations, rows: rowCount,
             changed: plan.output(at: .residMid, block: block))
         act(at: .residMid, block: block, on: activations.middle)
     }
@@ -192,7 +191,7 @@ package final class GradientPass {
         case .residPost: stream = streams[block - blocks.lowerBound + 1]
         case .residMid:
             let activations = activations(of: block)
-            if !keptBlocks.contains(block), restored != block { attend(block, activations) }
+            if !keptBlocks.contains(block), restored != block { mix(block, activations) }
             stream = activations.middle
         }
         return try stream.withRows(row..<row + 1, body)
@@ -276,7 +275,7 @@ package final class GradientPass {
         backwardFeedForward(step, gradient, gradients)
         gradients.add(at: .residMid, block: block, to: gradient)
         plan.backward(at: .residMid, block: block, gradient, rows: rowCount, runner: runner)
-        runner.attentionBackward(step, gradient, scratch)
+        runner.mixBackward(step, gradient, scratch)
         if decoder.configuration.sizes.isParallel {
             runner.forEachPart(of: rowCount) { [gradient, scratch] part in
                 addForward(
@@ -293,7 +292,7 @@ package final class GradientPass {
         let weights = decoder.weights.blocks[block]
         let activations = activations(of: block)
         if !keptBlocks.contains(block) {
-            if restored != block { attend(block, activations) }
+            if restored != block { mix(block, activations) }
             runner.projectFeedForward(weights, activations, rows: rowCount)
         }
         return BlockRunner.BackwardStep(

@@ -69,7 +69,15 @@ extension DecoderWeights {
     /// Every matrix that the blocks multiply with, in their order.
     package var blockProjections: [Projection] {
         blocks.flatMap { block in
-            block.heads.projections + [block.attentionOutput] + block.feedForward.projections
+            block.mixer.projections + block.feedForward.projections
+        }
+    }
+}
+
+extension MixerWeights {
+    fileprivate var projections: [Projection] {
+        switch self {
+        case .attention(let weights): weights.heads.projections + [weights.output]
         }
     }
 }

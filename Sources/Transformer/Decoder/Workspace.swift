@@ -24,7 +24,7 @@ final class Workspace {
 
     /// Makes room for a chunk of this many rows; logits get room of their own when they are wanted.
     func reserve(rows: Int) {
-        block.reserve(rows: rows)
+        block.reserve(rows: rows, for: runner.configuration.mixers)
         runner.reserve(rows: rows)
     }
 }

@@ -66,7 +66,7 @@ package struct TextGenerator {
     package mutating func generate(
         from prompt: [Int], receive: (Int) throws -> Bool = { _ in true }
     ) throws -> Result {
-        let cache = KeyValueCache(decoder.configuration)
+        let cache = SequenceCache(decoder.configuration)
         var tokens: [Int] = []
         var fresh = prompt
         while tokens.count < options.maximumTokens {
@@ -93,7 +93,7 @@ package struct TextGenerator {
     }
 
     /// Runs the new tokens and chooses the one that follows.
-    private mutating func next(after tokens: [Int], _ cache: KeyValueCache) throws -> Int {
+    private mutating func next(after tokens: [Int], _ cache: SequenceCache) throws -> Int {
         var chosen: Int?
         var sampler = self.sampler
         let logits = LogitsReceiver(scope: .last) { _, _, logits in

@@ -31,7 +31,7 @@ package struct Trace: Sendable {
     /// - Throws: what `Decoder.forward` throws.
     package init(
         of tokens: [Int], in decoder: Decoder, interventions: [Intervention] = [],
-        continuing cache: KeyValueCache? = nil, sequenceLength: Int? = nil,
+        continuing cache: SequenceCache? = nil, sequenceLength: Int? = nil,
         keepsUnchanged: Bool = false
     ) throws {
         let sizes = decoder.configuration.sizes

@@ -76,7 +76,7 @@ struct CalibrationRun {
     /// The inputs of the projection that writes at a site; nil where there is no single one.
     private static func inputs(of weights: BlockWeights, at site: Site) -> Int? {
         switch (site, weights.feedForward) {
-        case (.residMid, _): weights.attentionOutput.weight.columns
+        case (.residMid, _): weights.mixer.output.weight.columns
         case (.residPost, .gated(_, _, let down)), (.residPost, .fusedGated(_, let down)),
             (.residPost, .plain(_, let down)):
             down.weight.columns

@@ -121,7 +121,7 @@ extension RelabelRoute {
     ) throws -> BakeCost {
         let numbers = try checkpoint.storedHyperparameters()
         func biases(_ rule: WeightRule) -> [WeightRole] {
-            rule.roles(blocks: numbers.blockCount, part: .bias)
+            rule.roles(in: numbers, part: .bias)
         }
         let rules = Self.target.weights.filter { $0.bias != nil }
         let added = Set(
@@ -169,7 +169,7 @@ extension Architecture {
     fileprivate var unlikeLlama: [String] {
         let slots = Set(
             weights.compactMap { rule in
-                if case .everyBlock(let slot) = rule.place { slot } else { nil }
+                if case .blocks(let slot) = rule.place { slot } else { nil }
             })
         var features: [String] = []
         if norm == .layer { features.append("LayerNorm") }

@@ -59,7 +59,8 @@ package struct WeightRemoval {
         behind place: StreamSite, _ configuration: DecoderConfiguration,
         _ weights: CheckpointWeights
     ) throws -> [Float]? {
-        guard let slot = StreamWriters.norm(behind: place.site), configuration.slots.contains(slot)
+        guard let slot = StreamWriters.norm(behind: place.site),
+            configuration.slots(ofBlock: place.block).contains(slot)
         else { return nil }
         return try weights.vector(.block(place.block, slot))?.values
     }

@@ -40,7 +40,7 @@ struct CompletionScorer {
                 return Array(sequences[begin..<end])
             }
             try check(parts.joined(), before: scores.count)
-            let caches = parts.map { $0.count > 1 ? KeyValueCache(decoder.configuration) : nil }
+            let caches = parts.map { $0.count > 1 ? SequenceCache(decoder.configuration) : nil }
             var sums = parts.map { [Double](repeating: 0, count: $0.count) }
             for round in 0..<(parts.map(\.count).max() ?? 0) {
                 try run(round, of: parts, caches: caches) { sums[$0][round] += $1 }
@@ -54,7 +54,7 @@ struct CompletionScorer {
     /// Runs one member of each group: the tokens that the group's cache does not hold, but for the last, since what
     /// that predicts is not asked for.
     private func run(
-        _ member: Int, of groups: [[TokenSequence]], caches: [KeyValueCache?],
+        _ member: Int, of groups: [[TokenSequence]], caches: [SequenceCache?],
         add: @escaping (_ group: Int, _ logProbability: Double) -> Void
     ) throws {
         var (slices, starts, firsts, owners): ([DecoderSlice], [Int], [Int], [Int]) = (
@@ -64,8 +64,7 @@ struct CompletionScorer {
             let sequence = group[member]
             let lastOfPrompt = max(sequence.promptCount - 1, 0)
             guard sequence.tokens.count > lastOfPrompt + 1 else { continue }
-            let start = isStretched(group) ? 0 : min(caches[owner]?.length ?? 0, lastOfPrompt)
-            caches[owner]?.truncate(to: start)
+            let start = caches[owner]?.truncate(to: isStretched(group) ? 0 : lastOfPrompt) ?? 0
             slices.append(
                 try slice(sequence.tokens, start..<sequence.tokens.count - 1, caches[owner]))
             starts.append(start)
@@ -101,7 +100,7 @@ struct CompletionScorer {
 
     /// A part of a sequence, as the first block that is run takes it.
     private func slice(
-        _ tokens: [Int], _ part: Range<Int>, _ cache: KeyValueCache?
+        _ tokens: [Int], _ part: Range<Int>, _ cache: SequenceCache?
     ) throws -> DecoderSlice {
         var slice = DecoderSlice(Array(tokens[part]), cache: cache)
         if let whole = try prefixes?.sequences([tokens])[0].entry, !whole.isEmpty {
@@ -152,7 +151,7 @@ struct CompletionScorer {
 
     /// Tokens whose keys and values fit the bound.
     private var cachedTokens: Int {
-        let cache = KeyValueCache(decoder.configuration)
-        return max(1, Self.cacheBytes / max(1, 2 * 4 * cache.blockCount * cache.width))
+        let cache = SequenceCache(decoder.configuration)
+        return max(1, Self.cacheBytes / max(1, cache.bytesPerPosition))
     }
 }

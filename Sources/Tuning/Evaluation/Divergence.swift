@@ -124,7 +124,7 @@ package struct Divergence: Sendable {
         var (values, reverses, agreements, losses) = ([Double](), 0.0, 0, 0.0)
         var largest = (difference: Float(0), logit: Float(0))
         var hasTargets = !runs.isEmpty
-        var caches: [Int: (reference: KeyValueCache, model: KeyValueCache)] = [:]
+        var caches: [Int: (reference: SequenceCache, model: SequenceCache)] = [:]
         for pass in PassPlan.passes(pieces.map(\.range.count), limit: limit) {
             var slices: (reference: [DecoderSlice], model: [DecoderSlice]) = ([], [])
             var firsts: [Int] = []
@@ -133,7 +133,7 @@ package struct Divergence: Sendable {
                 let run = runs[runs.index(runs.startIndex, offsetBy: piece.index)]
                 if piece.range.lowerBound == 0, piece.range.count < run.tokens.count {
                     caches[piece.index] = (
-                        KeyValueCache(reference.configuration), KeyValueCache(decoder.configuration)
+                        SequenceCache(reference.configuration), SequenceCache(decoder.configuration)
                     )
                 }
                 let tokens = Array(run.tokens[piece.range])

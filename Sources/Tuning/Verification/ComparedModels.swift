@@ -123,7 +123,7 @@ struct ComparedModels {
         let decoder: Decoder
         let interventions: [Intervention]
         let keepsUnchanged: Bool
-        let cache: KeyValueCache
+        let cache: SequenceCache
 
         init(
             _ decoder: Decoder, _ interventions: [Intervention], keepsUnchanged: Bool = false
@@ -131,7 +131,7 @@ struct ComparedModels {
             self.decoder = decoder
             self.interventions = interventions
             self.keepsUnchanged = keepsUnchanged
-            cache = KeyValueCache(decoder.configuration)
+            cache = SequenceCache(decoder.configuration)
         }
 
         func trace(_ tokens: [Int], isWhole: Bool, _ length: Int) throws -> Trace {

@@ -53,11 +53,11 @@ struct BenchCommand: Command {
         let tokens = (0..<prefill).map { ($0 * 7919 + 1) % vocabulary }
         let reading = try Self.medianSeconds(runs) {
             try decoder.forward(
-                [DecoderSlice(tokens, cache: KeyValueCache(decoder.configuration))],
+                [DecoderSlice(tokens, cache: SequenceCache(decoder.configuration))],
                 logits: LogitsReceiver(scope: .last) { _, _, _ in })
         }
         let writing = try Self.medianSeconds(runs) {
-            let cache = KeyValueCache(decoder.configuration)
+            let cache = SequenceCache(decoder.configuration)
             for index in 0..<new {
                 try decoder.forward(
                     [DecoderSlice([tokens[index % prefill]], cache: cache)],

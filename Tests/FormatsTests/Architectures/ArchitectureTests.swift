@@ -8,11 +8,18 @@ import Testing
     func everyNameReadsBackAsItsRole(architecture: Architecture, format: FileFormat) {
         for rule in architecture.weights {
             for part in [WeightRole.Part.weight, .bias, .scale, .inputScale] {
-                for role in rule.roles(blocks: 12, part: part) {
+                for role in Self.roles(of: rule, part) {
                     guard let name = architecture.name(of: role, in: format) else { continue }
                     #expect(architecture.role(of: name, in: format) == role, "\(name)")
                 }
             }
+        }
+    }
+
+    private static func roles(of rule: WeightRule, _ part: WeightRole.Part) -> [WeightRole] {
+        switch rule.place {
+        case .model(let slot): [WeightRole(slot, part)]
+        case .blocks(let slot): (0..<12).map { .block($0, slot, part) }
         }
     }
 

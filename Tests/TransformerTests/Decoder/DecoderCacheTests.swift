@@ -26,7 +26,7 @@ import Testing
         let decoder = try model.decoder()
         let tokens = model.tokens(31)
         let whole = try Self.logits(decoder, [DecoderSlice(tokens)])
-        let cache = KeyValueCache(model.configuration)
+        let cache = SequenceCache(model.configuration)
         var pieces: [Float] = []
         var rest = tokens[...]
         for cut in cuts + [Int.max] {
@@ -43,7 +43,7 @@ import Testing
         let decoder = try model.decoder()
         let tokens = model.tokens(150)
         let whole = try Self.logits(decoder, [DecoderSlice(tokens)])
-        let cache = KeyValueCache(model.configuration)
+        let cache = SequenceCache(model.configuration)
         let pieces = try tokens.flatMap {
             try Self.logits(decoder, [DecoderSlice([$0], cache: cache)])
         }
@@ -75,7 +75,7 @@ import Testing
         let prompts = [
             model.tokens(8, seed: 1), model.tokens(3, seed: 2), model.tokens(12, seed: 3),
         ]
-        let caches = prompts.map { _ in KeyValueCache(model.configuration) }
+        let caches = prompts.map { _ in SequenceCache(model.configuration) }
         try decoder.forward(
             zip(prompts, caches).map { DecoderSlice(Array($0.dropLast(2)), cache: $1) })
         for index in prompts.indices {
@@ -94,7 +94,7 @@ import Testing
         let model = try SmallModel()
         let decoder = try model.decoder()
         let (start, wrong, right) = (model.tokens(6), [1, 2, 3], [4, 5])
-        let cache = KeyValueCache(model.configuration)
+        let cache = SequenceCache(model.configuration)
         _ = try Self.logits(decoder, [DecoderSlice(start + wrong, cache: cache)])
         cache.truncate(to: start.count)
         #expect(cache.length == start.count)
@@ -110,7 +110,7 @@ import Testing
 
     @Test func memoryIsStatedAndGrowsByDoubling() throws {
         let model = try SmallModel()
-        let cache = KeyValueCache(model.configuration)
+        let cache = SequenceCache(model.configuration)
         #expect(cache.byteCount == 0)
         cache.reserve(1)
         #expect(cache.capacity == 64)
@@ -123,7 +123,7 @@ import Testing
         struct Refusal: Error {}
         let model = try SmallModel()
         let decoder = try model.decoder()
-        let cache = KeyValueCache(model.configuration)
+        let cache = SequenceCache(model.configuration)
         try decoder.forward([DecoderSlice([1, 2], cache: cache)])
         let observer = StreamObserver { place, _ in if place.block == 1 { throw Refusal() } }
         #expect(throws: Refusal.self) {

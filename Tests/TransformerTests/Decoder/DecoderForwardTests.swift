@@ -122,7 +122,7 @@ import Testing
 
     @Test func aPassThatStopsEarlyShowsNoLaterBlock() throws {
         let model = try SmallModel()
-        let cache = KeyValueCache(model.configuration)
+        let cache = SequenceCache(model.configuration)
         var blocks: Set<Int> = []
         try model.decoder().forward(
             [DecoderSlice([1, 2, 3], cache: cache)], blocks: 0..<2,
@@ -145,7 +145,7 @@ import Testing
             logits: LogitsReceiver(scope: .from([2])) { _, _, rows in
                 rows.withUnsafeBufferPointer { expected.append(contentsOf: $0) }
             })
-        let cache = KeyValueCache(model.configuration)
+        let cache = SequenceCache(model.configuration)
         var found: [Float] = []
         for part in [0..<2, 2..<5] {
             let rows = Array(entry[part.lowerBound * 20..<part.upperBound * 20])

@@ -192,7 +192,7 @@ import Testing
         let decoder = try model.decoder()
         let steering = [Intervention(block: 0, vector: Self.vector(6), strength: 2)]
         let whole = try Trace(of: Self.tokens, in: decoder, interventions: steering)
-        let cache = KeyValueCache(model.configuration)
+        let cache = SequenceCache(model.configuration)
         var last: [Float] = []
         let receiver = LogitsReceiver(scope: .last) { _, _, row in
             last = row.withUnsafeBufferPointer { Array($0) }

@@ -46,7 +46,7 @@ import Testing
         #expect(throws: ForwardError.contextOverflow(slice: 0, positions: 9, limit: 8)) {
             try decoder.forward([DecoderSlice(model.tokens(9))])
         }
-        let cache = KeyValueCache(model.configuration)
+        let cache = SequenceCache(model.configuration)
         try decoder.forward([DecoderSlice(model.tokens(8), cache: cache)])
         #expect(throws: ForwardError.contextOverflow(slice: 0, positions: 9, limit: 8)) {
             try decoder.forward([DecoderSlice([1], cache: cache)])
@@ -57,14 +57,14 @@ import Testing
     @Test func cachesBelongToOneSliceAndOneModel() throws {
         let model = try SmallModel()
         let decoder = try model.decoder()
-        let cache = KeyValueCache(model.configuration)
+        let cache = SequenceCache(model.configuration)
         #expect(throws: ForwardError.sharedCache(slices: [0, 1])) {
             try decoder.forward([DecoderSlice([1], cache: cache), DecoderSlice([1], cache: cache)])
         }
         var sizes = SmallModel.sizes
         sizes.blockCount = 2
-        let foreign = KeyValueCache(try SmallModel(sizes).configuration)
-        #expect(throws: ForwardError.foreignCache(slice: 0, expected: [3, 20], found: [2, 20])) {
+        let foreign = SequenceCache(try SmallModel(sizes).configuration)
+        #expect(throws: ForwardError.foreignCache(slice: 0, expected: [3, 480], found: [2, 320])) {
             try decoder.forward([DecoderSlice([1], cache: foreign)])
         }
     }

@@ -134,7 +134,7 @@ import Transformer
         var edits = [CheckpointEdit.model(architecture, numbers)]
         var types: [CheckpointEdit] = []
         for rule in architecture.weights {
-            for role in rule.roles(blocks: numbers.blockCount) {
+            for role in rule.roles(in: numbers) {
                 guard let tensor = small.tensor(role) else { continue }
                 let shape = rule.shape(of: .weight, in: numbers)
                 edits.append(

@@ -83,7 +83,7 @@ import Transformer
             checkpoint: Checkpoint.open(Families.folder(family)), crew: crew)
         let tokens = (0..<40).map { ($0 * 13 + 5) % 50 }
         let whole = try Trace(of: tokens, in: decoder)
-        let cache = KeyValueCache(decoder.configuration)
+        let cache = SequenceCache(decoder.configuration)
         let parts = try [0..<11, 11..<30, 30..<40].map { part in
             try Trace(
                 of: Array(tokens[part]), in: decoder, continuing: cache,

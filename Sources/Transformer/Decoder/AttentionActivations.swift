@@ -1,0 +1,91 @@
+import Formats
+
+/// What attention computes for the rows of a chunk.
+///
+/// Letters: R rows of the chunk, Q width of all query heads, K width of all key heads.
+struct AttentionActivations {
+    /// (R, Q): before the heads' norm, where the family has one; else the same as `query`, like `rawKey` and `key`.
+    let rawQuery: ActivationMatrix
+    /// (R, K)
+    let rawKey: ActivationMatrix
+    /// (R, Q), rotated
+    let query: ActivationMatrix
+    /// (R, K), rotated
+    let key: ActivationMatrix
+    /// (R, K)
+    let value: ActivationMatrix
+    /// (R, Q): the heads' outputs.
+    let output: ActivationMatrix
+
+    /// - Parameter isKept: whether a way back reads what was before the heads' norm.
+    init(_ configuration: DecoderConfiguration, isKept: Bool) {
+        let (normsQueries, normsKeys) = Self.normedHeads(configuration)
+        query = ActivationMatrix(width: configuration.queryWidth)
+        key = ActivationMatrix(width: configuration.keyValueWidth)
+        rawQuery = isKept && normsQueries ? ActivationMatrix(width: query.width) : query
+        rawKey = isKept && normsKeys ? ActivationMatrix(width: key.width) : key
+        value = ActivationMatrix(width: configuration.keyValueWidth)
+        output = ActivationMatrix(width: configuration.queryWidth)
+    }
+
+    /// What a row takes where it is kept for the way back.
+    static func floatsPerRow(_ configuration: DecoderConfiguration) -> Int {
+        let (normsQueries, normsKeys) = normedHeads(configuration)
+        return configuration.queryWidth * (normsQueries ? 3 : 2)
+            + configuration.keyValueWidth * (normsKeys ? 3 : 2)
+    }
+
+    private static func normedHeads(
+        _ configuration: DecoderConfiguration
+    ) -> (queries: Bool, keys: Bool) {
+        let slots = configuration.slots
+        return (slots.contains(.attentionQueryNorm), slots.contains(.attentionKeyNorm))
+    }
+
+    /// Makes room for this many rows.
+    func reserve(rows: Int) {
+        for matrix in [rawQuery, rawKey, query, key, value, output] { matrix.reserve(rows) }
+    }
+}
+
+/// The gradients of what attention computes, which every block uses anew.
+///
+/// Letters as in `AttentionActivations`.
+struct AttentionGradients {
+    /// (R, Q): of the heads' outputs.
+    let output: ActivationMatrix
+    /// (R, Q)
+    let query: ActivationMatrix
+    /// (R, K)
+    let key: ActivationMatrix
+    /// (R, K)
+    let value: ActivationMatrix
+    /// (R, Q): before the heads' norm.
+    let rawQuery: ActivationMatrix
+    /// (R, K)
+    let rawKey: ActivationMatrix
+    /// (R, Q + 2K): of a matrix that holds all three.
+    let fused: ActivationMatrix
+    private let normsHeads: Bool
+    private let isFused: Bool
+
+    init(_ configuration: DecoderConfiguration) {
+        let (query, key) = (configuration.queryWidth, configuration.keyValueWidth)
+        output = ActivationMatrix(width: query)
+        self.query = ActivationMatrix(width: query)
+        self.key = ActivationMatrix(width: key)
+        value = ActivationMatrix(width: key)
+        rawQuery = ActivationMatrix(width: query)
+        rawKey = ActivationMatrix(width: key)
+        fused = ActivationMatrix(width: query + 2 * key)
+        normsHeads = configuration.slots.contains(.attentionQueryNorm)
+        isFused = configuration.slots.contains(.attentionQueryKeyValue)
+    }
+
+    /// Makes room for this many rows.
+    func reserve(rows: Int) {
+        for matrix in [output, query, key, value] { matrix.reserve(rows) }
+        if normsHeads { for matrix in [rawQuery, rawKey] { matrix.reserve(rows) } }
+        if isFused { fused.reserve(rows) }
+    }
+}
