@@ -314,8 +314,9 @@ package final class Checkpoint: Sendable {
             if let block = role.block, !rule.stands(inBlock: block, of: numbers) {
                 throw .contradiction(
                     file: path,
-                    fact: "its numbers say that block \(block) is of \(numbers.kind(ofBlock: block).mixer), "
-                        + "which has no tensor '\(tensor.name)'")
+                    fact: "its numbers say that block \(block) is of "
+                        + "\(numbers.kind(ofBlock: block).mixer), which has no tensor '\(tensor.name)'"
+                )
             }
             let expected = rule.shape(of: role, in: numbers, format: format)
             guard tensor.shape == expected else {

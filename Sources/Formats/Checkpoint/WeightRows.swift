@@ -68,6 +68,12 @@ package struct WeightRows: Sendable {
         if case .stored(let tensor) = origin { tensor } else { nil }
     }
 
+    /// The type whose blocks the source's bytes are, or its codes and scales without being encoded; nil where there are
+    /// none.
+    var blockType: ElementType? {
+        if case .packed(let packed) = origin { packed.blockType } else { tensor?.type }
+    }
+
     // MARK: - Layout
 
     /// Whether rows are only read whole, because they lie elsewhere in the file or are put together.

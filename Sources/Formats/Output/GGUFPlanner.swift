@@ -200,7 +200,7 @@ struct GGUFPlanner {
         notes: [String]
     ) throws -> OutputPlan {
         var types = MatrixTypes(planner, edited: typedNames, metadata: metadata)
-        let tensors = try types.apply(to: tensors)
+        let tensors = try types.apply(to: tensors).flatMap { [$0] + planner.scales(beside: $0) }
         var metadata = metadata
         if let policy = changes.types { metadata.describe(policy) }
         for change in changes.metadata { metadata[change.key] = change.value }

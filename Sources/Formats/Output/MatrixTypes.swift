@@ -165,7 +165,9 @@ struct MatrixTypes {
             try checkRequantizing(tensor, as: type)
             try planner.check(description, tensor.content)
         }
-        if type.isQuantized, let packed = tensor.content.packedSource {
+        if type.isQuantized, let packed = tensor.content.packedSource,
+            !tensor.content.hasSourceBlocks(of: type)
+        {
             requantized[packed.label, default: 0] += 1
         }
         let importance = try importance(for: description, isCopy: tensor.content.isKept(as: type))

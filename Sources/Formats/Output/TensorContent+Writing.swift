@@ -89,10 +89,17 @@ private struct RowTarget {
 }
 
 extension WeightRows {
-    /// Copies the source's bytes of a row, as many as the target takes.
-    fileprivate func copy(row: Int, to target: UnsafeMutableRawBufferPointer) {
-        guard let tensor else { return }
+    /// Copies the source's bytes of a row, as many as the target takes, or the codes and scales that its blocks are.
+    ///
+    /// - Throws: as `PackedTensor.writeBlocks`.
+    fileprivate func copy(
+        row: Int, to target: UnsafeMutableRawBufferPointer
+    ) throws(QuantizationError) {
         let source = change.rows.source(of: row)
+        if case .packed(let packed) = origin {
+            return try packed.writeBlocks(row: source, to: target)
+        }
+        guard let tensor else { return }
         tensor.bytes.withUnsafeBytes { bytes in
             let range = (source * target.count)..<((source + 1) * target.count)
             target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[range]))
@@ -259,7 +266,7 @@ private struct RowWriter {
     mutating func write(
         row number: Int, to target: UnsafeMutableRawBufferPointer
     ) throws(QuantizationError) {
-        if isKept, let source { return source.copy(row: number, to: target) }
+        if isKept, let source { return try source.copy(row: number, to: target) }
         try row.withUnsafeMutableBufferPointer { row throws(QuantizationError) in
             try reader.read(row: number, into: row)
         }
@@ -283,7 +290,7 @@ private struct RowWriter {
         row number: Int, to target: UnsafeMutableRawBufferPointer
     ) throws(QuantizationError) -> Int {
         if let (scaling, factor) = blockScaling, let source {
-            source.copy(row: number, to: target)
+            try source.copy(row: number, to: target)
             try scaling.multiply(target, by: factor)
             return 0
         }

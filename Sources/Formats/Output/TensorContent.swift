@@ -108,7 +108,7 @@ package struct TensorContent: Sendable {
 
     /// Whether the bytes are the source's own, in its order and type.
     package func isCopy(as type: ElementType) -> Bool {
-        isKept(as: type) && rows?.isReordered == false
+        isKept(as: type) && rows?.isReordered == false && rows?.tensor != nil
     }
 
     /// Whether each row's bytes are the source's own.
@@ -117,11 +117,11 @@ package struct TensorContent: Sendable {
     }
 
     /// Whether each row's bytes are the source's own, but for a number that its values are multiplied by.
-    private func hasSourceBlocks(of type: ElementType) -> Bool {
+    func hasSourceBlocks(of type: ElementType) -> Bool {
         guard updates.isEmpty, let rows, rows.change.keepsValues, !rows.change.isTransposed else {
             return false
         }
-        return rows.tensor?.type == type
+        return rows.blockType == type
     }
 
     /// What multiplies the scales of the source's blocks, and by how much, where that makes the rows in this type.

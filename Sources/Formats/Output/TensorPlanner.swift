@@ -55,7 +55,8 @@ struct TensorPlanner {
         let values = try change?.rows ?? grownScales(of: tensor)
         var own = try content(of: tensor, named: name, values, shape: shape)
         if let rows, let first = own.shape.first { own.shape[0] = min(rows, first) }
-        let type = try change?.type ?? types.type(of: tensor, named: name)
+        let type =
+            try change?.type ?? keptBlocks(of: [tensor]) ?? types.type(of: tensor, named: name)
         let description = TensorDescription(
             name: name, type: type, shape: form(of: tensor).shape(of: own.shape))
         if rows == nil { try check(description.shape, of: tensor.role, name) }
@@ -79,7 +80,8 @@ struct TensorPlanner {
                     + asked.map(\.name).sorted().joined(separator: " and "))
         }
         let type =
-            try asked.first ?? tensors.first.map { try types.type(of: $0, named: name) } ?? .f32
+            try asked.first ?? keptBlocks(of: tensors)
+            ?? tensors.first.map { try types.type(of: $0, named: name) } ?? .f32
         var parts: [TensorContent] = []
         for tensor in tensors {
             let rows = tensor.role.flatMap { changes.weights[$0]?.rows }

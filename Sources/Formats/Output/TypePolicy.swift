@@ -236,11 +236,13 @@ struct OutputTypes {
 }
 
 extension ElementType {
-    /// llama.cpp's number for a file whose matrices are of this plain type.
+    /// llama.cpp's number for a file whose matrices are of this type, plain or as a folder packs them.
     var ggufFileType: UInt32 {
         switch self {
         case .f16: 1
         case .bf16: 32
+        case .mxfp4: 38
+        case .nvfp4: 39
         default: 0
         }
     }

@@ -86,6 +86,35 @@ package struct PackedTensor: Sendable {
             firstRow: first)
     }
 
+    // MARK: - Blocks
+
+    /// The GGUF type whose blocks its codes and scales are as they stand; nil where they are none.
+    var blockType: ElementType? { layout.blocks?.type }
+
+    /// What the values of those blocks are multiplied by: what a GGUF file keeps in a tensor of its own.
+    var blockFactor: Float { layout.blocks?.factor ?? 1 }
+
+    /// Writes the blocks of a row.
+    ///
+    /// - Throws: as `FourBitBlocks.write`.
+    /// - Precondition: `blockType` is not nil.
+    func writeBlocks(
+        row: Int, to target: UnsafeMutableRawBufferPointer
+    ) throws(QuantizationError) {
+        try layout.blocks?.write(row: firstRow + row, to: target)
+    }
+
+    /// What activations are divided by where the hardware multiplies NVFP4 by NVFP4; nil where no tensor says.
+    var activationScale: Float? {
+        for part in parts {
+            guard part.name.hasSuffix(".input_scale") || part.name.hasSuffix(".input_global_scale"),
+                let values = try? part.values(), values.count == 1
+            else { continue }
+            return part.name.hasSuffix(".input_scale") ? values[0] : 1 / values[0]
+        }
+        return nil
+    }
+
     // MARK: - Values
 
     /// Widens whole rows to f32.

@@ -67,6 +67,18 @@ package struct RowBitCodes: CodeReader {
         self.columns = columns
     }
 
+    /// Whether the codes are floats of four bits, two in each byte.
+    var isPlainFloat4: Bool {
+        bits == 4 && codesPerWord == nil && columns % 2 == 0 && numbers == CodeNumbers.float4
+    }
+
+    /// A code of floats of four bits.
+    func code(row: Int, column: Int) -> UInt8 {
+        bytes.withUnsafeBytes { bytes in
+            bytes[row * rowBytes + column / 2] >> UInt8(column % 2 * 4) & 15
+        }
+    }
+
     /// Reads whole rows, one after the other.
     package func read(_ rows: Range<Int>, into numbers: UnsafeMutablePointer<Float>) {
         bytes.withUnsafeBytes { bytes in

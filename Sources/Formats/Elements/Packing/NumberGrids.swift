@@ -19,6 +19,7 @@ package enum NumberEncoding: Sendable, Hashable {
 
 /// A grid of numbers as a tensor stores them, at even distances.
 package struct StoredNumbers: NumberGrid {
+    let encoding: NumberEncoding
     private let bytes: MappedBytes
     private let widen: @Sendable (UnsafeRawPointer, UnsafeMutablePointer<Float>) -> Void
     private let rowStride: Int
@@ -37,6 +38,7 @@ package struct StoredNumbers: NumberGrid {
             ((rows - 1) * strides.row + (columns - 1) * strides.column + 1) * size <= bytes.count
         else { return nil }
         self.bytes = bytes
+        self.encoding = encoding
         rowStride = strides.row * size
         columnStride = strides.column * size
         self.rows = rows
@@ -47,6 +49,11 @@ package struct StoredNumbers: NumberGrid {
             guard let kernels = RowKernels(type) else { return nil }
             widen = { kernels.widen($0, 1, $1) }
         }
+    }
+
+    /// The first byte of a number.
+    func byte(row: Int, column: Int) -> UInt8 {
+        bytes.withUnsafeBytes { $0[row * rowStride + column * columnStride] }
     }
 
     /// Reads a row of numbers.

@@ -14,6 +14,13 @@ package protocol PackedLayout: AnyObject, Sendable {
     ///   - rows: inside 0 ..< `rows`
     ///   - values: (rows, columns)
     func widen(_ rows: Range<Int>, into values: UnsafeMutablePointer<Float>)
+
+    /// The blocks of a GGUF type that the codes and scales are as they stand; nil where they are none.
+    var blocks: FourBitBlocks? { get }
+}
+
+extension PackedLayout {
+    package var blocks: FourBitBlocks? { nil }
 }
 
 /// The codes of a matrix, each as the number that it stands for before it is scaled.

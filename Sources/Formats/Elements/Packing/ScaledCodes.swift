@@ -80,6 +80,16 @@ package final class ScaledCodes: PackedLayout {
         self.divisor = divisor
     }
 
+    /// Those of floats of four bits with a scale for each few of them and none of the other numbers.
+    package var blocks: FourBitBlocks? {
+        guard let codes = codes as? RowBitCodes, let grid = scales.grid as? StoredNumbers,
+            scales.rowsPerBlock == 1, zeros == nil, minimums == nil, inputScales == nil,
+            groups == nil
+        else { return nil }
+        return FourBitBlocks(
+            codes, scales: grid, groupSize: scales.columnsPerBlock, factor: factor / divisor)
+    }
+
     /// Widens whole rows to f32, one after the other.
     package func widen(_ rows: Range<Int>, into values: UnsafeMutablePointer<Float>) {
         codes.read(rows, into: values)
