@@ -27,8 +27,8 @@ package enum WideFamily {
                 return []
             }
             // Tables of rotary factors and the like depend on no width.
-            guard rule.shape(of: role.part, in: numbers) != tensor.shape else { return [] }
-            var shape = rule.shape(of: role.part, in: numbers)
+            guard rule.shape(of: role, in: numbers) != tensor.shape else { return [] }
+            var shape = rule.shape(of: role, in: numbers)
             if role.expert != nil { shape.removeFirst() }
             return [
                 .set(

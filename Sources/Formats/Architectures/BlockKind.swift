@@ -4,6 +4,10 @@ package struct BlockKind: Sendable, Hashable {
     package var window: Int?
     package var rotation: Rotation
     package var mixer: Mixer
+    /// The width of its attention heads; nil for the model's, as for the sizes below.
+    package var headSize: Int?
+    package var keyValueHeadCount: Int?
+    package var feedForwardSize: Int?
 
     /// What lets the tokens of a text see each other.
     package enum Mixer: Sendable, Hashable, CaseIterable, CustomStringConvertible {
@@ -122,7 +126,7 @@ extension Hyperparameters {
 
     /// Where blocks of one kind stand: nothing for all, a rule where all but every few are of it, or only every few, else
     /// their numbers.
-    private static func place(of flags: [Bool], of count: Int) -> String {
+    static func place(of flags: [Bool], of count: Int) -> String {
         guard flags.count < count || flags.contains(false) else { return "" }
         let full = flags + [Bool](repeating: false, count: max(0, count - flags.count))
         if let every = period(of: full.map { !$0 }) {

@@ -16,7 +16,8 @@ extension ModelNumber {
             normEpsilon(format, norm), rope(format, positions), tiedHead,
             function(format, activation), parallelResidual, attentionScale, queryGrowth, scoreCap,
             logitCap,
-            window, unrotated, embeddingScale, residualScale, logitScale, experts, originalContext,
+            window, unrotated, blockSizes, embeddingScale, residualScale, logitScale, experts,
+            originalContext,
         ]
     }
 
@@ -326,13 +327,14 @@ extension ModelNumber {
                 Part(name: "rotary base of windows") { $0.ownRopeText },
             ])
         number.check = { numbers, keys throws(CheckpointError) in
-            for kind in numbers.blockKinds {
+            for (block, kind) in numbers.blockKinds.enumerated() {
                 if let window = kind.window {
                     try keys.require(window, in: Int(Int32.max), "sliding window")
                 }
                 guard case .own(let rope) = kind.rotation else { continue }
                 try rope.validate(
-                    headSize: numbers.headSize, file: keys.file, baseKey: "rotary base of windows")
+                    headSize: numbers.sizes(ofBlock: block).headSize, file: keys.file,
+                    baseKey: "rotary base of windows")
             }
         }
         return number

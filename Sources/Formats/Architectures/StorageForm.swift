@@ -74,24 +74,25 @@ extension Architecture {
     package func form(
         of role: WeightRole, in format: FileFormat, _ model: Hyperparameters?
     ) -> StorageForm {
-        rule(for: role.slot)?.form(of: role.part, in: format, model) ?? .canonical
+        rule(for: role.slot)?.form(of: role, in: format, model) ?? .canonical
     }
 }
 
 extension WeightRule {
     /// The same by the weight's own rule.
     func form(
-        of part: WeightRole.Part, in format: FileFormat, _ model: Hyperparameters?
+        of role: WeightRole, in format: FileFormat, _ model: Hyperparameters?
     ) -> StorageForm {
-        guard part.isOfValues else { return .canonical }
-        return switch (transform, format, part) {
+        guard role.part.isOfValues else { return .canonical }
+        let block = model?.sizes(ofBlock: role.block ?? 0)
+        return switch (transform, format, role.part) {
         case (.transposed, .safetensors, .weight): StorageForm(isTransposed: true)
         case (.plusOne, .safetensors, .weight): StorageForm(shift: 1)
         case (.rotaryRows, .gguf, _):
-            StorageForm(rows: model.map { .splittingHeads(headSize: $0.headSize) } ?? .same)
+            StorageForm(rows: block.map { .splittingHeads(headSize: $0.headSize) } ?? .same)
         case (.headwiseRows, .gguf, _):
             StorageForm(
-                rows: model.map {
+                rows: block.map {
                     .spreadingParts(heads: $0.headCount, headSize: $0.headSize)
                 } ?? .same)
         default: .canonical

@@ -131,26 +131,26 @@ package struct WeightRule: Sendable {
 
     /// The shape of the canonical weight or of its bias in a model of this size; of all experts together where there
     /// are several.
-    package func shape(of part: WeightRole.Part, in model: Hyperparameters) -> [Int] {
+    package func shape(of role: WeightRole, in model: Hyperparameters) -> [Int] {
         let dimensions =
-            switch part {
+            switch role.part {
             case .weight: shape
             case .bias: Array(shape.prefix(1))
             case .scale, .inputScale: shape.filter { $0 == .experts }
             }
-        guard part.isOfValues || !dimensions.isEmpty else { return [1] }
+        guard role.part.isOfValues || !dimensions.isEmpty else { return [1] }
+        let block = model.sizes(ofBlock: role.block ?? 0)
         return dimensions.map { dimension in
             switch dimension {
             case .vocabulary: model.vocabularySize
             case .hidden: model.hiddenSize
-            case .feedForward: model.feedForwardSize
-            case .queryWidth: model.headCount * model.headSize
-            case .keyValueWidth: model.keyValueHeadCount * model.headSize
+            case .feedForward: block.feedForwardSize
+            case .queryWidth: block.queryWidth
+            case .keyValueWidth: block.keyValueWidth
             case .rotaryPairs: model.rope.dimensions / 2
-            case .headSize: model.headSize
-            case .queryKeyValueWidth:
-                (model.headCount + 2 * model.keyValueHeadCount) * model.headSize
-            case .gateUpWidth: 2 * model.feedForwardSize
+            case .headSize: block.headSize
+            case .queryKeyValueWidth: block.queryWidth + 2 * block.keyValueWidth
+            case .gateUpWidth: 2 * block.feedForwardSize
             case .positions: model.contextLength
             case .experts: model.experts?.count ?? 0
             case .expertFeedForward: model.experts?.feedForwardSize ?? 0
@@ -162,9 +162,9 @@ package struct WeightRule: Sendable {
     package func shape(
         of role: WeightRole, in model: Hyperparameters, format: FileFormat
     ) -> [Int] {
-        let canonical = shape(of: role.part, in: model)
+        let canonical = shape(of: role, in: model)
         if role.expert != nil { return Array(canonical.dropFirst()) }
-        return form(of: role.part, in: format, model).shape(of: canonical)
+        return form(of: role, in: format, model).shape(of: canonical)
     }
 
     /// Whether a Hugging Face file has a tensor for each expert.

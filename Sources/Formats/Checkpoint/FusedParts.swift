@@ -17,7 +17,7 @@ extension Architecture {
         var first = 0
         for part in slot.parts {
             guard let own = rule(for: .block(block, part)), own.hasName(in: format),
-                let rows = own.shape(of: role.part, in: model).first,
+                let rows = own.shape(of: .block(block, part, role.part), in: model).first,
                 let piece = tensor.rows(first..<(first + rows))
             else { return [tensor] }
             pieces.append(

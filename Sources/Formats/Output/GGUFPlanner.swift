@@ -190,7 +190,7 @@ struct GGUFPlanner {
                     let name = rule.name(of: role, in: .gguf)
                 else { return nil }
                 return try planner.newTensor(
-                    named: name, role: role, shape: rule.shape(of: .bias, in: numbers))
+                    named: name, role: role, shape: rule.shape(of: role, in: numbers))
             }
         }
     }

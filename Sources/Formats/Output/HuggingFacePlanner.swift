@@ -279,7 +279,7 @@ struct HuggingFacePlanner {
             for role in rule.roles(in: numbers, part: .bias)
             where source.tensor(role) == nil {
                 guard let name = architecture.name(of: role, in: .safetensors) else { continue }
-                added.append((role, name, rule.shape(of: .bias, in: numbers).first ?? 0))
+                added.append((role, name, rule.shape(of: role, in: numbers).first ?? 0))
             }
         }
         let reachable = Set(added.map(\.role) + newHead(architecture, numbers).map(\.role))

@@ -158,7 +158,7 @@ struct TensorPlanner {
         guard let model = changes.model, let role = tensor.role, changes.weights[role] != nil,
             let rule = model.architecture.rule(for: role.slot)
         else { return tensor.canonicalShape }
-        let shape = rule.shape(of: role.part, in: model.numbers)
+        let shape = rule.shape(of: role, in: model.numbers)
         return role.expert == nil ? shape : Array(shape.dropFirst())
     }
 

@@ -18,21 +18,21 @@ struct AttentionActivations {
     let output: ActivationMatrix
 
     /// - Parameter isKept: whether a way back reads what was before the heads' norm.
-    init(_ configuration: DecoderConfiguration, isKept: Bool) {
+    init(_ configuration: DecoderConfiguration, _ sizes: BlockSizes, isKept: Bool) {
         let (normsQueries, normsKeys) = Self.normedHeads(configuration)
-        query = ActivationMatrix(width: configuration.queryWidth)
-        key = ActivationMatrix(width: configuration.keyValueWidth)
+        query = ActivationMatrix(width: sizes.queryWidth)
+        key = ActivationMatrix(width: sizes.keyValueWidth)
         rawQuery = isKept && normsQueries ? ActivationMatrix(width: query.width) : query
         rawKey = isKept && normsKeys ? ActivationMatrix(width: key.width) : key
-        value = ActivationMatrix(width: configuration.keyValueWidth)
-        output = ActivationMatrix(width: configuration.queryWidth)
+        value = ActivationMatrix(width: sizes.keyValueWidth)
+        output = ActivationMatrix(width: sizes.queryWidth)
     }
 
     /// What a row takes where it is kept for the way back.
-    static func floatsPerRow(_ configuration: DecoderConfiguration) -> Int {
+    static func floatsPerRow(_ configuration: DecoderConfiguration, _ sizes: BlockSizes) -> Int {
         let (normsQueries, normsKeys) = normedHeads(configuration)
-        return configuration.queryWidth * (normsQueries ? 3 : 2)
-            + configuration.keyValueWidth * (normsKeys ? 3 : 2)
+        return sizes.queryWidth * (normsQueries ? 3 : 2)
+            + sizes.keyValueWidth * (normsKeys ? 3 : 2)
     }
 
     private static func normedHeads(
@@ -48,7 +48,7 @@ struct AttentionActivations {
     }
 }
 
-/// The gradients of what attention computes, which every block uses anew.
+/// The gradients of what attention computes, which every block of the same sizes uses anew.
 ///
 /// Letters as in `AttentionActivations`.
 struct AttentionGradients {
@@ -69,8 +69,8 @@ struct AttentionGradients {
     private let normsHeads: Bool
     private let isFused: Bool
 
-    init(_ configuration: DecoderConfiguration) {
-        let (query, key) = (configuration.queryWidth, configuration.keyValueWidth)
+    init(_ configuration: DecoderConfiguration, _ sizes: BlockSizes) {
+        let (query, key) = (sizes.queryWidth, sizes.keyValueWidth)
         output = ActivationMatrix(width: query)
         self.query = ActivationMatrix(width: query)
         self.key = ActivationMatrix(width: key)

@@ -23,8 +23,8 @@ struct BlockActivations {
     let output: ActivationMatrix
 
     /// Activations of a pass that goes forward only.
-    init(stream: ActivationMatrix, _ configuration: DecoderConfiguration) {
-        let widths = Widths(configuration)
+    init(stream: ActivationMatrix, _ configuration: DecoderConfiguration, _ sizes: BlockSizes) {
+        let widths = Widths(configuration, sizes)
         let up = ActivationMatrix(width: widths.inner)
         let gate = widths.hasGate ? ActivationMatrix(width: widths.inner) : up
         // A parallel block reads its input once more after attention.
@@ -32,8 +32,8 @@ struct BlockActivations {
         self.init(
             input: stream, middle: isParallel ? ActivationMatrix(width: stream.width) : stream,
             output: stream, normed: ActivationMatrix(width: stream.width),
-            attention: AttentionActivations(configuration, isKept: false), gate: gate, up: up,
-            gated: gate)
+            attention: AttentionActivations(configuration, sizes, isKept: false), gate: gate,
+            up: up, gated: gate)
     }
 
     /// Activations that are kept for the way back, with streams of their own.
@@ -41,13 +41,14 @@ struct BlockActivations {
     /// - Parameter scratch: lends what is cheap to compute again.
     init(
         input: ActivationMatrix, output: ActivationMatrix, scratch: BackwardScratch,
-        _ configuration: DecoderConfiguration
+        _ configuration: DecoderConfiguration, _ sizes: BlockSizes
     ) {
-        let widths = Widths(configuration)
+        let widths = Widths(configuration, sizes)
         let up = ActivationMatrix(width: widths.inner)
         self.init(
             input: input, middle: ActivationMatrix(width: input.width), output: output,
-            normed: scratch.normed, attention: AttentionActivations(configuration, isKept: true),
+            normed: scratch.normed,
+            attention: AttentionActivations(configuration, sizes, isKept: true),
             gate: widths.hasGate ? ActivationMatrix(width: widths.inner) : up, up: up,
             gated: scratch.gated)
     }
@@ -79,21 +80,22 @@ struct BlockActivations {
         gated = other.gated
     }
 
-    /// Bytes a row takes in what a block keeps for itself.
+    /// Bytes a row takes in what a block keeps for itself, in the largest of the blocks.
     static func keptBytesPerRow(_ configuration: DecoderConfiguration) -> Int {
-        let widths = Widths(configuration)
-        let floats =
-            configuration.sizes.hiddenSize
-            + (configuration.mixers.map { keptFloatsPerRow($0, configuration) }.max() ?? 0)
-            + widths.inner * (widths.hasGate ? 2 : 1)
-        return floats * MemoryLayout<Float>.stride
+        let floats = configuration.blockSizes.map { sizes in
+            let widths = Widths(configuration, sizes)
+            let mixers = configuration.mixers.map { keptFloatsPerRow($0, configuration, sizes) }
+            return configuration.sizes.hiddenSize + (mixers.max() ?? 0)
+                + widths.inner * (widths.hasGate ? 2 : 1)
+        }
+        return (floats.max() ?? 0) * MemoryLayout<Float>.stride
     }
 
     private static func keptFloatsPerRow(
-        _ mixer: BlockKind.Mixer, _ configuration: DecoderConfiguration
+        _ mixer: BlockKind.Mixer, _ configuration: DecoderConfiguration, _ sizes: BlockSizes
     ) -> Int {
         switch mixer {
-        case .attention: AttentionActivations.floatsPerRow(configuration)
+        case .attention: AttentionActivations.floatsPerRow(configuration, sizes)
         }
     }
 
@@ -107,21 +109,21 @@ struct BlockActivations {
         }
     }
 
-    /// What a family's blocks need room for.
+    /// What blocks of these sizes need room for.
     private struct Widths {
         /// Of the feed-forward part; 1 for mixtures, which keep nothing of their experts.
         let inner: Int
         let hasGate: Bool
 
-        init(_ configuration: DecoderConfiguration) {
+        init(_ configuration: DecoderConfiguration, _ sizes: BlockSizes) {
             let slots = configuration.slots
-            inner = configuration.innerWidth
+            inner = configuration.innerWidth(sizes)
             hasGate = slots.contains(.feedForwardGate) || slots.contains(.feedForwardGateUp)
         }
     }
 }
 
-/// Memory of a backward pass that every block uses anew.
+/// Memory of a backward pass that every block of the same sizes uses anew.
 ///
 /// Letters as in `BlockActivations`.
 final class BackwardScratch: Sendable {
@@ -150,9 +152,9 @@ final class BackwardScratch: Sendable {
     private let used: [ActivationMatrix]
     private let mixers: Set<BlockKind.Mixer>
 
-    init(_ configuration: DecoderConfiguration) {
+    init(_ configuration: DecoderConfiguration, _ sizes: BlockSizes) {
         let (slots, hidden) = (configuration.slots, configuration.sizes.hiddenSize)
-        let inner = configuration.innerWidth
+        let inner = configuration.innerWidth(sizes)
         var used: [ActivationMatrix] = []
         /// A matrix that is given room where the family needs it.
         func matrix(_ width: Int, where isUsed: Bool = true) -> ActivationMatrix {
@@ -169,7 +171,7 @@ final class BackwardScratch: Sendable {
         updateGradient = matrix(hidden, where: configuration.sizes.residualScale != 1)
         rawGradient = matrix(hidden, where: normsUpdates)
         inputGradient = matrix(hidden, where: configuration.sizes.isParallel)
-        attention = AttentionGradients(configuration)
+        attention = AttentionGradients(configuration, sizes)
         gateGradient = matrix(inner)
         upGradient = matrix(inner)
         gateUpGradient = matrix(2 * inner, where: slots.contains(.feedForwardGateUp))

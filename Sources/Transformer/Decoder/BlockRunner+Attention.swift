@@ -42,6 +42,7 @@ extension BlockRunner {
             project(rows, key, from: input, into: activations.rawKey)
             project(rows, value, from: input, into: activations.value)
         case .fused(let projection):
+            let fusedHeads = fusedHeads[configuration.sizeIndices[block]]
             project(rows, projection, from: input, into: fusedHeads)
             forEachPart(of: rows) { part in
                 let first = part.lowerBound
@@ -51,12 +52,13 @@ extension BlockRunner {
                     layout: configuration.headLayout, tokens: part.count)
             }
         }
+        let sizes = configuration.sizes(ofBlock: block)
         forEachPart(of: rows) { part in
             normHeads(part, weights.queryNorm, from: activations.rawQuery, into: activations.query)
             normHeads(part, weights.keyNorm, from: activations.rawKey, into: activations.key)
-            rotate(part, activations.query, block, heads: configuration.sizes.headCount)
+            rotate(part, activations.query, block, heads: sizes.headCount)
             growQueries(part, activations.query)
-            rotate(part, activations.key, block, heads: configuration.sizes.keyValueHeadCount)
+            rotate(part, activations.key, block, heads: sizes.keyValueHeadCount)
         }
     }
 
@@ -80,7 +82,7 @@ extension BlockRunner {
         rotaryForward(
             values.row(part.lowerBound), cosines: rotations.cosine.row(part.lowerBound),
             sines: rotations.sine.row(part.lowerBound), pairing: configuration.ropePairing,
-            tokens: part.count, heads: heads, headSize: configuration.sizes.headSize,
+            tokens: part.count, heads: heads, headSize: values.width / heads,
             pairs: rotations.cosine.width)
     }
 
@@ -119,10 +121,11 @@ extension BlockRunner {
             query: activations.query.row(0), keys: activations.key.row(0),
             values: activations.value.row(0), output: activations.output.row(0),
             shape: configuration.attention(ofBlock: block), sequences: step.sequences, crew: crew)
+        let sizes = configuration.sizes(ofBlock: block)
         forEachPart(of: rows) { part in
             growQueries(part, gradients.query)
-            rotateBack(part, gradients.query, block, heads: configuration.sizes.headCount)
-            rotateBack(part, gradients.key, block, heads: configuration.sizes.keyValueHeadCount)
+            rotateBack(part, gradients.query, block, heads: sizes.headCount)
+            rotateBack(part, gradients.key, block, heads: sizes.keyValueHeadCount)
         }
         let query = normHeadsBackward(
             step, weights.queryNorm, .attentionQueryNorm, input: activations.rawQuery,
@@ -196,7 +199,7 @@ extension BlockRunner {
         rotaryBackward(
             values.row(part.lowerBound), cosines: rotations.cosine.row(part.lowerBound),
             sines: rotations.sine.row(part.lowerBound), pairing: configuration.ropePairing,
-            tokens: part.count, heads: heads, headSize: configuration.sizes.headSize,
+            tokens: part.count, heads: heads, headSize: values.width / heads,
             pairs: rotations.cosine.width)
     }
 }

@@ -13,6 +13,7 @@ extension BlockRunner {
             project(rows, gate, from: input, into: activations.gate)
             project(rows, up, from: input, into: activations.up)
         case .fusedGated(let gateUp, _):
+            let fusedGateUp = fusedGateUp[configuration.sizeIndices[block.index]]
             project(rows, gateUp, from: input, into: fusedGateUp)
             forEachPart(of: rows) { part in
                 let first = part.lowerBound

@@ -14,10 +14,10 @@ struct BlockRunner: Sendable {
     let queryFactors: ActivationMatrix?
     /// (R, D): what a sub-layer adds to the stream.
     let update: ActivationMatrix
-    /// (R, Q + 2K): queries, keys and values of one matrix.
-    let fusedHeads: ActivationMatrix
-    /// (R, 2F): gate and up of one matrix.
-    let fusedGateUp: ActivationMatrix
+    /// (R, Q + 2K): queries, keys and values of one matrix, by the sizes of blocks.
+    let fusedHeads: [ActivationMatrix]
+    /// (R, 2F): gate and up of one matrix, by the sizes of blocks.
+    let fusedGateUp: [ActivationMatrix]
 
     /// Memory of the experts, where there are any.
     let mixture: MixtureMemory?
@@ -44,12 +44,15 @@ struct BlockRunner: Sendable {
         rotations = configuration.ropes.map { Rotations(pairs: $0.dimensions / 2) }
         queryFactors = configuration.sizes.queryGrowth.map { _ in ActivationMatrix(width: 1) }
         update = ActivationMatrix(width: configuration.sizes.hiddenSize)
-        fusedHeads = ActivationMatrix(
-            width: configuration.queryWidth + 2 * configuration.keyValueWidth)
+        fusedHeads = configuration.blockSizes.map {
+            ActivationMatrix(width: $0.queryWidth + 2 * $0.keyValueWidth)
+        }
         mixture = configuration.sizes.experts.map {
             MixtureMemory($0, hiddenSize: configuration.sizes.hiddenSize)
         }
-        fusedGateUp = ActivationMatrix(width: 2 * configuration.innerWidth)
+        fusedGateUp = configuration.blockSizes.map {
+            ActivationMatrix(width: 2 * configuration.innerWidth($0))
+        }
     }
 
     /// Makes room for this many rows.
@@ -57,8 +60,12 @@ struct BlockRunner: Sendable {
         update.reserve(rows)
         queryFactors?.reserve(rows)
         for matrix in rotations.flatMap({ [$0.cosine, $0.sine] }) { matrix.reserve(rows) }
-        if configuration.slots.contains(.attentionQueryKeyValue) { fusedHeads.reserve(rows) }
-        if configuration.slots.contains(.feedForwardGateUp) { fusedGateUp.reserve(rows) }
+        if configuration.slots.contains(.attentionQueryKeyValue) {
+            for matrix in fusedHeads { matrix.reserve(rows) }
+        }
+        if configuration.slots.contains(.feedForwardGateUp) {
+            for matrix in fusedGateUp { matrix.reserve(rows) }
+        }
     }
 
     // MARK: - Layers

@@ -26,20 +26,28 @@ package struct DecoderConfiguration: Sendable, Hashable {
     /// The weights that the block with this 0-based index has.
     package func slots(ofBlock block: Int) -> Set<BlockSlot> { slotsOfBlocks[block] }
 
-    /// Width of all query heads together.
-    package var queryWidth: Int { sizes.headCount * sizes.headSize }
-    /// Width of all key (or value) heads together.
-    package var keyValueWidth: Int { sizes.keyValueHeadCount * sizes.headSize }
-    /// Width of a dense feed-forward part; 1 where experts stand in its place, which bring their own.
-    var innerWidth: Int { sizes.experts == nil ? sizes.feedForwardSize : 1 }
+    /// The sizes of blocks, each combination once: blocks that have the same share memory.
+    let blockSizes: [BlockSizes]
+    /// For each block, which of them it has.
+    let sizeIndices: [Int]
 
-    /// Which rows of a fused projection belong to one of its parts; nil where the place holds one projection.
-    package func rows(of part: BlockSlot, in slot: BlockSlot) -> [Range<Int>]? {
+    /// The sizes of the block with this 0-based index.
+    package func sizes(ofBlock block: Int) -> BlockSizes { blockSizes[sizeIndices[block]] }
+
+    /// Width of a dense feed-forward part; 1 where experts stand in its place, which bring their own.
+    func innerWidth(_ block: BlockSizes) -> Int { sizes.experts == nil ? block.feedForwardSize : 1 }
+
+    /// Which rows of a block's fused projection belong to one of its parts; nil where the place holds one projection.
+    package func rows(
+        of part: BlockSlot, in slot: BlockSlot, ofBlock block: Int
+    ) -> [Range<Int>]? {
         guard slot.parts.count > 1, let index = slot.parts.firstIndex(of: part) else { return nil }
+        let own = sizes(ofBlock: block)
         return slot == .attentionQueryKeyValue
             ? headLayout.rows(
-                ofPart: index, widths: [queryWidth, keyValueWidth, keyValueWidth])
-            : FusedLayout.stacked.rows(ofPart: index, widths: [innerWidth, innerWidth])
+                ofPart: index, widths: [own.queryWidth, own.keyValueWidth, own.keyValueWidth])
+            : FusedLayout.stacked.rows(
+                ofPart: index, widths: [innerWidth(own), innerWidth(own)])
     }
 
     /// How many positions a sequence may take.
@@ -92,6 +100,8 @@ package struct DecoderConfiguration: Sendable, Hashable {
         slotsOfBlocks = (0..<sizes.blockCount).map {
             architecture.slots(in: format, ofBlock: $0, sizes)
         }
+        (blockSizes, sizeIndices) = Self.distinct(
+            (0..<sizes.blockCount).map(sizes.sizes(ofBlock:)))
         let stacking = form(.attentionQueryKeyValue, format)
             .change(to: form(.attentionQueryKeyValue, .gguf))
         headLayout =
@@ -114,12 +124,26 @@ package struct DecoderConfiguration: Sendable, Hashable {
         }
     }
 
+    /// Each value once, in the order in which they come, and which of them stands at each place.
+    private static func distinct<Value: Equatable>(
+        _ values: [Value]
+    ) -> (values: [Value], indices: [Int]) {
+        var found: [Value] = []
+        let indices = values.map { value in
+            if let index = found.firstIndex(of: value) { return index }
+            found.append(value)
+            return found.count - 1
+        }
+        return (found, indices)
+    }
+
     /// A block's heads: what their scores are multiplied by, their cap, and how far back they see.
     package func attention(ofBlock block: Int) -> AttentionShape {
-        let scale = sizes.attentionScale ?? 1 / Double(sizes.headSize).squareRoot()
+        let own = sizes(ofBlock: block)
+        let scale = sizes.attentionScale ?? 1 / Double(own.headSize).squareRoot()
         var shape = AttentionShape(
-            heads: sizes.headCount, keyValueHeads: sizes.keyValueHeadCount,
-            headSize: sizes.headSize, scale: Float(scale))
+            heads: own.headCount, keyValueHeads: own.keyValueHeadCount, headSize: own.headSize,
+            scale: Float(scale))
         shape.window = sizes.kind(ofBlock: block).window
         shape.scoreCap = sizes.scoreCap.map(Float.init)
         return shape

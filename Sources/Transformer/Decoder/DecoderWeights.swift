@@ -165,7 +165,8 @@ private struct WeightLoader<Source: WeightSource> {
 
     private func attention(_ index: Int) throws -> AttentionWeights {
         let hidden = configuration.sizes.hiddenSize
-        let (query, keyValue) = (configuration.queryWidth, configuration.keyValueWidth)
+        let sizes = configuration.sizes(ofBlock: index)
+        let (query, keyValue) = (sizes.queryWidth, sizes.keyValueWidth)
         return AttentionWeights(
             heads: try heads(index),
             queryNorm: try headNorm(index, .attentionQueryNorm, width: query),
@@ -175,7 +176,8 @@ private struct WeightLoader<Source: WeightSource> {
 
     private func heads(_ index: Int) throws -> HeadWeights {
         let hidden = configuration.sizes.hiddenSize
-        let (query, keyValue) = (configuration.queryWidth, configuration.keyValueWidth)
+        let sizes = configuration.sizes(ofBlock: index)
+        let (query, keyValue) = (sizes.queryWidth, sizes.keyValueWidth)
         if configuration.slots(ofBlock: index).contains(.attentionQueryKeyValue) {
             return .fused(
                 try projection(
@@ -188,7 +190,8 @@ private struct WeightLoader<Source: WeightSource> {
     }
 
     private func feedForward(_ index: Int) throws -> FeedForwardWeights {
-        let (hidden, width) = (configuration.sizes.hiddenSize, configuration.sizes.feedForwardSize)
+        let hidden = configuration.sizes.hiddenSize
+        let width = configuration.sizes(ofBlock: index).feedForwardSize
         let slots = configuration.slots(ofBlock: index)
         if let experts = configuration.sizes.experts { return try mixture(index, experts) }
         let down = try projection(index, .feedForwardDown, rows: hidden, columns: width)
@@ -242,7 +245,8 @@ private struct WeightLoader<Source: WeightSource> {
         let role = WeightRole.block(index, slot)
         let found = try source.vector(role)?.count
         return try norm(
-            role.slot, count: found == width ? width : configuration.sizes.headSize)
+            role.slot,
+            count: found == width ? width : configuration.sizes(ofBlock: index).headSize)
     }
 
     func norm(_ slot: WeightRole.Slot, count: Int) throws -> NormWeights {

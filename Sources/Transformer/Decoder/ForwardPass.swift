@@ -87,7 +87,7 @@ struct ForwardPass {
         if blocks.lowerBound == 0 { try visit(.embed, block: 0, workspace.stream, chunk) }
         for block in blocks {
             try mix(block, chunk)
-            try visit(.residMid, block: block, workspace.block.middle, chunk)
+            try visit(.residMid, block: block, workspace.activations(of: block).middle, chunk)
             try feedForward(block, chunk)
             try visit(.residPost, block: block, workspace.stream, chunk)
         }
@@ -130,29 +130,28 @@ struct ForwardPass {
                 segment.rows, position: slice.start + segment.tokens.lowerBound,
                 memory: slice.cache)
         }
-        runner.mix(weights, workspace.block, texts)
-        runner.projectMixed(
-            weights, workspace.block, rows: chunk.rowCount, into: runner.update)
-        let mixed = runner.mixed(weights, workspace.block)
+        let activations = workspace.activations(of: block)
+        runner.mix(weights, activations, texts)
+        runner.projectMixed(weights, activations, rows: chunk.rowCount, into: runner.update)
+        let mixed = runner.mixed(weights, activations)
         let slot = decoder.configuration.sizes.kind(ofBlock: block).mixer.output
         try show(slot, .residMid, block: block, mixed, chunk)
         runner.addMixed(
-            weights, workspace.block, rows: chunk.rowCount,
+            weights, activations, rows: chunk.rowCount,
             changed: plan.output(at: .residMid, block: block))
     }
 
     /// A block's second half.
     private func feedForward(_ block: Int, _ chunk: PackedChunk) throws {
-        runner.projectFeedForward(
-            decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount)
-        runner.projectDown(
-            decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount,
-            into: runner.update)
+        let weights = decoder.weights.blocks[block]
+        let activations = workspace.activations(of: block)
+        runner.projectFeedForward(weights, activations, rows: chunk.rowCount)
+        runner.projectDown(weights, activations, rows: chunk.rowCount, into: runner.update)
         if decoder.configuration.sizes.experts == nil {
-            try show(.feedForwardDown, .residPost, block: block, workspace.block.gated, chunk)
+            try show(.feedForwardDown, .residPost, block: block, activations.gated, chunk)
         }
         runner.addFeedForward(
-            decoder.weights.blocks[block], workspace.block, rows: chunk.rowCount,
+            weights, activations, rows: chunk.rowCount,
             changed: plan.output(at: .residPost, block: block))
     }
 
@@ -163,6 +162,7 @@ struct ForwardPass {
         // Packed once more: a part's slice is the index of its run.
         for piece in PackedChunk.pack(runs.map(\.1.count), limit: limit) {
             workspace.logits.reserve(piece.rowCount)
+            workspace.normed.reserve(piece.rowCount)
             for part in piece.segments {
                 let (segment, wanted) = runs[part.slice]
                 let first = segment.row(of: wanted.lowerBound + part.tokens.lowerBound)

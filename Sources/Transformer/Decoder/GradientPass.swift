@@ -17,14 +17,17 @@ package final class GradientPass {
     let decoder: Decoder
     private let keptBytes: Int
     private let runner: BlockRunner
-    private let scratch: BackwardScratch
+    /// By the sizes of blocks.
+    private let scratches: [BackwardScratch]
     private let head: HeadPass
     /// Inputs of the blocks from the first one run, and after them the last block's output.
     private var streams: [ActivationMatrix] = []
-    /// The memory of blocks that keep their activations; it outlives the pass.
+    /// The memory of blocks that keep their activations, by their sizes; it outlives the pass.
+    private var pools: [[BlockActivations]]
+    /// That of each of the kept blocks.
     private var kept: [BlockActivations] = []
-    /// The memory of all others.
-    private var shared: BlockActivations
+    /// The memory of all others, by their sizes.
+    private var shared: [BlockActivations]
     private var keptBlocks: Range<Int> = 0..<0
     /// The block whose first half the shared memory holds.
     private var restored: Int?
@@ -44,11 +47,15 @@ package final class GradientPass {
         self.decoder = decoder
         self.keptBytes = keptBytes
         runner = BlockRunner(configuration, crew: decoder.crew)
-        scratch = BackwardScratch(configuration)
+        let scratches = configuration.blockSizes.map { BackwardScratch(configuration, $0) }
+        self.scratches = scratches
         head = HeadPass(decoder, runner: runner)
         let stream = ActivationMatrix(width: configuration.sizes.hiddenSize)
-        shared = BlockActivations(
-            input: stream, output: stream, scratch: scratch, configuration)
+        shared = zip(configuration.blockSizes, scratches).map { sizes, scratch in
+            BlockActivations(
+                input: stream, output: stream, scratch: scratch, configuration, sizes)
+        }
+        pools = shared.map { _ in [] }
         plan = try InterventionPlan([], configuration)
     }
 
@@ -114,17 +121,29 @@ package final class GradientPass {
             streams.append(ActivationMatrix(width: decoder.configuration.sizes.hiddenSize))
         }
         for stream in streams[...blocks.count] { stream.reserve(rowCount) }
-        while kept.count < affordable {
-            kept.append(
-                BlockActivations(
-                    input: streams[0], output: streams[0], scratch: scratch,
-                    decoder.configuration))
-        }
+        kept = keptMemory()
         runner.reserve(rows: rowCount)
-        scratch.reserve(rows: rowCount)
+        for scratch in scratches { scratch.reserve(rows: rowCount) }
         for block in blocks {
             activations(of: block).reserve(
                 rows: rowCount, for: [decoder.configuration.sizes.kind(ofBlock: block).mixer])
+        }
+    }
+
+    /// Memory for each of the kept blocks.
+    private func keptMemory() -> [BlockActivations] {
+        let configuration = decoder.configuration
+        var used = pools.map { _ in 0 }
+        return keptBlocks.map { block in
+            let index = configuration.sizeIndices[block]
+            if used[index] == pools[index].count {
+                pools[index].append(
+                    BlockActivations(
+                        input: streams[0], output: streams[0], scratch: scratches[index],
+                        configuration, configuration.blockSizes[index]))
+            }
+            used[index] += 1
+            return pools[index][used[index] - 1]
         }
     }
 
@@ -167,10 +186,17 @@ package final class GradientPass {
         act(at: .residMid, block: block, on: activations.middle)
     }
 
+    private func scratch(of block: Int) -> BackwardScratch {
+        scratches[decoder.configuration.sizeIndices[block]]
+    }
+
     /// The memory of a block, over the streams on its two sides.
     private func activations(of block: Int) -> BlockActivations {
         let index = block - blocks.lowerBound
-        let memory = keptBlocks.contains(block) ? kept[block - keptBlocks.lowerBound] : shared
+        let memory =
+            keptBlocks.contains(block)
+            ? kept[block - keptBlocks.lowerBound]
+            : shared[decoder.configuration.sizeIndices[block]]
         return BlockActivations(memory, input: streams[index], output: streams[index + 1])
     }
 
@@ -275,6 +301,7 @@ package final class GradientPass {
         backwardFeedForward(step, gradient, gradients)
         gradients.add(at: .residMid, block: block, to: gradient)
         plan.backward(at: .residMid, block: block, gradient, rows: rowCount, runner: runner)
+        let scratch = scratch(of: block)
         runner.mixBackward(step, gradient, scratch)
         if decoder.configuration.sizes.isParallel {
             runner.forEachPart(of: rowCount) { [gradient, scratch] part in
@@ -308,6 +335,6 @@ package final class GradientPass {
         let block = step.weights.index
         gradients.add(at: .residPost, block: block, to: gradient)
         plan.backward(at: .residPost, block: block, gradient, rows: rowCount, runner: runner)
-        runner.feedForwardBackward(step, gradient, scratch)
+        runner.feedForwardBackward(step, gradient, scratch(of: block))
     }
 }

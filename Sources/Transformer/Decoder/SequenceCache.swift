@@ -29,7 +29,7 @@ package final class SequenceCache {
         blocks = (0..<configuration.sizes.blockCount).map { block in
             switch configuration.sizes.kind(ofBlock: block).mixer {
             case .attention:
-                let width = configuration.keyValueWidth
+                let width = configuration.sizes(ofBlock: block).keyValueWidth
                 return .keysAndValues(
                     ActivationMatrix(width: width), ActivationMatrix(width: width))
             }

@@ -6,8 +6,8 @@ import Formats
 final class Workspace {
     /// (R, D): the residual stream.
     let stream: ActivationMatrix
-    /// Every block's activations, whose streams are all `stream`.
-    let block: BlockActivations
+    /// The activations of blocks by their sizes, whose streams are all `stream`.
+    private let ofSizes: [BlockActivations]
     let runner: BlockRunner
     /// (rows of a piece, D): the stream after the last norm.
     let normed: ActivationMatrix
@@ -16,15 +16,23 @@ final class Workspace {
 
     init(_ configuration: DecoderConfiguration, crew: WorkCrew) {
         stream = ActivationMatrix(width: configuration.sizes.hiddenSize)
-        block = BlockActivations(stream: stream, configuration)
+        let stream = stream
+        ofSizes = configuration.blockSizes.map {
+            BlockActivations(stream: stream, configuration, $0)
+        }
         runner = BlockRunner(configuration, crew: crew)
-        normed = block.normed
+        normed = ActivationMatrix(width: stream.width)
         logits = ActivationMatrix(width: configuration.sizes.vocabularySize)
+    }
+
+    /// The activations of a block.
+    func activations(of block: Int) -> BlockActivations {
+        ofSizes[runner.configuration.sizeIndices[block]]
     }
 
     /// Makes room for a chunk of this many rows; logits get room of their own when they are wanted.
     func reserve(rows: Int) {
-        block.reserve(rows: rows, for: runner.configuration.mixers)
+        for memory in ofSizes { memory.reserve(rows: rows, for: runner.configuration.mixers) }
         runner.reserve(rows: rows)
     }
 }

@@ -141,7 +141,7 @@ extension RelabelRoute {
             let new = biases(rule).filter {
                 (isAnnounced || added.contains($0)) && checkpoint.tensor($0) == nil
             }
-            count += new.count * (rule.shape(of: .bias, in: numbers).first ?? 0)
+            count += new.reduce(0) { $0 + (rule.shape(of: $1, in: numbers).first ?? 0) }
         }
         return BakeCost(
             bytes: count * MemoryLayout<Float>.stride, operations: count, error: 0x1p-24,

@@ -101,7 +101,7 @@ package struct ValueBiasRoute: BakeRoute {
         if let quantized { return Refusal.quantizedOutput(block: quantized) }
         // What keeps the numbers from being read is said by whoever needs them.
         guard let numbers = try? checkpoint.storedHyperparameters() else { return nil }
-        let reached = numbers.keyValueHeadCount * numbers.headSize
+        let reached = numbers.sizesOfBlocks.map(\.keyValueWidth).min() ?? 0
         return reached < numbers.hiddenSize
             ? Refusal.outOfReach(reached: reached, width: numbers.hiddenSize) : nil
     }
@@ -152,8 +152,9 @@ package struct ValueBiasRoute: BakeRoute {
 
     /// Where the values' numbers begin in it.
     private static func offset(of role: WeightRole, _ numbers: Hyperparameters) -> Int {
-        guard case .block(_, .attentionQueryKeyValue) = role.slot else { return 0 }
-        return (numbers.headCount + numbers.keyValueHeadCount) * numbers.headSize
+        guard case .block(let block, .attentionQueryKeyValue) = role.slot else { return 0 }
+        let sizes = numbers.sizes(ofBlock: block)
+        return sizes.queryWidth + sizes.keyValueWidth
     }
 }
 
@@ -167,13 +168,14 @@ extension ValueBiasRoute {
         let numbers = try checkpoint.storedHyperparameters()
         let roles = Set(interventions.map { Self.role($0.block, in: checkpoint) })
         let present = roles.compactMap { checkpoint.tensor($0) }
-        let width = roles.first.map { role in
-            Self.offset(of: role, numbers) + numbers.keyValueHeadCount * numbers.headSize
+        func width(_ role: WeightRole) -> Int {
+            Self.offset(of: role, numbers) + numbers.sizes(ofBlock: role.block ?? 0).keyValueWidth
         }
-        let (bytes, new) = (roles.count * (width ?? 0) * 4, roles.count - present.count)
+        let bytes = roles.reduce(0) { $0 + width($1) } * MemoryLayout<Float>.stride
+        let new = roles.filter { checkpoint.tensor($0) == nil }
         return BakeCost(
             bytes: bytes - present.reduce(0) { $0 + $1.byteCount },
-            operations: new * (width ?? 0), error: nil, runtimes: [format.runtime])
+            operations: new.reduce(0) { $0 + width($1) }, error: nil, runtimes: [format.runtime])
     }
 
     /// How long each bias comes out, and how well the weights hold what it adds.

@@ -19,18 +19,19 @@ struct ValueOutput {
     /// - Throws: `DecoderError` where the projection is missing or of a type that cannot be widened.
     init(of block: Int, in checkpoint: Checkpoint, _ numbers: Hyperparameters) throws {
         let role = WeightRole.block(block, .attentionOutput)
-        let (heads, groups) = (numbers.headCount, numbers.keyValueHeadCount)
+        let sizes = numbers.sizes(ofBlock: block)
+        let (heads, groups) = (sizes.headCount, sizes.keyValueHeadCount)
         guard let weight = try CheckpointWeights(checkpoint).matrix(role), groups > 0,
-            weight.columns == heads * numbers.headSize, weight.rows == numbers.hiddenSize
+            weight.columns == sizes.queryWidth, weight.rows == numbers.hiddenSize
         else { throw DecoderError.missingWeight(file: checkpoint.path, role: role) }
-        var matrix = DenseMatrix(rows: weight.rows, columns: groups * numbers.headSize)
+        var matrix = DenseMatrix(rows: weight.rows, columns: sizes.keyValueWidth)
         let repeats = heads / groups
         for number in 0..<weight.rows {
             let row = weight.row(number)
             for (column, value) in row.enumerated() {
-                let (head, place) = column.quotientAndRemainder(dividingBy: numbers.headSize)
+                let (head, place) = column.quotientAndRemainder(dividingBy: sizes.headSize)
                 let group = min(head / max(repeats, 1), groups - 1)
-                matrix.values[number * matrix.columns + group * numbers.headSize + place] += value
+                matrix.values[number * matrix.columns + group * sizes.headSize + place] += value
             }
         }
         checkpoint.tensor(role)?.releasePages()

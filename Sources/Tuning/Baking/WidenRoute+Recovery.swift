@@ -19,7 +19,9 @@ extension WidenRoute {
         }
         var directions: [Int: [Float]] = [:]
         for (block, found) in tensors {
-            let neurons = FoundNeurons(found.compactMapValues(\.tensors.b), numbers)
+            let neurons = FoundNeurons(
+                found.compactMapValues(\.tensors.b), numbers,
+                former: numbers.sizes(ofBlock: block).feedForwardSize)
             guard let vector = try neurons?.vector(behind: norm(base, numbers, block)) else {
                 continue
             }
@@ -61,11 +63,11 @@ private struct FoundNeurons {
     private let hidden: Int
 
     /// - Returns: nil where the block has no more neurons, or its projections are no matrices of one width.
-    init?(_ tensors: [BlockSlot: WeightTensor], _ numbers: Hyperparameters) {
+    init?(_ tensors: [BlockSlot: WeightTensor], _ numbers: Hyperparameters, former: Int) {
         guard let down = tensors[.feedForwardDown], down.canonicalShape.count == 2 else {
             return nil
         }
-        (former, hidden) = (numbers.feedForwardSize, numbers.hiddenSize)
+        (self.former, hidden) = (former, numbers.hiddenSize)
         width = down.canonicalShape[1]
         let fused = tensors[.feedForwardGateUp]
         guard let gate = tensors[.feedForwardGate] ?? fused?.rows(0..<width),

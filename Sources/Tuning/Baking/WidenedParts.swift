@@ -78,7 +78,7 @@ struct WidenedParts {
             edits.append(.set(.block(block, slot), rows, type: type))
         }
         if let fused {
-            let middle = numbers.feedForwardSize
+            let middle = numbers.sizes(ofBlock: block).feedForwardSize
             guard let first = fused.rows(0..<middle), let second = fused.rows(middle..<2 * middle)
             else {
                 throw CheckpointError.cannotExpress(

@@ -69,11 +69,12 @@ package final class TuningModel {
     private static func sections(
         of role: WeightRole, _ selection: WeightSelection, _ configuration: DecoderConfiguration
     ) -> [TunedParameter.Section]? {
-        guard case .block(_, let slot) = role.slot, slot.parts.count > 1 else { return nil }
+        guard case .block(let block, let slot) = role.slot, slot.parts.count > 1 else { return nil }
         return selection.parts(of: role).map { part in
             guard case .block(_, let place) = part.slot else { return .init(roles: [part]) }
             return .init(
-                roles: [part, WeightRole(part.slot)], rows: configuration.rows(of: place, in: slot))
+                roles: [part, WeightRole(part.slot)],
+                rows: configuration.rows(of: place, in: slot, ofBlock: block))
         }
     }
 

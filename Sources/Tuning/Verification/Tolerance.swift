@@ -43,11 +43,13 @@ package struct Tolerance: Sendable, Hashable {
         matricesHoldEdit: Bool, override: Double?
     ) throws {
         let numbers = try base.hyperparameters()
-        let width = try edited.hyperparameters().feedForwardSize
-        let longest = max(numbers.hiddenSize, numbers.feedForwardSize, width)
+        let (former, width) = (
+            numbers.widestFeedForward, try edited.hyperparameters().widestFeedForward
+        )
+        let longest = max(numbers.hiddenSize, former, width)
         let steps = Double(2 * numbers.blockCount).squareRoot()
         // What new neurons add stands behind a norm.
-        let epsilon = width > numbers.feedForwardSize ? 4 * Double(numbers.normEpsilon) : 0
+        let epsilon = width > former ? 4 * Double(numbers.normEpsilon) : 0
         let factor = matricesHoldEdit ? 8 : 4
         let arithmetic =
             Double(factor) * steps * 0x1p-24 * Double(longest).squareRoot() + epsilon
@@ -105,4 +107,8 @@ package struct Tolerance: Sendable, Hashable {
         default: type.isQuantized ? 0x1p-4 : 0
         }
     }
+}
+
+extension Hyperparameters {
+    fileprivate var widestFeedForward: Int { sizesOfBlocks.map(\.feedForwardSize).max() ?? 0 }
 }

@@ -41,7 +41,8 @@ struct SmallModel: WeightSource {
             if hasBiases { vectors[.block(block, slot, .bias)] = values(rows, scale: 0.3) }
         }
         let (hidden, feedForward) = (sizes.hiddenSize, sizes.feedForwardSize)
-        let (query, keyValue) = (configuration.queryWidth, configuration.keyValueWidth)
+        let widths = sizes.sizes(ofBlock: 0)
+        let (query, keyValue) = (widths.queryWidth, widths.keyValueWidth)
         addMatrix(WeightRole(.tokenEmbedding), sizes.vocabularySize, hidden)
         if !sizes.tiesEmbeddings { addMatrix(WeightRole(.output), sizes.vocabularySize, hidden) }
         vectors[WeightRole(.outputNorm)] = values(hidden, scale: 0.2, around: 1)

@@ -136,7 +136,7 @@ import Transformer
         for rule in architecture.weights {
             for role in rule.roles(in: numbers) {
                 guard let tensor = small.tensor(role) else { continue }
-                let shape = rule.shape(of: .weight, in: numbers)
+                let shape = rule.shape(of: WeightRole(role.slot), in: numbers)
                 edits.append(
                     .set(
                         role, Self.grown(tensor.shape, to: shape, seed: edits.count), type: .f32))
