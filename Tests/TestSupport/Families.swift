@@ -6,15 +6,18 @@ public enum Families {
     public static let all = [
         "arcee", "cohere2", "ernie4_5", "exaone4", "exaone4-windowed", "gemma", "gemma2",
         "gemma2-scaled", "gemma3", "gemma3-wrapped", "glm4", "gpt2", "gpt_neox",
-        "gpt_neox-sequential", "granite", "granite4", "llama", "llama-biased", "llama-yarn",
-        "ministral3", "ministral3-wrapped", "mistral", "mistral3", "mixtral", "olmo2", "olmo3",
+        "gpt_neox-sequential", "granite", "granite4", "lfm2", "lfm2-biased", "lfm2-wrapped",
+        "llama", "llama-biased", "llama-yarn", "ministral3", "ministral3-wrapped", "mistral",
+        "mistral3", "mixtral", "olmo2", "olmo3",
         "phi3", "phi4", "qwen2", "qwen3", "qwen3_moe", "smollm3", "stablelm", "stablelm-parallel",
         "starcoder2",
     ]
 
-    /// Those that can be GGUF files: llama.cpp has no keys for the ramp of that Llama's yarn, and an EXAONE 4 has windows
-    /// in 64 blocks only.
-    public static let convertible = all.filter { !["llama-yarn", "exaone4-windowed"].contains($0) }
+    /// Those that can be GGUF files: llama.cpp has no keys for the ramp of that Llama's yarn, an EXAONE 4 has windows in 64
+    /// blocks only, and no bias of a convolution is loaded.
+    public static let convertible = all.filter {
+        !["llama-yarn", "exaone4-windowed", "lfm2-biased"].contains($0)
+    }
 
     /// The path of a model's folder.
     public static func folder(_ name: String) -> String {

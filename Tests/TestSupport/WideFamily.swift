@@ -41,7 +41,7 @@ package enum WideFamily {
 
     private static func isAlwaysF32(_ role: WeightRole) -> Bool {
         switch role.slot {
-        case .positionEmbedding, .block(_, .expertRouter): true
+        case .positionEmbedding, .block(_, .expertRouter), .block(_, .convolutionTaps): true
         default: false
         }
     }

@@ -12,17 +12,21 @@ package struct BlockKind: Sendable, Hashable {
     /// What lets the tokens of a text see each other.
     package enum Mixer: Sendable, Hashable, CaseIterable, CustomStringConvertible {
         case attention
+        /// A gated causal convolution of a few positions (LFM 2).
+        case shortConvolution
 
         /// The projection whose output joins the stream.
         package var output: BlockSlot {
             switch self {
             case .attention: .attentionOutput
+            case .shortConvolution: .convolutionOutput
             }
         }
 
         package var description: String {
             switch self {
             case .attention: "attention"
+            case .shortConvolution: "short convolution"
             }
         }
     }
@@ -122,6 +126,13 @@ extension Hyperparameters {
         guard unrotated.contains(true) else { return "none" }
         let place = Self.place(of: unrotated, of: blockCount)
         return place.isEmpty ? "all" : String(place.dropFirst(" in ".count))
+    }
+
+    /// How long short convolutions are, and which blocks have them.
+    var shortConvolutionText: String {
+        let flags = (0..<blockCount).map { kind(ofBlock: $0).mixer == .shortConvolution }
+        guard flags.contains(true) else { return "none" }
+        return "\(convolutionLength ?? 0) positions" + Self.place(of: flags, of: blockCount)
     }
 
     /// Where blocks of one kind stand: nothing for all, a rule where all but every few are of it, or only every few, else

@@ -132,6 +132,7 @@ struct ModelNames: Sendable {
     var norm = "model.norm"
     var head = "lm_head"
     var headInGGUF = HeadInGGUF.unlessTied
+    var normInGGUF = "output_norm"
 
     /// When llama.cpp's loader of the family takes a head of its own, `output.weight`.
     enum HeadInGGUF {
@@ -160,7 +161,7 @@ struct ModelNames: Sendable {
             shape: [.vocabulary, .hidden])
         let end = [
             WeightRule(
-                .model(.outputNorm), huggingFace: norm, gguf: "output_norm", shape: [.hidden],
+                .model(.outputNorm), huggingFace: norm, gguf: normInGGUF, shape: [.hidden],
                 bias: rule.bias, transform: rule.transform),
             WeightRule(
                 .model(.output), huggingFace: head, gguf: headInGGUF == .never ? nil : "output",

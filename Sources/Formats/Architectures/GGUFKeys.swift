@@ -62,6 +62,22 @@ struct GGUFKeys: NumberKeys {
         return first
     }
 
+    /// A number of every block: one for all, or a list; nil where there is neither.
+    func integers(_ key: String, blocks: Int) throws(CheckpointError) -> [Int]? {
+        try require(blocks, in: Hyperparameters.largestTable, "number of blocks")
+        guard case .array(let array) = metadata[full(key)] else {
+            return try integer(key).map { [Int](repeating: $0, count: blocks) }
+        }
+        guard let list = array.integers else {
+            throw .wrongValue(file: file, key: full(key), expected: "an integer or integers")
+        }
+        guard list.count == blocks else {
+            throw .contradiction(
+                file: file, fact: "\(full(key)) has \(list.count) entries for \(blocks) blocks")
+        }
+        return list
+    }
+
     func required(_ key: String, blocks: Int) throws(CheckpointError) -> Int {
         guard let value = try integer(key, blocks: blocks) else {
             throw .missingKey(file: file, key: full(key))

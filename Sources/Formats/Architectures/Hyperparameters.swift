@@ -41,6 +41,8 @@ package struct Hyperparameters: Sendable, Hashable {
     package var residualScale = 1.0
     /// What the head's outputs are multiplied by.
     package var logitScale = 1.0
+    /// How many positions a short convolution sees, a token's own among them; nil where no block has one.
+    package var convolutionLength: Int?
     /// A mixture of experts in place of every block's feed-forward part; nil where the model is dense.
     package var experts: Experts?
 

@@ -16,7 +16,8 @@ extension ModelNumber {
             normEpsilon(format, norm), rope(format, positions), tiedHead,
             function(format, activation), parallelResidual, attentionScale, queryGrowth, scoreCap,
             logitCap,
-            window, unrotated, blockSizes, embeddingScale, residualScale, logitScale, experts,
+            window, unrotated, shortConvolution, blockSizes, embeddingScale, residualScale,
+            logitScale, experts,
             originalContext,
         ]
     }
@@ -62,7 +63,7 @@ extension ModelNumber {
     }
 
     /// Some families work it out of the width where a `config.json` does not say.
-    private static func feedForwardSize(_ format: ConfigFormat) -> ModelNumber {
+    static func feedForwardSize(_ format: ConfigFormat) -> ModelNumber {
         let key = format.feedForwardSize
         var number = size(
             "feed-forward width", \.feedForwardSize, key, "feed_forward_length", isOfBlocks: true)
@@ -341,6 +342,16 @@ extension ModelNumber {
     }()
 
     static let unrotated = ModelNumber("blocks without rotation") { $0.unrotatedText }
+
+    static let shortConvolution = {
+        var number = ModelNumber("short convolutions") { $0.shortConvolutionText }
+        number.check = { numbers, keys throws(CheckpointError) in
+            guard numbers.convolutionLength != nil || numbers.mixers.contains(.shortConvolution)
+            else { return }
+            try keys.require(numbers.convolutionLength ?? 0, "length of a short convolution")
+        }
+        return number
+    }()
 
     static let experts = {
         var number = ModelNumber(

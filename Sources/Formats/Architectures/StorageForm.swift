@@ -8,16 +8,20 @@ package struct StorageForm: Sendable, Hashable {
     package var rows: RowOrder
     /// Whether the data is the transpose: its rows are inputs.
     package var isTransposed: Bool
+    /// Whether the shape has a 1 before its last length: torch's weights of convolutions that keep channels apart.
+    package var hasUnitLength: Bool
     /// What each value is multiplied by: the scale that a GGUF file keeps of a tensor beside it.
     package var factor: Float
     /// What is added to each value then.
     package var shift: Float
 
     package init(
-        rows: RowOrder = .same, isTransposed: Bool = false, factor: Float = 1, shift: Float = 0
+        rows: RowOrder = .same, isTransposed: Bool = false, hasUnitLength: Bool = false,
+        factor: Float = 1, shift: Float = 0
     ) {
         self.rows = rows
         self.isTransposed = isTransposed
+        self.hasUnitLength = hasUnitLength
         self.factor = factor
         self.shift = shift
     }
@@ -53,12 +57,20 @@ package struct StorageForm: Sendable, Hashable {
         StorageForm(
             rows: rows.followed(by: other.rows.inverse),
             isTransposed: isTransposed != other.isTransposed,
+            hasUnitLength: hasUnitLength != other.hasUnitLength,
             factor: factor == other.factor ? 1 : factor / other.factor,
             shift: (shift - other.shift) / other.factor)
     }
 
     /// The shape of the canonical weight that data of this shape lays out, and the inverse.
-    package func shape(of shape: [Int]) -> [Int] { isTransposed ? shape.reversed() : shape }
+    package func shape(of shape: [Int]) -> [Int] {
+        guard hasUnitLength else { return isTransposed ? shape.reversed() : shape }
+        return switch shape.count {
+        case 2: [shape[0], 1, shape[1]]
+        case 3 where shape[1] == 1: [shape[0], shape[2]]
+        default: shape
+        }
+    }
 
     /// The length of the rows of a result of this shape: the last dimension, but 1 where the elements of a vector have
     /// an order, so that they are rows.
@@ -87,6 +99,7 @@ extension WeightRule {
         let block = model?.sizes(ofBlock: role.block ?? 0)
         return switch (transform, format, role.part) {
         case (.transposed, .safetensors, .weight): StorageForm(isTransposed: true)
+        case (.channelwise, .safetensors, .weight): StorageForm(hasUnitLength: true)
         case (.plusOne, .safetensors, .weight): StorageForm(shift: 1)
         case (.rotaryRows, .gguf, _):
             StorageForm(rows: block.map { .splittingHeads(headSize: $0.headSize) } ?? .same)

@@ -79,6 +79,8 @@ package enum BlockSlot: String, Hashable, Sendable, CaseIterable {
     case attentionNorm, attentionQuery, attentionKey, attentionValue, attentionOutput
     /// Query, key and value in one matrix.
     case attentionQueryKeyValue
+    /// A short convolution's: what its inputs and gates come from, a few taps for each channel, and what joins the stream.
+    case convolutionInput, convolutionTaps, convolutionOutput
     /// Norms of queries and keys before their rotation.
     case attentionQueryNorm, attentionKeyNorm
     /// Norms of what a sub-layer adds to the stream.
@@ -106,7 +108,9 @@ extension WeightRole.Slot {
     var takesScale: Bool {
         switch self {
         case .output: true
-        case .block(_, let slot): slot.isProjection && slot != .expertRouter
+        case .block(_, let slot):
+            slot.isProjection
+                && ![.expertRouter, .convolutionInput, .convolutionOutput].contains(slot)
         default: false
         }
     }
@@ -132,7 +136,7 @@ extension BlockSlot {
     }
 
     /// Whether the weight is a projection's matrix.
-    package var isProjection: Bool { !isNorm }
+    package var isProjection: Bool { !isNorm && self != .convolutionTaps }
 
     /// The projections that the matrix of this place holds, in the order of its rows: several where they are fused,
     /// else the place itself.
@@ -144,11 +148,12 @@ extension BlockSlot {
         }
     }
 
-    /// Whether the weight belongs to attention, the first half of a block.
-    package var isAttention: Bool {
+    /// Whether the weight belongs to the first half of a block: attention, or what stands in its place.
+    package var isOfFirstHalf: Bool {
         switch self {
         case .attentionNorm, .attentionQuery, .attentionKey, .attentionValue, .attentionOutput,
-            .attentionQueryKeyValue, .attentionQueryNorm, .attentionKeyNorm, .attentionPostNorm:
+            .attentionQueryKeyValue, .attentionQueryNorm, .attentionKeyNorm, .attentionPostNorm,
+            .convolutionInput, .convolutionTaps, .convolutionOutput:
             true
         case .feedForwardNorm, .feedForwardGate, .feedForwardUp, .feedForwardDown,
             .feedForwardGateUp, .feedForwardPostNorm, .expertRouter, .expertGate, .expertUp,

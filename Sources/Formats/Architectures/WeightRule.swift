@@ -53,6 +53,10 @@ package struct WeightRule: Sendable {
         /// Learned positions.
         case positions
         case experts, expertFeedForward
+        /// What a short convolution convolves, and the gates before and after it.
+        case gatedConvolutionWidth
+        /// The positions that a short convolution sees.
+        case convolutionLength
     }
 
     /// How a weight's data differs between a Hugging Face file and a GGUF file.
@@ -64,6 +68,8 @@ package struct WeightRule: Sendable {
         case plusOne
         /// Hugging Face stores the transpose (the `Conv1D` of GPT-2).
         case transposed
+        /// Hugging Face stores (channels, 1, taps), the `Conv1d` of torch that keeps channels apart, GGUF (channels, taps).
+        case channelwise
         /// Rows are (head, {query, key, value}, head size) in Hugging Face, ({query, key, value}, head, head size) in
         /// GGUF (GPT-NeoX).
         case headwiseRows
@@ -154,6 +160,8 @@ package struct WeightRule: Sendable {
             case .positions: model.contextLength
             case .experts: model.experts?.count ?? 0
             case .expertFeedForward: model.experts?.feedForwardSize ?? 0
+            case .gatedConvolutionWidth: 3 * model.hiddenSize
+            case .convolutionLength: model.convolutionLength ?? 0
             }
         }
     }

@@ -5,6 +5,8 @@
 package struct Wrapper: Sendable {
     /// The `model_type` of the folder.
     package let modelType: String
+    /// What transformers 4 calls it, where that is another.
+    let olderType: String?
     /// What `text_config` may be of.
     let families: [Architecture]
     /// The `model_type` of a `text_config` that does not say.
@@ -18,7 +20,7 @@ package struct Wrapper: Sendable {
     let tiesEmbeddings: Bool
 
     /// Every wrapper that rtedit knows.
-    static let all = [gemma3, mistral3]
+    static let all = [gemma3, mistral3, lfm2]
 
     /// Gemma 3 from 4B on.
     static let gemma3 = Wrapper(
@@ -29,6 +31,12 @@ package struct Wrapper: Sendable {
     static let mistral3 = Wrapper(
         modelType: "mistral3", families: [.mistralSmall, .ministral3], standardType: "mistral",
         names: llavaNames, carried: llavaParts, tiesEmbeddings: true)
+
+    /// LFM 2 and LFM 2.5 with images, whose files have the names of the modules.
+    static let lfm2 = Wrapper(
+        modelType: "lfm2_vl", olderType: "lfm2-vl", families: [.lfm2], standardType: "lfm2",
+        names: FolderNames(places: [.init(own: "model.", inFiles: ["model.language_model."])]),
+        carried: ["model.vision_tower.", "model.multi_modal_projector."], tiesEmbeddings: true)
 
     /// As files have them, and as the modules of transformers 5 are called.
     private static let llavaNames = FolderNames(places: [
@@ -42,16 +50,18 @@ package struct Wrapper: Sendable {
 
     /// The wrapper that a `config.json` is of, or nil.
     init?(_ config: JSONObject?) {
-        let name = config?["model_type"]?.string
-        guard let known = Self.all.first(where: { $0.modelType == name }) else { return nil }
+        guard let name = config?["model_type"]?.string,
+            let known = Self.all.first(where: { [$0.modelType, $0.olderType].contains(name) })
+        else { return nil }
         self = known
     }
 
     private init(
-        modelType: String, families: [Architecture], standardType: String, names: FolderNames,
-        carried: [String], tiesEmbeddings: Bool
+        modelType: String, olderType: String? = nil, families: [Architecture],
+        standardType: String, names: FolderNames, carried: [String], tiesEmbeddings: Bool
     ) {
         self.modelType = modelType
+        self.olderType = olderType
         self.families = families
         self.standardType = standardType
         self.names = names

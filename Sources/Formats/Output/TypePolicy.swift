@@ -183,7 +183,7 @@ struct OutputTypes {
         tensor.shape.count > 1 ? try policy.override(for: name) : nil
     }
 
-    /// llama.cpp wants vectors, learned positions and routers in f32; other matrices take the type asked for, or stay
+    /// llama.cpp wants vectors, learned positions, routers and taps of convolutions in f32; other matrices take the type asked for, or stay
     /// as they are.
     private func typeInGGUF(_ tensor: WeightTensor) throws(CheckpointError) -> ElementType {
         let isFloat = tensor.type.canBeRetyped
@@ -259,7 +259,7 @@ extension WeightRole.Slot {
     /// Whether llama.cpp wants the matrix in f32.
     var isAlwaysF32: Bool {
         switch self {
-        case .positionEmbedding, .block(_, .expertRouter): true
+        case .positionEmbedding, .block(_, .expertRouter), .block(_, .convolutionTaps): true
         default: false
         }
     }

@@ -11,6 +11,8 @@ struct BlockActivations {
     let normed: ActivationMatrix
     /// What attention computes, where it is what mixes the block's tokens.
     let attention: AttentionActivations
+    /// What a short convolution computes, where it does.
+    let convolution: ConvolutionActivations
     /// (R, D): the stream between the mixer and the feed-forward part.
     let middle: ActivationMatrix
     /// (R, F): before its activation; the same as `up` where the family has no gate.
@@ -32,8 +34,9 @@ struct BlockActivations {
         self.init(
             input: stream, middle: isParallel ? ActivationMatrix(width: stream.width) : stream,
             output: stream, normed: ActivationMatrix(width: stream.width),
-            attention: AttentionActivations(configuration, sizes, isKept: false), gate: gate,
-            up: up, gated: gate)
+            attention: AttentionActivations(configuration, sizes, isKept: false),
+            convolution: ConvolutionActivations(configuration, isKept: false), gate: gate, up: up,
+            gated: gate)
     }
 
     /// Activations that are kept for the way back, with streams of their own.
@@ -49,20 +52,23 @@ struct BlockActivations {
             input: input, middle: ActivationMatrix(width: input.width), output: output,
             normed: scratch.normed,
             attention: AttentionActivations(configuration, sizes, isKept: true),
+            convolution: ConvolutionActivations(configuration, isKept: true),
             gate: widths.hasGate ? ActivationMatrix(width: widths.inner) : up, up: up,
             gated: scratch.gated)
     }
 
     private init(
         input: ActivationMatrix, middle: ActivationMatrix, output: ActivationMatrix,
-        normed: ActivationMatrix, attention: AttentionActivations, gate: ActivationMatrix,
-        up: ActivationMatrix, gated: ActivationMatrix
+        normed: ActivationMatrix, attention: AttentionActivations,
+        convolution: ConvolutionActivations, gate: ActivationMatrix, up: ActivationMatrix,
+        gated: ActivationMatrix
     ) {
         self.input = input
         self.middle = middle
         self.output = output
         self.normed = normed
         self.attention = attention
+        self.convolution = convolution
         self.gate = gate
         self.up = up
         self.gated = gated
@@ -74,6 +80,7 @@ struct BlockActivations {
         self.output = output
         normed = other.normed
         attention = other.attention
+        convolution = other.convolution
         middle = other.middle
         gate = other.gate
         up = other.up
@@ -96,6 +103,7 @@ struct BlockActivations {
     ) -> Int {
         switch mixer {
         case .attention: AttentionActivations.floatsPerRow(configuration, sizes)
+        case .shortConvolution: ConvolutionActivations.floatsPerRow(configuration)
         }
     }
 
@@ -105,6 +113,7 @@ struct BlockActivations {
         for mixer in mixers {
             switch mixer {
             case .attention: attention.reserve(rows: rows)
+            case .shortConvolution: convolution.reserve(rows: rows)
             }
         }
     }
@@ -143,6 +152,8 @@ final class BackwardScratch: Sendable {
     let inputGradient: ActivationMatrix
     /// What attention needs, where it mixes the tokens of a block.
     let attention: AttentionGradients
+    /// The same of a short convolution.
+    let convolution: ConvolutionGradients
     /// (R, F)
     let gateGradient: ActivationMatrix
     /// (R, F)
@@ -172,6 +183,7 @@ final class BackwardScratch: Sendable {
         rawGradient = matrix(hidden, where: normsUpdates)
         inputGradient = matrix(hidden, where: configuration.sizes.isParallel)
         attention = AttentionGradients(configuration, sizes)
+        convolution = ConvolutionGradients(configuration)
         gateGradient = matrix(inner)
         upGradient = matrix(inner)
         gateUpGradient = matrix(2 * inner, where: slots.contains(.feedForwardGateUp))
@@ -185,6 +197,7 @@ final class BackwardScratch: Sendable {
         for mixer in mixers {
             switch mixer {
             case .attention: attention.reserve(rows: rows)
+            case .shortConvolution: convolution.reserve(rows: rows)
             }
         }
     }

@@ -33,6 +33,9 @@ extension BlockRunner {
         switch block.mixer {
         case .attention(let weights):
             attend(weights, block.index, activations.attention, texts, from: input, rows: rows)
+        case .shortConvolution(let weights):
+            convolve(
+                weights, block.index, activations.convolution, texts, from: input, rows: rows)
         }
     }
 
@@ -40,6 +43,7 @@ extension BlockRunner {
     func mixed(_ block: BlockWeights, _ activations: BlockActivations) -> ActivationMatrix {
         switch block.mixer {
         case .attention: activations.attention.output
+        case .shortConvolution: activations.convolution.output
         }
     }
 
@@ -76,6 +80,8 @@ extension BlockRunner {
         switch block.mixer {
         case .attention(let weights):
             attentionBackward(step, weights, source, scratch, into: inputGradient)
+        case .shortConvolution(let weights):
+            convolutionBackward(step, weights, source, scratch, into: inputGradient)
         }
         guard wantsInput else { return }
         normBackward(

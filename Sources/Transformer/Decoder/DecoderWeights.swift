@@ -21,11 +21,13 @@ package struct NormWeights: Sendable {
 /// What mixes the tokens of a text in a block: its first half.
 package enum MixerWeights: Sendable {
     case attention(AttentionWeights)
+    case shortConvolution(ShortConvolutionWeights)
 
     /// The projection whose output joins the stream.
     package var output: Projection {
         switch self {
         case .attention(let weights): weights.output
+        case .shortConvolution(let weights): weights.output
         }
     }
 }
@@ -36,6 +38,19 @@ package struct AttentionWeights: Sendable {
     /// (head size), of each head, or (width of all heads), of all together
     package let queryNorm: NormWeights?
     package let keyNorm: NormWeights?
+    package let output: Projection
+}
+
+/// The weights of a gated short convolution (LFM 2): output(C ⊙ convolution(B ⊙ x)), with B, C and x = the thirds of
+/// input(n).
+package struct ShortConvolutionWeights: Sendable {
+    /// (3 · hidden size, hidden size): the rows of B, of C, of x
+    package let input: Projection
+    /// (hidden size, taps)
+    package let taps: FloatBuffer
+    /// (hidden size)
+    package let bias: FloatBuffer?
+    package let shape: ConvolutionShape
     package let output: Projection
 }
 
@@ -160,6 +175,7 @@ private struct WeightLoader<Source: WeightSource> {
     private func mixer(_ index: Int) throws -> MixerWeights {
         switch configuration.sizes.kind(ofBlock: index).mixer {
         case .attention: .attention(try attention(index))
+        case .shortConvolution: .shortConvolution(try shortConvolution(index))
         }
     }
 
@@ -172,6 +188,18 @@ private struct WeightLoader<Source: WeightSource> {
             queryNorm: try headNorm(index, .attentionQueryNorm, width: query),
             keyNorm: try headNorm(index, .attentionKeyNorm, width: keyValue),
             output: try projection(index, .attentionOutput, rows: hidden, columns: query))
+    }
+
+    private func shortConvolution(_ index: Int) throws -> ShortConvolutionWeights {
+        let hidden = configuration.sizes.hiddenSize
+        let shape = ConvolutionShape(
+            channels: hidden, taps: configuration.sizes.convolutionLength ?? 1)
+        return ShortConvolutionWeights(
+            input: try projection(index, .convolutionInput, rows: 3 * hidden, columns: hidden),
+            taps: try vector(.block(index, .convolutionTaps), count: hidden * shape.taps),
+            bias: try optionalVector(.block(index, .convolutionTaps, .bias), count: hidden),
+            shape: shape,
+            output: try projection(index, .convolutionOutput, rows: hidden, columns: hidden))
     }
 
     private func heads(_ index: Int) throws -> HeadWeights {

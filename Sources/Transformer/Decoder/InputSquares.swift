@@ -78,6 +78,7 @@ extension MixerWeights {
     fileprivate var projections: [Projection] {
         switch self {
         case .attention(let weights): weights.heads.projections + [weights.output]
+        case .shortConvolution(let weights): [weights.input, weights.output]
         }
     }
 }

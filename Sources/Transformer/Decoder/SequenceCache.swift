@@ -1,7 +1,7 @@
 import Formats
 
 /// What the blocks remember of one sequence, so that a pass need only compute the tokens that are new: keys and values
-/// where attention mixes its tokens.
+/// where attention mixes its tokens, what a short convolution reads.
 ///
 /// Memory grows by doubling, see `bytesPerPosition`.
 package final class SequenceCache {
@@ -9,10 +9,13 @@ package final class SequenceCache {
     private enum BlockMemory {
         /// f32, each (positions, key/value heads · head size)
         case keysAndValues(ActivationMatrix, ActivationMatrix)
+        /// f32, (positions, channels). All positions, so that the cache can be taken back to any.
+        case inputs(ActivationMatrix)
 
         var matrices: [ActivationMatrix] {
             switch self {
             case .keysAndValues(let keys, let values): [keys, values]
+            case .inputs(let inputs): [inputs]
             }
         }
     }
@@ -32,6 +35,8 @@ package final class SequenceCache {
                 let width = configuration.sizes(ofBlock: block).keyValueWidth
                 return .keysAndValues(
                     ActivationMatrix(width: width), ActivationMatrix(width: width))
+            case .shortConvolution:
+                return .inputs(ActivationMatrix(width: configuration.sizes.hiddenSize))
             }
         }
     }
@@ -94,5 +99,20 @@ package final class SequenceCache {
         ownKeys.row(position).update(from: keys, count: count * ownKeys.width)
         ownValues.row(position).update(from: values, count: count * ownValues.width)
         return (UnsafePointer(ownKeys.row(0)), UnsafePointer(ownValues.row(0)))
+    }
+
+    /// Writes what a block's convolution reads at some positions, (count, channels).
+    ///
+    /// - Returns: what it reads at all positions, (capacity, channels).
+    /// - Precondition: room for the positions was reserved, and the block is one of a short convolution.
+    func write(
+        inputs: UnsafePointer<Float>, at position: Int, count: Int, block: Int
+    ) -> UnsafePointer<Float> {
+        guard case .inputs(let own) = blocks[block] else {
+            preconditionFailure("block \(block) has no convolution")
+        }
+        precondition(position + count <= own.capacity)
+        own.row(position).update(from: inputs, count: count * own.width)
+        return UnsafePointer(own.row(0))
     }
 }

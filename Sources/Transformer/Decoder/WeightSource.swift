@@ -10,7 +10,7 @@ package protocol WeightSource {
     func name(of role: WeightRole) -> String
     /// A matrix (rows, columns), or nil where the source has none.
     func matrix(_ role: WeightRole) throws -> WeightMatrix?
-    /// A vector widened to f32, or nil where the source has none.
+    /// A vector, or the taps of a convolution, widened to f32 in C order, or nil where the source has none.
     func vector(_ role: WeightRole) throws -> FloatBuffer?
     /// A low-rank update beside a matrix, or nil.
     func adapter(_ role: WeightRole) throws -> LowRankAdapter?
@@ -53,7 +53,7 @@ package final class CheckpointWeights: WeightSource {
     /// - Throws: `DecoderError.unsupportedType`, `.wrongShape` for a tensor that is no vector.
     package func vector(_ role: WeightRole) throws -> FloatBuffer? {
         guard let tensor = try tensor(role) else { return nil }
-        guard tensor.shape.count == 1 else {
+        guard tensor.shape.count == 1 || role.isOfTaps else {
             throw DecoderError.wrongShape(
                 file: path, tensor: tensor.name, expected: [tensor.description.columns],
                 found: tensor.shape)
@@ -88,5 +88,13 @@ package final class CheckpointWeights: WeightSource {
                 throw .unusedTensor(file: path, tensor: tensor.name)
             }
         }
+    }
+}
+
+extension WeightRole {
+    /// Whether it is the taps of a convolution, (channels, taps).
+    fileprivate var isOfTaps: Bool {
+        guard case .block(_, .convolutionTaps) = slot else { return false }
+        return part == .weight
     }
 }

@@ -33,6 +33,17 @@ package func addForward(
     for index in wholeEights(count)..<count { output[index] += input[index] }
 }
 
+/// output = a · b, element by element; the output may be either of them
+package func multiplyForward(
+    _ output: UnsafeMutablePointer<Float>, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
+    count: Int
+) {
+    for index in stride(from: 0, to: wholeEights(count), by: 8) {
+        output.store8(a.load8(index) * b.load8(index), index)
+    }
+    for index in wholeEights(count)..<count { output[index] = a[index] * b[index] }
+}
+
 /// output = factor · output
 package func scaleForward(_ output: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
     for index in stride(from: 0, to: wholeEights(count), by: 8) {

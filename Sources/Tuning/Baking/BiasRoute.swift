@@ -55,29 +55,59 @@ package struct BiasRoute: BakeRoute {
         }
     }
 
-    /// The projection whose bias acts at a site, or nil where none does.
-    static func slot(for site: Site) -> BlockSlot? {
+    /// The projections whose biases act at a site in some block, or none where no bias does.
+    static func slots(for site: Site, in checkpoint: Checkpoint) -> [BlockSlot] {
         switch site {
-        case .residPost: .feedForwardDown
-        case .residMid: .attentionOutput
-        case .embed: nil
+        case .embed: return []
+        case .residPost: return [.feedForwardDown]
+        case .residMid:
+            // Of a family that is not known, or of unusable numbers, it is attention.
+            guard checkpoint.architecture != nil,
+                let numbers = try? checkpoint.storedHyperparameters()
+            else { return [.attentionOutput] }
+            let mixers = numbers.mixers
+            return BlockKind.Mixer.allCases.filter(mixers.contains).map(\.output)
         }
     }
 
-    /// Why no bias does what the operation does at this site.
+    /// Why no bias does what the operation does at this site in every block.
     package func refusal(
         of operation: Intervention.Operation, at site: Site, in checkpoint: Checkpoint,
         format: FileFormat
     ) -> (any Failure)? {
         guard operation == .add else { return Refusal.notAnAddition(operation: operation) }
-        return Self.refusal(site: site, in: checkpoint, format: format)
+        let slots = Self.slots(for: site, in: checkpoint)
+        guard !slots.isEmpty else { return Refusal.noSlot(site: site) }
+        return slots.lazy.compactMap { Self.refusal(slot: $0, in: checkpoint, format: format) }
+            .first
     }
 
-    /// Why no vector at this site can be a bias; it asks for no more of the checkpoint than its architecture's name.
+    /// Of the blocks alone in which something is added.
+    package func refusal(
+        of interventions: [Intervention], in checkpoint: Checkpoint, format: FileFormat
+    ) -> (any Failure)? {
+        guard checkpoint.architecture != nil,
+            let numbers = try? checkpoint.storedHyperparameters()
+        else { return refusalOfEach(interventions, in: checkpoint, format: format) }
+        for intervention in interventions {
+            guard intervention.operation == .add else {
+                return Refusal.notAnAddition(operation: intervention.operation)
+            }
+            let place = StreamSite(site: intervention.site, block: intervention.block)
+            guard let slot = numbers.projection(before: place) else {
+                return Refusal.noSlot(site: intervention.site)
+            }
+            if let refusal = Self.refusal(slot: slot, in: checkpoint, format: format) {
+                return refusal
+            }
+        }
+        return nil
+    }
+
+    /// Why no vector can be a bias of this projection; it asks for no more of the checkpoint than its architecture's name.
     private static func refusal(
-        site: Site, in checkpoint: Checkpoint, format: FileFormat
+        slot: BlockSlot, in checkpoint: Checkpoint, format: FileFormat
     ) -> Refusal? {
-        guard let slot = slot(for: site) else { return .noSlot(site: site) }
         if let quantization = checkpoint.quantization,
             !quantization.hasPlainBiases
         {
@@ -93,16 +123,14 @@ package struct BiasRoute: BakeRoute {
         case (_, .used): break
         case (.gguf, _):
             let architecture = checkpoint.architecture?.name ?? name
-            let tensor =
-                "blk.N." + (slot == .feedForwardDown ? "ffn_down" : "attn_output") + ".bias"
+            let tensor = "blk.N." + words(for: slot).gguf + ".bias"
             return loading == .ignored
                 ? .llamaCppIgnores(architecture: architecture, tensor: tensor)
                 : .llamaCppRefuses(architecture: architecture, tensor: tensor)
         case (.safetensors, _):
             return .transformersDrops(
                 modelType: checkpoint.architecture?.huggingFaceModelType ?? name,
-                projection: slot == .feedForwardDown
-                    ? "feed-forward output" : "attention output")
+                projection: words(for: slot).projection)
         }
         if format == .gguf, checkpoint.format == .gguf, slot == .feedForwardDown,
             let scale = checkpoint.scale(of: slot)
@@ -113,6 +141,15 @@ package struct BiasRoute: BakeRoute {
             return .postNorm(architecture: architecture.name)
         }
         return nil
+    }
+
+    /// What messages call a projection, and its tensor.
+    private static func words(for slot: BlockSlot) -> (projection: String, gguf: String) {
+        switch slot {
+        case .feedForwardDown: ("feed-forward output", "ffn_down")
+        case .convolutionOutput: ("convolution's output", "shortconv.out_proj")
+        default: ("attention output", "attn_output")
+        }
     }
 
     /// The edits that make interventions permanent: one f32 bias for each site and block, the sum of all vectors that
@@ -141,7 +178,8 @@ package struct BiasRoute: BakeRoute {
         try interventions.checkFit(numbers, file: checkpoint.path)
         var biases: [WeightRole: [Float]] = [:]
         for intervention in interventions {
-            guard let slot = slot(for: intervention.site) else { continue }
+            let place = StreamSite(site: intervention.site, block: intervention.block)
+            guard let slot = numbers.projection(before: place) else { continue }
             let role = WeightRole.block(intervention.block, slot, .bias)
             let present =
                 try biases[role] ?? checkpoint.tensor(role)?.values()
@@ -167,13 +205,9 @@ extension BiasRoute {
     package func cost(
         of interventions: [Intervention], in checkpoint: Checkpoint, format: FileFormat
     ) throws -> BakeCost {
-        let width = try checkpoint.storedHyperparameters().hiddenSize
-        let roles = Set(
-            interventions.compactMap { intervention in
-                Self.slot(for: intervention.site).map {
-                    WeightRole.block(intervention.block, $0, .bias)
-                }
-            })
+        let numbers = try checkpoint.storedHyperparameters()
+        let width = numbers.hiddenSize
+        let roles = Self.roles(of: interventions, numbers)
         let present = roles.compactMap { checkpoint.tensor($0) }
         let bytes = roles.count * width * MemoryLayout<Float>.stride
         return BakeCost(
@@ -182,12 +216,24 @@ extension BiasRoute {
             runtimes: [format.runtime])
     }
 
+    /// The biases that interventions act through.
+    static func roles(
+        of interventions: [Intervention], _ numbers: Hyperparameters
+    ) -> Set<WeightRole> {
+        Set(
+            interventions.compactMap { intervention in
+                let place = StreamSite(site: intervention.site, block: intervention.block)
+                return numbers.projection(before: place).map {
+                    WeightRole.block(intervention.block, $0, .bias)
+                }
+            })
+    }
+
     /// What changed biases of the projections into the stream add to it.
     package func recovery(
         from changes: [TensorDifference], base: Checkpoint
     ) throws -> BakeRecovery? {
-        let own = sites.filter { Self.slot(for: $0).map { Self.hasPlace($0, in: base) } ?? false }
-        return try Self.recovery(from: changes, at: own, base: base, by: self)
+        try Self.recovery(from: changes, base: base, by: self) { Self.hasPlace($0, in: base) }
     }
 
     /// Whether files of the model's family can have a bias at this place in any format; those of none that is known can.
@@ -196,19 +242,26 @@ extension BiasRoute {
         return rule.bias != nil
     }
 
-    /// The same of the biases that act at some sites, for a route that makes them.
+    /// The same of the biases of some projections, for a route that makes them.
     static func recovery(
-        from changes: [TensorDifference], at sites: [Site], base: Checkpoint,
-        by route: any BakeRoute
+        from changes: [TensorDifference], base: Checkpoint, by route: any BakeRoute,
+        of isOwn: (BlockSlot) -> Bool
     ) throws -> BakeRecovery? {
         var places: [BakeRecovery.Place] = []
         var vectors: [SteeringVector] = []
-        for site in sites {
+        for site in route.sites {
             let biases = changes.filter { change in
-                guard case .block(_, let found) = change.role?.slot else { return false }
-                return found == slot(for: site) && change.role?.part == .bias
+                guard let role = change.role, role.part == .bias,
+                    case .block(_, let slot) = role.slot, isOwn(slot),
+                    let place = StreamWriters.site(of: role.slot)
+                else { return false }
+                return place.site == site && !place.isNorm
             }
-            guard !biases.isEmpty, let slot = slot(for: site) else { continue }
+            guard !biases.isEmpty else { continue }
+            let slots = Set(
+                biases.compactMap { change in
+                    if case .block(_, let slot) = change.role?.slot { slot.rawValue } else { nil }
+                })
             // Bare weights say nothing of a scale; most families have none.
             let scale =
                 base.architecture == nil ? 1 : Float(try base.hyperparameters().residualScale)
@@ -219,7 +272,8 @@ extension BiasRoute {
             }
             places.append(
                 BakeRecovery.Place(
-                    weights: "\(slot.rawValue) biases", tensors: biases.map(\.name),
+                    weights: "\(slots.sorted().joined(separator: " and ")) biases",
+                    tensors: biases.map(\.name),
                     blocks: directions.keys.sorted(), addedCount: biases.count { $0.a == nil }))
             vectors.append(
                 SteeringVector(

@@ -53,7 +53,7 @@ struct CalibrationRun {
                     from: place.tokens.lowerBound, to: rows)
             }
             let projections = ProjectionObserver(
-                slots: Set(places.compactMap { FitRoute.slot(for: $0.site) })
+                slots: Set(places.compactMap(sizes.projection))
             ) { place, inputs, outputs in
                 let own = StreamSite(site: place.site, block: place.block)
                 guard samples[own] != nil else { return }

@@ -59,15 +59,12 @@ package struct FitRoute: BakeRoute {
         }
     }
 
-    /// The projection that writes at a site; nil where none does.
-    static func slot(for site: Site) -> BlockSlot? { BiasRoute.slot(for: site) }
-
     /// Why nothing could be fitted at this site, whatever the text.
     static func obstacle(
         to operation: Intervention.Operation, at site: Site, in checkpoint: Checkpoint
     ) -> Refusal? {
         guard operation == .add else { return .notAnAddition(operation: operation) }
-        guard slot(for: site) != nil else { return .noSite(site: site) }
+        guard site != .embed else { return .noSite(site: site) }
         if let quantization = checkpoint.quantization, quantization.problem != nil {
             return .quantized(file: checkpoint.path, quantization)
         }

@@ -186,7 +186,9 @@ private struct ChangedProjection {
         _ place: StreamSite, vector: [Float], _ samples: ProjectionFit.Samples,
         decoder: Decoder, checkpoint: Checkpoint, format: FileFormat, crew: WorkCrew
     ) throws {
-        guard let slot = FitRoute.slot(for: place.site) else { return nil }
+        guard let slot = decoder.configuration.sizes.projection(before: place) else {
+            return nil
+        }
         let role = WeightRole.block(place.block, slot)
         let weights = decoder.weights.blocks[place.block]
         let norm =

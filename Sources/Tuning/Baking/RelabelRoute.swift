@@ -66,9 +66,8 @@ package struct RelabelRoute: BakeRoute {
         guard operation == .add else {
             return BiasRoute.Refusal.notAnAddition(operation: operation)
         }
-        guard let slot = BiasRoute.slot(for: site) else {
-            return BiasRoute.Refusal.noSlot(site: site)
-        }
+        let slots = BiasRoute.slots(for: site, in: checkpoint)
+        guard !slots.isEmpty else { return BiasRoute.Refusal.noSlot(site: site) }
         if let quantization = checkpoint.quantization {
             return BiasRoute.Refusal.quantized(file: checkpoint.path, quantization)
         }
@@ -79,7 +78,7 @@ package struct RelabelRoute: BakeRoute {
             return Refusal.wrapped(folder: wrapper.modelType)
         }
         let name = "\(architecture)"
-        if architecture.biasLoading(of: slot, in: format) == .used {
+        if slots.allSatisfy({ architecture.biasLoading(of: $0, in: format) == .used }) {
             return Refusal.hasPlace(architecture: name)
         }
         // Numbers that are unusable come to light where the edits are made.
@@ -124,12 +123,7 @@ extension RelabelRoute {
             rule.roles(in: numbers, part: .bias)
         }
         let rules = Self.target.weights.filter { $0.bias != nil }
-        let added = Set(
-            interventions.compactMap { intervention in
-                BiasRoute.slot(for: intervention.site).map {
-                    WeightRole.block(intervention.block, $0, .bias)
-                }
-            })
+        let added = BiasRoute.roles(of: interventions, numbers)
         let flags = Set(
             rules.filter { rule in
                 biases(rule).contains { added.contains($0) || checkpoint.tensor($0) != nil }
@@ -155,10 +149,9 @@ extension RelabelRoute {
         guard let architecture = base.architecture,
             Self.families.contains(architecture.huggingFaceModelType)
         else { return nil }
-        let foreign = sites.filter { site in
-            BiasRoute.slot(for: site).map { !BiasRoute.hasPlace($0, in: base) } ?? false
+        return try BiasRoute.recovery(from: changes, base: base, by: self) {
+            !BiasRoute.hasPlace($0, in: base)
         }
-        return try BiasRoute.recovery(from: changes, at: foreign, base: base, by: self)
     }
 }
 

@@ -16,7 +16,9 @@ enum StreamWriters {
         case .embed:
             [WeightRole(.tokenEmbedding), WeightRole(.positionEmbedding)]
         case .residMid:
-            [.block(place.block, .attentionOutput), .block(place.block, .attentionOutput, .bias)]
+            [WeightRole.Part.weight, .bias].map {
+                .block(place.block, sizes.kind(ofBlock: place.block).mixer.output, $0)
+            }
         case .residPost:
             [.block(place.block, .feedForwardDown), .block(place.block, .feedForwardDown, .bias)]
                 + (0..<(sizes.experts?.count ?? 0)).map {
@@ -37,7 +39,7 @@ enum StreamWriters {
     /// Where a weight of a block writes to the stream, itself or as the norm behind what does; nil where it does neither.
     static func site(of slot: WeightRole.Slot) -> (site: Site, isNorm: Bool)? {
         switch slot {
-        case .block(_, .attentionOutput): (.residMid, false)
+        case .block(_, .attentionOutput), .block(_, .convolutionOutput): (.residMid, false)
         case .block(_, .feedForwardDown), .block(_, .expertDown): (.residPost, false)
         case .block(_, .attentionPostNorm): (.residMid, true)
         case .block(_, .feedForwardPostNorm): (.residPost, true)

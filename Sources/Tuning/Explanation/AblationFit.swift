@@ -13,7 +13,9 @@ struct AblationFit {
     let residualShare: Double
 
     /// The slots of a block whose outputs are added to the stream.
-    static let writers: [BlockSlot] = [.attentionOutput, .feedForwardDown, .expertDown]
+    static let writers: [BlockSlot] = [
+        .attentionOutput, .convolutionOutput, .feedForwardDown, .expertDown,
+    ]
 
     /// Whether a weight writes into the stream, and its columns are the stream's dimensions.
     static func writesByColumns(_ role: WeightRole) -> Bool? {

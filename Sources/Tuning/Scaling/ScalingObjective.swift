@@ -250,7 +250,10 @@ package final class ScalingObjective {
         var sink = GradientSink()
         let buffers = places.map { _ in FloatBuffer(count: 1) }
         for (place, buffer) in zip(places, buffers) {
-            sink.outputStrengths[Self.role(of: place)] = buffer
+            guard let slot = decoder.configuration.sizes.projection(before: place) else {
+                continue
+            }
+            sink.outputStrengths[.block(place.block, slot)] = buffer
         }
         let gradients = StreamGradients(pass)
         let found = pass.lossesOnLogits(choices + rest, gradients: gradients)
@@ -259,10 +262,5 @@ package final class ScalingObjective {
         for (index, buffer) in buffers.enumerated() {
             sums.gradient[index] += Double(beta) * Double(buffer.floats[0])
         }
-    }
-
-    /// The projection under which a sub-layer's gradient is kept.
-    private static func role(of place: StreamSite) -> WeightRole {
-        .block(place.block, place.site == .residMid ? .attentionOutput : .feedForwardDown)
     }
 }

@@ -95,10 +95,12 @@ package struct ScalingTraining {
         self.options = options
         self.probes = probes
         self.texts = texts
-        parameters = places.map { place in
-            let slot: BlockSlot = place.site == .residMid ? .attentionOutput : .feedForwardDown
-            return TunedParameter(
-                .block(place.block, slot), .whole, shape: [1], values: FloatBuffer(count: 1))
+        let sizes = decoder.configuration.sizes
+        parameters = places.compactMap { place in
+            sizes.projection(before: place).map { slot in
+                TunedParameter(
+                    .block(place.block, slot), .whole, shape: [1], values: FloatBuffer(count: 1))
+            }
         }
         optimizer = AdamW(
             parameters, options: AdamW.Options(weightDecay: 0), crew: crew)

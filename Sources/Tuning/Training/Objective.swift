@@ -130,7 +130,7 @@ package struct ObjectiveTerm: Sendable, Hashable {
         guard let depth = role.depth else { return false }
         guard case .block(_, let slot) = role.slot else { return true }
         if site == .embed { return false }
-        return depth == block ? slot.isAttention || site == .residPost : depth < block
+        return depth == block ? slot.isOfFirstHalf || site == .residPost : depth < block
     }
 }
 

@@ -3,6 +3,8 @@ package import Formats
 /// Weights to tune, by the words that options have for them.
 package enum TunedWeight: String, CaseIterable, Sendable {
     case query, key, value, output, gate, up, down, router, norms
+    /// Of short convolutions: what they convolve and its gates, and their taps.
+    case convolution, taps
     case embedding, positions, head
     case outputNorm = "output-norm"
 
@@ -13,11 +15,13 @@ package enum TunedWeight: String, CaseIterable, Sendable {
         case .query: [.attentionQuery]
         case .key: [.attentionKey]
         case .value: [.attentionValue]
-        case .output: [.attentionOutput]
+        case .output: [.attentionOutput, .convolutionOutput]
         case .gate: [.feedForwardGate, .expertGate]
         case .up: [.feedForwardUp, .expertUp]
         case .down: [.feedForwardDown, .expertDown]
         case .router: [.expertRouter]
+        case .convolution: [.convolutionInput]
+        case .taps: [.convolutionTaps]
         case .norms: BlockSlot.allCases.filter(\.isNorm)
         case .embedding, .positions, .head, .outputNorm: []
         }
@@ -35,7 +39,7 @@ package enum TunedWeight: String, CaseIterable, Sendable {
     }
 
     /// Whether it is a matrix of a block, which can have a low-rank update.
-    package var isProjection: Bool { !slots.isEmpty && self != .norms }
+    package var isProjection: Bool { slots.allSatisfy(\.isProjection) && !slots.isEmpty }
 
     /// Whether a weight of the model is one of these.
     package func contains(_ role: WeightRole) -> Bool {

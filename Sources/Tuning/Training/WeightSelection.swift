@@ -11,8 +11,11 @@ package struct WeightSelection: Sendable, Hashable {
         $0.isProjection && $0 != .expertRouter
     }
 
-    /// The projections that representation terms reach (arXiv 2409.06927): of attention's values and of its output.
-    package static let valueAndOutput: [BlockSlot] = [.attentionValue, .attentionOutput]
+    /// The projections that representation terms reach (arXiv 2409.06927): of attention's values and of its output,
+    /// and what stands for them in a short convolution.
+    package static let valueAndOutput: [BlockSlot] = [
+        .attentionValue, .attentionOutput, .convolutionInput, .convolutionOutput,
+    ]
 
     /// Chooses those weights that the checkpoint has, each projection with its bias.
     ///

@@ -1,3 +1,4 @@
+import Formats
 package import Transformer
 
 /// A place in the stream where interventions act.
@@ -15,6 +16,17 @@ package struct StreamSite: Hashable, Sendable, CustomStringConvertible {
             + (0..<blockCount).flatMap { block in
                 [Site.residMid, .residPost].map { StreamSite(site: $0, block: block) }
             }
+    }
+}
+
+extension Hyperparameters {
+    /// The projection whose output joins the stream before a place, experts' aside; nil where none does.
+    func projection(before place: StreamSite) -> BlockSlot? {
+        switch place.site {
+        case .embed: nil
+        case .residMid: kind(ofBlock: place.block).mixer.output
+        case .residPost: .feedForwardDown
+        }
     }
 }
 

@@ -91,7 +91,9 @@ enum TuneOptions {
     static let weights = Knob.choices(
         "weights", "LIST",
         "Of these blocks: \(TunedWeight.names(inBlocks: true)); and \(TunedWeight.names(inBlocks: false)).",
-        standard: [TunedWeight.query, .key, .value, .output, .gate, .up, .down])
+        standard: [
+            TunedWeight.query, .key, .value, .output, .convolution, .gate, .up, .down,
+        ])
     enum Routing: String, CaseIterable { case paper, joint }
     static let routing = Knob.choice(
         "routing", "HOW",

@@ -163,7 +163,7 @@ struct TuneRequest {
     ) throws(UsageError) -> [TunedWeight]? {
         guard try arguments.value(Names.routing) == .paper else { return nil }
         guard let chosen = try arguments.value(Names.representationWeights) else {
-            return [.value, .output].filter(weights.contains)
+            return [.value, .output, .convolution].filter(weights.contains)
         }
         if let other = chosen.first(where: { !weights.contains($0) }) {
             throw arguments.invalid(

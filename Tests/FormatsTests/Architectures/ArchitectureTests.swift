@@ -52,6 +52,7 @@ import Testing
             StorageForm.canonical, StorageForm(rows: .splittingHeads(headSize: 8)),
             StorageForm(isTransposed: true, shift: 1), StorageForm(factor: 4),
             StorageForm(isTransposed: true, factor: 0.5, shift: -1),
+            StorageForm(hasUnitLength: true),
         ]
         for form in forms {
             #expect(form.change(to: form) == .canonical)
@@ -63,6 +64,9 @@ import Testing
         #expect(forms[1].columns(of: [16]) == 1)
         #expect(forms[1].columns(of: [16, 4]) == 4)
         #expect(forms[2].columns(of: [16]) == 16)
+        #expect(
+            forms[5].shape(of: [4, 1, 3]) == [4, 3] && forms[5].shape(of: [4, 3]) == [4, 1, 3])
+        #expect(forms[5].shape(of: [4, 2, 3]) == [4, 2, 3])
     }
 
     @Test func rowOrdersAreInverse() {
@@ -119,6 +123,7 @@ import Testing
         "granitemoehybrid": [true, true, true, false], "arcee": [false, false, true, true],
         "exaone4": [false, false, false, false], "cohere2": [false, false, true, false],
         "glm4": [false, false, false, false], "ernie4_5": [false, false, true, true],
+        "lfm2": [false, false, false, false],
     ]
 
     @Test(arguments: Architecture.all)

@@ -100,6 +100,10 @@ import Testing
             $0.blockKinds = []
             $0.unusedWindow = 9
         },
+        Row("blockKinds", .kept("lfm2")) { numbers in
+            numbers.blockKinds.reverse()
+        },
+        Row("convolutionLength", .kept("lfm2")) { $0.convolutionLength = 5 },
         Row("embeddingScale", .kept("granite")) { $0.embeddingScale = 6 },
         Row("residualScale", .kept("granite")) { $0.residualScale = 0.75 },
         Row("logitScale", .kept("granite")) { $0.logitScale = 0.125 },

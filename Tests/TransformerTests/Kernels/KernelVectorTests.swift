@@ -20,6 +20,9 @@ import Transformer
         var scaled = a
         scaleForward(&scaled, by: 0.3, count: count)
         #expect(scaled == a.map { $0 * 0.3 })
+        var product = a
+        multiplyForward(&product, a, b, count: count)
+        #expect(product == zip(a, b).map { $0 * $1 })
         var combined = a
         addScaledForward(&combined, -1.7, b, count: count)
         let exact = zip(a, b).map { Double($0) - Double(Float(1.7)) * Double($1) }

@@ -140,7 +140,7 @@ import Transformer
                 edits.append(
                     .set(
                         role, Self.grown(tensor.shape, to: shape, seed: edits.count), type: .f32))
-                guard case .block(_, let slot) = role.slot, slot.isAttention, shape.count == 2
+                guard case .block(_, let slot) = role.slot, slot.isOfFirstHalf, shape.count == 2
                 else { continue }
                 types.append(.set(role, .present, type: type))
             }

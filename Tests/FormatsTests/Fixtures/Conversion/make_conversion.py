@@ -45,10 +45,12 @@ PRE_TOKENIZERS = {
     "mistral3": "tekken", "ministral3": "tekken", "ministral3-wrapped": "tekken",
     "olmo3": "dbrx", "smollm3": "llama-bpe", "granite": "refact", "granite4": "dbrx", "arcee": "llama-bpe",
     "exaone4": "exaone4", "cohere2": "command-r", "glm4": "glm4", "starcoder2": "starcoder", "stablelm": "stablelm2",
+    "lfm2": "lfm2", "lfm2-wrapped": "lfm2",
     "stablelm-parallel": "stablelm2",
 }
-# The converter drops the attention scale, and llama.cpp then uses another one; it has no windows in so few blocks.
-LEFT_OUT = {"gemma2-scaled", "exaone4-windowed"}
+# The converter drops the attention scale, and llama.cpp then uses another one; it has no windows in so few blocks, and loads
+# no bias of a convolution.
+LEFT_OUT = {"gemma2-scaled", "exaone4-windowed", "lfm2-biased"}
 
 Value = gguf.GGUFValueType
 FORMATS = {

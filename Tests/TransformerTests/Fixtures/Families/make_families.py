@@ -24,8 +24,8 @@ Streams and logits are computed in f32. Gradients are computed with the model in
 goes to f32 (RMS norms, softmax, rotary angles), and stored as f32.
 
 Half of the folders have a config.json as transformers 4 wrote them (rope_theta, rope_scaling, torch_dtype), because most
-published ones do; in multimodal folders (gemma3-wrapped, mistral3, ministral3-wrapped) text_config lacks then what its
-class has anyway. Of those the reference is that of text; no gradient reaches the tensors beside the text decoder.
+published ones do; in multimodal folders (those whose model_type is in WRAPPERS) text_config lacks then what its class has
+anyway. Of those the reference is that of text; no gradient reaches the tensors beside the text decoder.
 """
 
 import json
@@ -54,6 +54,7 @@ GLM = {"eos": "<|endoftext|>", "pad": "<|endoftext|>"}
 GPT2 = {"bos": "<|endoftext|>", "eos": "<|endoftext|>"}
 LLAMA2 = {"unk": "<unk>", "bos": "<s>", "eos": "</s>"}
 PHI3 = {**LLAMA2, "pad": "<|endoftext|>"}
+LFM = {"pad": "<|pad|>", "bos": "<|startoftext|>", "eos": "<|im_end|>"}
 TEKKEN = {"unk": "<unk>", "bos": "<s>", "eos": "</s>", "pad": "<pad>"}
 GEMMA = {"pad": "<pad>", "eos": "<eos>", "bos": "<bos>", "unk": "<unk>"}
 
@@ -81,6 +82,11 @@ SIGLIP = {
 PIXTRAL = {
     "model_type": "pixtral", "hidden_size": 8, "intermediate_size": 12, "num_hidden_layers": 1, "num_attention_heads": 2,
     "image_size": 16, "patch_size": 8, "head_dim": 4,
+}
+
+SIGLIP2 = {
+    "model_type": "siglip2_vision_model", "hidden_size": 8, "intermediate_size": 12, "num_hidden_layers": 1,
+    "num_attention_heads": 2, "num_patches": 4, "patch_size": 2, "vision_use_head": False,
 }
 
 GROWING = {
@@ -300,6 +306,30 @@ FAMILIES = {
         "num_key_value_heads": 1, "head_dim": 10, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
         "rope_parameters": {"rope_type": "default", "rope_theta": 500000.0},
     }),
+    # The feed-forward part's width is worked out: two thirds of 54, up to a multiple of 8.
+    "lfm2": ("lfm2", byte_level("lfm2", specials=LFM), 4, {
+        "hidden_size": 24, "intermediate_size": 54, "block_multiple_of": 8, "num_hidden_layers": 4,
+        "num_attention_heads": 3, "num_key_value_heads": 1, "max_position_embeddings": 64, "norm_eps": 1e-5,
+        "layer_types": ["conv", "full_attention", "conv", "conv"],
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
+    }),
+    # llama.cpp loads no bias of a convolution.
+    "lfm2-biased": ("lfm2", byte_level("lfm2", specials=LFM), 5, {
+        "hidden_size": 24, "intermediate_size": 36, "block_auto_adjust_ff_dim": False, "num_hidden_layers": 3,
+        "num_attention_heads": 3, "num_key_value_heads": 3, "max_position_embeddings": 64, "norm_eps": 1e-5,
+        "conv_bias": True, "conv_L_cache": 4, "tie_word_embeddings": False,
+        "layer_types": ["full_attention", "conv", "conv"],
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
+    }),
+    "lfm2-wrapped": ("lfm2_vl", byte_level("lfm2", specials=LFM), 4, {
+        "text_config": {
+            "model_type": "lfm2", "architectures": ["Lfm2ForCausalLM"], "hidden_size": 24, "intermediate_size": 36,
+            "block_auto_adjust_ff_dim": False, "num_hidden_layers": 3, "num_attention_heads": 3, "num_key_value_heads": 1, "max_position_embeddings": 128000,
+            "layer_types": ["conv", "conv", "full_attention"],
+            "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
+        },
+        "vision_config": SIGLIP2, "image_token_id": 7, "projector_hidden_size": 8,
+    }),
     "starcoder2": ("starcoder2", byte_level("starcoder"), 5, {
         "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 4,
         "num_key_value_heads": 2, "max_position_embeddings": 64, "norm_epsilon": 1e-5, "sliding_window": 7,
@@ -332,7 +362,9 @@ FAMILIES = {
 }
 
 # Folders whose text decoder is a part of them, and the classes that load them.
-WRAPPERS = {"gemma3": AutoModelForImageTextToText, "mistral3": AutoModelForImageTextToText}
+WRAPPERS = {name: AutoModelForImageTextToText for name in ("gemma3", "mistral3", "lfm2_vl")}
+# Those of whose names the decoder's stands first in a file.
+LLAVA = ("gemma3", "mistral3")
 
 # How far apart the last expert used and the first one not used must be, in probability: rounding must not decide.
 EXPERT_MARGIN = 1e-3
@@ -409,7 +441,7 @@ class Streams:
         # The first module of the second half reads the stream itself.
         reader = {
             "gemma2": "pre_feedforward_layernorm", "gemma3_text": "pre_feedforward_layernorm", "olmo2": "mlp",
-            "olmo3": "mlp", "exaone4": "mlp", "gpt2": "ln_2",
+            "olmo3": "mlp", "exaone4": "mlp", "gpt2": "ln_2", "lfm2": "ffn_norm",
         }.get(config.model_type, "post_attention_layernorm")
         getattr(block, reader).register_forward_pre_hook(
             lambda module, arguments: self.found.update({name: arguments[0][0]}))
@@ -432,7 +464,7 @@ def stored(tensors, model_type):
     for name, tensor in tensors.items():
         if model_type == "mixtral":
             name = name.replace(".mlp.", ".block_sparse_moe.")
-        if model_type in WRAPPERS:
+        if model_type in LLAVA:
             name = name.replace("lm_head.", "language_model.lm_head.").replace("model.language_model.", "language_model.model.")
             name = name.replace("model.vision_tower.", "vision_tower.")
             name = name.replace("model.multi_modal_projector.", "multi_modal_projector.")
@@ -508,6 +540,11 @@ def as_transformers_4(config):
     if config["model_type"] == "granitemoehybrid":
         config["layer_types"] = ["attention"] * len(layers)
     config.pop("transformers_version", None)
+    if config["model_type"] == "lfm2":
+        config["full_attn_idxs"] = [place for place, kind in enumerate(layers) if kind == "full_attention"]
+        config["block_ff_dim"] = config.pop("intermediate_size")
+        if "tie_word_embeddings" in config:
+            config["tie_embedding"] = config.pop("tie_word_embeddings")
     if rope is None:
         return config
     if config["model_type"] in ("exaone4", "cohere2"):
@@ -577,7 +614,7 @@ def make(name):
     reference["loss"] = loss.reshape(1)
     for key, values in stored(found, model_type).items():
         reference[f"gradient.{key}"] = values
-    assert {f"gradient.{key}" for key in saved if not key.startswith(("vision", "multi_modal"))} <= reference.keys()
+    assert {f"gradient.{key}" for key in saved if not any(part in key for part in ("vision_tower", "multi_modal"))} <= reference.keys()
     for key, values in reference.items():
         assert torch.isfinite(values).all(), key
         reference[key] = values.contiguous() if values.dtype == torch.int32 else values.float().contiguous()

@@ -25,7 +25,7 @@ TEKKEN = (
 WORDS = "a an and as at he her hers his in is it its no not of on or sad she so that the then there this to".split()
 
 # Whose published tokenizers put the beginning of the text before it, and take whole words from the vocabulary.
-BEGINNING_ADDED = ("llama-bpe", "tekken")
+BEGINNING_ADDED = ("llama-bpe", "lfm2", "tekken")
 
 BYTE_LEVEL_SIZE = 92
 SENTENCEPIECE_SIZE = 296
@@ -61,6 +61,7 @@ def pre_tokenizer(name):
         "command-r": lambda: pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level]),
         "refact": lambda: pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level]),
         "llama-bpe": lambda: split_by(LLAMA3),
+        "lfm2": lambda: split_by(LLAMA3),
         "dbrx": lambda: split_by(LLAMA3),
         "tekken": lambda: split_by(TEKKEN),
         "glm4": lambda: split_by(LLAMA3),
