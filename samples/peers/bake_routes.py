@@ -94,7 +94,7 @@ def logits(model, site=None, vector=None):
                 add = vector / scale if site == "resid_mid" else vector
                 return (output[0] + add, *output[1:]) if isinstance(output, tuple) else output + add
 
-            attention = ("self_attn", "attn", "attention")
+            attention = ("self_attn", "attn", "attention", "conv")
             place = block if site == "resid_post" else next(
                 getattr(block, name) for name in attention if hasattr(block, name))
             handles.append(place.register_forward_hook(hook))

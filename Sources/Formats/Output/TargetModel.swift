@@ -73,10 +73,12 @@ struct TargetModel {
             gone.formUnion(own.architecture.config.implied.union(["auto_map"]))
         }
         for key in gone where after[key] == nil { result[key] = nil }
-        // What is missing may have stood in a member that is gone.
+        // What is missing may have stood in a member that is gone, and what is there may have been meant beside one.
         for member in after.members
         where before[member.key] != member.value
-            || (!isSameFamily || renewed.contains(member.key)) && result[member.key] == nil
+            || !isSameFamily && result[member.key] == nil
+            || renewed.contains(member.key)
+                && !(result[member.key].map { Neutral.isSame($0, member.value) } ?? false)
         {
             result[member.key] = member.value
         }

@@ -101,7 +101,7 @@ enum TuneOptions {
         standard: Routing.paper)
     static let representationWeights = Knob<[TunedWeight]?>.choices(
         "representation-weights", "LIST",
-        "What toward, away, shift and contrast reach; value,output unless given.")
+        "What toward, away, shift and contrast reach; value,output,convolution unless given.")
     static let lora = Knob<Int?>.integer(
         "lora", "RANK", "Tune low-rank updates of this rank instead of the weights.",
         in: 1...1 << 16)
