@@ -130,7 +130,7 @@ extension Hyperparameters {
 
     /// How long short convolutions are, and which blocks have them.
     var shortConvolutionText: String {
-        let flags = (0..<blockCount).map { kind(ofBlock: $0).mixer == .shortConvolution }
+        let flags = blockKinds.map { $0.mixer == .shortConvolution }
         guard flags.contains(true) else { return "none" }
         return "\(convolutionLength ?? 0) positions" + Self.place(of: flags, of: blockCount)
     }

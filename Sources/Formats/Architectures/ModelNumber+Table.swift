@@ -346,8 +346,8 @@ extension ModelNumber {
     static let shortConvolution = {
         var number = ModelNumber("short convolutions") { $0.shortConvolutionText }
         number.check = { numbers, keys throws(CheckpointError) in
-            guard numbers.convolutionLength != nil || numbers.mixers.contains(.shortConvolution)
-            else { return }
+            let isUsed = numbers.blockKinds.contains { $0.mixer == .shortConvolution }
+            guard isUsed || numbers.convolutionLength != nil else { return }
             try keys.require(numbers.convolutionLength ?? 0, "length of a short convolution")
         }
         return number

@@ -54,6 +54,8 @@ import Testing
         ("olmo3", "rope.dimension_count_swa", .u32(4)), ("granite4", "expert_count", .u32(2)),
         ("granite4", "attention.head_count_kv", .array(.i32([1, 0]))),
         ("granite", "deepstack_mapping", .array(.i32([-1, 0]))),
+        ("lfm2", "attention.sliding_window", .u32(4)),
+        ("lfm2", "attention.head_count_kv", .array(.i32([0, 1, 0, 2]))),
     ])
     func whatLlamaCppReadsAndRteditDoesNotComputeIsRefusedByName(
         family: String, key: String, value: GGUFValue

@@ -36,6 +36,9 @@ import Testing
         ("smollm3", "use_sliding_window", .bool(true)),
         ("granite4", "num_local_experts", .integer(4)),
         ("granite4", "layer_types", .array([.string("attention"), .string("mamba")])),
+        ("lfm2", "layer_types", .array(["conv", "mamba", "conv", "conv"].map { .string($0) })),
+        ("lfm2", "layer_types", .array([.string("conv")])),
+        ("lfm2", "full_attn_idxs", .string("1")),
     ])
     func featuresThatNoDescriptionCoversAreNamed(
         family: String, key: String, value: JSONValue
@@ -48,6 +51,8 @@ import Testing
         ("gemma", "head_dim", JSONValue.integer(12)), ("qwen2", "hidden_size", .integer(40)),
         ("qwen3_moe", "moe_intermediate_size", .integer(9)), ("gpt2", "n_inner", .integer(77)),
         ("phi3", "num_key_value_heads", .integer(3)), ("gpt2", "n_positions", .integer(7)),
+        ("lfm2", "conv_L_cache", .integer(5)), ("lfm2", "block_multiple_of", .integer(16)),
+        ("lfm2", "block_auto_adjust_ff_dim", .bool(false)),
     ])
     func sizesThatContradictTheTensorsAreRefused(
         family: String, key: String, value: JSONValue
@@ -95,6 +100,11 @@ import Testing
         ("gemma2", "query_pre_attn_scalar", .integer(0)),
         ("gemma3", "sliding_window_pattern", .integer(Int.min)),
         ("qwen2", "max_position_embeddings", .integer(Int.max)),
+        ("lfm2", "conv_L_cache", .integer(0)), ("lfm2", "conv_L_cache", .integer(Int.max)),
+        ("lfm2", "block_multiple_of", .integer(0)), ("lfm2", "block_ff_dim", .integer(-5)),
+        ("lfm2", "block_ffn_dim_multiplier", .number(1e300)),
+        ("lfm2", "block_ffn_dim_multiplier", .number(-1)),
+        ("lfm2", "full_attn_idxs", .array([])), ("lfm2", "num_hidden_layers", .integer(1 << 24)),
     ])
     func hostileNumbersAreRefusedNotTrapped(
         family: String, key: String, value: JSONValue
