@@ -22,6 +22,21 @@ enum SigmoidUnit: ActivationFunction {
     }
 }
 
+/// σ(x)
+enum Logistic: ActivationFunction {
+    @inline(__always) static func value(_ x: SIMD8<Float>) -> SIMD8<Float> {
+        1 / (exponential(0 - x) + 1)
+    }
+
+    /// The slope is σ (1 − σ).
+    @inline(__always) static func valueAndSlope(
+        _ x: SIMD8<Float>
+    ) -> (value: SIMD8<Float>, slope: SIMD8<Float>) {
+        let sigmoid = value(x)
+        return (sigmoid, sigmoid * (1 - sigmoid))
+    }
+}
+
 /// x Φ(x) with the normal distribution's Φ, which is (1 + erf(x / √2)) / 2 (arXiv 1606.08415).
 enum NormalUnit: ActivationFunction {
     @inline(__always) static func value(_ x: SIMD8<Float>) -> SIMD8<Float> {
