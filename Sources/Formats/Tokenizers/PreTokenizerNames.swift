@@ -43,6 +43,8 @@ struct PreTokenizerName: Sendable {
                 "solar-open", "grok-2",
             ]),
         PreTokenizerName(
+            rule: .qwen35, ignoresMerges: false, addsBeginningOfText: false, names: ["qwen35"]),
+        PreTokenizerName(
             rule: .tekken, ignoresMerges: true, addsBeginningOfText: true, names: ["tekken"]),
         PreTokenizerName(
             rule: .gpt4o, ignoresMerges: false, addsBeginningOfText: false,

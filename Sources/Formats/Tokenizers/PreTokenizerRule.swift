@@ -41,6 +41,8 @@ package enum PreTokenizerRule: Sendable, Hashable {
         case llama3 = "llama-bpe"
         /// As `llama3`, but single digits.
         case qwen2
+        /// As `qwen2`, but marks count as letters.
+        case qwen35
         /// Words end where lower case turns into upper case; single digits; no contractions.
         case tekken
         /// As `tekken`, but up to three digits, and contractions stay with their word.

@@ -4,8 +4,11 @@ extension PreTokenizerRule.SplitRule {
     var expression: String? {
         switch self {
         case .gpt2, .smolLM: nil
-        case .llama3: Self.words + #"|\p{N}{1,3}|"# + Self.rest(afterSymbols: "")
-        case .qwen2: Self.words + #"|\p{N}|"# + Self.rest(afterSymbols: "")
+        case .llama3: Self.words(#"\p{L}"#) + #"|\p{N}{1,3}|"# + Self.rest(afterSymbols: "")
+        case .qwen2: Self.words(#"\p{L}"#) + #"|\p{N}|"# + Self.rest(afterSymbols: "")
+        case .qwen35:
+            Self.words(#"[\p{L}\p{M}]"#) + #"|\p{N}|"#
+                + Self.rest(afterSymbols: "", letters: #"\p{L}\p{M}"#)
         case .tekken: Self.casedWords(suffix: "") + #"|\p{N}|"# + Self.rest(afterSymbols: "/")
         case .gpt4o:
             Self.casedWords(suffix: Self.contractions + "?") + #"|\p{N}{1,3}|"#
@@ -15,7 +18,9 @@ extension PreTokenizerRule.SplitRule {
 
     private static let contractions = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 
-    private static let words = contractions + #"|[^\r\n\p{L}\p{N}]?\p{L}+"#
+    private static func words(_ letter: String) -> String {
+        contractions + #"|[^\r\n\p{L}\p{N}]?\#(letter)+"#
+    }
 
     private static func casedWords(suffix: String) -> String {
         let upper = #"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"#
@@ -24,7 +29,7 @@ extension PreTokenizerRule.SplitRule {
         return "\(before)\(upper)*\(lower)+\(suffix)|\(before)\(upper)+\(lower)*\(suffix)"
     }
 
-    private static func rest(afterSymbols: String) -> String {
-        #" ?[^\s\p{L}\p{N}]+[\r\n\#(afterSymbols)]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+    private static func rest(afterSymbols: String, letters: String = #"\p{L}"#) -> String {
+        #" ?[^\s\#(letters)\p{N}]+[\r\n\#(afterSymbols)]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
     }
 }

@@ -24,6 +24,13 @@ enum ScalarKind {
         }
     }
 
+    static func isMark(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .nonspacingMark, .spacingMark, .enclosingMark: true
+        default: false
+        }
+    }
+
     static let ascii: [ScalarKind] = (UInt8(0)..<128).map { ScalarKind(Unicode.Scalar($0)) }
 }
 
@@ -40,6 +47,7 @@ struct ScalarScanner {
 
     let text: [UInt8]
     let end: Int
+    var marksAreLetters = false
 
     /// The scalar that starts at a position before `end`.
     func scalar(at position: Int) -> Scalar {
@@ -52,7 +60,9 @@ struct ScalarScanner {
         let last = min(position + length, end)
         var value = UInt32(lead) & (0xFF >> UInt32(length + 1))
         for byte in text[(position + 1)..<last] { value = value << 6 | UInt32(byte & 0x3F) }
-        let kind = Unicode.Scalar(value).map { ScalarKind($0) } ?? .other
+        let scalar = Unicode.Scalar(value)
+        var kind = scalar.map { ScalarKind($0) } ?? .other
+        if marksAreLetters, let scalar, ScalarKind.isMark(scalar) { kind = .letter }
         return Scalar(value: value, kind: kind, end: last)
     }
 

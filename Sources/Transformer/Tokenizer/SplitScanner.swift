@@ -17,12 +17,12 @@ struct SplitScanner {
     ///   - end: where the stretch of text ends; nothing beyond it is looked at
     /// - Returns: the end of the piece.
     func pieceEnd(in text: [UInt8], from start: Int, to end: Int) -> Int {
-        let scanner = ScalarScanner(text: text, end: end)
+        let scanner = ScalarScanner(text: text, end: end, marksAreLetters: rule == .qwen35)
         return switch rule {
         case .gpt2: gpt2(scanner, start)
         case .smolLM: smolLM(scanner, start)
         case .llama3: llama3(scanner, start, digits: 3)
-        case .qwen2: llama3(scanner, start, digits: 1)
+        case .qwen2, .qwen35: llama3(scanner, start, digits: 1)
         case .tekken: casedWords(scanner, start, digits: 1, keepsContractions: false)
         case .gpt4o: casedWords(scanner, start, digits: 3, keepsContractions: true)
         }
@@ -59,7 +59,8 @@ struct SplitScanner {
     /// (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*
     /// |\s*[\r\n]+|\s+(?!\S)|\s+
     /// ```
-    /// with `\p{N}{1,3}` for three digits and `\p{N}` for one.
+    /// with `\p{N}{1,3}` for three digits and `\p{N}` for one. Qwen 3.5's expression has `[\p{L}\p{M}]+` for words and
+    /// `[^\s\p{L}\p{M}\p{N}]+` for symbols; that a mark may also be the scalar before a word changes no piece.
     private func llama3(_ scanner: ScalarScanner, _ start: Int, digits: Int) -> Int {
         if let end = scanner.contraction(start, ignoringCase: true) { return end }
         let first = scanner.scalar(at: start)

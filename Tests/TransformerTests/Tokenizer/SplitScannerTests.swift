@@ -15,6 +15,10 @@ import Testing
         #/(?:'[sSſ]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+/#
         .matchingSemantics(.unicodeScalar)
 
+    private let qwen35 =
+        #/(?:'[sSſ]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+/#
+        .matchingSemantics(.unicodeScalar)
+
     private let tekken =
         #/[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n\/]*|\s*[\r\n]+|\s+(?!\S)|\s+/#
         .matchingSemantics(.unicodeScalar)
@@ -75,6 +79,7 @@ import Testing
         case .tekken: text.matches(of: tekken).map { String($0.output) }
         case .gpt4o: text.matches(of: gpt4o).map { String($0.output) }
         case .qwen2: text.matches(of: qwen2).map { String($0.output) }
+        case .qwen35: text.matches(of: qwen35).map { String($0.output) }
         case .smolLM:
             Self.stretches(text).flatMap { $0.matches(of: gpt2).map { String($0.output) } }
         }
