@@ -52,7 +52,7 @@ import Testing
             tensors.compactMap { tensor in
                 guard let role = tensor.role, tensor.shape.count == 2 else { return nil }
                 return .set(
-                    role, values: try tensor.values(), form: tensor.form.rowsOnly, type: .q4_0)
+                    role, values: try tensor.values(), form: tensor.form.orderOnly, type: .q4_0)
             }, as: "q.gguf")
         #expect(try Checkpoint.open(base).tensor(role)?.type == .q4_0)
         let full = try ProgramRun.rtedit(["merge", base, adapter, folder.path("a.gguf")])

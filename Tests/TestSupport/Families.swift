@@ -8,8 +8,8 @@ public enum Families {
         "gemma2-scaled", "gemma3", "gemma3-wrapped", "glm4", "gpt2", "gpt_neox",
         "gpt_neox-sequential", "granite", "granite4", "lfm2", "lfm2-biased", "lfm2-wrapped",
         "llama", "llama-biased", "llama-yarn", "ministral3", "ministral3-wrapped", "mistral",
-        "mistral3", "mixtral", "olmo2", "olmo3",
-        "phi3", "phi4", "qwen2", "qwen3", "qwen3_moe", "smollm3", "stablelm", "stablelm-parallel",
+        "mistral3", "mixtral", "olmo2", "olmo3", "phi3", "phi4", "qwen2", "qwen3", "qwen3_5",
+        "qwen3_5-wrapped", "qwen3_moe", "smollm3", "stablelm", "stablelm-parallel",
         "starcoder2",
     ]
 

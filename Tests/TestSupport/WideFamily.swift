@@ -41,7 +41,9 @@ package enum WideFamily {
 
     private static func isAlwaysF32(_ role: WeightRole) -> Bool {
         switch role.slot {
-        case .positionEmbedding, .block(_, .expertRouter), .block(_, .convolutionTaps): true
+        case .positionEmbedding, .block(_, .expertRouter), .block(_, .convolutionTaps),
+            .block(_, .deltaTaps):
+            true
         default: false
         }
     }

@@ -73,8 +73,8 @@ struct AdapterTensors {
         return role
     }
 
-    /// What brings the rows of a half of an update into the canonical order.
-    func rows(of role: WeightRole) -> RowOrder { base.form(of: role, in: format).rows }
+    /// How a file of the adapter's format lays a weight out, which the halves of its update follow.
+    func form(of role: WeightRole) -> StorageForm { base.form(of: role, in: format) }
 
     /// Whether the base has the weight; a head that is tied to the embedding is there too.
     func has(_ role: WeightRole) -> Bool { !weights.weights(for: role).isEmpty }
@@ -217,7 +217,7 @@ struct AdapterTensors {
             }
             guard usesDoRA || pair.magnitude != nil else {
                 // Two files of one adapter, in either format, are the same in memory.
-                outcome.updates += parts.updates.map { $0.with(rows: base.form(of: $0.role).rows) }
+                outcome.updates += parts.updates.map { $0.ordered(as: base.form(of: $0.role)) }
                 continue
             }
             outcome.changes.append(
@@ -366,7 +366,7 @@ extension Adapter {
             else { throw AdapterError.doesNotFit(update: role, base: base.path) }
             return (
                 String(name.dropLast(".weight".count)),
-                update.with(rows: base.form(of: role, in: format).rows)
+                update.ordered(as: base.form(of: role, in: format))
             )
         }
     }

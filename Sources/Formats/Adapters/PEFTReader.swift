@@ -230,7 +230,7 @@ struct PEFTReader {
                 adapter.updates.append(
                     LowRankUpdate(
                         role: role, rank: rank, a: a, b: b, rows: .same, scale: scale
-                    ).with(rows: base.form(of: role).rows))
+                    ).ordered(as: base.form(of: role)))
             }
             let bias = WeightRole(role.slot, .bias, expert: role.expert)
             if let rows = change.bias, halves.has(bias) {

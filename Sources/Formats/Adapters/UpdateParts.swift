@@ -31,7 +31,8 @@ struct UpdateParts {
             updates = [
                 LowRankUpdate(
                     role: role, rank: rank, a: try tensors.values(of: a),
-                    b: try tensors.values(of: b), rows: tensors.rows(of: role), scale: factor)
+                    b: try tensors.values(of: b), rows: tensors.form(of: role).rows,
+                    columns: tensors.form(of: role).columns, scale: factor)
             ]
         case .embedding, .embeddingRows:
             let rank = b.shape.last ?? 1

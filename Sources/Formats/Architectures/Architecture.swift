@@ -37,6 +37,8 @@ package struct Architecture: Sendable {
     private(set) var folderNames: FolderNames
     /// Whether a GGUF file has no more rows of embeddings than the tokenizer has tokens.
     let cutsEmbedding: Bool
+    /// How the names begin in folders of what is no part of the model: blocks that predict further tokens.
+    let predictors: String?
     /// What the formats' runtimes make of more heads, where it was looked at.
     private let headGrowth: [FileFormat: HeadGrowth]
 
@@ -82,7 +84,7 @@ package struct Architecture: Sendable {
         numbers own: [ModelNumber] = [], metadataOnly: [(key: String, neutral: Neutral)] = [],
         tokenizer: TokenizerLayout = .standard,
         mark: (@Sendable (GGUFKeys) -> Bool)? = nil,
-        folderNames: FolderNames = .own, cutsEmbedding: Bool = false,
+        folderNames: FolderNames = .own, cutsEmbedding: Bool = false, predictors: String? = nil,
         headGrowth: [FileFormat: HeadGrowth] = [:], valueBiasFormats: Set<FileFormat> = [],
         scalesFeedForward: Bool = false
     ) {
@@ -109,6 +111,7 @@ package struct Architecture: Sendable {
         self.mark = mark
         self.folderNames = folderNames
         self.cutsEmbedding = cutsEmbedding
+        self.predictors = predictors
         self.headGrowth = headGrowth
         self.valueBiasFormats = valueBiasFormats
         self.scalesFeedForward = scalesFeedForward
@@ -130,7 +133,7 @@ package struct Architecture: Sendable {
         .llama, .mistral, .mistralSmall, .ministral3, .mixtral, .qwen2, .qwen3, .qwen3Mixture,
         .gemma, .gemma2, .gemma3, .phi3, .gpt2, .gptNeoX, .olmo2, .olmo3, .granite, .granite4,
         .starCoder2, .stableLM, .smolLM3, .lfm2,
-        .arcee, .exaone4, .cohere2, .glm4, .ernie45,
+        .arcee, .exaone4, .cohere2, .glm4, .ernie45, .qwen35,
     ]
 
     /// The family a GGUF file names, or nil. Where several share a name, the metadata tells them apart: experts make

@@ -14,12 +14,15 @@ package struct BlockKind: Sendable, Hashable {
         case attention
         /// A gated causal convolution of a few positions (LFM 2).
         case shortConvolution
+        /// A gated delta net after a causal convolution of a few positions (Qwen 3.5).
+        case deltaNet
 
         /// The projection whose output joins the stream.
         package var output: BlockSlot {
             switch self {
             case .attention: .attentionOutput
             case .shortConvolution: .convolutionOutput
+            case .deltaNet: .deltaOutput
             }
         }
 
@@ -27,6 +30,7 @@ package struct BlockKind: Sendable, Hashable {
             switch self {
             case .attention: "attention"
             case .shortConvolution: "short convolution"
+            case .deltaNet: "gated delta net"
             }
         }
     }

@@ -11,12 +11,13 @@ struct BlockNames: Sendable {
         _ slot: BlockSlot, _ huggingFace: String?, _ gguf: String?,
         _ shape: [WeightRule.Dimension],
         presence: WeightRule.Presence = .required, bias: WeightRule.Bias? = nil,
-        transform: WeightRule.Transform = .none
+        transform: WeightRule.Transform = .none, bareNames: Set<FileFormat> = []
     ) -> WeightRule {
         WeightRule(
             .blocks(slot), in: holders, huggingFace: huggingFace.map { "\(layers).#.\($0)" },
             gguf: gguf.map { "blk.#.\($0)" },
-            shape: shape, presence: presence, bias: bias, transform: transform)
+            shape: shape, presence: presence, bias: bias, transform: transform,
+            bareNames: bareNames)
     }
 
     /// A norm of the stream's width.

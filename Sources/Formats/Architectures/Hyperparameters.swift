@@ -43,6 +43,13 @@ package struct Hyperparameters: Sendable, Hashable {
     package var logitScale = 1.0
     /// How many positions a short convolution sees, a token's own among them; nil where no block has one.
     package var convolutionLength: Int?
+    /// The gated delta nets in place of attention in some blocks; nil where none has one.
+    package var deltaNet: DeltaNetSizes?
+    /// Blocks after the last whose output is a guess at further tokens; nothing of the model's own depends on them.
+    package var predictionBlocks = 0
+    /// How many pairs of rotated dimensions turn with each of a picture's three positions; text has one position, by which all
+    /// turn. Nil where files do not say.
+    package var ropeSections: [Int]?
     /// A mixture of experts in place of every block's feed-forward part; nil where the model is dense.
     package var experts: Experts?
 

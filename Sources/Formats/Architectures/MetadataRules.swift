@@ -32,7 +32,10 @@ struct MetadataRules {
                 file: keys.file,
                 fact: "'\(keys.full(key))' is a key that neither llama.cpp nor rtedit knows")
         }
-        for (key, neutral) in Self.shared + architecture.metadataOnly {
+        let own = Set(architecture.numbers.flatMap(\.metadata.keys))
+        for (key, neutral) in Self.shared.filter({ !own.contains($0.key) })
+            + architecture.metadataOnly
+        {
             try keys.require(key, neutral)
         }
         try keys.require(

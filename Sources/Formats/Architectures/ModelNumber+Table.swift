@@ -16,9 +16,8 @@ extension ModelNumber {
             normEpsilon(format, norm), rope(format, positions), tiedHead,
             function(format, activation), parallelResidual, attentionScale, queryGrowth, scoreCap,
             logitCap,
-            window, unrotated, shortConvolution, blockSizes, embeddingScale, residualScale,
-            logitScale, experts,
-            originalContext,
+            window, unrotated, shortConvolution, blockSizes, deltaNet, ropeSections,
+            predictionBlocks, embeddingScale, residualScale, logitScale, experts, originalContext,
         ]
     }
 
@@ -27,7 +26,7 @@ extension ModelNumber {
     /// A size that both formats must name.
     ///
     /// - Parameter isOfBlocks: whether a GGUF file may list it block by block.
-    private static func size(
+    static func size(
         _ name: String, _ member: any WritableKeyPath<Hyperparameters, Int> & Sendable,
         _ key: String, _ metadataKey: String, isOfBlocks: Bool = false,
         limit: Int = Hyperparameters.largestSize

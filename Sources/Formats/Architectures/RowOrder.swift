@@ -9,6 +9,9 @@ package enum RowOrder: Sendable, Hashable {
     case gatheringParts(heads: Int, headSize: Int)
     /// The inverse.
     case spreadingParts(heads: Int, headSize: Int)
+    /// After the first rows, heads of which each of `outer` runs has `inner` become `inner` runs of `outer`: the first head of
+    /// every run, the second of every run and so on. The inverse is the same with the two numbers exchanged.
+    case exchangingHeads(first: Int, outer: Int, inner: Int, headSize: Int)
 
     /// The row that is taken as row `row`.
     package func source(of row: Int) -> Int {
@@ -29,6 +32,11 @@ package enum RowOrder: Sendable, Hashable {
             let (index, place) = row.quotientAndRemainder(dividingBy: headSize)
             let (head, part) = index.quotientAndRemainder(dividingBy: 3)
             return (part * heads + head) * headSize + place
+        case .exchangingHeads(let first, let outer, let inner, let headSize):
+            guard row >= first else { return row }
+            let (index, place) = (row - first).quotientAndRemainder(dividingBy: headSize)
+            let (member, run) = index.quotientAndRemainder(dividingBy: outer)
+            return first + (run * inner + member) * headSize + place
         }
     }
 
@@ -42,6 +50,8 @@ package enum RowOrder: Sendable, Hashable {
             .spreadingParts(heads: heads, headSize: headSize)
         case .spreadingParts(let heads, let headSize):
             .gatheringParts(heads: heads, headSize: headSize)
+        case .exchangingHeads(let first, let outer, let inner, let headSize):
+            .exchangingHeads(first: first, outer: inner, inner: outer, headSize: headSize)
         }
     }
 
@@ -64,11 +74,15 @@ package enum RowOrder: Sendable, Hashable {
         case .gatheringParts(let heads, let headSize), .spreadingParts(let heads, let headSize):
             heads > 0 && headSize > 0 && rows % 3 == 0 && (rows / 3) % headSize == 0
                 && rows / 3 / headSize == heads
+        case .exchangingHeads(let first, let outer, let inner, let headSize):
+            first >= 0 && outer > 0 && inner > 0 && headSize > 0 && rows >= first
+                && (rows - first) % headSize == 0 && (rows - first) / headSize % outer == 0
+                && (rows - first) / headSize / outer == inner
         }
     }
 
     /// A matrix with its rows in this order.
-    func reordered(_ values: [Float], columns: Int) -> [Float] {
+    package func reordered(_ values: [Float], columns: Int) -> [Float] {
         guard self != .same, columns > 0 else { return values }
         return (0..<values.count / columns).flatMap { row in
             let first = source(of: row) * columns
@@ -76,28 +90,51 @@ package enum RowOrder: Sendable, Hashable {
         }
     }
 
+    /// Brings the elements of a row into this order.
+    ///
+    /// - Parameter copy: memory for the row as it was
+    func reorder(_ row: UnsafeMutableBufferPointer<Float>, from copy: inout [Float]) {
+        copy = Array(row)
+        for index in row.indices { row[index] = copy[source(of: index)] }
+    }
+
     // MARK: - In a patch
 
-    /// The order as a patch stores it; the number of heads is 0 where it does not matter.
-    var numbers: (kind: UInt8, heads: Int, headSize: Int) {
+    /// The order as a patch stores it: its kind and the sizes that kind has; the number of heads is 0 where it does not
+    /// matter.
+    var numbers: (kind: UInt8, sizes: [Int]) {
         switch self {
-        case .same: (0, 0, 0)
-        case .interleavingHeads(let headSize): (1, 0, headSize)
-        case .splittingHeads(let headSize): (2, 0, headSize)
-        case .gatheringParts(let heads, let headSize): (3, heads, headSize)
-        case .spreadingParts(let heads, let headSize): (4, heads, headSize)
+        case .same: (0, [0, 0])
+        case .interleavingHeads(let headSize): (1, [0, headSize])
+        case .splittingHeads(let headSize): (2, [0, headSize])
+        case .gatheringParts(let heads, let headSize): (3, [heads, headSize])
+        case .spreadingParts(let heads, let headSize): (4, [heads, headSize])
+        case .exchangingHeads(let first, let outer, let inner, let headSize):
+            (5, [first, outer, inner, headSize])
+        }
+    }
+
+    /// How many sizes a patch has for an order of a kind; nil where there is no such kind.
+    static func sizeCount(ofKind kind: UInt8) -> Int? {
+        switch kind {
+        case 0...4: 2
+        case 5: 4
+        default: nil
         }
     }
 
     /// The order with these numbers, or nil where there is none.
-    init?(kind: UInt8, heads: Int, headSize: Int) {
+    init?(kind: UInt8, sizes: [Int]) {
+        guard sizes.count == Self.sizeCount(ofKind: kind) else { return nil }
         switch kind {
         case 0: self = .same
-        case 1: self = .interleavingHeads(headSize: headSize)
-        case 2: self = .splittingHeads(headSize: headSize)
-        case 3: self = .gatheringParts(heads: heads, headSize: headSize)
-        case 4: self = .spreadingParts(heads: heads, headSize: headSize)
-        default: return nil
+        case 1: self = .interleavingHeads(headSize: sizes[1])
+        case 2: self = .splittingHeads(headSize: sizes[1])
+        case 3: self = .gatheringParts(heads: sizes[0], headSize: sizes[1])
+        case 4: self = .spreadingParts(heads: sizes[0], headSize: sizes[1])
+        default:
+            self = .exchangingHeads(
+                first: sizes[0], outer: sizes[1], inner: sizes[2], headSize: sizes[3])
         }
     }
 }

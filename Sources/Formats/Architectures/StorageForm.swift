@@ -1,3 +1,5 @@
+import Glibc
+
 /// How data lays a weight out, seen from the canonical weight: what brings it into that, and, between two layouts of
 /// one weight, what brings the first into the second.
 ///
@@ -6,20 +8,70 @@
 package struct StorageForm: Sendable, Hashable {
     /// The order in which rows are taken.
     package var rows: RowOrder
+    /// The order in which the elements of each row are taken.
+    package var columns: RowOrder
     /// Whether the data is the transpose: its rows are inputs.
     package var isTransposed: Bool
     /// Whether the shape has a 1 before its last length: torch's weights of convolutions that keep channels apart.
     package var hasUnitLength: Bool
+    /// What each value goes through first.
+    package var curve: Curve
     /// What each value is multiplied by: the scale that a GGUF file keeps of a tensor beside it.
     package var factor: Float
     /// What is added to each value then.
     package var shift: Float
 
+    /// A function that values go through.
+    package enum Curve: Sendable, Hashable {
+        case none
+        /// x becomes −eˣ, rounded from more digits.
+        case negatedPower
+        /// The inverse: x becomes ln(−x).
+        case negatedLogarithm
+
+        var inverse: Curve {
+            switch self {
+            case .none: .none
+            case .negatedPower: .negatedLogarithm
+            case .negatedLogarithm: .negatedPower
+            }
+        }
+
+        /// The function, for people.
+        var label: String {
+            switch self {
+            case .none: "the value"
+            case .negatedPower: "-exp of the value"
+            case .negatedLogarithm: "log of the negated value"
+            }
+        }
+
+        func value(_ x: Float) -> Float {
+            switch self {
+            case .none: x
+            case .negatedPower: Float(-exp(Double(x)))
+            case .negatedLogarithm: Float(log(-Double(x)))
+            }
+        }
+
+        /// This one and then another.
+        ///
+        /// - Precondition: one of the two is none, or they are each other's inverse: the curves of one weight.
+        func followed(by next: Curve) -> Curve {
+            if next == .none { return self }
+            if self == .none { return next }
+            precondition(next == inverse, "two curves that are not of one weight")
+            return .none
+        }
+    }
+
     package init(
-        rows: RowOrder = .same, isTransposed: Bool = false, hasUnitLength: Bool = false,
-        factor: Float = 1, shift: Float = 0
+        rows: RowOrder = .same, columns: RowOrder = .same, isTransposed: Bool = false,
+        hasUnitLength: Bool = false, curve: Curve = .none, factor: Float = 1, shift: Float = 0
     ) {
         self.rows = rows
+        self.columns = columns
+        self.curve = curve
         self.isTransposed = isTransposed
         self.hasUnitLength = hasUnitLength
         self.factor = factor
@@ -30,22 +82,25 @@ package struct StorageForm: Sendable, Hashable {
     package static let canonical = StorageForm()
 
     /// Whether each value is the weight's own.
-    package var keepsValues: Bool { factor == 1 && shift == 0 }
+    package var keepsValues: Bool { curve == .none && factor == 1 && shift == 0 }
 
     /// The weight's value that a stored one means.
-    package func value(of stored: Float) -> Float { stored * factor + shift }
+    package func value(of stored: Float) -> Float { curve.value(stored) * factor + shift }
 
     /// What is stored for a value of the weight.
-    package func stored(_ value: Float) -> Float { (value - shift) / factor }
+    package func stored(_ value: Float) -> Float { curve.inverse.value((value - shift) / factor) }
 
     /// The weight's values that stored ones mean, in their place.
     func apply(to values: UnsafeMutableBufferPointer<Float>) {
+        if curve != .none {
+            for index in values.indices { values[index] = curve.value(values[index]) }
+        }
         if factor != 1 { for index in values.indices { values[index] *= factor } }
         if shift != 0 { for index in values.indices { values[index] += shift } }
     }
 
-    /// The order of the rows alone. So a decoder holds the weight of its file.
-    package var rowsOnly: StorageForm { StorageForm(rows: rows) }
+    /// The order of rows and columns alone. So a decoder holds the weight of its file.
+    package var orderOnly: StorageForm { StorageForm(rows: rows, columns: columns) }
 
     /// What makes a layout of the canonical weight.
     package var inverse: StorageForm { StorageForm.canonical.change(to: self) }
@@ -56,8 +111,10 @@ package struct StorageForm: Sendable, Hashable {
     package func change(to other: StorageForm) -> StorageForm {
         StorageForm(
             rows: rows.followed(by: other.rows.inverse),
+            columns: columns.followed(by: other.columns.inverse),
             isTransposed: isTransposed != other.isTransposed,
             hasUnitLength: hasUnitLength != other.hasUnitLength,
+            curve: curve.followed(by: other.curve.inverse),
             factor: factor == other.factor ? 1 : factor / other.factor,
             shift: (shift - other.shift) / other.factor)
     }
@@ -108,7 +165,29 @@ extension WeightRule {
                 rows: block.map {
                     .spreadingParts(heads: $0.headCount, headSize: $0.headSize)
                 } ?? .same)
+        case (.valueHeads(let part), _, .weight):
+            form(ofValueHeads: part, in: format, model?.deltaNet)
         default: .canonical
         }
+    }
+
+    private func form(
+        ofValueHeads part: ValueHeads, in format: FileFormat, _ sizes: DeltaNetSizes?
+    ) -> StorageForm {
+        var form = StorageForm.canonical
+        guard format == .gguf else {
+            if part == .logarithms { form.curve = .negatedPower }
+            form.hasUnitLength = part == .lastChannels
+            return form
+        }
+        guard let sizes else { return form }
+        switch part {
+        case .rows: form.rows = sizes.groupingHeads(headSize: sizes.valueSize)
+        case .singleRows, .logarithms: form.rows = sizes.groupingHeads(headSize: 1)
+        case .lastRows, .lastChannels:
+            form.rows = sizes.groupingHeads(first: 2 * sizes.keyWidth, headSize: sizes.valueSize)
+        case .columns: form.columns = sizes.groupingHeads(headSize: sizes.valueSize)
+        }
+        return form
     }
 }

@@ -81,6 +81,18 @@ package enum BlockSlot: String, Hashable, Sendable, CaseIterable {
     case attentionQueryKeyValue
     /// A short convolution's: what its inputs and gates come from, a few taps for each channel, and what joins the stream.
     case convolutionInput, convolutionTaps, convolutionOutput
+    /// Query and the gate on attention's output in one matrix, head by head.
+    case attentionQueryGate
+    /// A gated delta net's queries, keys and values in one matrix, and the gate on its output.
+    case deltaQueryKeyValue, deltaGate
+    /// What its states decay by and how strongly rows are written to them, a row for each head.
+    case deltaDecay, deltaStrength
+    /// A few taps for each channel of queries, keys and values.
+    case deltaTaps
+    /// A number for each head: what decays' exponents are multiplied by, and what is added before.
+    case deltaRate, deltaDecayBias
+    /// Of each head's output, and what joins the stream.
+    case deltaNorm, deltaOutput
     /// Norms of queries and keys before their rotation.
     case attentionQueryNorm, attentionKeyNorm
     /// Norms of what a sub-layer adds to the stream.
@@ -129,14 +141,17 @@ extension BlockSlot {
     package var isNorm: Bool {
         switch self {
         case .attentionNorm, .attentionQueryNorm, .attentionKeyNorm, .attentionPostNorm,
-            .feedForwardNorm, .feedForwardPostNorm:
+            .feedForwardNorm, .feedForwardPostNorm, .deltaNorm:
             true
         default: false
         }
     }
 
     /// Whether the weight is a projection's matrix.
-    package var isProjection: Bool { !isNorm && self != .convolutionTaps }
+    package var isProjection: Bool {
+        !isNorm
+            && ![.convolutionTaps, .deltaTaps, .deltaRate, .deltaDecayBias].contains(self)
+    }
 
     /// The projections that the matrix of this place holds, in the order of its rows: several where they are fused,
     /// else the place itself.
@@ -153,7 +168,9 @@ extension BlockSlot {
         switch self {
         case .attentionNorm, .attentionQuery, .attentionKey, .attentionValue, .attentionOutput,
             .attentionQueryKeyValue, .attentionQueryNorm, .attentionKeyNorm, .attentionPostNorm,
-            .convolutionInput, .convolutionTaps, .convolutionOutput:
+            .convolutionInput, .convolutionTaps, .convolutionOutput, .attentionQueryGate,
+            .deltaQueryKeyValue, .deltaGate, .deltaDecay, .deltaStrength, .deltaTaps, .deltaRate,
+            .deltaDecayBias, .deltaNorm, .deltaOutput:
             true
         case .feedForwardNorm, .feedForwardGate, .feedForwardUp, .feedForwardDown,
             .feedForwardGateUp, .feedForwardPostNorm, .expertRouter, .expertGate, .expertUp,

@@ -57,6 +57,14 @@ package struct WeightRule: Sendable {
         case gatedConvolutionWidth
         /// The positions that a short convolution sees.
         case convolutionLength
+        /// Queries and the gate on attention's output together.
+        case queryGateWidth
+        /// A gated delta net's queries, keys and values together, or its values alone.
+        case deltaWidth, deltaValueWidth
+        /// Its heads of values, and one of them.
+        case deltaHeads, deltaValueSize
+        /// The positions that its convolution sees.
+        case deltaTaps
     }
 
     /// How a weight's data differs between a Hugging Face file and a GGUF file.
@@ -73,6 +81,25 @@ package struct WeightRule: Sendable {
         /// Rows are (head, {query, key, value}, head size) in Hugging Face, ({query, key, value}, head, head size) in
         /// GGUF (GPT-NeoX).
         case headwiseRows
+        /// Something of each head of a gated delta net's values: neighbouring heads share a key in Hugging Face, heads that
+        /// have the same rest by the number of keys in GGUF.
+        case valueHeads(ValueHeads)
+    }
+
+    /// What of a weight belongs to heads of a gated delta net's values.
+    package enum ValueHeads: Sendable, Hashable {
+        /// All rows, a head's width of them for each.
+        case rows
+        /// One row for each.
+        case singleRows
+        /// The same, of what Hugging Face stores the logarithm of the negative of.
+        case logarithms
+        /// The last rows, after those of queries and keys.
+        case lastRows
+        /// The same of a convolution's channels; Hugging Face's shape has a 1 between them and the taps.
+        case lastChannels
+        /// The columns.
+        case columns
     }
 
     /// Whose heads a matrix has.
@@ -119,11 +146,13 @@ package struct WeightRule: Sendable {
     /// Nil where the weight never has a bias.
     package let bias: Bias?
     package let transform: Transform
+    /// The formats in which the names above are whole: the weight's has no `.weight`, and its bias's ends in `_bias`.
+    package let bareNames: Set<FileFormat>
 
     package init(
         _ place: Place, in holders: Holders = .all, huggingFace: String?, gguf: String?,
         shape: [Dimension], presence: Presence = .required, bias: Bias? = nil,
-        transform: Transform = .none
+        transform: Transform = .none, bareNames: Set<FileFormat> = []
     ) {
         self.place = place
         self.holders = holders
@@ -133,6 +162,7 @@ package struct WeightRule: Sendable {
         self.presence = presence
         self.bias = bias
         self.transform = transform
+        self.bareNames = bareNames
     }
 
     /// The shape of the canonical weight or of its bias in a model of this size; of all experts together where there
@@ -162,6 +192,12 @@ package struct WeightRule: Sendable {
             case .expertFeedForward: model.experts?.feedForwardSize ?? 0
             case .gatedConvolutionWidth: 3 * model.hiddenSize
             case .convolutionLength: model.convolutionLength ?? 0
+            case .queryGateWidth: 2 * block.queryWidth
+            case .deltaWidth: model.deltaNet?.width ?? 0
+            case .deltaValueWidth: model.deltaNet?.valueWidth ?? 0
+            case .deltaHeads: model.deltaNet?.valueHeads ?? 0
+            case .deltaValueSize: model.deltaNet?.valueSize ?? 0
+            case .deltaTaps: model.deltaNet?.taps ?? 0
             }
         }
     }
@@ -228,17 +264,19 @@ package struct WeightRule: Sendable {
             default: String(character)
             }
         }
-        return numbered.joined() + "." + role.part.rawValue
+        return numbered.joined() + ending(of: role.part, in: format)
+    }
+
+    /// How the name of a part ends.
+    private func ending(of part: WeightRole.Part, in format: FileFormat) -> String {
+        guard bareNames.contains(format) else { return "." + part.rawValue }
+        return part == .weight ? "" : "_" + part.rawValue
     }
 
     func role(of name: String, in format: FileFormat) -> WeightRole? {
-        guard let pattern = pattern(in: format) else { return nil }
-        guard let ending = name.utf8.lastIndex(of: UInt8(ascii: ".")),
-            let part = WeightRole.Part(rawValue: String(name[name.utf8.index(after: ending)...])),
-            has(part, in: format)
+        guard let pattern = pattern(in: format), let (stem, part) = split(name, in: format),
+            has(part, in: format), let numbers = Self.numbers(in: stem, of: pattern)
         else { return nil }
-        let stem = name.utf8.dropLast(part.rawValue.utf8.count + 1)
-        guard let numbers = Self.numbers(in: stem, of: pattern) else { return nil }
         switch place {
         case .model(let slot): return WeightRole(slot, part)
         case .blocks(let slot):
@@ -246,6 +284,21 @@ package struct WeightRule: Sendable {
             return WeightRole(
                 .block(block, slot), part, expert: numbers.count > 1 ? numbers[1] : nil)
         }
+    }
+
+    /// A name without its ending, and the part that the ending tells; nil where it tells none.
+    private func split(
+        _ name: String, in format: FileFormat
+    ) -> (stem: Substring.UTF8View, part: WeightRole.Part)? {
+        guard !bareNames.contains(format) else {
+            let ending = ending(of: .bias, in: format)
+            guard bias != nil, name.hasSuffix(ending) else { return (name.utf8[...], .weight) }
+            return (name.utf8.dropLast(ending.utf8.count), .bias)
+        }
+        guard let point = name.utf8.lastIndex(of: UInt8(ascii: ".")),
+            let part = WeightRole.Part(rawValue: String(name[name.utf8.index(after: point)...]))
+        else { return nil }
+        return (name.utf8[..<point], part)
     }
 
     /// Whether files of this format have such a tensor of the layer.

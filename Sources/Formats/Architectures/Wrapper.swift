@@ -20,7 +20,7 @@ package struct Wrapper: Sendable {
     let tiesEmbeddings: Bool
 
     /// Every wrapper that rtedit knows.
-    static let all = [gemma3, mistral3, lfm2]
+    static let all = [gemma3, mistral3, lfm2, qwen35]
 
     /// Gemma 3 from 4B on.
     static let gemma3 = Wrapper(
@@ -37,6 +37,12 @@ package struct Wrapper: Sendable {
         modelType: "lfm2_vl", olderType: "lfm2-vl", families: [.lfm2], standardType: "lfm2",
         names: FolderNames(places: [.init(own: "model.", inFiles: ["model.language_model."])]),
         carried: ["model.vision_tower.", "model.multi_modal_projector."], tiesEmbeddings: true)
+
+    /// Qwen 3.5, 3.6 and 3.8 as they are published, whose files have the names of the modules.
+    static let qwen35 = Wrapper(
+        modelType: "qwen3_5", families: [.qwen35], standardType: "qwen3_5_text",
+        names: FolderNames(places: [.init(own: "model.", inFiles: ["model.language_model."])]),
+        carried: ["model.visual."], tiesEmbeddings: false)
 
     /// As files have them, and as the modules of transformers 5 are called.
     private static let llavaNames = FolderNames(places: [

@@ -4,10 +4,20 @@ extension Checkpoint {
         if case .huggingFace(let files) = source { files.wrapper } else { nil }
     }
 
-    /// The tensors that go with the decoder in a multimodal folder, such as a vision tower's. They are no weights of the
-    /// model, and every folder that is written has them as they are.
+    /// The tensors that go with the model and are no weights of it, such as a vision tower's in a multimodal folder. Every
+    /// file of the same format that is written has them as they are.
     package var carriedTensors: [WeightTensor] {
-        guard let wrapper else { return [] }
-        return tensors.filter { $0.role == nil && wrapper.carries($0.name) }
+        tensors.filter { $0.role == nil && wrapper?.carries($0.name) ?? false } + predictors
+    }
+
+    /// The tensors of blocks that predict further tokens.
+    package var predictors: [WeightTensor] {
+        tensors.filter(isOfPredictors)
+    }
+
+    /// Whether a tensor belongs to blocks that predict further tokens.
+    func isOfPredictors(_ tensor: WeightTensor) -> Bool {
+        guard tensor.role == nil, let architecture else { return false }
+        return architecture.isOfPredictors(tensor.name, in: format, try? statedNumbers.get())
     }
 }

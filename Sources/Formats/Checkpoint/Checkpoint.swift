@@ -33,7 +33,7 @@ package final class Checkpoint: Sendable {
     let skipList: SkipList?
     private let places: [WeightRole: Int]
     /// What the files say of the model's numbers, not yet held against the tensors.
-    private let statedNumbers: Result<Hyperparameters, any Error>
+    let statedNumbers: Result<Hyperparameters, any Error>
     let headCache = Mutex<OutputHead?>(nil)
     /// The SHA-256 of the weights once it has been computed.
     let knownHash = Mutex<String?>(nil)
@@ -121,9 +121,13 @@ package final class Checkpoint: Sendable {
             content.map { content in
                 let bare = WeightTensor(content)
                 guard let role = architecture?.role(of: bare.name, in: format),
-                    var form = architecture?.form(of: role, in: format, model)
+                    var form = architecture?.form(of: role, in: format, model),
+                    !(architecture?.isOfPredictors(bare.name, in: format, model) ?? false)
                 else { return bare }
                 if !form.rows.isPermutation(ofRows: bare.shape.first ?? 0) { form.rows = .same }
+                if !form.columns.isPermutation(ofRows: bare.shape.last ?? 0) {
+                    form.columns = .same
+                }
                 let own = role.part == .weight ? scales[WeightRole(role.slot, .scale)] : nil
                 return WeightTensor(content, role: role, form: form, scales: own)
             }
@@ -305,7 +309,10 @@ package final class Checkpoint: Sendable {
         for tensor in tensors {
             guard let role = tensor.role, let rule = architecture.rule(for: role.slot) else {
                 // llama.cpp refuses tensors that it does not load; transformers passes them over.
-                guard format == .safetensors || takesNoPart(tensor) else {
+                guard
+                    format == .safetensors || takesNoPart(tensor)
+                        || architecture.isOfPredictors(tensor.name, in: format, numbers)
+                else {
                     throw .unknownTensor(
                         file: path, name: tensor.name, architecture: architecture.name)
                 }

@@ -79,10 +79,13 @@ package struct WeightRows: Sendable {
     /// Whether rows are only read whole, because they lie elsewhere in the file or are put together.
     var needsWholeRows: Bool { isReordered || change.isTransposed || isPacked }
 
+    /// Whether elements have another order in their row in the file.
+    var hasReorderedColumns: Bool { change.columns != .same }
+
     private var isPacked: Bool { if case .packed = origin { true } else { false } }
 
     /// Whether the rows have another order in the file.
-    var isReordered: Bool { change.rows != .same }
+    var isReordered: Bool { change.rows != .same || hasReorderedColumns }
 
     /// Whether the values are the file's own and in its order.
     var isPlain: Bool { !needsWholeRows && change.keepsValues && tensor != nil }
@@ -98,7 +101,8 @@ package struct WeightRows: Sendable {
         let (row, column) = element.quotientAndRemainder(dividingBy: columns)
         let source = change.rows.source(of: row)
         guard shape.count > 1 else { return [columns == 1 ? source : column] }
-        return change.isTransposed ? [column, source] : [source, column]
+        return change.isTransposed
+            ? [column, source] : [source, change.columns.source(of: column)]
     }
 
     /// The file's bytes of some elements, where they are the values in their order.
@@ -111,7 +115,8 @@ package struct WeightRows: Sendable {
 
     /// The file's bytes of a row; nil where they lie in strides.
     func storedBytes(ofRow row: Int, columns: Int) -> MappedBytes? {
-        guard !change.isTransposed, let tensor, let size = tensor.type.byteCount(elements: columns)
+        guard !change.isTransposed, !hasReorderedColumns, let tensor,
+            let size = tensor.type.byteCount(elements: columns)
         else { return nil }
         let source = change.rows.source(of: row)
         return tensor.bytes.slice((source * size)..<((source + 1) * size))
@@ -198,6 +203,8 @@ struct RowReader {
     private let tile: [Float]
     /// The rows that were made last.
     private var made: (rows: Range<Int>, values: [Float]) = (0..<0, [])
+    /// A row as the file has it, where its elements have another order.
+    private var inFileOrder: [Float] = []
 
     /// The most values that are asked for at a time, unless a row has more.
     private static let mostMade = 1 << 16
@@ -233,6 +240,9 @@ struct RowReader {
             for column in 0..<columns { row[column] = made.values[first + column] }
         } else {
             try source.readOrigin(source.change.rows.source(of: number) * columns, into: row)
+        }
+        if source.hasReorderedColumns {
+            source.change.columns.reorder(row, from: &inFileOrder)
         }
         source.change.apply(to: row)
     }

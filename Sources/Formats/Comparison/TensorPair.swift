@@ -7,14 +7,14 @@ package struct TensorPair: Sendable {
     /// The rows and columns that both have: all of them, or, where an embedding was resized, the first ones.
     package let rows: Int
     package let columns: Int
-    /// What brings the rows into the canonical order.
-    package let order: RowOrder
+    /// What brings rows and columns into the canonical order.
+    package let order: StorageForm
     /// Whether one side's further rows are padding that the other format leaves out.
     let ignoresPadding: Bool
 
     /// - Precondition: the shapes are the same, or differ in the first of two or more dimensions.
     init(
-        role: WeightRole?, _ a: WeightRows, _ b: WeightRows, order: RowOrder = .same,
+        role: WeightRole?, _ a: WeightRows, _ b: WeightRows, order: StorageForm = .canonical,
         ignoresPadding: Bool = false
     ) {
         self.role = role
@@ -33,7 +33,7 @@ package struct TensorPair: Sendable {
     /// Whether the two have the same shape.
     package var hasOneShape: Bool { a.shape == b.shape }
 
-    /// Whether the two files have the rows in different orders.
+    /// Whether the two files have the rows, or the elements of a row, in different orders.
     package var isReordered: Bool { a.isReordered || b.isReordered }
 
     /// Whether the weight is a matrix that tokens pass through: not a norm, a bias, or a list of numbers.

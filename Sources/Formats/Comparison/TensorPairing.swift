@@ -52,7 +52,7 @@ struct TensorPairing {
                     + "this family do not have")
         }
         return TensorPair(
-            role: match.role, first, second, order: match.a?.form.rows ?? .same,
+            role: match.role, first, second, order: match.a?.form.orderOnly ?? .canonical,
             ignoresPadding: isCut)
     }
 
@@ -61,7 +61,7 @@ struct TensorPairing {
         let first = matching.a
         let shared = try list.checkedForm(
             of: weight, in: first.checkpoint.format, of: first.architecture
-        ).rowsOnly
+        ).orderOnly
         return WeightRows(weight, weight.form.change(to: shared))
     }
 
@@ -98,6 +98,9 @@ struct TensorPairing {
             return "takes no part: it stands beside the text decoder of a multimodal folder"
         }
         guard matching.crossesFormats, match.a == nil || match.b == nil else { return nil }
+        if [matching.a, matching.b].contains(where: { $0.checkpoint.isOfPredictors(tensor) }) {
+            return "takes no part: it belongs to blocks that predict further tokens"
+        }
         switch tensor.role?.slot {
         case .ropeFrequencies, .ropeFactorsLong, .ropeFactorsShort:
             return "rotary divisors, which Hugging Face keeps in config.json (compared there)"

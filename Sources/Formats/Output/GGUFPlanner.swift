@@ -39,11 +39,10 @@ struct GGUFPlanner {
         let planner = TensorPlanner(source: source, changes: changes, format: .gguf)
         var tensors = divisorTensors(architecture, numbers.rope)
         var stacks = ExpertStacks(source: source, architecture: architecture, numbers: numbers)
+        let carried = Set(source.carriedTensors.map(\.name))
         for tensor in sortedTensors.flatMap(planner.pieces) {
             guard let role = tensor.role else {
-                guard
-                    source.takesNoPart(tensor) || files.wrapper?.carries(tensor.name) ?? false
-                else {
+                guard source.takesNoPart(tensor) || carried.contains(tensor.name) else {
                     throw CheckpointError.unknownTensor(
                         file: source.path, name: tensor.name, architecture: architecture.name)
                 }
@@ -83,9 +82,13 @@ struct GGUFPlanner {
             notes: loss.notes + tokenizer.notes + notRead + links + leftOut)
     }
 
-    /// Says what of a multimodal folder a GGUF file of its text decoder has not.
-    private var leftOut: [String] {
-        let carried = source.carriedTensors
+    /// Says what of a folder a GGUF file of its model has not.
+    private var leftOut: [String] { leftOutOfWrapper + source.leftOutPredictors }
+
+    private var leftOutOfWrapper: [String] {
+        let carried = source.tensors.filter {
+            $0.role == nil && source.wrapper?.carries($0.name) ?? false
+        }
         guard let wrapper = source.wrapper, !carried.isEmpty else { return [] }
         let parts = wrapper.carried.filter { part in
             carried.contains { $0.name.hasPrefix(part) }
@@ -277,5 +280,17 @@ extension String {
         var text = self
         while text.utf8.count > 127 { text.removeLast() }
         return text
+    }
+}
+
+extension Checkpoint {
+    /// Says that an output of the other format has no blocks that predict further tokens.
+    var leftOutPredictors: [String] {
+        let count = predictors.count
+        guard count > 0 else { return [] }
+        return [
+            "left out are \(count) tensors of blocks that predict further tokens; nothing that the model computes "
+                + "depends on them"
+        ]
     }
 }

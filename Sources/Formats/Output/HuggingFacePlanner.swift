@@ -115,7 +115,8 @@ struct HuggingFacePlanner {
             && source.head == .copyOfEmbedding && changes.roles.isEmpty
         if isCopy { numbers.tiesEmbeddings = true }
         if changes.weights[WeightRole(.output)] != nil { numbers.tiesEmbeddings = false }
-        for tensor in source.tensors where tensor.role == nil {
+        let carried = Set(source.predictors.map(\.name))
+        for tensor in source.tensors where tensor.role == nil && !carried.contains(tensor.name) {
             throw CheckpointError.unknownTensor(
                 file: source.path, name: tensor.name, architecture: architecture.name)
         }
@@ -175,7 +176,7 @@ struct HuggingFacePlanner {
                         + [generation(tokenizer, gguf.metadata)]).map { ($0.name, $0.bytes) },
                     needsConfiguration: biases.flags.values.contains(true)
                         || !newHead(architecture, numbers).isEmpty)),
-            notes: losses
+            notes: losses + source.leftOutPredictors
                 + (source.tensors.contains { $0.role?.part == .scale }
                     ? [
                         "matrices are multiplied by the scales beside them, and the products rounded to f32"

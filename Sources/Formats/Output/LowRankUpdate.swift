@@ -8,17 +8,21 @@ package struct LowRankUpdate: Sendable, Hashable {
     package let b: [Float]
     /// What brings the rows of B into the canonical order.
     package let rows: RowOrder
+    /// What brings the columns of A into the canonical order.
+    package let columns: RowOrder
     /// alpha / rank
     package let scale: Float
 
     package init(
-        role: WeightRole, rank: Int, a: [Float], b: [Float], rows: RowOrder, scale: Float
+        role: WeightRole, rank: Int, a: [Float], b: [Float], rows: RowOrder,
+        columns: RowOrder = .same, scale: Float
     ) {
         self.role = role
         self.rank = rank
         self.a = a
         self.b = b
         self.rows = rows
+        self.columns = columns
         self.scale = scale
     }
 
@@ -36,19 +40,30 @@ package struct LowRankUpdate: Sendable, Hashable {
             && a.count == sizes[1].partialValue
     }
 
-    /// The same update, its rows in another order.
+    /// The same update, its rows and columns in the order of another layout.
     ///
     /// - Precondition: both are orders of one weight of one model.
-    func with(rows order: RowOrder) -> LowRankUpdate {
-        let change = rows.followed(by: order.inverse)
+    func ordered(as form: StorageForm) -> LowRankUpdate {
+        let ofRows = rows.followed(by: form.rows.inverse)
+        let ofColumns = columns.followed(by: form.columns.inverse)
+        var a = a
+        if ofColumns != .same {
+            for step in 0..<rank {
+                let row = self.a[(step * inputs)..<((step + 1) * inputs)]
+                a.replaceSubrange(
+                    (step * inputs)..<((step + 1) * inputs),
+                    with: ofColumns.reordered(Array(row), columns: 1))
+            }
+        }
         return LowRankUpdate(
-            role: role, rank: rank, a: a, b: change.reordered(b, columns: rank), rows: order,
-            scale: scale)
+            role: role, rank: rank, a: a, b: ofRows.reordered(b, columns: rank), rows: form.rows,
+            columns: form.columns, scale: scale)
     }
 
     /// The same update with another scale.
     func with(scale: Float) -> LowRankUpdate {
-        LowRankUpdate(role: role, rank: rank, a: a, b: b, rows: rows, scale: scale)
+        LowRankUpdate(
+            role: role, rank: rank, a: a, b: b, rows: rows, columns: columns, scale: scale)
     }
 
     /// The update of the transposed weight: (B · A)ᵀ = Aᵀ · Bᵀ. What were inputs have no order of rows.

@@ -88,8 +88,8 @@ struct RowResolver {
                 fact: "tensor '\(tensor.name)' is \(tensor.type.name), to which nothing can be "
                     + "added")
         }
-        let change = try change(from: StorageForm(rows: update.rows))
-        let ordered = update.with(rows: form.rows).with(scale: update.scale * change.factor)
+        let change = try change(from: StorageForm(rows: update.rows, columns: update.columns))
+        let ordered = update.ordered(as: form).with(scale: update.scale * change.factor)
         let added = form.isTransposed ? ordered.transposed : ordered
         return (
             rows.content.adding(added), rows.shape
@@ -101,6 +101,12 @@ struct RowResolver {
     ) throws(CheckpointError) -> Resolved {
         if case .shape(let shape) = extent, shape.count != 2 {
             throw contradiction("has shape \(shape), and only a matrix has columns")
+        }
+        guard form.columns == .same else {
+            throw .cannotExpress(
+                fact:
+                    "tensor '\(name)': nothing can stand beside its columns, which the output orders "
+                    + "by heads")
         }
         let known = rowCount(first) ?? rowCount(second) ?? rowCount(extent)
         guard let rows = known else { throw contradiction("has parts of unknown shape") }
@@ -244,7 +250,10 @@ struct RowResolver {
 
     /// What brings data in a form into the output's.
     private func change(from own: StorageForm) throws(CheckpointError) -> StorageForm {
-        guard own.rows == .same || form.rows == .same || own.rows == form.rows else {
+        let isOfOneOrder = [(own.rows, form.rows), (own.columns, form.columns)].allSatisfy {
+            $0 == .same || $1 == .same || $0 == $1
+        }
+        guard isOfOneOrder else {
             throw .cannotExpress(
                 fact: "tensor '\(name)': its rows have another order than those they are made of")
         }
@@ -263,7 +272,7 @@ extension RowOrder {
     fileprivate var isOfSingleHeads: Bool {
         switch self {
         case .same, .interleavingHeads, .splittingHeads: true
-        case .gatheringParts, .spreadingParts: false
+        case .gatheringParts, .spreadingParts, .exchangingHeads: false
         }
     }
 }

@@ -111,7 +111,9 @@ extension WeightRows {
         guard let tensor, tensor.type == .f64 else { return nil }
         let source = change.rows.source(of: row)
         let width = tensor.description.columns
-        let index = change.isTransposed ? column * width + source : source * columns + column
+        let index =
+            change.isTransposed
+            ? column * width + source : source * columns + change.columns.source(of: column)
         return tensor.bytes.withUnsafeBytes { bytes in
             bytes.count >= (index + 1) * 8
                 ? bytes.loadUnaligned(fromByteOffset: index * 8, as: Double.self) : nil

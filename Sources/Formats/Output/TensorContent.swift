@@ -118,9 +118,9 @@ package struct TensorContent: Sendable {
 
     /// Whether each row's bytes are the source's own, but for a number that its values are multiplied by.
     func hasSourceBlocks(of type: ElementType) -> Bool {
-        guard updates.isEmpty, let rows, rows.change.keepsValues, !rows.change.isTransposed else {
-            return false
-        }
+        guard updates.isEmpty, let rows, rows.change.keepsValues, !rows.change.isTransposed,
+            !rows.hasReorderedColumns
+        else { return false }
         return rows.blockType == type
     }
 
@@ -197,7 +197,9 @@ package struct TensorContent: Sendable {
         let product = multiplier.map { " x \($0.factor)" } ?? ""
         let scale = rows.change.factor == 1 ? "" : " x \(rows.change.factor)"
         return place + scale + sum + product + additions
-            + (rows.isReordered ? ", rows reordered" : "")
+            + (rows.change.rows != .same ? ", rows reordered" : "")
+            + (rows.hasReorderedColumns ? ", columns reordered" : "")
+            + (rows.change.curve == .none ? "" : ", \(rows.change.curve.label)")
             + (rows.change.isTransposed ? ", transposed" : "")
     }
 

@@ -259,7 +259,9 @@ extension WeightRole.Slot {
     /// Whether llama.cpp wants the matrix in f32.
     var isAlwaysF32: Bool {
         switch self {
-        case .positionEmbedding, .block(_, .expertRouter), .block(_, .convolutionTaps): true
+        case .positionEmbedding, .block(_, .expertRouter), .block(_, .convolutionTaps),
+            .block(_, .deltaTaps):
+            true
         default: false
         }
     }

@@ -15,7 +15,12 @@ struct AttentionActivations {
     /// (R, K)
     let value: ActivationMatrix
     /// (R, Q): the heads' outputs.
+    let heads: ActivationMatrix
+    /// (R, Q): the gate on them, where the family has one.
+    let gate: ActivationMatrix
+    /// (R, Q): the heads' outputs after their gate; the same as `heads` where there is none.
     let output: ActivationMatrix
+    private let hasGate: Bool
 
     /// - Parameter isKept: whether a way back reads what was before the heads' norm.
     init(_ configuration: DecoderConfiguration, _ sizes: BlockSizes, isKept: Bool) {
@@ -25,13 +30,17 @@ struct AttentionActivations {
         rawQuery = isKept && normsQueries ? ActivationMatrix(width: query.width) : query
         rawKey = isKept && normsKeys ? ActivationMatrix(width: key.width) : key
         value = ActivationMatrix(width: sizes.keyValueWidth)
-        output = ActivationMatrix(width: sizes.queryWidth)
+        heads = ActivationMatrix(width: sizes.queryWidth)
+        gate = ActivationMatrix(width: sizes.queryWidth)
+        hasGate = configuration.slots.contains(.attentionQueryGate)
+        output = hasGate && isKept ? ActivationMatrix(width: sizes.queryWidth) : heads
     }
 
     /// What a row takes where it is kept for the way back.
     static func floatsPerRow(_ configuration: DecoderConfiguration, _ sizes: BlockSizes) -> Int {
         let (normsQueries, normsKeys) = normedHeads(configuration)
-        return sizes.queryWidth * (normsQueries ? 3 : 2)
+        let hasGate = configuration.slots.contains(.attentionQueryGate)
+        return sizes.queryWidth * ((normsQueries ? 3 : 2) + (hasGate ? 2 : 0))
             + sizes.keyValueWidth * (normsKeys ? 3 : 2)
     }
 
@@ -44,7 +53,10 @@ struct AttentionActivations {
 
     /// Makes room for this many rows.
     func reserve(rows: Int) {
-        for matrix in [rawQuery, rawKey, query, key, value, output] { matrix.reserve(rows) }
+        for matrix in [rawQuery, rawKey, query, key, value, heads, output] {
+            matrix.reserve(rows)
+        }
+        if hasGate { gate.reserve(rows) }
     }
 }
 
@@ -64,10 +76,15 @@ struct AttentionGradients {
     let rawQuery: ActivationMatrix
     /// (R, K)
     let rawKey: ActivationMatrix
+    /// (R, Q): of the gate on the heads' outputs.
+    let gate: ActivationMatrix
     /// (R, Q + 2K): of a matrix that holds all three.
     let fused: ActivationMatrix
+    /// (R, 2Q): of a matrix that holds queries and the gate.
+    let queryGate: ActivationMatrix
     private let normsHeads: Bool
     private let isFused: Bool
+    private let hasGate: Bool
 
     init(_ configuration: DecoderConfiguration, _ sizes: BlockSizes) {
         let (query, key) = (sizes.queryWidth, sizes.keyValueWidth)
@@ -77,9 +94,12 @@ struct AttentionGradients {
         value = ActivationMatrix(width: key)
         rawQuery = ActivationMatrix(width: query)
         rawKey = ActivationMatrix(width: key)
+        gate = ActivationMatrix(width: query)
         fused = ActivationMatrix(width: query + 2 * key)
+        queryGate = ActivationMatrix(width: 2 * query)
         normsHeads = configuration.slots.contains(.attentionQueryNorm)
         isFused = configuration.slots.contains(.attentionQueryKeyValue)
+        hasGate = configuration.slots.contains(.attentionQueryGate)
     }
 
     /// Makes room for this many rows.
@@ -87,5 +107,6 @@ struct AttentionGradients {
         for matrix in [output, query, key, value] { matrix.reserve(rows) }
         if normsHeads { for matrix in [rawQuery, rawKey] { matrix.reserve(rows) } }
         if isFused { fused.reserve(rows) }
+        if hasGate { for matrix in [gate, queryGate] { matrix.reserve(rows) } }
     }
 }

@@ -13,6 +13,8 @@ struct BlockActivations {
     let attention: AttentionActivations
     /// What a short convolution computes, where it does.
     let convolution: ConvolutionActivations
+    /// What a gated delta net computes, where it does.
+    let deltaNet: DeltaNetActivations
     /// (R, D): the stream between the mixer and the feed-forward part.
     let middle: ActivationMatrix
     /// (R, F): before its activation; the same as `up` where the family has no gate.
@@ -35,7 +37,8 @@ struct BlockActivations {
             input: stream, middle: isParallel ? ActivationMatrix(width: stream.width) : stream,
             output: stream, normed: ActivationMatrix(width: stream.width),
             attention: AttentionActivations(configuration, sizes, isKept: false),
-            convolution: ConvolutionActivations(configuration, isKept: false), gate: gate, up: up,
+            convolution: ConvolutionActivations(configuration, isKept: false),
+            deltaNet: DeltaNetActivations(configuration, isKept: false), gate: gate, up: up,
             gated: gate)
     }
 
@@ -53,6 +56,7 @@ struct BlockActivations {
             normed: scratch.normed,
             attention: AttentionActivations(configuration, sizes, isKept: true),
             convolution: ConvolutionActivations(configuration, isKept: true),
+            deltaNet: DeltaNetActivations(configuration, isKept: true),
             gate: widths.hasGate ? ActivationMatrix(width: widths.inner) : up, up: up,
             gated: scratch.gated)
     }
@@ -60,8 +64,8 @@ struct BlockActivations {
     private init(
         input: ActivationMatrix, middle: ActivationMatrix, output: ActivationMatrix,
         normed: ActivationMatrix, attention: AttentionActivations,
-        convolution: ConvolutionActivations, gate: ActivationMatrix, up: ActivationMatrix,
-        gated: ActivationMatrix
+        convolution: ConvolutionActivations, deltaNet: DeltaNetActivations,
+        gate: ActivationMatrix, up: ActivationMatrix, gated: ActivationMatrix
     ) {
         self.input = input
         self.middle = middle
@@ -69,6 +73,7 @@ struct BlockActivations {
         self.normed = normed
         self.attention = attention
         self.convolution = convolution
+        self.deltaNet = deltaNet
         self.gate = gate
         self.up = up
         self.gated = gated
@@ -81,6 +86,7 @@ struct BlockActivations {
         normed = other.normed
         attention = other.attention
         convolution = other.convolution
+        deltaNet = other.deltaNet
         middle = other.middle
         gate = other.gate
         up = other.up
@@ -104,6 +110,7 @@ struct BlockActivations {
         switch mixer {
         case .attention: AttentionActivations.floatsPerRow(configuration, sizes)
         case .shortConvolution: ConvolutionActivations.floatsPerRow(configuration)
+        case .deltaNet: DeltaNetActivations.floatsPerRow(configuration)
         }
     }
 
@@ -114,6 +121,7 @@ struct BlockActivations {
             switch mixer {
             case .attention: attention.reserve(rows: rows)
             case .shortConvolution: convolution.reserve(rows: rows)
+            case .deltaNet: deltaNet.reserve(rows: rows)
             }
         }
     }
@@ -154,6 +162,8 @@ final class BackwardScratch: Sendable {
     let attention: AttentionGradients
     /// The same of a short convolution.
     let convolution: ConvolutionGradients
+    /// The same of a gated delta net.
+    let deltaNet: DeltaNetGradients
     /// (R, F)
     let gateGradient: ActivationMatrix
     /// (R, F)
@@ -184,6 +194,7 @@ final class BackwardScratch: Sendable {
         inputGradient = matrix(hidden, where: configuration.sizes.isParallel)
         attention = AttentionGradients(configuration, sizes)
         convolution = ConvolutionGradients(configuration)
+        deltaNet = DeltaNetGradients(configuration)
         gateGradient = matrix(inner)
         upGradient = matrix(inner)
         gateUpGradient = matrix(2 * inner, where: slots.contains(.feedForwardGateUp))
@@ -198,6 +209,7 @@ final class BackwardScratch: Sendable {
             switch mixer {
             case .attention: attention.reserve(rows: rows)
             case .shortConvolution: convolution.reserve(rows: rows)
+            case .deltaNet: deltaNet.reserve(rows: rows)
             }
         }
     }

@@ -4,16 +4,29 @@ import Formats
 extension BlockRunner {
     // MARK: - Forward
 
-    /// output = Σ softmax(query · key) · value over the positions each row sees
+    /// output = σ(gate) · Σ softmax(query · key) · value over the positions each row sees, or without a gate
     func attend(
         _ weights: AttentionWeights, _ block: Int, _ activations: AttentionActivations,
         _ texts: [MixedRows], from input: ActivationMatrix, rows: Int
     ) {
         projectHeads(weights, block, activations, from: input, rows: rows)
+        attend(block, activations, texts)
+        guard case .gated = weights.heads else { return }
+        forEachPart(of: rows) { part in
+            let first = part.lowerBound
+            outputGateForward(
+                activations.output.row(first), gate: activations.gate.row(first),
+                input: activations.heads.row(first), count: part.count * activations.heads.width)
+        }
+    }
+
+    private func attend(
+        _ block: Int, _ activations: AttentionActivations, _ texts: [MixedRows]
+    ) {
         let shape = configuration.attention(ofBlock: block)
         guard texts.contains(where: { $0.memory != nil }) else {
             return attentionForward(
-                activations.output.row(0), query: activations.query.row(0),
+                activations.heads.row(0), query: activations.query.row(0),
                 keys: activations.key.row(0), values: activations.value.row(0), shape: shape,
                 sequences: texts.map(\.rows), crew: crew)
         }
@@ -25,7 +38,7 @@ extension BlockRunner {
                     keys: own.0, values: own.1, at: text.position, count: count, block: block)
                 ?? (keys: UnsafePointer(own.0), values: UnsafePointer(own.1))
             attentionForward(
-                activations.output.row(first), query: activations.query.row(first),
+                activations.heads.row(first), query: activations.query.row(first),
                 keys: seen.keys, values: seen.values, shape: shape, tokens: count,
                 positions: text.position + count, crew: crew)
         }
@@ -41,6 +54,18 @@ extension BlockRunner {
             project(rows, query, from: input, into: activations.rawQuery)
             project(rows, key, from: input, into: activations.rawKey)
             project(rows, value, from: input, into: activations.value)
+        case .gated(let queryGate, let key, let value):
+            let fusedQueryGate = fusedQueryGate[configuration.sizeIndices[block]]
+            project(rows, queryGate, from: input, into: fusedQueryGate)
+            project(rows, key, from: input, into: activations.rawKey)
+            project(rows, value, from: input, into: activations.value)
+            forEachPart(of: rows) { part in
+                let first = part.lowerBound
+                let parts = [activations.rawQuery, activations.gate]
+                splitRows(
+                    parts.map { ($0.row(first), $0.width) }, fused: fusedQueryGate.row(first),
+                    layout: queryGateLayout, tokens: part.count)
+            }
         case .fused(let projection):
             let fusedHeads = fusedHeads[configuration.sizeIndices[block]]
             project(rows, projection, from: input, into: fusedHeads)
@@ -94,6 +119,9 @@ extension BlockRunner {
         }
     }
 
+    /// How queries and the gate lie in the rows of their matrix.
+    private var queryGateLayout: FusedLayout { .headwise(heads: configuration.sizes.headCount) }
+
     /// Nil where the block does not rotate.
     private func rotations(of block: Int) -> Rotations? {
         configuration.ropeIndices[block].map { rotations[$0] }
@@ -115,11 +143,21 @@ extension BlockRunner {
             outputGradient: source, into: gradients.output, accumulating: false, step.sink)
         let wantsWeights = headSlots.contains { step.wants($0) }
         guard wantsWeights || inputGradient != nil else { return }
+        if case .gated = weights.heads {
+            forEachPart(of: rows) { part in
+                let first = part.lowerBound
+                outputGateBackward(
+                    gradients.gate.row(first), inputGradient: gradients.output.row(first),
+                    outputGradient: gradients.output.row(first),
+                    gate: activations.gate.row(first), input: activations.heads.row(first),
+                    count: part.count * activations.heads.width)
+            }
+        }
         Transformer.attentionBackward(
             gradients.query.row(0), keyGradient: gradients.key.row(0),
             valueGradient: gradients.value.row(0), outputGradient: gradients.output.row(0),
             query: activations.query.row(0), keys: activations.key.row(0),
-            values: activations.value.row(0), output: activations.output.row(0),
+            values: activations.value.row(0), output: activations.heads.row(0),
             shape: configuration.attention(ofBlock: block), sequences: step.sequences, crew: crew)
         let sizes = configuration.sizes(ofBlock: block)
         forEachPart(of: rows) { part in
@@ -141,7 +179,7 @@ extension BlockRunner {
     private var headSlots: [BlockSlot] {
         [
             .attentionQuery, .attentionKey, .attentionValue, .attentionQueryKeyValue,
-            .attentionQueryNorm, .attentionKeyNorm,
+            .attentionQueryGate, .attentionQueryNorm, .attentionKeyNorm,
         ]
     }
 
@@ -156,6 +194,19 @@ extension BlockRunner {
             projections = [
                 (queries, .attentionQuery, query), (keys, .attentionKey, key),
                 (values, .attentionValue, gradients.value),
+            ]
+        case .gated(let queryGate, let keys, let values):
+            forEachPart(of: step.rows) { part in
+                let first = part.lowerBound
+                let parts = [query, gradients.gate]
+                joinRows(
+                    gradients.queryGate.row(first),
+                    parts: parts.map { (UnsafePointer($0.row(first)), $0.width) },
+                    layout: queryGateLayout, tokens: part.count)
+            }
+            projections = [
+                (queryGate, .attentionQueryGate, gradients.queryGate),
+                (keys, .attentionKey, key), (values, .attentionValue, gradients.value),
             ]
         case .fused(let projection):
             forEachPart(of: step.rows) { part in

@@ -36,6 +36,8 @@ extension BlockRunner {
         case .shortConvolution(let weights):
             convolve(
                 weights, block.index, activations.convolution, texts, from: input, rows: rows)
+        case .deltaNet(let weights):
+            recur(weights, block.index, activations.deltaNet, texts, from: input, rows: rows)
         }
     }
 
@@ -44,6 +46,7 @@ extension BlockRunner {
         switch block.mixer {
         case .attention: activations.attention.output
         case .shortConvolution: activations.convolution.output
+        case .deltaNet: activations.deltaNet.output
         }
     }
 
@@ -82,6 +85,8 @@ extension BlockRunner {
             attentionBackward(step, weights, source, scratch, into: inputGradient)
         case .shortConvolution(let weights):
             convolutionBackward(step, weights, source, scratch, into: inputGradient)
+        case .deltaNet(let weights):
+            deltaNetBackward(step, weights, source, scratch, into: inputGradient)
         }
         guard wantsInput else { return }
         normBackward(

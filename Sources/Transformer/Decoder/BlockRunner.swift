@@ -16,6 +16,8 @@ struct BlockRunner: Sendable {
     let update: ActivationMatrix
     /// (R, Q + 2K): queries, keys and values of one matrix, by the sizes of blocks.
     let fusedHeads: [ActivationMatrix]
+    /// (R, 2Q): queries and the gate on attention's output of one matrix, by the sizes of blocks.
+    let fusedQueryGate: [ActivationMatrix]
     /// (R, 2F): gate and up of one matrix, by the sizes of blocks.
     let fusedGateUp: [ActivationMatrix]
 
@@ -47,6 +49,9 @@ struct BlockRunner: Sendable {
         fusedHeads = configuration.blockSizes.map {
             ActivationMatrix(width: $0.queryWidth + 2 * $0.keyValueWidth)
         }
+        fusedQueryGate = configuration.blockSizes.map {
+            ActivationMatrix(width: 2 * $0.queryWidth)
+        }
         mixture = configuration.sizes.experts.map {
             MixtureMemory($0, hiddenSize: configuration.sizes.hiddenSize)
         }
@@ -62,6 +67,9 @@ struct BlockRunner: Sendable {
         for matrix in rotations.flatMap({ [$0.cosine, $0.sine] }) { matrix.reserve(rows) }
         if configuration.slots.contains(.attentionQueryKeyValue) {
             for matrix in fusedHeads { matrix.reserve(rows) }
+        }
+        if configuration.slots.contains(.attentionQueryGate) {
+            for matrix in fusedQueryGate { matrix.reserve(rows) }
         }
         if configuration.slots.contains(.feedForwardGateUp) {
             for matrix in fusedGateUp { matrix.reserve(rows) }

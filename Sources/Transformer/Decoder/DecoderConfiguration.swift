@@ -18,6 +18,11 @@ package struct DecoderConfiguration: Sendable, Hashable {
     let mixers: Set<BlockKind.Mixer>
     /// How the rows of a matrix for queries, keys and values are ordered.
     package let headLayout: FusedLayout
+    /// Which heads of a gated delta net's values share a key; it follows the file format, see `StorageForm`.
+    private let valueSharing: DeltaRuleShape.Sharing
+    /// What is added to the sum of squares of a gated delta net's queries and keys: in folders a number of the class, in GGUF
+    /// files that of the norms.
+    let unitEpsilon: Float
     /// The rotary embeddings of the blocks, each once.
     let ropes: [RopeParameters]
     /// For each block, which of them its queries and keys are turned by; nil where by none.
@@ -36,6 +41,18 @@ package struct DecoderConfiguration: Sendable, Hashable {
 
     /// Width of a dense feed-forward part; 1 where experts stand in its place, which bring their own.
     func innerWidth(_ block: BlockSizes) -> Int { sizes.experts == nil ? block.feedForwardSize : 1 }
+
+    /// The sizes of the gated delta nets.
+    ///
+    /// - Precondition: the model has some.
+    package var deltaRule: DeltaRuleShape {
+        let net =
+            sizes.deltaNet
+            ?? DeltaNetSizes(keyHeads: 1, valueHeads: 1, keySize: 1, valueSize: 1, taps: 1)
+        return DeltaRuleShape(
+            keyHeads: net.keyHeads, valueHeads: net.valueHeads, keySize: net.keySize,
+            valueSize: net.valueSize, sharing: valueSharing)
+    }
 
     /// Which rows of a block's fused projection belong to one of its parts; nil where the place holds one projection.
     package func rows(
@@ -108,6 +125,9 @@ package struct DecoderConfiguration: Sendable, Hashable {
             if case .gatheringParts(let heads, _) = stacking.rows { .headwise(heads: heads) } else {
                 .stacked
             }
+        valueSharing =
+            if case .exchangingHeads = form(.deltaGate, format).rows { .rests } else { .neighbours }
+        unitEpsilon = format == .gguf ? sizes.normEpsilon : 1e-6
         let ofBlocks = (0..<sizes.blockCount).map { block in
             architecture.positions == .rotary ? sizes.rope(ofBlock: block) : nil
         }

@@ -22,12 +22,14 @@ package struct NormWeights: Sendable {
 package enum MixerWeights: Sendable {
     case attention(AttentionWeights)
     case shortConvolution(ShortConvolutionWeights)
+    case deltaNet(DeltaNetWeights)
 
     /// The projection whose output joins the stream.
     package var output: Projection {
         switch self {
         case .attention(let weights): weights.output
         case .shortConvolution(let weights): weights.output
+        case .deltaNet(let weights): weights.output
         }
     }
 }
@@ -54,9 +56,35 @@ package struct ShortConvolutionWeights: Sendable {
     package let output: Projection
 }
 
+/// The weights of a gated delta net (arXiv 2412.06464) as Qwen 3.5 has it.
+///
+/// Letters: K width of all keys, V width of all values, H heads of values, D hidden size.
+package struct DeltaNetWeights: Sendable {
+    /// (2K + V, D): the rows of queries, of keys, of values
+    package let queryKeyValue: Projection
+    /// (V, D): the gate on the output
+    package let gate: Projection
+    /// (H, D): what states decay by
+    package let decay: Projection
+    /// (H, D): how strongly rows are written to states
+    package let strength: Projection
+    /// (2K + V, taps)
+    package let taps: FloatBuffer
+    /// (H): what decays' exponents are multiplied by
+    package let rate: FloatBuffer
+    /// (H): what is added before
+    package let decayBias: FloatBuffer
+    /// Of each head's output.
+    package let norm: NormWeights
+    /// (D, V)
+    package let output: Projection
+}
+
 /// How a block makes queries, keys and values.
 package enum HeadWeights: Sendable {
     case separate(query: Projection, key: Projection, value: Projection)
+    /// Queries and the gate on attention's output in one matrix, head by head.
+    case gated(queryGate: Projection, key: Projection, value: Projection)
     /// One matrix for all three.
     case fused(Projection)
 }
@@ -176,6 +204,7 @@ private struct WeightLoader<Source: WeightSource> {
         switch configuration.sizes.kind(ofBlock: index).mixer {
         case .attention: .attention(try attention(index))
         case .shortConvolution: .shortConvolution(try shortConvolution(index))
+        case .deltaNet: .deltaNet(try deltaNet(index))
         }
     }
 
@@ -202,6 +231,26 @@ private struct WeightLoader<Source: WeightSource> {
             output: try projection(index, .convolutionOutput, rows: hidden, columns: hidden))
     }
 
+    private func deltaNet(_ index: Int) throws -> DeltaNetWeights {
+        let hidden = configuration.sizes.hiddenSize
+        let shape = configuration.deltaRule
+        let (width, values, heads) = (
+            configuration.sizes.deltaNet?.width ?? 0, shape.valueWidth, shape.valueHeads
+        )
+        let taps = configuration.sizes.deltaNet?.taps ?? 0
+        return DeltaNetWeights(
+            queryKeyValue: try projection(
+                index, .deltaQueryKeyValue, rows: width, columns: hidden),
+            gate: try projection(index, .deltaGate, rows: values, columns: hidden),
+            decay: try projection(index, .deltaDecay, rows: heads, columns: hidden),
+            strength: try projection(index, .deltaStrength, rows: heads, columns: hidden),
+            taps: try vector(.block(index, .deltaTaps), count: width * taps),
+            rate: try vector(.block(index, .deltaRate), count: heads),
+            decayBias: try vector(.block(index, .deltaDecayBias), count: heads),
+            norm: try norm(WeightRole.block(index, .deltaNorm).slot, count: shape.valueSize),
+            output: try projection(index, .deltaOutput, rows: hidden, columns: values))
+    }
+
     private func heads(_ index: Int) throws -> HeadWeights {
         let hidden = configuration.sizes.hiddenSize
         let sizes = configuration.sizes(ofBlock: index)
@@ -210,6 +259,13 @@ private struct WeightLoader<Source: WeightSource> {
             return .fused(
                 try projection(
                     index, .attentionQueryKeyValue, rows: query + 2 * keyValue, columns: hidden))
+        }
+        if configuration.slots(ofBlock: index).contains(.attentionQueryGate) {
+            return .gated(
+                queryGate: try projection(
+                    index, .attentionQueryGate, rows: 2 * query, columns: hidden),
+                key: try projection(index, .attentionKey, rows: keyValue, columns: hidden),
+                value: try projection(index, .attentionValue, rows: keyValue, columns: hidden))
         }
         return .separate(
             query: try projection(index, .attentionQuery, rows: query, columns: hidden),

@@ -79,6 +79,11 @@ extension MixerWeights {
         switch self {
         case .attention(let weights): weights.heads.projections + [weights.output]
         case .shortConvolution(let weights): [weights.input, weights.output]
+        case .deltaNet(let weights):
+            [
+                weights.queryKeyValue, weights.gate, weights.decay, weights.strength,
+                weights.output,
+            ]
         }
     }
 }
@@ -87,6 +92,7 @@ extension HeadWeights {
     fileprivate var projections: [Projection] {
         switch self {
         case .separate(let query, let key, let value): [query, key, value]
+        case .gated(let queryGate, let key, let value): [queryGate, key, value]
         case .fused(let projection): [projection]
         }
     }

@@ -94,7 +94,8 @@ package final class CheckpointWeights: WeightSource {
 extension WeightRole {
     /// Whether it is the taps of a convolution, (channels, taps).
     fileprivate var isOfTaps: Bool {
-        guard case .block(_, .convolutionTaps) = slot else { return false }
+        guard case .block(_, let slot) = slot, [.convolutionTaps, .deltaTaps].contains(slot)
+        else { return false }
         return part == .weight
     }
 }

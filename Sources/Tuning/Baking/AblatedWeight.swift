@@ -86,9 +86,15 @@ struct AblatedWeight {
     }
 
     /// The new weight as an edit.
-    func edit(of role: WeightRole) -> CheckpointEdit {
-        guard norm != .none else { return .add(written.update(of: role), type: nil) }
-        let rows = ComputedRows(shape: [matrix.rows, matrix.columns]) { range, target in
+    ///
+    /// - Parameter form: how the weight lies in its file
+    func edit(of role: WeightRole, laidOut form: StorageForm) -> CheckpointEdit {
+        guard norm != .none else {
+            return .add(written.update(of: role, laidOut: form.orderOnly), type: nil)
+        }
+        let rows = ComputedRows(
+            shape: [matrix.rows, matrix.columns], form: form.orderOnly
+        ) { range, target in
             var place = 0
             for number in range {
                 for value in row(number) {

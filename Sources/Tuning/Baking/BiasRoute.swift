@@ -148,6 +148,7 @@ package struct BiasRoute: BakeRoute {
         switch slot {
         case .feedForwardDown: ("feed-forward output", "ffn_down")
         case .convolutionOutput: ("convolution's output", "shortconv.out_proj")
+        case .deltaOutput: ("delta net's output", "ssm_out")
         default: ("attention output", "attn_output")
         }
     }
@@ -193,7 +194,7 @@ package struct BiasRoute: BakeRoute {
         return biases.sorted { ($0.key.block ?? 0, "\($0.key)") < ($1.key.block ?? 0, "\($1.key)") }
             .map { role, values in
                 .set(
-                    role, values: values, form: checkpoint.form(of: role).rowsOnly, type: .f32)
+                    role, values: values, form: checkpoint.form(of: role).orderOnly, type: .f32)
             }
     }
 }

@@ -39,7 +39,9 @@ enum StreamWriters {
     /// Where a weight of a block writes to the stream, itself or as the norm behind what does; nil where it does neither.
     static func site(of slot: WeightRole.Slot) -> (site: Site, isNorm: Bool)? {
         switch slot {
-        case .block(_, .attentionOutput), .block(_, .convolutionOutput): (.residMid, false)
+        case .block(_, .attentionOutput), .block(_, .convolutionOutput),
+            .block(_, .deltaOutput):
+            (.residMid, false)
         case .block(_, .feedForwardDown), .block(_, .expertDown): (.residPost, false)
         case .block(_, .attentionPostNorm): (.residMid, true)
         case .block(_, .feedForwardPostNorm): (.residPost, true)
@@ -56,7 +58,7 @@ enum StreamWriters {
             guard let start = values.baseAddress else { return }
             for step in steps { step.apply(to: start, width: values.count) }
         }
-        return .set(role, .values(values, checkpoint.form(of: role).rowsOnly), type: nil)
+        return .set(role, .values(values, checkpoint.form(of: role).orderOnly), type: nil)
     }
 
     /// The embedding as a head of its own, in the bytes that it has; nothing where there is one.

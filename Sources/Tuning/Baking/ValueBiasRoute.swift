@@ -138,7 +138,7 @@ package struct ValueBiasRoute: BakeRoute {
             for (index, value) in found.bias.enumerated() { values[first + index] += value }
             try TooLargeAddition.check(values, of: "\(role)")
             return .set(
-                role, values: values, form: checkpoint.form(of: role).rowsOnly, type: .f32)
+                role, values: values, form: checkpoint.form(of: role).orderOnly, type: .f32)
         }
     }
 

@@ -91,7 +91,8 @@ extension WeightRemoval {
                 edits.append(
                     try StreamWriters.bias(writer.role, in: checkpoint, without: writer.steps))
             } else if let changed = try changed(writer, weights) {
-                edits.append(changed.edit(of: writer.role))
+                edits.append(
+                    changed.edit(of: writer.role, laidOut: checkpoint.form(of: writer.role)))
             }
             checkpoint.tensor(writer.role)?.releasePages()
         }

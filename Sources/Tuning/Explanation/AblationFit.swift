@@ -14,7 +14,7 @@ struct AblationFit {
 
     /// The slots of a block whose outputs are added to the stream.
     static let writers: [BlockSlot] = [
-        .attentionOutput, .convolutionOutput, .feedForwardDown, .expertDown,
+        .attentionOutput, .convolutionOutput, .deltaOutput, .feedForwardDown, .expertDown,
     ]
 
     /// Whether a weight writes into the stream, and its columns are the stream's dimensions.

@@ -84,8 +84,8 @@ package struct AdapterExtraction: Sendable {
         let error = found.energy > 0 ? (found.residualEnergy / found.energy).squareRoot() : 0
         return (
             LowRankUpdate(
-                role: role, rank: rank, a: a, b: b, rows: pair.order,
-                scale: 1),
+                role: role, rank: rank, a: a, b: b, rows: pair.order.rows,
+                columns: pair.order.columns, scale: 1),
             Remainder(name: tensor.name, error: error)
         )
     }

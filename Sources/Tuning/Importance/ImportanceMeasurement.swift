@@ -25,6 +25,8 @@ package struct ImportanceMeasurement {
         /// One, or one for each expert.
         var roles: [WeightRole]
         let columns: Int
+        /// What brings sums by the model's columns into the order of a GGUF file's.
+        let order: RowOrder
     }
 
     /// - Parameters:
@@ -46,7 +48,7 @@ package struct ImportanceMeasurement {
         self.decoder = decoder
         self.chunks = chunks
         projections = decoder.weights.blockProjections + (readsOutput ? [head] : [])
-        weights = try Self.weights(projections, of: checkpoint.requireArchitecture())
+        weights = try Self.weights(projections, of: checkpoint)
         let facts = [try checkpoint.weightsHash(), readsOutput ? "output" : "blocks"] + added
         var hash = SHA256()
         for bytes in [Array(facts.joined(separator: "\n").utf8), chunks.identity] {
@@ -56,8 +58,9 @@ package struct ImportanceMeasurement {
     }
 
     private static func weights(
-        _ projections: [Projection], of architecture: Architecture
-    ) throws(ImportanceRunError) -> [Weight] {
+        _ projections: [Projection], of checkpoint: Checkpoint
+    ) throws -> [Weight] {
+        let architecture = try checkpoint.requireArchitecture()
         var weights: [Weight] = []
         var places: [WeightRole: Int] = [:]
         for projection in projections {
@@ -67,10 +70,14 @@ package struct ImportanceMeasurement {
                 continue
             }
             let names = names(of: whole, in: architecture)
-            guard !names.isEmpty else { throw .unnamed(whole) }
+            guard !names.isEmpty else { throw ImportanceRunError.unnamed(whole) }
             places[whole] = weights.count
             weights += names.map {
-                Weight(name: $0, roles: [projection.role], columns: projection.weight.columns)
+                Weight(
+                    name: $0, roles: [projection.role], columns: projection.weight.columns,
+                    order: checkpoint.form(of: whole).change(
+                        to: checkpoint.form(of: whole, in: .gguf)
+                    ).columns)
             }
         }
         return weights
@@ -157,7 +164,8 @@ package struct ImportanceMeasurement {
             }
             for (index, role) in weight.roles.enumerated() {
                 sums[role] = InputSquares.Sum(
-                    squares: Array(entry.sums[index * columns..<(index + 1) * columns]),
+                    squares: weight.order.inverse.reordered(
+                        Array(entry.sums[index * columns..<(index + 1) * columns]), columns: 1),
                     count: entry.counts[entry.counts.count == 1 ? 0 : index])
             }
         }
@@ -171,7 +179,8 @@ package struct ImportanceMeasurement {
         for weight in weights {
             let sums = weight.roles.compactMap { squares.sum(of: $0) }
             let entry = ImportanceMatrix.Entry(
-                sums: sums.flatMap(\.squares), counts: sums.map(\.count))
+                sums: sums.flatMap { weight.order.reordered($0.squares, columns: 1) },
+                counts: sums.map(\.count))
             guard entry.sums.allSatisfy(\.isFinite) else {
                 throw .notFinite(weight: weight.name, chunk: count)
             }

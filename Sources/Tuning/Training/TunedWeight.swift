@@ -5,6 +5,8 @@ package enum TunedWeight: String, CaseIterable, Sendable {
     case query, key, value, output, gate, up, down, router, norms
     /// Of short convolutions: what they convolve and its gates, and their taps.
     case convolution, taps
+    /// Of gated delta nets: what their queries, keys, values, gates, decays and strengths come from.
+    case delta
     case embedding, positions, head
     case outputNorm = "output-norm"
 
@@ -12,16 +14,17 @@ package enum TunedWeight: String, CaseIterable, Sendable {
     /// one matrix, each names its rows there.
     package var slots: [BlockSlot] {
         switch self {
-        case .query: [.attentionQuery]
+        case .query: [.attentionQuery, .attentionQueryGate]
         case .key: [.attentionKey]
         case .value: [.attentionValue]
-        case .output: [.attentionOutput, .convolutionOutput]
+        case .output: [.attentionOutput, .convolutionOutput, .deltaOutput]
         case .gate: [.feedForwardGate, .expertGate]
         case .up: [.feedForwardUp, .expertUp]
         case .down: [.feedForwardDown, .expertDown]
         case .router: [.expertRouter]
         case .convolution: [.convolutionInput]
-        case .taps: [.convolutionTaps]
+        case .taps: [.convolutionTaps, .deltaTaps]
+        case .delta: [.deltaQueryKeyValue, .deltaGate, .deltaDecay, .deltaStrength]
         case .norms: BlockSlot.allCases.filter(\.isNorm)
         case .embedding, .positions, .head, .outputNorm: []
         }

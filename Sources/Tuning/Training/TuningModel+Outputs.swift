@@ -21,7 +21,7 @@ extension TuningModel {
                     .computed(
                         parameter.values.rows(
                             shape: parameter.shape,
-                            form: base.form(of: parameter.role).rowsOnly)),
+                            form: base.form(of: parameter.role).orderOnly)),
                     type: outputType(of: parameter.role, type))
             }
         case .lowRank:
@@ -56,7 +56,7 @@ extension TuningModel {
             return LowRankUpdate(
                 role: role, rank: rank, a: parameters[index].values.values,
                 b: parameters[index + 1].values.values, rows: base.form(of: role).rows,
-                scale: alpha / Float(rank))
+                columns: base.form(of: role).columns, scale: alpha / Float(rank))
         }
     }
 }

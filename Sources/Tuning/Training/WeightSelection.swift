@@ -12,9 +12,10 @@ package struct WeightSelection: Sendable, Hashable {
     }
 
     /// The projections that representation terms reach (arXiv 2409.06927): of attention's values and of its output,
-    /// and what stands for them in a short convolution.
+    /// and what stands for them in a short convolution and in a gated delta net.
     package static let valueAndOutput: [BlockSlot] = [
         .attentionValue, .attentionOutput, .convolutionInput, .convolutionOutput,
+        .deltaQueryKeyValue, .deltaOutput,
     ]
 
     /// Chooses those weights that the checkpoint has, each projection with its bias.

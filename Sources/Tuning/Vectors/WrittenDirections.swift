@@ -82,7 +82,9 @@ struct WrittenDirections {
     }
 
     /// The update that takes it away, from rows as they are.
-    func update(of role: WeightRole) -> LowRankUpdate {
+    ///
+    /// - Parameter form: how the weight that was looked at is laid out
+    func update(of role: WeightRole, laidOut form: StorageForm) -> LowRankUpdate {
         let (outputs, inputs) = isByColumns ? (written, removed) : (removed, written)
         let rows = outputs.first?.count ?? 0
         var b: [Float] = []
@@ -91,7 +93,7 @@ struct WrittenDirections {
             for direction in outputs { b.append(direction[row]) }
         }
         return LowRankUpdate(
-            role: role, rank: outputs.count, a: inputs.flatMap(\.self), b: b, rows: .same,
-            scale: -1)
+            role: role, rank: outputs.count, a: inputs.flatMap(\.self), b: b, rows: form.rows,
+            columns: form.columns, scale: -1)
     }
 }

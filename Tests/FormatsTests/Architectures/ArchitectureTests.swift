@@ -124,6 +124,7 @@ import Testing
         "exaone4": [false, false, false, false], "cohere2": [false, false, true, false],
         "glm4": [false, false, false, false], "ernie4_5": [false, false, true, true],
         "lfm2": [false, false, false, false],
+        "qwen3_5_text": [false, false, true, false],
     ]
 
     @Test(arguments: Architecture.all)
@@ -148,6 +149,18 @@ import Testing
         // (head, {query, key, value}, place) becomes ({query, key, value}, head, place).
         #expect((0..<12).map(forward.source) == [0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11])
         for row in 0..<12 { #expect(forward.source(of: back.source(of: row)) == row) }
+    }
+
+    @Test func exchangedHeadsAreInverse() {
+        let order = RowOrder.exchangingHeads(first: 1, outer: 2, inner: 3, headSize: 2)
+        // After one row, (run, member, place) becomes (member, run, place).
+        #expect((0..<13).map(order.source) == [0, 1, 2, 7, 8, 3, 4, 9, 10, 5, 6, 11, 12])
+        for row in 0..<13 { #expect(order.inverse.source(of: order.source(of: row)) == row) }
+        #expect(order.isPermutation(ofRows: 13) && !order.isPermutation(ofRows: 12))
+        #expect(order.followed(by: order.inverse) == .same)
+        let (kind, sizes) = order.numbers
+        #expect(RowOrder(kind: kind, sizes: sizes) == order)
+        #expect(RowOrder(kind: kind, sizes: [1, 2]) == nil)
     }
 
     @Test func filesNamedLlamaAreToldApartByWhatTheySay() {

@@ -107,6 +107,31 @@ import Testing
         Row("embeddingScale", .kept("granite")) { $0.embeddingScale = 6 },
         Row("residualScale", .kept("granite")) { $0.residualScale = 0.75 },
         Row("logitScale", .kept("granite")) { $0.logitScale = 0.125 },
+        Row("blockKinds", .kept("qwen3_5")) { numbers in
+            guard numbers.deltaNet != nil else { return }
+            numbers.blockKinds[0].mixer = .attention
+            numbers.blockKinds[numbers.blockCount - 1].mixer = .deltaNet
+        },
+        Row("deltaNet.keyHeads", .kept("qwen3_5")) { $0.deltaNet?.keyHeads = 3 },
+        Row("deltaNet.valueHeads", .kept("qwen3_5")) { $0.deltaNet?.valueHeads = 4 },
+        // llama.cpp has one size for both.
+        Row("deltaNet.keySize", .kept("qwen3_5")) {
+            $0.deltaNet?.keySize = 16
+            $0.deltaNet?.valueSize = 16
+        },
+        Row("deltaNet.valueSize", .kept("qwen3_5")) {
+            $0.deltaNet?.keySize = 12
+            $0.deltaNet?.valueSize = 12
+        },
+        Row("deltaNet.taps", .kept("qwen3_5")) { $0.deltaNet?.taps = 3 },
+        Row("deltaNet.statedInterval", .kept("qwen3_5"), isCompared: false) {
+            $0.deltaNet?.statedInterval = 3
+        },
+        Row(
+            "predictionBlocks", .told("qwen3_5", "prediction blocks"), .kept("qwen3_5"),
+            isCompared: false
+        ) { $0.predictionBlocks = 1 },
+        Row("ropeSections", .kept("qwen3_5")) { $0.ropeSections = [2, 0, 0] },
         Row("experts.count", .kept("qwen3_moe")) { $0.experts?.count = 7 },
         Row("experts.usedCount", .kept("qwen3_moe")) { $0.experts?.usedCount = 3 },
         Row("experts.feedForwardSize", .kept("qwen3_moe")) { $0.experts?.feedForwardSize = 12 },
@@ -141,6 +166,7 @@ import Testing
     @Test func everyMemberHasARow() throws {
         var full = try numbers("gemma3")
         full.experts = try numbers("qwen3_moe").experts
+        full.deltaNet = try numbers("qwen3_5").deltaNet
         full.unusedStateSpace = try numbers("granite4").unusedStateSpace
         let known = Set(Self.rows.map(\.member))
         for member in Self.members(full) {

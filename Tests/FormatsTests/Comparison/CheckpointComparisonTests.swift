@@ -104,7 +104,7 @@ import Testing
         let columns = 128
         values[37 * columns + 5] += 3
         values[2 * columns + 7] -= 1
-        let form = try tiny().form(of: role).rowsOnly
+        let form = try tiny().form(of: role).orderOnly
         let hub = try write(
             Samples.tinyModel, [.set(role, values: values, form: form, type: .f16)], as: "hub")
         let comparison = try compare(try tiny(), hub)

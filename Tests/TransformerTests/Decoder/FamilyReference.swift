@@ -73,6 +73,10 @@ struct FamilyReference {
             if role.part == .weight, architecture.rule(for: role.slot)?.transform == .transposed {
                 gradient = Self.transposed(gradient, columns: tensor.description.columns)
             }
+            if tensor.form.curve == .negatedPower {
+                // d(−eˣ)/dx is −eˣ, the weight itself.
+                gradient = zip(gradient, try tensor.values()).map { $0 / $1 }
+            }
             return Weight(name: tensor.name, role: role, gradient: gradient)
         }
     }

@@ -62,7 +62,7 @@ struct ExplanationFixture {
     ) throws -> CheckpointEdit {
         .set(
             try #require(tensor.role), values: try change(try tensor.values()),
-            form: tensor.form.rowsOnly, type: type ?? tensor.type)
+            form: tensor.form.orderOnly, type: type ?? tensor.type)
     }
 
     /// Noise of a size in units of the weights' own.

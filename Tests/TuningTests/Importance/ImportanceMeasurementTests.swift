@@ -74,7 +74,7 @@ import Transformer
         }
     }
 
-    @Test(arguments: ["llama", "mixtral", "gpt2", "qwen2", "phi4"])
+    @Test(arguments: ["llama", "mixtral", "gpt2", "qwen2", "phi4", "qwen3_5"])
     func bothFormatsGiveTheSameSums(_ family: String) throws {
         let tokens = try tokens(family)
         let source = try Checkpoint.open(Families.folder(family))

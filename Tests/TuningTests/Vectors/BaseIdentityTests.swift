@@ -45,7 +45,7 @@ import Transformer
         #expect(try identity.relation(to: write([.types(.plain(.bf16))], as: "b.gguf")) == .same)
         let quantised = try base.tensors.compactMap { tensor -> CheckpointEdit? in
             guard let role = tensor.role, tensor.shape.count == 2 else { return nil }
-            return .set(role, values: try tensor.values(), form: tensor.form.rowsOnly, type: .q4_0)
+            return .set(role, values: try tensor.values(), form: tensor.form.orderOnly, type: .q4_0)
         }
         #expect(try identity.relation(to: write(quantised, as: "q.gguf")) == .same)
     }

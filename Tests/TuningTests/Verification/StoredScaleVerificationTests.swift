@@ -25,7 +25,7 @@ import Transformer
             let scale = largest / (6 * 448)
             return [
                 .set(
-                    role, values: values.map { $0 / scale }, form: tensor.form.rowsOnly,
+                    role, values: values.map { $0 / scale }, form: tensor.form.orderOnly,
                     type: .nvfp4),
                 .set(
                     WeightRole(role.slot, .scale), values: [scale], form: .canonical, type: .f32),

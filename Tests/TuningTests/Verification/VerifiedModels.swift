@@ -71,7 +71,7 @@ struct VerifiedModels {
             guard let role = tensor.role else { continue }
             edits.append(
                 .set(
-                    role, values: try values[role] ?? tensor.values(), form: tensor.form.rowsOnly,
+                    role, values: try values[role] ?? tensor.values(), form: tensor.form.orderOnly,
                     type: type))
         }
         return try write(base, edits, as: "stored-\(type.name).gguf")

@@ -288,8 +288,12 @@ private struct DirectoryReader {
             let isTransposed = try flag()
             let shift = try fixed(Float.self)
             let kind = try byte()
-            let (heads, headSize) = (try variable(), try variable())
-            guard let rows = RowOrder(kind: kind, heads: heads, headSize: headSize) else {
+            guard let count = RowOrder.sizeCount(ofKind: kind) else {
+                throw damage("rows have the unknown order \(kind)")
+            }
+            var sizes: [Int] = []
+            for _ in 0..<count { sizes.append(try variable()) }
+            guard let rows = RowOrder(kind: kind, sizes: sizes) else {
                 throw damage("rows have the unknown order \(kind)")
             }
             parts.append(

@@ -110,10 +110,9 @@ extension [UInt8] {
             appendVariable(part.expert.map { $0 + 1 } ?? 0)
             append(part.change.isTransposed ? 1 : 0)
             appendBytes(of: part.change.shift)
-            let (kind, heads, headSize) = part.change.rows.numbers
+            let (kind, sizes) = part.change.rows.numbers
             append(kind)
-            appendVariable(heads)
-            appendVariable(headSize)
+            for size in sizes { appendVariable(size) }
         }
     }
 }

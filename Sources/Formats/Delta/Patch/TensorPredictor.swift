@@ -97,7 +97,8 @@ extension WeightRows {
     fileprivate func availableRows(of count: Int, columns: Int, as type: ElementType) -> Int? {
         guard let tensor, let elements = tensor.description.elementCount,
             RowEncoder.isSupported(type) || tensor.type == type,
-            change.rows.isPermutation(ofRows: count), change.shift.isFinite
+            change.rows.isPermutation(ofRows: count), change.shift.isFinite,
+            change.columns == .same, change.curve == .none
         else { return nil }
         let available = elements / columns
         if change.isTransposed {

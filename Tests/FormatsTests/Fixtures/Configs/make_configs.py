@@ -21,7 +21,7 @@ VERSION = transformers.__version__.split(".")[0]
 
 
 # The old spelling has one rotary base; transformers 5 takes its class's for windows then, whatever the file says.
-NEW_ONLY = {"olmo3"}
+NEW_ONLY = {"olmo3", "qwen3_5", "qwen3_5_text"}
 
 
 def in_old_spelling(config):

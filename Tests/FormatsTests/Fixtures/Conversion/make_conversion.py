@@ -42,7 +42,7 @@ TYPES = {"f32": gguf.LlamaFileType.ALL_F32, "f16": gguf.LlamaFileType.MOSTLY_F16
 PRE_TOKENIZERS = {
     "llama": "llama-bpe", "llama-yarn": "smollm", "qwen2": "qwen2", "qwen3": "qwen2", "qwen3_moe": "qwen2",
     "phi4": "gpt-2", "gpt2": "gpt-2", "gpt_neox": "olmo", "gpt_neox-sequential": "olmo", "olmo2": "dbrx",
-    "mistral3": "tekken", "ministral3": "tekken", "ministral3-wrapped": "tekken",
+    "qwen3_5": "qwen35", "qwen3_5-wrapped": "qwen35", "mistral3": "tekken", "ministral3": "tekken", "ministral3-wrapped": "tekken",
     "olmo3": "dbrx", "smollm3": "llama-bpe", "granite": "refact", "granite4": "dbrx", "arcee": "llama-bpe",
     "exaone4": "exaone4", "cohere2": "command-r", "glm4": "glm4", "starcoder2": "starcoder", "stablelm": "stablelm2",
     "lfm2": "lfm2", "lfm2-wrapped": "lfm2",
@@ -73,6 +73,8 @@ def convert(name, outtype, path):
             if key in own:
                 settings[key] = own[key]
         model = get_model_class(get_model_architecture(settings, ModelType.TEXT))
+        # As --no-mtp: the converter asks for prediction blocks else, and stops where there are none.
+        model.no_mtp = True
         TextModel.get_vocab_base_pre = lambda self, tokenizer: PRE_TOKENIZERS[name]
         model(folder, TYPES[outtype], path, hparams=settings).write()
 

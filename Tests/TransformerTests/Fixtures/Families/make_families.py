@@ -89,6 +89,19 @@ SIGLIP2 = {
     "num_attention_heads": 2, "num_patches": 4, "patch_size": 2, "vision_use_head": False,
 }
 
+QWEN_VISION = {
+    "model_type": "qwen3_5_vision", "depth": 1, "hidden_size": 8, "intermediate_size": 12, "num_heads": 2, "patch_size": 4,
+    "temporal_patch_size": 1, "spatial_merge_size": 1, "out_hidden_size": 24, "num_position_embeddings": 16,
+}
+# Three value heads to a key head, so that no two orders of them are the same; a quarter of each head is rotated.
+DELTA = {
+    "hidden_size": 24, "num_hidden_layers": 4, "num_attention_heads": 3, "num_key_value_heads": 1, "head_dim": 16,
+    "max_position_embeddings": 64, "rms_norm_eps": 1e-6, "linear_num_key_heads": 2, "linear_num_value_heads": 6,
+    "linear_key_head_dim": 8, "linear_value_head_dim": 8, "linear_conv_kernel_dim": 4,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25},
+}
+SECTIONS = {**DELTA["rope_parameters"], "mrope_section": [1, 1, 0], "mrope_interleaved": True}
+
 GROWING = {
     "rope_type": "yarn", "rope_theta": 10000.0, "beta_fast": 1.5, "beta_slow": 0.25, "mscale": 1.0, "mscale_all_dim": 1.0,
     "llama_4_scaling_beta": 0.3,
@@ -359,10 +372,22 @@ FAMILIES = {
         "rms_norm_eps": 1e-6, "num_experts": 5, "num_experts_per_tok": 2, "norm_topk_prob": True,
         "decoder_sparse_step": 1, "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
     }),
+    "qwen3_5": ("qwen3_5_text", byte_level("qwen35", "Qwen2Tokenizer", QWEN), 5, {
+        **DELTA, "intermediate_size": 28, "tie_word_embeddings": True, "rope_parameters": SECTIONS,
+    }),
+    # As published folders are: the text decoder of a multimodal folder with a block that predicts one more token.
+    "qwen3_5-wrapped": ("qwen3_5", byte_level("qwen35", "Qwen2Tokenizer", QWEN), 4, {
+        "text_config": {
+            **DELTA, "num_hidden_layers": 3, "intermediate_size": 28, "rope_parameters": SECTIONS,
+            "layer_types": ["linear_attention", "full_attention", "linear_attention"],
+        },
+        "vision_config": QWEN_VISION, "image_token_id": 7, "video_token_id": 8, "vision_start_token_id": 9,
+        "vision_end_token_id": 10,
+    }),
 }
 
 # Folders whose text decoder is a part of them, and the classes that load them.
-WRAPPERS = {name: AutoModelForImageTextToText for name in ("gemma3", "mistral3", "lfm2_vl")}
+WRAPPERS = {name: AutoModelForImageTextToText for name in ("gemma3", "mistral3", "lfm2_vl", "qwen3_5")}
 # Those of whose names the decoder's stands first in a file.
 LLAVA = ("gemma3", "mistral3")
 
@@ -382,13 +407,15 @@ def special_ids(folder):
 
 def randomise(model, generator):
     """Values that let no norm, bias or head be mistaken for an absent or a uniform one."""
-    adds_one = model.config.get_text_config().model_type.startswith("gemma")
+    adds_one = model.config.get_text_config().model_type.startswith(("gemma", "qwen3_5"))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             values = torch.randn(parameter.shape, generator=generator)
             if parameter.ndim == 1:
                 is_norm_weight = name.endswith("weight")
-                values = 0.3 * values + (1 if is_norm_weight and not adds_one else 0)
+                is_around_one = is_norm_weight and (not adds_one or "linear_attn" in name or "visual" in name)
+                # Decays that leave something of the first token to the last one.
+                values = 0.3 * values + (1 if is_around_one else 0) - (3 if name.endswith("A_log") else 0)
             elif any(part in name for part in ("embed_tokens", "embed_in", "wte", "wpe")):
                 values = 0.7 * values
             else:
@@ -535,6 +562,9 @@ def as_transformers_4(config):
             config["text_config"].pop(outside, None)
         config.pop("transformers_version", None)
         return config
+    if config["model_type"] == "qwen3_5_text":
+        # No release of transformers 4 knows it.
+        return config
     rope = config.pop("rope_parameters", None)
     layers = config.pop("layer_types", None)
     if config["model_type"] == "granitemoehybrid":
@@ -570,6 +600,25 @@ def as_transformers_4(config):
     return config
 
 
+def add_predictor(folder, saved, generator):
+    """The tensors of a block that predicts one more token, which transformers neither loads nor saves."""
+    block = "model.language_model.layers.1."
+    shapes = {"mtp.layers.0." + key.removeprefix(block): tensor.shape for key, tensor in saved.items() if key.startswith(block)}
+    width = saved["model.language_model.norm.weight"].shape[0]
+    for norm in ("norm", "pre_fc_norm_embedding", "pre_fc_norm_hidden"):
+        shapes[f"mtp.{norm}.weight"] = (width,)
+    shapes["mtp.fc.weight"] = (width, 2 * width)
+    for key, shape in sorted(shapes.items()):
+        saved[key] = 0.3 * torch.randn(shape, generator=generator)
+    save_file(saved, folder / "model.safetensors", metadata={"format": "pt"})
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    config["text_config"].update(
+        mtp_num_hidden_layers=1, mtp_use_dedicated_embeddings=False, attn_output_gate=True, mamba_ssm_dtype="float32",
+        full_attention_interval=4)
+    path.write_text(json.dumps(config))
+
+
 def make(name):
     model_type, write_tokenizer, style, settings = FAMILIES[name]
     folder = FOLDER / name
@@ -591,6 +640,8 @@ def make(name):
     expected = stored(dict(model.named_parameters()), model_type)
     assert saved.keys() == expected.keys(), saved.keys() ^ expected.keys()
     assert all(torch.equal(saved[key], expected[key]) for key in saved)
+    if name == "qwen3_5-wrapped":
+        add_predictor(folder, saved, generator)
     if style == 4:
         path = folder / "config.json"
         path.write_text(json.dumps(as_transformers_4(json.loads(path.read_text())), indent=2, sort_keys=True) + "\n")
@@ -614,7 +665,8 @@ def make(name):
     reference["loss"] = loss.reshape(1)
     for key, values in stored(found, model_type).items():
         reference[f"gradient.{key}"] = values
-    assert {f"gradient.{key}" for key in saved if not any(part in key for part in ("vision_tower", "multi_modal"))} <= reference.keys()
+    carried = ("vision_tower", "multi_modal", "model.visual", "mtp.")
+    assert {f"gradient.{key}" for key in saved if not any(part in key for part in carried)} <= reference.keys()
     for key, values in reference.items():
         assert torch.isfinite(values).all(), key
         reference[key] = values.contiguous() if values.dtype == torch.int32 else values.float().contiguous()

@@ -15,6 +15,7 @@ LLAMA3 = (
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
+QWEN35 = QWEN2.replace(r"?\p{L}+", r"?[\p{L}\p{M}]+").replace(r"[^\s\p{L}\p{N}]", r"[^\s\p{L}\p{M}\p{N}]")
 UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
 TEKKEN = (
     rf"[^\r\n\p{{L}}\p{{N}}]?{UPPER}*{LOWER}+|[^\r\n\p{{L}}\p{{N}}]?{UPPER}+{LOWER}*"
@@ -66,6 +67,7 @@ def pre_tokenizer(name):
         "tekken": lambda: split_by(TEKKEN),
         "glm4": lambda: split_by(LLAMA3),
         "qwen2": lambda: split_by(QWEN2),
+        "qwen35": lambda: split_by(QWEN35),
         "stablelm2": lambda: split_by(QWEN2),
     }[name]()
 

@@ -27,7 +27,7 @@ FAMILIES = FOLDER.parent.parent.parent / "TransformerTests" / "Fixtures" / "Fami
 # Where gguf calls a family otherwise than transformers.
 ARCHITECTURES = {
     "gemma3_text": "gemma3", "gpt_neox": "gptneox", "granitemoehybrid": "granite", "ministral3": "mistral3", "mistral": "llama",
-    "mixtral": "llama", "olmo3": "olmo2", "qwen3_moe": "qwen3moe", "ernie4_5": "ernie4_5"}
+    "qwen3_5_text": "qwen35", "mixtral": "llama", "olmo3": "olmo2", "qwen3_moe": "qwen3moe", "ernie4_5": "ernie4_5"}
 
 # Modules of Granite 4 whose projections are apart in GGUF files, or that gguf does not know in this architecture.
 APART = {"shared_mlp.input_linear": ("ffn_gate", "ffn_up"), "shared_mlp.output_linear": ("ffn_down",)}
@@ -100,6 +100,14 @@ class Sums:
         return hook
 
 
+def as_gguf(name, values, config):
+    """Sums by the columns of GGUF files, which have the heads of a delta net's values in another order."""
+    if not name.endswith(".ssm_out.weight"):
+        return values
+    keys, heads = config.linear_num_key_heads, config.linear_num_value_heads
+    return values.reshape(1, keys, heads // keys, -1).transpose(1, 2).reshape(1, -1)
+
+
 tensors = {}
 for folder in sorted(path for path in FAMILIES.iterdir() if (path / "config.json").exists()):
     model, prefix = load(folder)
@@ -108,7 +116,7 @@ for folder in sorted(path for path in FAMILIES.iterdir() if (path / "config.json
     with torch.no_grad():
         model(input_ids=tokens[None], use_cache=False)
     for name, values in sums.values.items():
-        tensors[f"{folder.name}/{name}.in_sum2"] = values.float()
+        tensors[f"{folder.name}/{name}.in_sum2"] = as_gguf(name, values, model.config.get_text_config()).float().contiguous()
         tensors[f"{folder.name}/{name}.counts"] = sums.counts[name].float()
     print(folder.name, len(sums.values), [int(count) for count in sums.counts[name]])
 save_file(tensors, FOLDER / "sums.safetensors")

@@ -1,0 +1,91 @@
+extension Architecture {
+    /// Qwen 3.5, 3.6 and 3.8, dense: gated delta nets in three of four blocks, attention with a gate on its output in the
+    /// others, a quarter of each head rotated, norms around 1.
+    package static let qwen35 = Architecture(
+        name: "qwen35", huggingFaceModelType: "qwen3_5_text",
+        huggingFaceClass: "Qwen3_5ForCausalLM",
+        weights: ModelNames().model(
+            blocks: qwen35Mixers + BlockNames().gatedFeedForward() + qwen35Norms, norm: .plusOne),
+        config: qwen35Config, metadata: qwen35Metadata,
+        numbers: [
+            .blocksBesidePredictors(qwen35Config), .qwenDeltaNet,
+            .ropeSections(qwen35Config, standard: [11, 11, 10]),
+        ], tokenizer: TokenizerLayout(preTokenizerNames: ["qwen35"]), predictors: "mtp.")
+
+    private static let qwen35Config = ConfigFormat(
+        rotaryShare: "partial_rotary_factor", fillsHeadSize: true,
+        standard: [
+            "num_key_value_heads": .integer(4), "head_dim": .integer(256),
+            "partial_rotary_factor": .number(0.25), "linear_conv_kernel_dim": .integer(4),
+            "linear_key_head_dim": .integer(128), "linear_value_head_dim": .integer(128),
+            "linear_num_key_heads": .integer(16), "linear_num_value_heads": .integer(32),
+        ], only: [("attn_output_gate", .bool(true))],
+        implied: ["mamba_ssm_dtype", "mtp_num_hidden_layers", "mtp_use_dedicated_embeddings"]
+    ).sized(
+        vocabulary: 248_320, width: 4096, feedForward: 12_288, blocks: 32, heads: 16,
+        keyValueHeads: 4, context: 32_768)
+
+    private static let qwen35Metadata = MetadataFormat(
+        order: MetadataFormat.standard.flatMap { key in
+            key == "rope.freq_base" ? ["rope.dimension_sections", key] : [key]
+        } + [
+            "ssm.conv_kernel", "ssm.state_size", "ssm.group_count", "ssm.time_step_rank",
+            "ssm.inner_size", "attention.recurrent_layers", "full_attention_interval",
+            "rope.dimension_count",
+        ])
+
+    private static let qwen35Norms = [
+        BlockNames().norm(.attentionNorm, "input_layernorm", "attn_norm", .plusOne),
+        BlockNames().norm(
+            .feedForwardNorm, "post_attention_layernorm", "post_attention_norm", .plusOne),
+    ]
+
+    /// llama.cpp loads biases of query, key and value, and none of what puts out.
+    private static let qwen35Mixers = {
+        let (attention, net) = (
+            BlockNames(holders: .mixing(.attention)), BlockNames(holders: .mixing(.deltaNet))
+        )
+        let bias = WeightRule.Bias.flag("attention_bias")
+        let bare: Set<FileFormat> = [.gguf, .safetensors]
+        return [
+            attention.rule(
+                .attentionQueryGate, "self_attn.q_proj", "attn_q", [.queryGateWidth, .hidden],
+                bias: bias),
+            attention.rule(
+                .attentionKey, "self_attn.k_proj", "attn_k", [.keyValueWidth, .hidden], bias: bias),
+            attention.rule(
+                .attentionValue, "self_attn.v_proj", "attn_v", [.keyValueWidth, .hidden],
+                bias: bias),
+            attention.rule(
+                .attentionOutput, "self_attn.o_proj", "attn_output", [.hidden, .queryWidth],
+                bias: .flag("attention_bias", isInGGUF: false)),
+        ] + attention.queryKeyNorms(ofHeads: true, .plusOne) + [
+            net.rule(
+                .deltaDecayBias, "linear_attn.dt_bias", "ssm_dt.bias", [.deltaHeads],
+                transform: .valueHeads(.singleRows), bareNames: bare),
+            net.rule(
+                .deltaRate, "linear_attn.A_log", "ssm_a", [.deltaHeads],
+                transform: .valueHeads(.logarithms), bareNames: bare),
+            net.rule(
+                .deltaTaps, "linear_attn.conv1d", "ssm_conv1d", [.deltaWidth, .deltaTaps],
+                transform: .valueHeads(.lastChannels)),
+            net.rule(
+                .deltaNorm, "linear_attn.norm", "ssm_norm", [.deltaValueSize]),
+            net.rule(
+                .deltaOutput, "linear_attn.out_proj", "ssm_out", [.hidden, .deltaValueWidth],
+                transform: .valueHeads(.columns)),
+            net.rule(
+                .deltaQueryKeyValue, "linear_attn.in_proj_qkv", "attn_qkv", [.deltaWidth, .hidden],
+                transform: .valueHeads(.lastRows)),
+            net.rule(
+                .deltaGate, "linear_attn.in_proj_z", "attn_gate", [.deltaValueWidth, .hidden],
+                transform: .valueHeads(.rows)),
+            net.rule(
+                .deltaStrength, "linear_attn.in_proj_b", "ssm_beta", [.deltaHeads, .hidden],
+                transform: .valueHeads(.singleRows)),
+            net.rule(
+                .deltaDecay, "linear_attn.in_proj_a", "ssm_alpha", [.deltaHeads, .hidden],
+                transform: .valueHeads(.singleRows)),
+        ]
+    }()
+}
