@@ -8,6 +8,8 @@ package struct BlockKind: Sendable, Hashable {
     package var headSize: Int?
     package var keyValueHeadCount: Int?
     package var feedForwardSize: Int?
+    /// Whether the feed-forward part is none of experts in a model that has some.
+    package var isDense = false
 
     /// What lets the tokens of a text see each other.
     package enum Mixer: Sendable, Hashable, CaseIterable, CustomStringConvertible {

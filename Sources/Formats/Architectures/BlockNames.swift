@@ -114,6 +114,32 @@ struct BlockNames: Sendable {
                 [.experts, .hidden, .expertFeedForward]),
         ]
     }
+
+    /// What is added to experts' scores where they are chosen.
+    ///
+    /// - Parameter name: the whole name in a folder.
+    func expertChoiceBias(_ name: String) -> WeightRule {
+        rule(
+            .expertChoiceBias, name, "exp_probs_b.bias", [.experts],
+            bareNames: [.gguf, .safetensors])
+    }
+
+    /// The feed-forward part beside the experts.
+    ///
+    /// - Parameter router: the name in a folder of the row whose sigmoid it is multiplied by; nil where there is none.
+    func sharedExpert(_ module: String, router: String? = nil) -> [WeightRule] {
+        let inner: [WeightRule.Dimension] = [.sharedExpertFeedForward, .hidden]
+        return [
+            rule(.sharedExpertGate, "\(module).gate_proj", "ffn_gate_shexp", inner),
+            rule(.sharedExpertUp, "\(module).up_proj", "ffn_up_shexp", inner),
+            rule(
+                .sharedExpertDown, "\(module).down_proj", "ffn_down_shexp",
+                [.hidden, .sharedExpertFeedForward]),
+        ]
+            + (router.map {
+                [rule(.sharedExpertRouter, $0, "ffn_gate_inp_shexp", [.one, .hidden])]
+            } ?? [])
+    }
 }
 
 /// What all norms of a family have in common.

@@ -7,11 +7,36 @@ package struct Experts: Sendable, Hashable {
     package var feedForwardSize: Int
     /// Whether the shares of those a token goes through are made to sum to 1.
     package var normalizesShares: Bool
+    package var scoring = Scoring.softmax
+    /// What shares are multiplied by in the end.
+    package var shareScale = 1.0
+    /// The inner width of a feed-forward part that every token goes through beside its experts; nil where there is none.
+    package var sharedFeedForwardSize: Int?
+
+    /// How an expert's score comes from the router's outputs.
+    package enum Scoring: Sendable, Hashable {
+        /// The softmax over all experts.
+        case softmax
+        /// The sigmoid of the expert's own (arXiv 2412.19437); a sum that shares are divided by has `epsilon` added.
+        case sigmoid(epsilon: Float)
+    }
 
     package init(count: Int, usedCount: Int, feedForwardSize: Int, normalizesShares: Bool) {
         self.count = count
         self.usedCount = usedCount
         self.feedForwardSize = feedForwardSize
         self.normalizesShares = normalizesShares
+    }
+}
+
+extension Hyperparameters {
+    /// The mixture in place of the feed-forward part of the block with this 0-based index; nil where that is dense.
+    package func experts(ofBlock index: Int) -> Experts? {
+        kind(ofBlock: index).isDense ? nil : experts
+    }
+
+    /// Whether any block's feed-forward part is dense.
+    package var hasDenseBlocks: Bool {
+        experts == nil || (0..<blockCount).contains { kind(ofBlock: $0).isDense }
     }
 }

@@ -102,8 +102,14 @@ package enum BlockSlot: String, Hashable, Sendable, CaseIterable {
     case feedForwardGateUp
     /// The scores by which a token's experts are chosen.
     case expertRouter
+    /// What is added to the experts' scores where a token's are chosen, and not to their shares.
+    case expertChoiceBias
     /// One matrix for each expert, one after the other.
     case expertGate, expertUp, expertDown
+    /// The feed-forward part that every token goes through beside its experts.
+    case sharedExpertGate, sharedExpertUp, sharedExpertDown
+    /// The row whose sigmoid its output is multiplied by.
+    case sharedExpertRouter
 }
 
 extension WeightRole.Slot {
@@ -121,8 +127,8 @@ extension WeightRole.Slot {
         switch self {
         case .output: true
         case .block(_, let slot):
-            slot.isProjection
-                && ![.expertRouter, .convolutionInput, .convolutionOutput].contains(slot)
+            slot.isProjection && !slot.isRouter && slot != .convolutionInput
+                && slot != .convolutionOutput
         default: false
         }
     }
@@ -150,8 +156,12 @@ extension BlockSlot {
     /// Whether the weight is a projection's matrix.
     package var isProjection: Bool {
         !isNorm
-            && ![.convolutionTaps, .deltaTaps, .deltaRate, .deltaDecayBias].contains(self)
+            && ![.convolutionTaps, .deltaTaps, .deltaRate, .deltaDecayBias, .expertChoiceBias]
+            .contains(self)
     }
+
+    /// Whether the weight decides which experts a token goes through, or how much comes of one.
+    package var isRouter: Bool { self == .expertRouter || self == .sharedExpertRouter }
 
     /// The projections that the matrix of this place holds, in the order of its rows: several where they are fused,
     /// else the place itself.
@@ -173,8 +183,9 @@ extension BlockSlot {
             .deltaDecayBias, .deltaNorm, .deltaOutput:
             true
         case .feedForwardNorm, .feedForwardGate, .feedForwardUp, .feedForwardDown,
-            .feedForwardGateUp, .feedForwardPostNorm, .expertRouter, .expertGate, .expertUp,
-            .expertDown:
+            .feedForwardGateUp, .feedForwardPostNorm, .expertRouter, .expertChoiceBias, .expertGate,
+            .expertUp, .expertDown, .sharedExpertGate, .sharedExpertUp, .sharedExpertDown,
+            .sharedExpertRouter:
             false
         }
     }

@@ -27,6 +27,10 @@ package struct WeightRule: Sendable {
         case all
         /// Those whose tokens are mixed so.
         case mixing(BlockKind.Mixer)
+        /// Those whose feed-forward part is dense.
+        case dense
+        /// Those that have a mixture of experts.
+        case mixtures
     }
 
     /// Whether a checkpoint must have the weight.
@@ -52,7 +56,9 @@ package struct WeightRule: Sendable {
         case gateUpWidth
         /// Learned positions.
         case positions
-        case experts, expertFeedForward
+        case experts, expertFeedForward, sharedExpertFeedForward
+        /// A single row.
+        case one
         /// What a short convolution convolves, and the gates before and after it.
         case gatedConvolutionWidth
         /// The positions that a short convolution sees.
@@ -198,6 +204,8 @@ package struct WeightRule: Sendable {
             case .deltaHeads: model.deltaNet?.valueHeads ?? 0
             case .deltaValueSize: model.deltaNet?.valueSize ?? 0
             case .deltaTaps: model.deltaNet?.taps ?? 0
+            case .sharedExpertFeedForward: model.experts?.sharedFeedForwardSize ?? 0
+            case .one: 1
             }
         }
     }
@@ -219,6 +227,8 @@ package struct WeightRule: Sendable {
         switch holders {
         case .all: true
         case .mixing(let mixer): model.kind(ofBlock: block).mixer == mixer
+        case .dense: model.experts(ofBlock: block) == nil
+        case .mixtures: model.experts(ofBlock: block) != nil
         }
     }
 

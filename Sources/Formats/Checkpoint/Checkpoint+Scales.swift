@@ -69,5 +69,5 @@ extension Checkpoint {
 
 extension BlockSlot {
     /// Whether the matrix is one of a feed-forward part, of an expert's too.
-    var isFeedForward: Bool { isProjection && !isOfFirstHalf && self != .expertRouter }
+    var isFeedForward: Bool { isProjection && !isOfFirstHalf && !isRouter }
 }

@@ -81,7 +81,7 @@ extension BlockRunner {
                 rows: projection.weight.rows, columns: projection.weight.columns, tokens: rows,
                 crew: crew)
         }
-        if let gradient = sink.weights[WeightRole(role.slot, .bias)] {
+        if let gradient = sink.weights[WeightRole(role.slot, .bias, expert: role.expert)] {
             biasGradientBackward(
                 gradient.floats, outputGradient: outputGradient, rows: gradient.count,
                 tokens: rows, crew: crew)

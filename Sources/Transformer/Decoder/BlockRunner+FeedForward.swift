@@ -46,9 +46,9 @@ extension BlockRunner {
         case .gated(_, _, let down), .fusedGated(_, let down), .plain(_, let down):
             activate(activations, rows: rows)
             project(rows, down, from: activations.gated, into: output)
-        case .mixture(let router, let experts):
+        case .mixture(let mixture):
             let input = normFeedForward(block, activations, rows: rows, into: activations.normed)
-            mixForward(router, experts, from: input, into: output, rows: rows)
+            mixForward(mixture, from: input, into: output, rows: rows)
         }
     }
 
@@ -95,10 +95,10 @@ extension BlockRunner {
             step, .residPost, norm: block.feedForwardPostNorm, gradient: gradient, scratch
         ) { projectDown(block, activations, rows: rows, into: $0) }
         switch block.feedForward {
-        case .mixture(let router, let experts):
+        case .mixture(let mixture):
             let input = normFeedForward(block, activations, rows: rows, into: scratch.normed)
             mixBackward(
-                step, router, experts, input: input, outputGradient: source,
+                step, mixture, input: input, outputGradient: source,
                 into: scratch.normedGradient)
         case .gated(_, _, let down), .fusedGated(_, let down), .plain(_, let down):
             if step.wants(.feedForwardDown) { activate(activations, rows: rows) }

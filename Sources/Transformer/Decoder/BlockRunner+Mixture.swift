@@ -1,187 +1,121 @@
 import Formats
 
-/// Memory of a mixture of experts.
-///
-/// Letters: R rows of the chunk, D hidden size, E experts, F inner width of an expert.
-final class MixtureMemory: Sendable {
-    /// (R, E): the router's outputs, then their gradients.
-    let logits: ActivationMatrix
-    /// (R, D): the rows that go through an expert.
-    let input: ActivationMatrix
-    /// (R, F)
-    let gate: ActivationMatrix
-    /// (R, F)
-    let up: ActivationMatrix
-    /// (R, F)
-    let gated: ActivationMatrix
-    /// (R, D)
-    let output: ActivationMatrix
-    /// (R, D): the gradient of the expert's output, then of its input.
-    let outputGradient: ActivationMatrix
-    let inputGradient: ActivationMatrix
-    /// (R, F)
-    let gateGradient: ActivationMatrix
-    /// (R, F)
-    let upGradient: ActivationMatrix
-    /// (R, used experts)
-    let shareGradient: ActivationMatrix
-    let experts: Experts
-
-    init(_ experts: Experts, hiddenSize: Int) {
-        self.experts = experts
-        shareGradient = ActivationMatrix(width: experts.usedCount)
-        logits = ActivationMatrix(width: experts.count)
-        input = ActivationMatrix(width: hiddenSize)
-        gate = ActivationMatrix(width: experts.feedForwardSize)
-        up = ActivationMatrix(width: experts.feedForwardSize)
-        gated = ActivationMatrix(width: experts.feedForwardSize)
-        output = ActivationMatrix(width: hiddenSize)
-        outputGradient = ActivationMatrix(width: hiddenSize)
-        inputGradient = ActivationMatrix(width: hiddenSize)
-        gateGradient = ActivationMatrix(width: experts.feedForwardSize)
-        upGradient = ActivationMatrix(width: experts.feedForwardSize)
-    }
-
-    /// Makes room for this many rows.
-    func reserve(rows: Int, backward: Bool) {
-        for matrix in [logits, input, gate, up, gated, output] { matrix.reserve(rows) }
-        guard backward else { return }
-        for matrix in [
-            outputGradient, inputGradient, gateGradient, upGradient, shareGradient,
-        ] {
-            matrix.reserve(rows)
-        }
-    }
-}
-
 /// A mixture of experts (arXiv 2101.03961, 2401.04088): every token goes through the few feed-forward parts that the
-/// router gives the largest shares. Experts run one after the other, each on its tokens packed together.
+/// router gives the largest shares, and through one beside them where there is one (arXiv 2401.06066). Experts run one
+/// after the other, each on its tokens packed together.
 extension BlockRunner {
-    /// output = Σ share · expert(input) over each row's experts.
+    /// output = Σ share · expert(input) over each row's experts + the shared part
     func mixForward(
-        _ router: Projection, _ experts: [ExpertWeights], from input: ActivationMatrix,
-        into output: ActivationMatrix, rows: Int
+        _ weights: MixtureWeights, from input: ActivationMatrix, into output: ActivationMatrix,
+        rows: Int
     ) {
         guard let mixture else { return }
         mixture.reserve(rows: rows, backward: false)
-        let routing = route(router, mixture, from: input, rows: rows)
+        let routing = route(weights, mixture, from: input, rows: rows)
         output.clear(rows)
-        for (index, expert) in experts.enumerated() {
+        for (index, expert) in weights.experts.enumerated() {
             let assignments = routing.uses(of: index)
             guard !assignments.isEmpty else { continue }
-            run(expert, assignments, from: input)
+            run(expert, assignments, mixture, from: input)
             forEachPart(of: assignments.count) { part in
                 for row in part {
                     addScaledForward(
                         output.row(assignments[row].token), assignments[row].share,
-                        mixture.output.row(row), count: output.width)
+                        mixture.expert.output.row(row), count: output.width)
                 }
+            }
+        }
+        guard let shared = weights.shared, let memory = mixture.shared else { return }
+        run(shared, memory, mixture, from: input, rows: rows)
+        forEachPart(of: rows) { part in
+            for row in part {
+                addScaledForward(
+                    output.row(row), share(of: shared, mixture, row: row),
+                    memory.output.row(row), count: output.width)
             }
         }
     }
 
     /// Takes the gradient of a mixture's output back to its input, overwriting it, and to its weights.
     func mixBackward(
-        _ step: BackwardStep, _ router: Projection, _ experts: [ExpertWeights],
-        input: ActivationMatrix, outputGradient: ActivationMatrix,
-        into inputGradient: ActivationMatrix
+        _ step: BackwardStep, _ weights: MixtureWeights, input: ActivationMatrix,
+        outputGradient: ActivationMatrix, into inputGradient: ActivationMatrix
     ) {
         guard let mixture else { return }
         mixture.reserve(rows: step.rows, backward: true)
-        let routing = route(router, mixture, from: input, rows: step.rows)
+        let routing = route(weights, mixture, from: input, rows: step.rows)
         inputGradient.clear(step.rows)
-        for (index, expert) in experts.enumerated() {
+        for (index, expert) in weights.experts.enumerated() {
             let assignments = routing.uses(of: index)
             guard !assignments.isEmpty else { continue }
-            run(expert, assignments, from: input)
+            run(expert, assignments, mixture, from: input)
             forEachPart(of: assignments.count) { part in
                 for row in part {
                     let use = assignments[row]
                     mixture.shareGradient.row(use.token)[use.slot] = dotForward(
-                        outputGradient.row(use.token), mixture.output.row(row),
+                        outputGradient.row(use.token), mixture.expert.output.row(row),
                         count: outputGradient.width)
                 }
             }
             backward(
-                step, expert, index, assignments, outputGradient: outputGradient,
+                step, expert, assignments, mixture, outputGradient: outputGradient,
                 addedTo: inputGradient)
         }
         routing.backward(mixture.logits.row(0), shareGradient: mixture.shareGradient.row(0))
         projectBackward(
-            step.rows, router, step.role(.expertRouter), input: input,
+            step.rows, weights.router, weights.router.role, input: input,
             outputGradient: mixture.logits, into: inputGradient, accumulating: true, step.sink)
+        guard let shared = weights.shared, let memory = mixture.shared else { return }
+        run(shared, memory, mixture, from: input, rows: step.rows)
+        backward(
+            step, shared, memory, mixture, input: input, outputGradient: outputGradient,
+            addedTo: inputGradient)
     }
 
     private func route(
-        _ router: Projection, _ mixture: MixtureMemory, from input: ActivationMatrix, rows: Int
+        _ weights: MixtureWeights, _ mixture: MixtureMemory, from input: ActivationMatrix,
+        rows: Int
     ) -> Routing {
-        project(rows, router, from: input, into: mixture.logits)
+        project(rows, weights.router, from: input, into: mixture.logits)
         return Routing(
-            logits: mixture.logits.row(0), tokens: rows, experts: mixture.experts)
+            logits: mixture.logits.row(0), tokens: rows, experts: mixture.experts,
+            choiceBias: weights.choiceBias?.floats)
     }
+
+    // MARK: - Experts
 
     /// Leaves an expert's outputs for its rows in the mixture's memory.
     private func run(
-        _ expert: ExpertWeights, _ assignments: [Routing.Use],
+        _ expert: ExpertWeights, _ assignments: [Routing.Use], _ mixture: MixtureMemory,
         from input: ActivationMatrix
     ) {
-        guard let mixture else { return }
-        let rows = assignments.count
-        let activation = configuration.sizes.activation
-        forEachPart(of: rows) { part in
+        forEachPart(of: assignments.count) { part in
             for index in part {
                 mixture.input.row(index).update(
                     from: input.row(assignments[index].token), count: input.width)
             }
         }
-        project(rows, expert.gate, from: mixture.input, into: mixture.gate)
-        project(rows, expert.up, from: mixture.input, into: mixture.up)
-        forEachPart(of: rows) { part in
-            let first = part.lowerBound
-            gatedUnitForward(
-                mixture.gated.row(first), gate: mixture.gate.row(first), up: mixture.up.row(first),
-                activation: activation, count: part.count * mixture.up.width)
-        }
-        project(rows, expert.down, from: mixture.gated, into: mixture.output)
+        run(expert, mixture.expert, from: mixture.input, rows: assignments.count)
     }
 
     /// The way back through an expert that has just run.
     private func backward(
-        _ step: BackwardStep, _ expert: ExpertWeights, _ index: Int,
-        _ assignments: [Routing.Use], outputGradient: ActivationMatrix,
+        _ step: BackwardStep, _ expert: ExpertWeights, _ assignments: [Routing.Use],
+        _ mixture: MixtureMemory, outputGradient: ActivationMatrix,
         addedTo inputGradient: ActivationMatrix
     ) {
-        guard let mixture else { return }
         let rows = assignments.count
-        let activation = configuration.sizes.activation
         forEachPart(of: rows) { part in
             for row in part {
-                let gradient = mixture.outputGradient.row(row)
+                let gradient = mixture.expert.outputGradient.row(row)
                 gradient.update(
                     from: outputGradient.row(assignments[row].token), count: outputGradient.width)
                 scaleForward(gradient, by: assignments[row].share, count: outputGradient.width)
             }
         }
-        projectBackward(
-            rows, expert.down, step.role(.expertDown, expert: index), input: mixture.gated,
-            outputGradient: mixture.outputGradient, into: mixture.gateGradient,
-            accumulating: false, step.sink)
-        forEachPart(of: rows) { part in
-            let first = part.lowerBound
-            gatedUnitBackward(
-                mixture.gateGradient.row(first), upGradient: mixture.upGradient.row(first),
-                outputGradient: mixture.gateGradient.row(first), gate: mixture.gate.row(first),
-                up: mixture.up.row(first), activation: activation,
-                count: part.count * mixture.up.width)
-        }
-        projectBackward(
-            rows, expert.gate, step.role(.expertGate, expert: index), input: mixture.input,
-            outputGradient: mixture.gateGradient, into: mixture.inputGradient,
-            accumulating: false, step.sink)
-        projectBackward(
-            rows, expert.up, step.role(.expertUp, expert: index), input: mixture.input,
-            outputGradient: mixture.upGradient, into: mixture.inputGradient, accumulating: true,
-            step.sink)
+        backward(
+            step, expert, mixture.expert, input: mixture.input, rows: rows,
+            into: mixture.inputGradient, accumulating: false)
         forEachPart(of: rows) { part in
             for row in part {
                 addForward(
@@ -189,5 +123,98 @@ extension BlockRunner {
                     count: inputGradient.width)
             }
         }
+    }
+
+    // MARK: - The shared part
+
+    /// Leaves the shared part's outputs, and the logits of what they are multiplied by, in the mixture's memory.
+    private func run(
+        _ shared: SharedExpertWeights, _ memory: MixtureMemory.UnitMemory,
+        _ mixture: MixtureMemory, from input: ActivationMatrix, rows: Int
+    ) {
+        run(shared.unit, memory, from: input, rows: rows)
+        guard let router = shared.router else { return }
+        project(rows, router, from: input, into: mixture.sharedLogit)
+    }
+
+    /// What a row of the shared part's output is multiplied by.
+    private func share(
+        of shared: SharedExpertWeights, _ mixture: MixtureMemory, row: Int
+    ) -> Float {
+        shared.router == nil ? 1 : sigmoid(mixture.sharedLogit.row(row)[0])
+    }
+
+    /// The way back through the shared part, which has just run.
+    private func backward(
+        _ step: BackwardStep, _ shared: SharedExpertWeights, _ memory: MixtureMemory.UnitMemory,
+        _ mixture: MixtureMemory, input: ActivationMatrix, outputGradient: ActivationMatrix,
+        addedTo inputGradient: ActivationMatrix
+    ) {
+        let width = outputGradient.width
+        forEachPart(of: step.rows) { part in
+            for row in part {
+                let share = share(of: shared, mixture, row: row)
+                let gradient = memory.outputGradient.row(row)
+                gradient.update(from: outputGradient.row(row), count: width)
+                scaleForward(gradient, by: share, count: width)
+                mixture.sharedLogitGradient.row(row)[0] =
+                    share * (1 - share)
+                    * dotForward(outputGradient.row(row), memory.output.row(row), count: width)
+            }
+        }
+        backward(
+            step, shared.unit, memory, input: input, rows: step.rows, into: inputGradient,
+            accumulating: true)
+        guard let router = shared.router else { return }
+        projectBackward(
+            step.rows, router, router.role, input: input,
+            outputGradient: mixture.sharedLogitGradient, into: inputGradient, accumulating: true,
+            step.sink)
+    }
+
+    // MARK: - One gated feed-forward part
+
+    /// memory.output = down(activation(gate(input)) · up(input))
+    private func run(
+        _ unit: ExpertWeights, _ memory: MixtureMemory.UnitMemory, from input: ActivationMatrix,
+        rows: Int
+    ) {
+        let activation = configuration.sizes.activation
+        project(rows, unit.gate, from: input, into: memory.gate)
+        project(rows, unit.up, from: input, into: memory.up)
+        forEachPart(of: rows) { part in
+            let first = part.lowerBound
+            gatedUnitForward(
+                memory.gated.row(first), gate: memory.gate.row(first), up: memory.up.row(first),
+                activation: activation, count: part.count * memory.up.width)
+        }
+        project(rows, unit.down, from: memory.gated, into: memory.output)
+    }
+
+    /// Takes the gradient of the output, in the memory, back to the input and to the weights of a part that has just run.
+    private func backward(
+        _ step: BackwardStep, _ unit: ExpertWeights, _ memory: MixtureMemory.UnitMemory,
+        input: ActivationMatrix, rows: Int, into inputGradient: ActivationMatrix,
+        accumulating: Bool
+    ) {
+        let activation = configuration.sizes.activation
+        projectBackward(
+            rows, unit.down, unit.down.role, input: memory.gated,
+            outputGradient: memory.outputGradient, into: memory.gateGradient, accumulating: false,
+            step.sink)
+        forEachPart(of: rows) { part in
+            let first = part.lowerBound
+            gatedUnitBackward(
+                memory.gateGradient.row(first), upGradient: memory.upGradient.row(first),
+                outputGradient: memory.gateGradient.row(first), gate: memory.gate.row(first),
+                up: memory.up.row(first), activation: activation,
+                count: part.count * memory.up.width)
+        }
+        projectBackward(
+            rows, unit.gate, unit.gate.role, input: input, outputGradient: memory.gateGradient,
+            into: inputGradient, accumulating: accumulating, step.sink)
+        projectBackward(
+            rows, unit.up, unit.up.role, input: input, outputGradient: memory.upGradient,
+            into: inputGradient, accumulating: true, step.sink)
     }
 }

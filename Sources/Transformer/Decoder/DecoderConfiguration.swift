@@ -39,8 +39,8 @@ package struct DecoderConfiguration: Sendable, Hashable {
     /// The sizes of the block with this 0-based index.
     package func sizes(ofBlock block: Int) -> BlockSizes { blockSizes[sizeIndices[block]] }
 
-    /// Width of a dense feed-forward part; 1 where experts stand in its place, which bring their own.
-    func innerWidth(_ block: BlockSizes) -> Int { sizes.experts == nil ? block.feedForwardSize : 1 }
+    /// Width of a dense feed-forward part; 1 where experts stand in the place of all, which bring their own.
+    func innerWidth(_ block: BlockSizes) -> Int { sizes.hasDenseBlocks ? block.feedForwardSize : 1 }
 
     /// The sizes of the gated delta nets.
     ///

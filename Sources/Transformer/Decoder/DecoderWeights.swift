@@ -97,8 +97,23 @@ package enum FeedForwardWeights: Sendable {
     case fusedGated(gateUp: Projection, down: Projection)
     /// down(activation(up(x)))
     case plain(up: Projection, down: Projection)
-    /// Σ share · expert(x) over the experts that the router chooses for x.
-    case mixture(router: Projection, experts: [ExpertWeights])
+    case mixture(MixtureWeights)
+}
+
+/// Σ share · expert(x) over the experts that the router chooses for x, and the shared part of x.
+package struct MixtureWeights: Sendable {
+    package let router: Projection
+    /// (experts): what scores get added where a token's experts are chosen.
+    package let choiceBias: FloatBuffer?
+    package let experts: [ExpertWeights]
+    package let shared: SharedExpertWeights?
+}
+
+/// A feed-forward part that every token goes through: unit(x) · σ(router(x)), or unit(x) where there is no router.
+package struct SharedExpertWeights: Sendable {
+    package let unit: ExpertWeights
+    /// (1, hidden size)
+    package let router: Projection?
 }
 
 /// One gated feed-forward part of a mixture.
@@ -277,7 +292,9 @@ private struct WeightLoader<Source: WeightSource> {
         let hidden = configuration.sizes.hiddenSize
         let width = configuration.sizes(ofBlock: index).feedForwardSize
         let slots = configuration.slots(ofBlock: index)
-        if let experts = configuration.sizes.experts { return try mixture(index, experts) }
+        if let experts = configuration.sizes.experts(ofBlock: index) {
+            return .mixture(try mixture(index, experts))
+        }
         let down = try projection(index, .feedForwardDown, rows: hidden, columns: width)
         if slots.contains(.feedForwardGateUp) {
             let gateUp = try projection(
@@ -290,10 +307,13 @@ private struct WeightLoader<Source: WeightSource> {
         return .gated(gate: gate, up: up, down: down)
     }
 
-    private func mixture(_ index: Int, _ experts: Experts) throws -> FeedForwardWeights {
+    private func mixture(_ index: Int, _ experts: Experts) throws -> MixtureWeights {
         let (hidden, width) = (configuration.sizes.hiddenSize, experts.feedForwardSize)
-        return .mixture(
+        let choiceBias = WeightRole.block(index, .expertChoiceBias)
+        return MixtureWeights(
             router: try projection(index, .expertRouter, rows: experts.count, columns: hidden),
+            choiceBias: configuration.slots.contains(.expertChoiceBias)
+                ? try vector(choiceBias, count: experts.count) : nil,
             experts: try (0..<experts.count).map { expert in
                 ExpertWeights(
                     gate: try projection(
@@ -302,7 +322,18 @@ private struct WeightLoader<Source: WeightSource> {
                         index, .expertUp, rows: width, columns: hidden, expert: expert),
                     down: try projection(
                         index, .expertDown, rows: hidden, columns: width, expert: expert))
-            })
+            }, shared: try experts.sharedFeedForwardSize.map { try shared(index, width: $0) })
+    }
+
+    private func shared(_ index: Int, width: Int) throws -> SharedExpertWeights {
+        let hidden = configuration.sizes.hiddenSize
+        return SharedExpertWeights(
+            unit: ExpertWeights(
+                gate: try projection(index, .sharedExpertGate, rows: width, columns: hidden),
+                up: try projection(index, .sharedExpertUp, rows: width, columns: hidden),
+                down: try projection(index, .sharedExpertDown, rows: hidden, columns: width)),
+            router: configuration.slots.contains(.sharedExpertRouter)
+                ? try projection(index, .sharedExpertRouter, rows: 1, columns: hidden) : nil)
     }
 
     private func projection(
@@ -312,7 +343,7 @@ private struct WeightLoader<Source: WeightSource> {
         return Projection(
             role: role,
             weight: try matrix(role, rows: rows, columns: columns),
-            bias: try optionalVector(.block(index, slot, .bias), count: rows),
+            bias: try optionalVector(WeightRole(role.slot, .bias, expert: expert), count: rows),
             adapter: try source.adapter(role))
     }
 

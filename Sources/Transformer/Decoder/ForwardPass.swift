@@ -147,7 +147,7 @@ struct ForwardPass {
         let activations = workspace.activations(of: block)
         runner.projectFeedForward(weights, activations, rows: chunk.rowCount)
         runner.projectDown(weights, activations, rows: chunk.rowCount, into: runner.update)
-        if decoder.configuration.sizes.experts == nil {
+        if decoder.configuration.sizes.experts(ofBlock: block) == nil {
             try show(.feedForwardDown, .residPost, block: block, activations.gated, chunk)
         }
         runner.addFeedForward(

@@ -104,8 +104,19 @@ extension FeedForwardWeights {
         case .gated(let gate, let up, let down): [gate, up, down]
         case .fusedGated(let gateUp, let down): [gateUp, down]
         case .plain(let up, let down): [up, down]
-        case .mixture(let router, let experts):
-            [router] + experts.flatMap { [$0.gate, $0.up, $0.down] }
+        case .mixture(let mixture):
+            [mixture.router] + mixture.experts.flatMap(\.projections)
+                + (mixture.shared?.projections ?? [])
         }
+    }
+}
+
+extension ExpertWeights {
+    fileprivate var projections: [Projection] { [gate, up, down] }
+}
+
+extension SharedExpertWeights {
+    fileprivate var projections: [Projection] {
+        unit.projections + (router.map { [$0] } ?? [])
     }
 }

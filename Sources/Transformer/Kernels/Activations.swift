@@ -16,6 +16,7 @@ package func activationForward(
     case .gelu: ActivationLoops<NormalUnit>.forward(output, input, count: count)
     case .geluTanh: ActivationLoops<NormalUnitByTangent>.forward(output, input, count: count)
     case .reluSquared: ActivationLoops<SquaredRectifier>.forward(output, input, count: count)
+    case .clampedSilu: ActivationLoops<ClampedUnit>.forward(output, input, count: count)
     }
 }
 
@@ -37,6 +38,7 @@ package func activationBackward(
         ActivationLoops<NormalUnitByTangent>.backward(gradient, input: input, count: count)
     case .reluSquared:
         ActivationLoops<SquaredRectifier>.backward(gradient, input: input, count: count)
+    case .clampedSilu: ActivationLoops<ClampedUnit>.backward(gradient, input: input, count: count)
     }
 }
 

@@ -1,6 +1,6 @@
 package import Formats
 
-/// A gated feed-forward unit: output = activation(gate) · up (arXiv 2002.05202).
+/// A gated feed-forward unit: output = activation(gate) · up (arXiv 2002.05202); `clampedSilu` says what it makes of up.
 ///
 /// - Parameters:
 ///   - output: (count); may be the gate or the up values
@@ -21,12 +21,14 @@ package func gatedUnitForward(
         ActivationLoops<NormalUnitByTangent>.gatedForward(output, gate: gate, up: up, count: count)
     case .reluSquared:
         ActivationLoops<SquaredRectifier>.gatedForward(output, gate: gate, up: up, count: count)
+    case .clampedSilu: ClampedUnit.gatedForward(output, gate: gate, up: up, count: count)
     }
 }
 
 /// The gradients of `gatedUnitForward`'s inputs from that of its output.
 ///
-/// The gate's is outputGradient · up · activation′(gate), the up values' is outputGradient · activation(gate).
+/// The gate's is outputGradient · up · activation′(gate), the up values' is outputGradient · activation(gate);
+/// `clampedSilu` has its own.
 /// - Parameters:
 ///   - gateGradient: (count), overwritten; may be the memory of any input
 ///   - upGradient: (count), overwritten; may be the memory of any input, but not `gateGradient`
@@ -55,6 +57,10 @@ package func gatedUnitBackward(
             up: up, count: count)
     case .reluSquared:
         ActivationLoops<SquaredRectifier>.gatedBackward(
+            gateGradient, upGradient: upGradient, outputGradient: outputGradient, gate: gate,
+            up: up, count: count)
+    case .clampedSilu:
+        ClampedUnit.gatedBackward(
             gateGradient, upGradient: upGradient, outputGradient: outputGradient, gate: gate,
             up: up, count: count)
     }

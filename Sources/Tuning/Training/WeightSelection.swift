@@ -8,7 +8,7 @@ package struct WeightSelection: Sendable, Hashable {
 
     /// The projections of a block, experts' too; the router of experts is not one.
     package static let blockProjections = BlockSlot.allCases.filter {
-        $0.isProjection && $0 != .expertRouter
+        $0.isProjection && !$0.isRouter
     }
 
     /// The projections that representation terms reach (arXiv 2409.06927): of attention's values and of its output,

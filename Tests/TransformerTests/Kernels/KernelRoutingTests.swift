@@ -7,19 +7,38 @@ import Transformer
     struct Case: Sendable {
         let tokens: Int
         let experts: Experts
+        let hasChoiceBias: Bool
 
-        init(_ tokens: Int, _ count: Int, _ usedCount: Int, _ normalizes: Bool) {
+        init(
+            _ tokens: Int, _ count: Int, _ usedCount: Int, _ normalizes: Bool,
+            _ scoring: Experts.Scoring = .softmax, scale: Double = 1, hasChoiceBias: Bool = false
+        ) {
             self.tokens = tokens
-            experts = Experts(
+            var experts = Experts(
                 count: count, usedCount: usedCount, feedForwardSize: 1,
                 normalizesShares: normalizes)
+            experts.scoring = scoring
+            experts.shareScale = scale
+            self.experts = experts
+            self.hasChoiceBias = hasChoiceBias
         }
 
         var logits: [Float] { randomFloats(tokens * experts.count, seed: 1).map { $0 * 3 } }
 
+        /// (experts): zeros where there is none.
+        var choiceBias: [Float] {
+            randomFloats(experts.count, seed: 7).map { hasChoiceBias ? $0 : 0 }
+        }
+
+        func routing(_ logits: [Float]) -> Routing {
+            hasChoiceBias
+                ? Routing(logits: logits, tokens: tokens, experts: experts, choiceBias: choiceBias)
+                : Routing(logits: logits, tokens: tokens, experts: experts)
+        }
+
         /// (tokens, experts): the share of each, 0 where it is not used.
         func shares(_ logits: [Float]) -> [Float] {
-            let routing = Routing(logits: logits, tokens: tokens, experts: experts)
+            let routing = routing(logits)
             var table = [Float](repeating: 0, count: tokens * experts.count)
             for expert in 0..<experts.count {
                 for use in routing.uses(of: expert) {
@@ -33,20 +52,34 @@ import Transformer
     static let cases = [
         Case(1, 1, 1, true), Case(7, 8, 2, true), Case(9, 8, 2, false), Case(31, 9, 9, true),
         Case(3, 31, 4, false), Case(0, 4, 2, true), Case(8, 128, 8, true),
+        Case(5, 8, 3, true, .softmax, scale: 2.5), Case(5, 8, 3, false, .softmax, scale: 0.5),
+        Case(7, 8, 3, true, .softmax, hasChoiceBias: true),
+        Case(7, 8, 3, true, .sigmoid(epsilon: 0), hasChoiceBias: true),
+        Case(9, 16, 4, true, .sigmoid(epsilon: 0.125), scale: 2.5, hasChoiceBias: true),
+        Case(6, 9, 2, false, .sigmoid(epsilon: 0), scale: 1.5),
     ]
 
     @Test(arguments: cases) func sharesAgreeWithTheNaiveTwin(_ example: Case) {
         let (count, logits) = (example.experts.count, example.logits)
         let expected = (0..<example.tokens).flatMap { token -> [Double] in
             let row = logits[token * count..<(token + 1) * count].map(Double.init)
-            let powers = row.map { exp($0) }
-            let used = (0..<count).sorted { row[$0] > row[$1] }.prefix(example.experts.usedCount)
+            let total = row.reduce(0) { $0 + exp($1) }
+            let (scores, epsilon) =
+                switch example.experts.scoring {
+                case .softmax: (row.map { exp($0) / total }, 0.0)
+                case .sigmoid(let epsilon): (row.map { 1 / (1 + exp(-$0)) }, Double(epsilon))
+                }
+            let choice = zip(scores, example.choiceBias).map { $0 + Double($1) }
+            let used = (0..<count).sorted { choice[$0] > choice[$1] }
+                .prefix(example.experts.usedCount)
             let divisor =
                 example.experts.normalizesShares
-                ? used.reduce(0) { $0 + powers[$1] } : powers.reduce(0, +)
-            return (0..<count).map { used.contains($0) ? powers[$0] / divisor : 0 }
+                ? used.reduce(epsilon) { $0 + scores[$1] } : 1
+            return (0..<count).map {
+                used.contains($0) ? scores[$0] / divisor * example.experts.shareScale : 0
+            }
         }
-        #expect(largestDifference(example.shares(logits), expected) < 1e-6)
+        #expect(largestDifference(example.shares(logits), expected) < 2e-6)
     }
 
     @Test func usesAreInTheOrderOfTheTokens() {
@@ -90,7 +123,7 @@ import Transformer
             return Float(rank) / 16 - 4
         }
         let change = randomFloats(example.tokens * count, seed: 2)
-        let routing = Routing(logits: logits, tokens: example.tokens, experts: example.experts)
+        let routing = example.routing(logits)
         var shareGradient = [Float](repeating: .nan, count: example.tokens * usedCount)
         for expert in 0..<count {
             for use in routing.uses(of: expert) {
