@@ -128,7 +128,8 @@ struct PEFTReader {
         _ tensor: StoredTensor, _ half: AdapterTensors.Half, ofMatrix module: String, depth: Int
     ) throws(AdapterError) {
         guard case .lora(let configuration) = request.scheme else { return }
-        if let block = FusedExperts.block(of: module), base.architecture?.hasExperts ?? false {
+        if let block = FusedExperts.block(of: module), base.architecture?.separatesExperts ?? false
+        {
             let targets = Self.parameters(of: module, configuration)
             guard depth < targets.count, let slot = targets.dropLast(depth).last?.slots.first
             else {

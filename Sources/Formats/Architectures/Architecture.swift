@@ -133,7 +133,8 @@ package struct Architecture: Sendable {
         .llama, .mistral, .mistralSmall, .ministral3, .mixtral, .qwen2, .qwen3, .qwen3Mixture,
         .gemma, .gemma2, .gemma3, .phi3, .gpt2, .gptNeoX, .olmo2, .olmo3, .granite, .granite4,
         .starCoder2, .stableLM, .smolLM3, .lfm2,
-        .arcee, .exaone4, .cohere2, .glm4, .ernie45, .qwen35,
+        .arcee, .exaone4, .cohere2, .glm4, .ernie45, .qwen35, .gptOSS,
+        .qwen2Mixture,
     ]
 
     /// The family a GGUF file names, or nil. Where several share a name, the metadata tells them apart: experts make
@@ -199,8 +200,11 @@ package struct Architecture: Sendable {
         return suffixes.contains(where: name.hasSuffix)
     }
 
-    /// Whether the feed-forward parts are mixtures of experts.
-    package var hasExperts: Bool { weights.contains(where: \.hasExperts) }
+    /// Whether feed-forward parts are mixtures of experts.
+    package var hasExperts: Bool { weights.contains { $0.place.slot.isOfExperts } }
+
+    /// Whether published folders have a tensor for each expert.
+    package var separatesExperts: Bool { weights.contains(where: \.hasExperts) }
 
     /// Whether Hugging Face files hold the projections' matrices as their transposes.
     var isTransposedInHuggingFace: Bool { weights.contains { $0.transform == .transposed } }

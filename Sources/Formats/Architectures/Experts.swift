@@ -27,6 +27,12 @@ package struct Experts: Sendable, Hashable {
         self.feedForwardSize = feedForwardSize
         self.normalizesShares = normalizesShares
     }
+
+    /// How shares come from scores, as far as it is not by a softmax and a scale of 1.
+    var kindOfShares: String {
+        let kind = if case .sigmoid = scoring { ", by sigmoid" } else { "" }
+        return kind + (shareScale == 1 ? "" : ", times \(Float(shareScale))")
+    }
 }
 
 extension Hyperparameters {
@@ -35,8 +41,19 @@ extension Hyperparameters {
         kind(ofBlock: index).isDense ? nil : experts
     }
 
+    /// The blocks whose feed-forward part is none of experts in a model that has some.
+    var denseBlocks: [Int] {
+        experts == nil ? [] : (0..<blockCount).filter { kind(ofBlock: $0).isDense }
+    }
+
+    /// What a block has of experts where not all blocks have the same, in words.
+    func expertsText(ofBlock index: Int) -> String {
+        denseBlocks.isEmpty
+            ? "" : experts(ofBlock: index) == nil ? " without experts" : " with experts"
+    }
+
     /// Whether any block's feed-forward part is dense.
     package var hasDenseBlocks: Bool {
-        experts == nil || (0..<blockCount).contains { kind(ofBlock: $0).isDense }
+        experts == nil || blockKinds.contains(where: \.isDense)
     }
 }

@@ -198,26 +198,35 @@ extension ModelNumber {
 
     /// Experts whose configuration has these keys.
     ///
-    /// llama.cpp makes the shares of the experts a token goes through sum to 1 in all these families.
-    ///
     /// - Parameters:
     ///   - count: the first key is the one that is written.
     ///   - size: of one expert's width; nil where it is the feed-forward size.
     ///   - shares: the switch for shares that sum to 1; nil where they always do.
-    static func experts(count: [String], size: String?, shares: String?) -> ModelNumber {
+    ///   - normalizesInGGUF: whether llama.cpp makes them sum to 1, whatever a file says
+    ///   - shared: of the width of the part that every token goes through; nil where there is none
+    static func experts(
+        count: [String], size: String?, shares: String?, normalizesInGGUF: Bool = true,
+        shared: String? = nil
+    ) -> ModelNumber {
         let (counts, used) = ("expert_count", "expert_used_count")
+        let sharedWidth = shared == nil ? nil : "expert_shared_feed_forward_length"
         let width = size == nil ? nil : "expert_feed_forward_length"
         return experts.kept(
             ConfigPlace(
-                members: count + ["num_experts_per_tok"] + [size, shares].compactMap(\.self),
+                members: count + ["num_experts_per_tok"]
+                    + [size, shares, shared].compactMap(\.self),
                 read: { keys, numbers in
                     let present = count.first { keys.config[$0] != nil } ?? count[0]
-                    numbers.experts = Experts(
+                    var experts = Experts(
                         count: try keys.required(present),
                         usedCount: try keys.required("num_experts_per_tok"),
                         feedForwardSize: try size.map { key in try keys.required(key) }
                             ?? numbers.feedForwardSize,
                         normalizesShares: try shares.map { try keys.flag($0) ?? false } ?? true)
+                    experts.sharedFeedForwardSize = try shared.map { key in
+                        try keys.required(key)
+                    }
+                    numbers.experts = experts
                 },
                 write: { numbers, config in
                     guard let experts = numbers.experts else { return }
@@ -225,9 +234,12 @@ extension ModelNumber {
                     config["num_experts_per_tok"] = .integer(experts.usedCount)
                     if let size { config[size] = .integer(experts.feedForwardSize) }
                     if let shares { config[shares] = .bool(experts.normalizesShares) }
+                    if let shared {
+                        config[shared] = experts.sharedFeedForwardSize.map { .integer($0) }
+                    }
                 }),
             MetadataPlace(
-                keys: [counts, used] + [width].compactMap(\.self),
+                keys: [counts, used] + [width, sharedWidth].compactMap(\.self),
                 read: { keys, numbers in
                     let blocks = numbers.blockCount
                     let usedCount = try keys.required(used, blocks: blocks)
@@ -236,14 +248,44 @@ extension ModelNumber {
                         try keys.integer(key, blocks: blocks).flatMap { $0 == 0 ? nil : $0 }
                             ?? numbers.feedForwardSize / max(usedCount, 1)
                     }
-                    numbers.experts = Experts(
+                    var experts = Experts(
                         count: try keys.required(counts), usedCount: usedCount,
-                        feedForwardSize: own ?? numbers.feedForwardSize, normalizesShares: true)
+                        feedForwardSize: own ?? numbers.feedForwardSize,
+                        normalizesShares: normalizesInGGUF)
+                    experts.sharedFeedForwardSize = try sharedWidth.map { key in
+                        try keys.nonZero(key) ?? numbers.feedForwardSize
+                    }
+                    numbers.experts = experts
                 },
                 write: { numbers throws(CheckpointError) in
                     guard let experts = numbers.experts else { return [] }
                     return [(counts, .count(experts.count)), (used, .count(experts.usedCount))]
                         + (width.map { [($0, .count(experts.feedForwardSize))] } ?? [])
+                        + [(sharedWidth, experts.sharedFeedForwardSize)].compactMap { key, size in
+                            key.flatMap { key in size.map { (key, .count($0)) } }
+                        }
+                }))
+    }
+
+    /// Blocks without experts: those that a list of `config.json` numbers, and all but each of a number, counted from 1.
+    ///
+    /// llama.cpp knows of none in these families.
+    static func denseBlocks(listed list: String, step: String) -> ModelNumber {
+        denseBlocks.kept(
+            ConfigPlace(
+                members: [list, step],
+                read: { keys, numbers in
+                    let every = try keys.integer(step) ?? 1
+                    try keys.require(every, step)
+                    let dense = Set(try keys.numbers(list) ?? [])
+                    try numbers.changeKinds(keys) { block, kind in
+                        kind.isDense =
+                            !(block + 1).isMultiple(of: every) || dense.contains(Double(block))
+                    }
+                },
+                write: { numbers, config in
+                    config[list] = .array(numbers.denseBlocks.map { .integer($0) })
+                    config[step] = .integer(1)
                 }))
     }
 }

@@ -358,12 +358,17 @@ extension ModelNumber {
             parts: [
                 Part(name: "experts") { numbers in
                     numbers.experts.map {
-                        "\($0.usedCount) of \($0.count), \($0.feedForwardSize) wide"
+                        let shared = $0.sharedFeedForwardSize.map { ", beside one \($0) wide" }
+                        return "\($0.usedCount) of \($0.count), \($0.feedForwardSize) wide"
+                            + (shared ?? "")
                     } ?? "none"
                 },
-                Part(name: "shares of experts", loss: .told) { numbers in
-                    numbers.experts.map { $0.normalizesShares ? "normalised" : "as they are" }
-                        ?? "none"
+                Part(
+                    name: "shares of experts", loss: .toldWithin { $0.experts?.kindOfShares ?? "" }
+                ) { numbers in
+                    numbers.experts.map {
+                        ($0.normalizesShares ? "normalised" : "as they are") + $0.kindOfShares
+                    } ?? "none"
                 },
             ])
         number.check = { numbers, keys throws(CheckpointError) in
@@ -375,6 +380,11 @@ extension ModelNumber {
         }
         return number
     }()
+
+    static let denseBlocks = ModelNumber("dense blocks") { numbers in
+        let blocks = numbers.denseBlocks
+        return blocks.isEmpty ? "none" : blocks.map(String.init).joined(separator: " ")
+    }
 
     /// The context length before a long rope, where the files name it. Nothing computes with it but the rope, which has
     /// a copy.

@@ -24,7 +24,7 @@ package enum RuntimeBiasSlots {
             """
         ),
         (.ignored, .ignored, "refact llada"),
-        (.used, .refused, "apertus paddleocr phimoe pangu-embedded gpt-oss"),
+        (.used, .refused, "apertus paddleocr phimoe pangu-embedded"),
         (.ignored, .refused, "ernie4_5-moe"), (.ignored, .used, "falcon-h1"),
     ])
 
@@ -34,7 +34,7 @@ package enum RuntimeBiasSlots {
         (
             .used, .ignored,
             """
-            qwen3_next olmo olmoe cohere deepseek_v3 granitemoe gpt_oss apertus
+            qwen3_next olmo olmoe cohere deepseek_v3 granitemoe apertus
             phimoe bitnet hunyuan_v1_dense dots1 diffllama nanochat
             """
         ),

@@ -119,9 +119,12 @@ package struct StorageForm: Sendable, Hashable {
             shift: (shift - other.shift) / other.factor)
     }
 
-    /// The shape of the canonical weight that data of this shape lays out, and the inverse.
+    /// The shape of the canonical weight that data of this shape lays out, and the inverse; of several matrices one after
+    /// the other each is the transpose.
     package func shape(of shape: [Int]) -> [Int] {
-        guard hasUnitLength else { return isTransposed ? shape.reversed() : shape }
+        guard hasUnitLength else {
+            return isTransposed ? shape.dropLast(2) + shape.suffix(2).reversed() : shape
+        }
         return switch shape.count {
         case 2: [shape[0], 1, shape[1]]
         case 3 where shape[1] == 1: [shape[0], shape[2]]
@@ -155,7 +158,8 @@ extension WeightRule {
         guard role.part.isOfValues else { return .canonical }
         let block = model?.sizes(ofBlock: role.block ?? 0)
         return switch (transform, format, role.part) {
-        case (.transposed, .safetensors, .weight): StorageForm(isTransposed: true)
+        case (.transposed, .safetensors, .weight), (.transposedExperts, .safetensors, .weight):
+            StorageForm(isTransposed: true)
         case (.channelwise, .safetensors, .weight): StorageForm(hasUnitLength: true)
         case (.plusOne, .safetensors, .weight): StorageForm(shift: 1)
         case (.rotaryRows, .gguf, _):

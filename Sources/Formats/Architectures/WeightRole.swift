@@ -47,6 +47,15 @@ package struct WeightRole: Hashable, Sendable, CustomStringConvertible {
         WeightRole(.block(index, slot), part)
     }
 
+    /// The matrix in which experts' gate or up matrices may lie together.
+    var fusedExperts: WeightRole? {
+        switch slot {
+        case .block(let block, .expertGate), .block(let block, .expertUp):
+            .block(block, .expertGateUp, part)
+        default: nil
+        }
+    }
+
     /// The same weight of all experts together.
     package var ofAllExperts: WeightRole { WeightRole(slot, part) }
 
@@ -95,6 +104,8 @@ package enum BlockSlot: String, Hashable, Sendable, CaseIterable {
     case deltaNorm, deltaOutput
     /// Norms of queries and keys before their rotation.
     case attentionQueryNorm, attentionKeyNorm
+    /// A score for each head that takes a share of its attention and has no value.
+    case attentionSinks
     /// Norms of what a sub-layer adds to the stream.
     case attentionPostNorm, feedForwardPostNorm
     case feedForwardNorm, feedForwardGate, feedForwardUp, feedForwardDown
@@ -106,6 +117,8 @@ package enum BlockSlot: String, Hashable, Sendable, CaseIterable {
     case expertChoiceBias
     /// One matrix for each expert, one after the other.
     case expertGate, expertUp, expertDown
+    /// Gate and up of each expert in one matrix, their rows by turns, the gate's first.
+    case expertGateUp
     /// The feed-forward part that every token goes through beside its experts.
     case sharedExpertGate, sharedExpertUp, sharedExpertDown
     /// The row whose sigmoid its output is multiplied by.
@@ -136,7 +149,9 @@ extension WeightRole.Slot {
     /// Whether there is one such weight for each expert.
     package var isOfExperts: Bool {
         switch self {
-        case .block(_, .expertGate), .block(_, .expertUp), .block(_, .expertDown): true
+        case .block(_, .expertGate), .block(_, .expertUp), .block(_, .expertDown),
+            .block(_, .expertGateUp):
+            true
         default: false
         }
     }
@@ -156,8 +171,10 @@ extension BlockSlot {
     /// Whether the weight is a projection's matrix.
     package var isProjection: Bool {
         !isNorm
-            && ![.convolutionTaps, .deltaTaps, .deltaRate, .deltaDecayBias, .expertChoiceBias]
-            .contains(self)
+            && ![
+                .convolutionTaps, .deltaTaps, .deltaRate, .deltaDecayBias, .expertChoiceBias,
+                .attentionSinks,
+            ].contains(self)
     }
 
     /// Whether the weight decides which experts a token goes through, or how much comes of one.
@@ -169,6 +186,7 @@ extension BlockSlot {
         switch self {
         case .attentionQueryKeyValue: [.attentionQuery, .attentionKey, .attentionValue]
         case .feedForwardGateUp: [.feedForwardGate, .feedForwardUp]
+        case .expertGateUp: [.expertGate, .expertUp]
         default: [self]
         }
     }
@@ -178,13 +196,14 @@ extension BlockSlot {
         switch self {
         case .attentionNorm, .attentionQuery, .attentionKey, .attentionValue, .attentionOutput,
             .attentionQueryKeyValue, .attentionQueryNorm, .attentionKeyNorm, .attentionPostNorm,
-            .convolutionInput, .convolutionTaps, .convolutionOutput, .attentionQueryGate,
+            .attentionSinks, .convolutionInput, .convolutionTaps, .convolutionOutput, .attentionQueryGate,
             .deltaQueryKeyValue, .deltaGate, .deltaDecay, .deltaStrength, .deltaTaps, .deltaRate,
             .deltaDecayBias, .deltaNorm, .deltaOutput:
             true
         case .feedForwardNorm, .feedForwardGate, .feedForwardUp, .feedForwardDown,
             .feedForwardGateUp, .feedForwardPostNorm, .expertRouter, .expertChoiceBias, .expertGate,
-            .expertUp, .expertDown, .sharedExpertGate, .sharedExpertUp, .sharedExpertDown,
+            .expertUp, .expertDown, .expertGateUp, .sharedExpertGate, .sharedExpertUp,
+            .sharedExpertDown,
             .sharedExpertRouter:
             false
         }

@@ -50,6 +50,7 @@ package struct WeightRule: Sendable {
         case vocabulary, hidden, feedForward, queryWidth, keyValueWidth, rotaryPairs
         /// One head.
         case headSize
+        case headCount
         /// Queries, keys and values together.
         case queryKeyValueWidth
         /// Gate and up together.
@@ -57,6 +58,8 @@ package struct WeightRule: Sendable {
         /// Learned positions.
         case positions
         case experts, expertFeedForward, sharedExpertFeedForward
+        /// Gate and up of one expert together.
+        case expertGateUpWidth
         /// A single row.
         case one
         /// What a short convolution convolves, and the gates before and after it.
@@ -84,6 +87,8 @@ package struct WeightRule: Sendable {
         case transposed
         /// Hugging Face stores (channels, 1, taps), the `Conv1d` of torch that keeps channels apart, GGUF (channels, taps).
         case channelwise
+        /// Hugging Face stores the transpose of each expert's matrix, but for packed ones (gpt-oss).
+        case transposedExperts
         /// Rows are (head, {query, key, value}, head size) in Hugging Face, ({query, key, value}, head, head size) in
         /// GGUF (GPT-NeoX).
         case headwiseRows
@@ -177,7 +182,7 @@ package struct WeightRule: Sendable {
         let dimensions =
             switch role.part {
             case .weight: shape
-            case .bias: Array(shape.prefix(1))
+            case .bias: Array(shape.prefix(place.slot.isOfExperts ? 2 : 1))
             case .scale, .inputScale: shape.filter { $0 == .experts }
             }
         guard role.part.isOfValues || !dimensions.isEmpty else { return [1] }
@@ -191,6 +196,7 @@ package struct WeightRule: Sendable {
             case .keyValueWidth: block.keyValueWidth
             case .rotaryPairs: model.rope.dimensions / 2
             case .headSize: block.headSize
+            case .headCount: block.headCount
             case .queryKeyValueWidth: block.queryWidth + 2 * block.keyValueWidth
             case .gateUpWidth: 2 * block.feedForwardSize
             case .positions: model.contextLength
@@ -204,6 +210,7 @@ package struct WeightRule: Sendable {
             case .deltaHeads: model.deltaNet?.valueHeads ?? 0
             case .deltaValueSize: model.deltaNet?.valueSize ?? 0
             case .deltaTaps: model.deltaNet?.taps ?? 0
+            case .expertGateUpWidth: 2 * (model.experts?.feedForwardSize ?? 0)
             case .sharedExpertFeedForward: model.experts?.sharedFeedForwardSize ?? 0
             case .one: 1
             }
@@ -215,8 +222,8 @@ package struct WeightRule: Sendable {
         of role: WeightRole, in model: Hyperparameters, format: FileFormat
     ) -> [Int] {
         let canonical = shape(of: role, in: model)
-        if role.expert != nil { return Array(canonical.dropFirst()) }
-        return form(of: role, in: format, model).shape(of: canonical)
+        return form(of: role, in: format, model).shape(
+            of: role.expert == nil ? canonical : Array(canonical.dropFirst()))
     }
 
     /// Whether a Hugging Face file has a tensor for each expert.

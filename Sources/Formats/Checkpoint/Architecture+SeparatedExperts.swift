@@ -12,7 +12,9 @@ extension Architecture {
     ///
     /// The parts are rows as they lie in the file, outputs first.
     private func separated(_ tensor: StoredTensor) -> [StoredTensor] {
-        guard hasExperts, role(of: tensor.name, in: .safetensors) == nil else { return [tensor] }
+        guard separatesExperts, role(of: tensor.name, in: .safetensors) == nil else {
+            return [tensor]
+        }
         if let router = FusedExperts.router(ofTensor: tensor.name),
             let name = name(of: router, in: .safetensors)
         {
@@ -60,7 +62,7 @@ extension StoredTensor {
 extension Checkpoint {
     /// Whether the folder's experts lie in one tensor of each block; `tensors` has them one by one.
     var hasFusedExperts: Bool {
-        guard case .huggingFace(let files) = source, architecture?.hasExperts ?? false else {
+        guard case .huggingFace(let files) = source, architecture?.separatesExperts ?? false else {
             return false
         }
         return files.shards.contains { shard in

@@ -112,7 +112,8 @@ extension Checkpoint {
 
     /// The tensor that holds this weight of all experts of its block, where each expert should have its own.
     private func expertStack(for role: WeightRole) -> WeightTensor? {
-        guard let block = role.block, format == .safetensors, architecture?.hasExperts ?? false
+        guard let block = role.block, format == .safetensors,
+            architecture?.separatesExperts ?? false
         else { return nil }
         switch role.slot {
         case .block(_, .expertGate), .block(_, .expertUp), .block(_, .expertDown),

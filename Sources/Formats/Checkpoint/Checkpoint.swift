@@ -128,6 +128,8 @@ package final class Checkpoint: Sendable {
                 if !form.columns.isPermutation(ofRows: bare.shape.last ?? 0) {
                     form.columns = .same
                 }
+                // Packed matrices have their outputs first in every family.
+                if bare.packed != nil, role.slot.isOfExperts { form.isTransposed = false }
                 let own = role.part == .weight ? scales[WeightRole(role.slot, .scale)] : nil
                 return WeightTensor(content, role: role, form: form, scales: own)
             }
@@ -322,10 +324,12 @@ package final class Checkpoint: Sendable {
                 throw .contradiction(
                     file: path,
                     fact: "its numbers say that block \(block) is of "
-                        + "\(numbers.kind(ofBlock: block).mixer), which has no tensor '\(tensor.name)'"
-                )
+                        + "\(numbers.kind(ofBlock: block).mixer)\(numbers.expertsText(ofBlock: block)), "
+                        + "which has no tensor '\(tensor.name)'")
             }
-            let expected = rule.shape(of: role, in: numbers, format: format)
+            let canonical = rule.shape(of: role, in: numbers)
+            let expected = tensor.form.shape(
+                of: role.expert == nil ? canonical : Array(canonical.dropFirst()))
             guard tensor.shape == expected else {
                 try requireValues()
                 throw .wrongShape(

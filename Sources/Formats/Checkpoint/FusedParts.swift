@@ -11,8 +11,12 @@ extension Architecture {
         of tensor: WeightTensor, in model: Hyperparameters, _ format: FileFormat
     ) -> [WeightTensor] {
         guard let role = tensor.role, case .block(let block, let slot) = role.slot,
-            !hasPlace(for: role.slot, in: format), slot.parts.count > 1, tensor.hasCanonicalRows
+            !hasPlace(for: role.slot, in: format), slot.parts.count > 1
         else { return [tensor] }
+        if role.slot.isOfExperts {
+            return tensor.turns(of: slot.parts.map { .block(block, $0, role.part) }) ?? [tensor]
+        }
+        guard tensor.hasCanonicalRows else { return [tensor] }
         var pieces: [WeightTensor] = []
         var first = 0
         for part in slot.parts {

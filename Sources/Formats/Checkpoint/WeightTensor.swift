@@ -57,8 +57,8 @@ package struct WeightTensor: Sendable {
         }
     }
 
-    /// The type of the values: that of a file's elements, or f32, in which those of a packed weight are made.
-    package var type: ElementType { stored?.type ?? .f32 }
+    /// The type of the values: that of a file's elements, or what those of a packed weight fit in, f32 as a rule.
+    package var type: ElementType { stored?.type ?? packed?.valueType ?? .f32 }
 
     /// How the values are stored, in a few words: the type's name, or how the weight is packed.
     package var storageName: String { packed?.label ?? type.name }
@@ -132,10 +132,12 @@ package struct WeightTensor: Sendable {
         return part.map { WeightTensor($0, role: role, form: form) }
     }
 
-    /// One expert's matrix of a tensor that holds those of all experts, or nil where it has no such expert.
+    /// One expert's matrix, or bias, of a tensor that holds those of all experts, or nil where it has no such expert.
     func matrix(ofExpert expert: Int) -> WeightTensor? {
         let matrix: WeightStorage? =
             switch storage {
+            case .plain(let tensor) where role?.part == .bias:
+                tensor.bias(ofExpert: expert).map { .plain($0) }
             case .plain(let tensor): tensor.matrix(ofExpert: expert).map { .plain($0) }
             case .packed(let tensor): tensor.matrix(ofExpert: expert).map { .packed($0) }
             }

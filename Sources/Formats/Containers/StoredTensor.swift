@@ -22,7 +22,16 @@ package struct StoredTensor: Sendable {
 
     /// One expert's matrix of a tensor that holds those of all experts, or nil where it has no such expert.
     func matrix(ofExpert expert: Int) -> StoredTensor? {
-        guard shape.count == 3, (0..<shape[0]).contains(expert) else { return nil }
+        shape.count == 3 ? part(expert) : nil
+    }
+
+    /// One expert's bias of a tensor that holds those of all experts, or nil where it has no such expert.
+    func bias(ofExpert expert: Int) -> StoredTensor? {
+        shape.count == 2 && type.elementsPerBlock == 1 ? part(expert) : nil
+    }
+
+    private func part(_ expert: Int) -> StoredTensor? {
+        guard (0..<shape[0]).contains(expert) else { return nil }
         let size = bytes.count / shape[0]
         return bytes.slice((expert * size)..<((expert + 1) * size)).map { part in
             StoredTensor(

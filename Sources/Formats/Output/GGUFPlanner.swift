@@ -67,6 +67,8 @@ struct GGUFPlanner {
                 try planner.tensor(
                     named: name, from: tensor, rows: isCut ? tokenizer.tokenCount : nil))
         }
+        // As the converter does, matrices whose blocks are taken as they are come first.
+        tensors = tensors.filter(\.isOfKeptBlocks) + tensors.filter { !$0.isOfKeptBlocks }
         tensors += try neededHead(architecture, planner)
         tensors += try newTensors(planner, tokens: tokenizer.tokenCount)
         tensors += try neededBiases(architecture, numbers, planner)
@@ -246,6 +248,14 @@ struct GGUFPlanner {
                 || files.modelConfig?[ConfigFormat.headSize]?.integer != nil)
         entries.append(.init(MetadataFormat.quantizationVersion, .u32(2)))
         return GGUFMetadata(entries + tokenizer)
+    }
+}
+
+extension OutputPlan.Tensor {
+    /// Whether it has the blocks of packed experts.
+    fileprivate var isOfKeptBlocks: Bool {
+        description.type == .mxfp4 && description.shape.count == 3
+            && content.rows?.weight?.packed != nil
     }
 }
 

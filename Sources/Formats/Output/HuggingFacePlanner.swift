@@ -199,6 +199,7 @@ struct HuggingFacePlanner {
             let name = architecture.name(of: fused, in: .safetensors)
         else { return nil }
         let parts = slot.parts.compactMap { source.tensor(.block(block, $0, role.part)) }
+        if fused.slot.isOfExperts { return try planner.turns(named: name, from: parts) }
         return try planner.stack(named: name, from: parts, isFused: true)
     }
 
@@ -239,7 +240,8 @@ struct HuggingFacePlanner {
             guard let block = role.block else {
                 return [([rule < firstOfBlock ? 0 : 2, 0, rule, part], tensor)]
             }
-            return tensor.matrices.map { ([1, block, rule, part, $0.role?.expert ?? 0], $0) }
+            let tensors = rules[rule].hasExperts ? tensor.matrices : [tensor]
+            return tensors.map { ([1, block, rule, part, $0.role?.expert ?? 0], $0) }
         }
         return ranked.sorted { $0.rank.lexicographicallyPrecedes($1.rank) }.map(\.tensor)
     }

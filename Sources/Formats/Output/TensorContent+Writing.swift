@@ -127,6 +127,7 @@ private final class ContentReader {
         case rows
         case sections([(rows: Range<Int>, reader: ContentReader)])
         case beside(ContentReader, ContentReader, columns: Int)
+        case turns(ContentReader, ContentReader)
     }
 
     private let origin: Origin
@@ -179,6 +180,9 @@ private final class ContentReader {
             origin = .beside(
                 try reader(first, rows, own), try reader(second, rows, columns - own),
                 columns: own)
+        case .turns(let first, let second):
+            origin = .turns(
+                try reader(first, rows, columns / 2), try reader(second, rows, columns / 2))
         }
     }
 
@@ -199,6 +203,14 @@ private final class ContentReader {
                 row: number, into: UnsafeMutableBufferPointer(rebasing: row[..<columns]))
             try second.read(
                 row: number, into: UnsafeMutableBufferPointer(rebasing: row[columns...]))
+        case .turns(let first, let second):
+            for (turn, part) in [first, second].enumerated() {
+                let values = try [Float](filling: row.count / 2) {
+                    target throws(QuantizationError) in
+                    try part.read(row: number, into: target)
+                }
+                for (index, value) in values.enumerated() { row[2 * index + turn] = value }
+            }
         }
         multiplier?.apply(to: row)
         guard !updates.isEmpty else { return }

@@ -9,6 +9,8 @@ package struct TensorContent: Sendable {
         case above(TensorContent, TensorContent, rows: Int)
         /// In each row the first content's columns, of which there are so many, and then those of the second.
         case beside(TensorContent, TensorContent, columns: Int)
+        /// In each row the columns of the two by turns, of which there are as many in each.
+        case turns(TensorContent, TensorContent)
     }
 
     let origin: Origin
@@ -72,6 +74,8 @@ package struct TensorContent: Sendable {
         case .beside(let first, let second, let columns):
             return TensorContent(
                 .beside(parts(first), parts(second), columns: columns), adding: updates)
+        case .turns(let first, let second):
+            return TensorContent(.turns(parts(first), parts(second)), adding: updates)
         }
     }
 
@@ -102,7 +106,7 @@ package struct TensorContent: Sendable {
         case .parts(let parts, _):
             parts.map { $0.columns(of: shape) }.min() ?? StorageForm.canonical.columns(of: shape)
         case .above: shape.count == 1 ? 1 : StorageForm.canonical.columns(of: shape)
-        case .beside: StorageForm.canonical.columns(of: shape)
+        case .beside, .turns: StorageForm.canonical.columns(of: shape)
         }
     }
 
@@ -137,10 +141,11 @@ package struct TensorContent: Sendable {
         guard updates.isEmpty, multiplier == nil else { return false }
         return switch origin {
         case .rows(let rows):
-            type.holdsExactly(rows.tensor?.type ?? .f32) && rows.change.keepsValues
+            type.holdsExactly(rows.weight?.type ?? .f32) && rows.change.keepsValues
         case .parts(let parts, _): parts.allSatisfy { $0.isExact(as: type) }
         case .above(let first, let second, _), .beside(let first, let second, _):
             first.isExact(as: type) && second.isExact(as: type)
+        case .turns(let first, let second): first.isExact(as: type) && second.isExact(as: type)
         }
     }
 
@@ -151,16 +156,18 @@ package struct TensorContent: Sendable {
         case .parts(let parts, _): parts.lazy.compactMap(\.quantizedSource).first
         case .above(let first, let second, _), .beside(let first, let second, _):
             first.quantizedSource ?? second.quantizedSource
+        case .turns(let first, let second): first.quantizedSource ?? second.quantizedSource
         }
     }
 
     /// The first packed weight whose values it takes; nil where there is none.
     var packedSource: PackedTensor? {
         switch origin {
-        case .rows(let rows): rows.weight?.packed
+        case .rows(let rows): rows.weight?.packed.flatMap { $0.isQuantized ? $0 : nil }
         case .parts(let parts, _): parts.lazy.compactMap(\.packedSource).first
         case .above(let first, let second, _), .beside(let first, let second, _):
             first.packedSource ?? second.packedSource
+        case .turns(let first, let second): first.packedSource ?? second.packedSource
         }
     }
 
@@ -175,6 +182,8 @@ package struct TensorContent: Sendable {
         case .beside(let first, let second, let columns):
             columns % type.elementsPerBlock == 0
                 ? first.splitBlock(of: type) ?? second.splitBlock(of: type) : columns
+        case .turns(let first, let second):
+            first.splitBlock(of: type) ?? second.splitBlock(of: type)
         }
     }
 
@@ -189,6 +198,8 @@ package struct TensorContent: Sendable {
             return "\(first.summary) above \(second.summary)\(additions)"
         case .beside(let first, let second, _):
             return "\(first.summary) beside \(second.summary)\(additions)"
+        case .turns(let first, let second):
+            return "\(first.summary) and \(second.summary) by turns\(additions)"
         case .rows(let own): rows = own
         }
         let place = rows.weight.map { "\($0.name) (\($0.storageName))" } ?? "new values"
@@ -219,6 +230,8 @@ package struct TensorContent: Sendable {
         case .beside(let first, let second, let own):
             first.releaseSource(rows: range, columns: own)
             second.releaseSource(rows: range, columns: columns - own)
+        case .turns(let first, let second):
+            for part in [first, second] { part.releaseSource(rows: range, columns: columns / 2) }
         }
     }
 

@@ -60,7 +60,7 @@ extension TensorContent {
             let count = rows.shape.count > 2 ? rows.shape[0] : 1
             return [PackedTensor?](repeating: packed, count: count)
         case .parts(let parts, _): return parts.flatMap { $0.keptMatrices(as: type) }
-        case .above, .beside: return []
+        case .above, .beside, .turns: return []
         }
     }
 }

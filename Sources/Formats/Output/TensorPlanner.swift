@@ -45,8 +45,8 @@ struct TensorPlanner {
     func tensor(
         named name: String, from tensor: WeightTensor, rows: Int? = nil, shard: Int = 0
     ) throws -> OutputPlan.Tensor {
-        if let edited = try editedExperts(named: name, of: tensor, shard: shard) {
-            return edited
+        if let experts = try separateExperts(named: name, of: tensor, shard: shard) {
+            return experts
         }
         let change = tensor.role.flatMap { changes.weights[$0] }
         try checkScales(of: tensor, change)
@@ -73,6 +73,7 @@ struct TensorPlanner {
         named name: String, from tensors: [WeightTensor], isFused: Bool = false, shard: Int = 0
     ) throws -> OutputPlan.Tensor {
         let matrix = tensors.first.map(shape) ?? []
+        let stored = tensors.first.map { form(of: $0).shape(of: matrix) } ?? matrix
         let asked = Set(tensors.compactMap { $0.role.flatMap { changes.weights[$0]?.type } })
         guard asked.count < 2 else {
             throw CheckpointError.cannotExpress(
@@ -92,23 +93,61 @@ struct TensorPlanner {
             }
             if rows != nil || type != tensor.type {
                 try check(
-                    TensorDescription(name: name, type: type, shape: matrix), own.content)
+                    TensorDescription(name: name, type: type, shape: stored), own.content)
             }
             parts.append(own.content)
         }
-        var shape = [tensors.count] + matrix
-        if isFused, let rows = matrix.first { shape = [tensors.count * rows] + matrix.dropFirst() }
+        var shape = [tensors.count] + stored
+        if isFused, let rows = stored.first { shape = [tensors.count * rows] + stored.dropFirst() }
         return OutputPlan.Tensor(
             TensorDescription(name: name, type: type, shape: shape),
-            TensorContent(.parts(parts, rows: matrix.first ?? 0)), shard: shard)
+            TensorContent(.parts(parts, rows: stored.first ?? 0)), shard: shard)
     }
 
-    /// The tensor of all experts where edits touch single ones, or nil.
-    private func editedExperts(
+    /// One tensor for two of one shape whose rows lie by turns in one matrix in files of the output's format: of matrices
+    /// of experts, or of their biases.
+    ///
+    /// - Throws: as `tensor`; `CheckpointError.cannotExpress` where edits change one.
+    func turns(named name: String, from tensors: [WeightTensor]) throws -> OutputPlan.Tensor? {
+        guard let first = tensors.first, let second = tensors.last, tensors.count == 2,
+            let role = first.role, let fused = role.fusedExperts, first.shape == second.shape
+        else { return nil }
+        guard
+            !changes.roles.contains(where: { [first, second].map(\.role?.slot).contains($0.slot) })
+        else {
+            throw CheckpointError.cannotExpress(
+                fact:
+                    "'\(name)' holds two weights by turns, of which edits cannot change one while the "
+                    + "format is changed: write the edit first, then convert")
+        }
+        let type = try types.type(of: first, named: name)
+        let layout = form(of: fused)
+        func content(_ tensor: WeightTensor) -> TensorContent {
+            .weight(tensor, tensor.form.change(to: layout))
+        }
+        guard role.part == .weight else {
+            let shape = [first.shape[0], 2 * first.shape[1]]
+            return OutputPlan.Tensor(
+                TensorDescription(name: name, type: type, shape: shape),
+                TensorContent(.turns(content(first), content(second))))
+        }
+        let parts = zip(first.matrices, second.matrices).map {
+            TensorContent(.turns(content($0), content($1)))
+        }
+        let matrix = layout.shape(of: Array(first.canonicalShape.dropFirst()))
+        let shape = [parts.count, matrix[0], 2 * matrix[1]]
+        return OutputPlan.Tensor(
+            TensorDescription(name: name, type: type, shape: shape),
+            TensorContent(.parts(parts, rows: matrix[0])))
+    }
+
+    /// The tensor of all experts where edits touch single ones, or the output has the transpose of each; else nil.
+    private func separateExperts(
         named name: String, of tensor: WeightTensor, shard: Int
     ) throws -> OutputPlan.Tensor? {
         guard let role = tensor.role, role.expert == nil, tensor.shape.count == 3,
-            changes.roles.contains(where: { $0.expert != nil && $0.slot == role.slot })
+            form(of: tensor).isTransposed != tensor.form.isTransposed
+                || changes.roles.contains(where: { $0.expert != nil && $0.slot == role.slot })
         else { return nil }
         return try stack(named: name, from: tensor.matrices, shard: shard)
     }
@@ -170,7 +209,9 @@ struct TensorPlanner {
 
     /// How the output lays a tensor of the source out.
     private func form(of tensor: WeightTensor) -> StorageForm {
-        guard let role = tensor.role, format != source.format || changes.model != nil else {
+        guard let role = tensor.role,
+            format != source.format || changes.model != nil || tensor.packed != nil
+        else {
             var form = tensor.form
             form.factor *= scaleGrowth(of: tensor)
             return form

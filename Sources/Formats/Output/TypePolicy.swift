@@ -188,9 +188,10 @@ struct OutputTypes {
     private func typeInGGUF(_ tensor: WeightTensor) throws(CheckpointError) -> ElementType {
         let isFloat = tensor.type.canBeRetyped
         let isChanged = source.format == .safetensors || policy.standard != .keep
+        let isVector = tensor.shape.count < 2 || tensor.role?.part == .bias
         if isChanged, isFloat, tensor.role?.slot.isAlwaysF32 ?? false { return .f32 }
-        if source.format == .safetensors, tensor.shape.count < 2, isFloat { return .f32 }
-        if let type = policy.plainType, tensor.shape.count >= 2, isFloat { return type }
+        if source.format == .safetensors, isVector, isFloat { return .f32 }
+        if let type = policy.plainType, !isVector, isFloat { return type }
         if policy.mix != nil, isFloat, tensor.type.ggmlIdentifier == nil { return .f32 }
         guard tensor.type.ggmlIdentifier != nil else {
             throw .cannotExpress(
@@ -259,9 +260,9 @@ extension WeightRole.Slot {
     /// Whether llama.cpp wants the matrix in f32.
     var isAlwaysF32: Bool {
         switch self {
-        case .positionEmbedding, .block(_, .expertRouter), .block(_, .convolutionTaps),
-            .block(_, .deltaTaps):
-            true
+        case .positionEmbedding: true
+        case .block(_, let slot):
+            slot.isRouter || slot == .convolutionTaps || slot == .deltaTaps
         default: false
         }
     }

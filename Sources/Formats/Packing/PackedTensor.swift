@@ -5,6 +5,8 @@
 package struct PackedTensor: Sendable {
     package let name: String
     package let shape: [Int]
+    /// A type that holds every value.
+    package let valueType: ElementType
     /// How it is packed, in a few words.
     package let label: String
     /// The tensors that belong to it, that of the codes first; those that make no values too, such as the scales of
@@ -18,20 +20,22 @@ package struct PackedTensor: Sendable {
 
     /// - Precondition: the layout has a row for each of the shape's.
     init(
-        name: String, shape: [Int], label: String, layout: any PackedLayout, parts: [StoredTensor]
+        name: String, shape: [Int], valueType: ElementType = .f32, label: String,
+        layout: any PackedLayout, parts: [StoredTensor]
     ) {
         self.init(
-            name: name, shape: shape, label: label, parts: parts, expert: nil, layout: layout,
-            firstRow: 0)
+            name: name, shape: shape, valueType: valueType, label: label, parts: parts,
+            expert: nil, layout: layout, firstRow: 0)
         precondition(rowCount == layout.rows && columns == layout.columns)
     }
 
     private init(
-        name: String, shape: [Int], label: String, parts: [StoredTensor], expert: Int?,
-        layout: any PackedLayout, firstRow: Int
+        name: String, shape: [Int], valueType: ElementType, label: String, parts: [StoredTensor],
+        expert: Int?, layout: any PackedLayout, firstRow: Int
     ) {
         self.name = name
         self.shape = shape
+        self.valueType = valueType
         self.label = label
         self.parts = parts
         self.expert = expert
@@ -43,6 +47,9 @@ package struct PackedTensor: Sendable {
     package var columns: Int { shape.last ?? 1 }
 
     private var rowCount: Int { shape.dropLast().reduce(1, *) }
+
+    /// Whether it is made of codes, which other types round once more, and not only another order of plain values.
+    var isQuantized: Bool { parts.first.map { !$0.type.isPlainFloat } ?? true }
 
     /// The bytes of all parts.
     package var byteCount: Int { parts.reduce(0) { $0 + $1.bytes.count } }
@@ -82,8 +89,8 @@ package struct PackedTensor: Sendable {
 
     private func part(shape: [Int], from first: Int, expert: Int?) -> PackedTensor {
         PackedTensor(
-            name: name, shape: shape, label: label, parts: parts, expert: expert, layout: layout,
-            firstRow: first)
+            name: name, shape: shape, valueType: valueType, label: label, parts: parts,
+            expert: expert, layout: layout, firstRow: first)
     }
 
     // MARK: - Blocks
@@ -124,6 +131,21 @@ package struct PackedTensor: Sendable {
     ///   - values: (rows, columns)
     package func widen(rows: Range<Int>, into values: UnsafeMutablePointer<Float>) {
         layout.widen((firstRow + rows.lowerBound)..<(firstRow + rows.upperBound), into: values)
+    }
+
+    /// The weights of which each row of a matrix is one's, by turns: those that have every so manyth row, from each on.
+    ///
+    /// - Returns: nil where a matrix has another number of rows.
+    func turns(_ count: Int) -> [PackedTensor]? {
+        guard shape.count == 3, count > 0, shape[1] % count == 0 else { return nil }
+        let rows = shape[1] / count
+        return (0..<count).map { turn in
+            PackedTensor(
+                name: name, shape: [shape[0], rows, columns], valueType: valueType, label: label,
+                layout: EveryFewRows(
+                    layout, firstRow: firstRow + turn, step: count, count: shape[0] * rows),
+                parts: parts)
+        }
     }
 
     /// Widens elements to f32, as many as there is room for, whole rows or not.

@@ -28,7 +28,7 @@ extension BlockRunner {
             return attentionForward(
                 activations.heads.row(0), query: activations.query.row(0),
                 keys: activations.key.row(0), values: activations.value.row(0), shape: shape,
-                sequences: texts.map(\.rows), crew: crew)
+                sequences: texts.map(\.rows), sinks: weights.sinks?.floats, crew: crew)
         }
         for text in texts {
             let (first, count) = (text.rows.lowerBound, text.rows.count)
@@ -40,7 +40,7 @@ extension BlockRunner {
             attentionForward(
                 activations.heads.row(first), query: activations.query.row(first),
                 keys: seen.keys, values: seen.values, shape: shape, tokens: count,
-                positions: text.position + count, crew: crew)
+                positions: text.position + count, sinks: weights.sinks?.floats, crew: crew)
         }
     }
 
@@ -158,7 +158,9 @@ extension BlockRunner {
             valueGradient: gradients.value.row(0), outputGradient: gradients.output.row(0),
             query: activations.query.row(0), keys: activations.key.row(0),
             values: activations.value.row(0), output: activations.heads.row(0),
-            shape: configuration.attention(ofBlock: block), sequences: step.sequences, crew: crew)
+            shape: configuration.attention(ofBlock: block), sequences: step.sequences,
+            sinks: weights.sinks?.floats,
+            sinkGradient: step.sink.weights[step.role(.attentionSinks)]?.floats, crew: crew)
         let sizes = configuration.sizes(ofBlock: block)
         forEachPart(of: rows) { part in
             growQueries(part, gradients.query)
@@ -179,7 +181,7 @@ extension BlockRunner {
     private var headSlots: [BlockSlot] {
         [
             .attentionQuery, .attentionKey, .attentionValue, .attentionQueryKeyValue,
-            .attentionQueryGate, .attentionQueryNorm, .attentionKeyNorm,
+            .attentionQueryGate, .attentionQueryNorm, .attentionKeyNorm, .attentionSinks,
         ]
     }
 

@@ -180,8 +180,7 @@ extension BlockRunner {
         rows: Int
     ) {
         let activation = configuration.sizes.activation
-        project(rows, unit.gate, from: input, into: memory.gate)
-        project(rows, unit.up, from: input, into: memory.up)
+        projectInner(unit.inner, memory, from: input, rows: rows)
         forEachPart(of: rows) { part in
             let first = part.lowerBound
             gatedUnitForward(
@@ -189,6 +188,28 @@ extension BlockRunner {
                 activation: activation, count: part.count * memory.up.width)
         }
         project(rows, unit.down, from: memory.gated, into: memory.output)
+    }
+
+    /// memory.gate, memory.up = gate(input), up(input)
+    private func projectInner(
+        _ inner: ExpertWeights.Inner, _ memory: MixtureMemory.UnitMemory,
+        from input: ActivationMatrix, rows: Int
+    ) {
+        switch (inner, memory.gateUp) {
+        case (.turns(let projection), let fused?):
+            project(rows, projection, from: input, into: fused)
+            forEachPart(of: rows) { part in
+                let first = part.lowerBound
+                splitRows(
+                    [memory.gate, memory.up].map { ($0.row(first), $0.width) },
+                    fused: fused.row(first), layout: .headwise(heads: memory.gate.width),
+                    tokens: part.count)
+            }
+        case (.separate(let gate, let up), _):
+            project(rows, gate, from: input, into: memory.gate)
+            project(rows, up, from: input, into: memory.up)
+        case (.turns, nil): preconditionFailure("no memory for a fused matrix")
+        }
     }
 
     /// Takes the gradient of the output, in the memory, back to the input and to the weights of a part that has just run.
@@ -210,11 +231,26 @@ extension BlockRunner {
                 up: memory.up.row(first), activation: activation,
                 count: part.count * memory.up.width)
         }
-        projectBackward(
-            rows, unit.gate, unit.gate.role, input: input, outputGradient: memory.gateGradient,
-            into: inputGradient, accumulating: accumulating, step.sink)
-        projectBackward(
-            rows, unit.up, unit.up.role, input: input, outputGradient: memory.upGradient,
-            into: inputGradient, accumulating: true, step.sink)
+        var projections: [(Projection, ActivationMatrix)] = []
+        switch (unit.inner, memory.gateUp) {
+        case (.turns(let projection), let fused?):
+            forEachPart(of: rows) { part in
+                let first = part.lowerBound
+                joinRows(
+                    fused.row(first),
+                    parts: [memory.gateGradient, memory.upGradient].map {
+                        (UnsafePointer($0.row(first)), $0.width)
+                    }, layout: .headwise(heads: memory.gate.width), tokens: part.count)
+            }
+            projections = [(projection, fused)]
+        case (.separate(let gate, let up), _):
+            projections = [(gate, memory.gateGradient), (up, memory.upGradient)]
+        case (.turns, nil): preconditionFailure("no memory for a fused matrix")
+        }
+        for (index, (projection, gradient)) in projections.enumerated() {
+            projectBackward(
+                rows, projection, projection.role, input: input, outputGradient: gradient,
+                into: inputGradient, accumulating: accumulating || index > 0, step.sink)
+        }
     }
 }

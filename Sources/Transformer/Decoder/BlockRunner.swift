@@ -53,7 +53,9 @@ struct BlockRunner: Sendable {
             ActivationMatrix(width: 2 * $0.queryWidth)
         }
         mixture = configuration.sizes.experts.map {
-            MixtureMemory($0, hiddenSize: configuration.sizes.hiddenSize)
+            MixtureMemory(
+                $0, hiddenSize: configuration.sizes.hiddenSize,
+                isFused: configuration.slots.contains(.expertGateUp))
         }
         fusedGateUp = configuration.blockSizes.map {
             ActivationMatrix(width: 2 * configuration.innerWidth($0))

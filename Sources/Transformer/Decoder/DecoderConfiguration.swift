@@ -60,11 +60,18 @@ package struct DecoderConfiguration: Sendable, Hashable {
     ) -> [Range<Int>]? {
         guard slot.parts.count > 1, let index = slot.parts.firstIndex(of: part) else { return nil }
         let own = sizes(ofBlock: block)
-        return slot == .attentionQueryKeyValue
-            ? headLayout.rows(
+        let ofExpert = sizes.experts?.feedForwardSize ?? 0
+        return switch slot {
+        case .attentionQueryKeyValue:
+            headLayout.rows(
                 ofPart: index, widths: [own.queryWidth, own.keyValueWidth, own.keyValueWidth])
-            : FusedLayout.stacked.rows(
+        case .expertGateUp:
+            FusedLayout.headwise(heads: ofExpert).rows(
+                ofPart: index, widths: [ofExpert, ofExpert])
+        default:
+            FusedLayout.stacked.rows(
                 ofPart: index, widths: [innerWidth(own), innerWidth(own)])
+        }
     }
 
     /// How many positions a sequence may take.

@@ -40,6 +40,8 @@ package struct AttentionWeights: Sendable {
     /// (head size), of each head, or (width of all heads), of all together
     package let queryNorm: NormWeights?
     package let keyNorm: NormWeights?
+    /// (heads): scores beside those of the keys; nil where there are none.
+    package let sinks: FloatBuffer?
     package let output: Projection
 }
 
@@ -118,9 +120,15 @@ package struct SharedExpertWeights: Sendable {
 
 /// One gated feed-forward part of a mixture.
 package struct ExpertWeights: Sendable {
-    package let gate: Projection
-    package let up: Projection
+    package let inner: Inner
     package let down: Projection
+
+    /// What the gated unit reads.
+    package enum Inner: Sendable {
+        case separate(gate: Projection, up: Projection)
+        /// Both in one matrix, their rows by turns.
+        case turns(Projection)
+    }
 }
 
 /// The weights of one block. Norms that the family does not have are nil.
@@ -231,6 +239,9 @@ private struct WeightLoader<Source: WeightSource> {
             heads: try heads(index),
             queryNorm: try headNorm(index, .attentionQueryNorm, width: query),
             keyNorm: try headNorm(index, .attentionKeyNorm, width: keyValue),
+            sinks: configuration.slots(ofBlock: index).contains(.attentionSinks)
+                ? try vector(
+                    .block(index, .attentionSinks), count: configuration.sizes.headCount) : nil,
             output: try projection(index, .attentionOutput, rows: hidden, columns: query))
     }
 
@@ -316,21 +327,31 @@ private struct WeightLoader<Source: WeightSource> {
                 ? try vector(choiceBias, count: experts.count) : nil,
             experts: try (0..<experts.count).map { expert in
                 ExpertWeights(
-                    gate: try projection(
-                        index, .expertGate, rows: width, columns: hidden, expert: expert),
-                    up: try projection(
-                        index, .expertUp, rows: width, columns: hidden, expert: expert),
+                    inner: try inner(index, expert, width: width),
                     down: try projection(
                         index, .expertDown, rows: hidden, columns: width, expert: expert))
             }, shared: try experts.sharedFeedForwardSize.map { try shared(index, width: $0) })
+    }
+
+    private func inner(_ index: Int, _ expert: Int, width: Int) throws -> ExpertWeights.Inner {
+        let hidden = configuration.sizes.hiddenSize
+        guard !configuration.slots.contains(.expertGateUp) else {
+            return .turns(
+                try projection(
+                    index, .expertGateUp, rows: 2 * width, columns: hidden, expert: expert))
+        }
+        return .separate(
+            gate: try projection(index, .expertGate, rows: width, columns: hidden, expert: expert),
+            up: try projection(index, .expertUp, rows: width, columns: hidden, expert: expert))
     }
 
     private func shared(_ index: Int, width: Int) throws -> SharedExpertWeights {
         let hidden = configuration.sizes.hiddenSize
         return SharedExpertWeights(
             unit: ExpertWeights(
-                gate: try projection(index, .sharedExpertGate, rows: width, columns: hidden),
-                up: try projection(index, .sharedExpertUp, rows: width, columns: hidden),
+                inner: .separate(
+                    gate: try projection(index, .sharedExpertGate, rows: width, columns: hidden),
+                    up: try projection(index, .sharedExpertUp, rows: width, columns: hidden)),
                 down: try projection(index, .sharedExpertDown, rows: hidden, columns: width)),
             router: configuration.slots.contains(.sharedExpertRouter)
                 ? try projection(index, .sharedExpertRouter, rows: 1, columns: hidden) : nil)

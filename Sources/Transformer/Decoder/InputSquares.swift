@@ -112,7 +112,12 @@ extension FeedForwardWeights {
 }
 
 extension ExpertWeights {
-    fileprivate var projections: [Projection] { [gate, up, down] }
+    fileprivate var projections: [Projection] {
+        switch inner {
+        case .separate(let gate, let up): [gate, up, down]
+        case .turns(let gateUp): [gateUp, down]
+        }
+    }
 }
 
 extension SharedExpertWeights {

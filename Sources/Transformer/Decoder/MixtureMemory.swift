@@ -28,6 +28,8 @@ final class MixtureMemory: Sendable {
         let gate: ActivationMatrix
         /// (R, F)
         let up: ActivationMatrix
+        /// (R, 2F): both by turns, or their gradients; nil where they have matrices of their own.
+        let gateUp: ActivationMatrix?
         /// (R, F)
         let gated: ActivationMatrix
         /// (R, D)
@@ -39,7 +41,8 @@ final class MixtureMemory: Sendable {
         /// (R, F)
         let upGradient: ActivationMatrix
 
-        init(width: Int, hiddenSize: Int) {
+        init(width: Int, hiddenSize: Int, isFused: Bool = false) {
+            gateUp = isFused ? ActivationMatrix(width: 2 * width) : nil
             gate = ActivationMatrix(width: width)
             up = ActivationMatrix(width: width)
             gated = ActivationMatrix(width: width)
@@ -51,18 +54,21 @@ final class MixtureMemory: Sendable {
 
         fileprivate func reserve(rows: Int, backward: Bool) {
             for matrix in [gate, up, gated, output] { matrix.reserve(rows) }
+            gateUp?.reserve(rows)
             guard backward else { return }
             for matrix in [outputGradient, gateGradient, upGradient] { matrix.reserve(rows) }
         }
     }
 
-    init(_ experts: Experts, hiddenSize: Int) {
+    /// - Parameter isFused: whether gate and up of an expert are one matrix.
+    init(_ experts: Experts, hiddenSize: Int, isFused: Bool) {
         self.experts = experts
         logits = ActivationMatrix(width: experts.count)
         shareGradient = ActivationMatrix(width: experts.usedCount)
         input = ActivationMatrix(width: hiddenSize)
         inputGradient = ActivationMatrix(width: hiddenSize)
-        expert = UnitMemory(width: experts.feedForwardSize, hiddenSize: hiddenSize)
+        expert = UnitMemory(
+            width: experts.feedForwardSize, hiddenSize: hiddenSize, isFused: isFused)
         shared = experts.sharedFeedForwardSize.map {
             UnitMemory(width: $0, hiddenSize: hiddenSize)
         }

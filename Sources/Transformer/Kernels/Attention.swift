@@ -66,15 +66,19 @@ package struct AttentionShape: Sendable, Hashable {
 ///   - shape: the sizes
 ///   - tokens: how many queries there are, at most `positions`
 ///   - positions: how many keys and values there are
+///   - sinks: (heads), a score of each head that stands beside those of the keys and has no value (arXiv 2309.17453);
+///     nil where there is none
 ///   - crew: the threads that share the work
 package func attentionForward(
     _ output: UnsafeMutablePointer<Float>, query: UnsafePointer<Float>, keys: UnsafePointer<Float>,
-    values: UnsafePointer<Float>, shape: AttentionShape, tokens: Int, positions: Int, crew: WorkCrew
+    values: UnsafePointer<Float>, shape: AttentionShape, tokens: Int, positions: Int,
+    sinks: UnsafePointer<Float>? = nil, crew: WorkCrew
 ) {
     precondition(tokens >= 0 && tokens <= positions)
     let attention = Attention(
         output: Shared(output), query: Shared(query), keys: Shared(keys), values: Shared(values),
-        shape: shape, tokens: tokens, firstPosition: positions - tokens)
+        sinks: sinks.map(Shared.init), shape: shape, tokens: tokens,
+        firstPosition: positions - tokens)
     crew.run(attention.taskCount) { attention.run($0) }
 }
 
@@ -88,18 +92,20 @@ package func attentionForward(
 ///   - values: (rows, keyValueHeads, headSize)
 ///   - shape: the sizes
 ///   - sequences: the rows of each sequence; they do not overlap
+///   - sinks: (heads), as in the other form
 ///   - crew: the threads that share the work
 package func attentionForward(
     _ output: UnsafeMutablePointer<Float>, query: UnsafePointer<Float>, keys: UnsafePointer<Float>,
-    values: UnsafePointer<Float>, shape: AttentionShape, sequences: [Range<Int>], crew: WorkCrew
+    values: UnsafePointer<Float>, shape: AttentionShape, sequences: [Range<Int>],
+    sinks: UnsafePointer<Float>? = nil, crew: WorkCrew
 ) {
     let attentions = sequences.map { rows in
         let queryOffset = rows.lowerBound * shape.heads * shape.headSize
         let keyOffset = rows.lowerBound * shape.keyValueHeads * shape.headSize
         return Attention(
             output: Shared(output + queryOffset), query: Shared(query + queryOffset),
-            keys: Shared(keys + keyOffset), values: Shared(values + keyOffset), shape: shape,
-            tokens: rows.count, firstPosition: 0)
+            keys: Shared(keys + keyOffset), values: Shared(values + keyOffset),
+            sinks: sinks.map(Shared.init), shape: shape, tokens: rows.count, firstPosition: 0)
     }
     let tasks = attentions.flatMap { attention in
         (0..<attention.taskCount).map { (attention: attention, task: $0) }
@@ -112,6 +118,7 @@ private struct Attention: Sendable {
     let query: Shared<UnsafePointer<Float>>
     let keys: Shared<UnsafePointer<Float>>
     let values: Shared<UnsafePointer<Float>>
+    let sinks: Shared<UnsafePointer<Float>>?
     let shape: AttentionShape
     let tokens: Int
     let firstPosition: Int
@@ -152,6 +159,11 @@ private struct Attention: Sendable {
         position * keyStride + head / (shape.heads / shape.keyValueHeads) * shape.headSize
     }
 
+    /// A head's softmax before its first key.
+    private func softmax(of head: Int) -> RunningSoftmax {
+        sinks.map { RunningSoftmax(sink: ($0 + head)[0]) } ?? RunningSoftmax()
+    }
+
     /// One query, by dot products.
     private func attendRow(_ token: Int, head: Int) {
         let size = shape.headSize
@@ -160,7 +172,7 @@ private struct Attention: Sendable {
         let y = output + queryOffset(token, head)
         y.update(repeating: 0, count: size)
         ScratchPool.shared.withFloats(Self.keysPerBlock) { scores in
-            var running = RunningSoftmax()
+            var running = softmax(of: head)
             for first in stride(
                 from: visible.lowerBound, to: visible.upperBound, by: Self.keysPerBlock)
             {
@@ -189,7 +201,7 @@ private struct Attention: Sendable {
         for token in tokens {
             (output + queryOffset(token, head)).update(repeating: 0, count: size)
         }
-        var running = [RunningSoftmax](repeating: RunningSoftmax(), count: tokens.count)
+        var running = [RunningSoftmax](repeating: softmax(of: head), count: tokens.count)
         ScratchPool.shared.withFloats(tokens.count * Self.keysPerBlock) { scores in
             for start in stride(from: first, to: end, by: Self.keysPerBlock) {
                 let block = start..<min(start + Self.keysPerBlock, end)
@@ -227,6 +239,15 @@ private struct Attention: Sendable {
 struct RunningSoftmax {
     private(set) var most = -Float.infinity
     private(set) var sum: Float = 0
+
+    /// Nothing yet.
+    init() {}
+
+    /// A score that has no value.
+    init(sink: Float) {
+        most = sink
+        sum = 1
+    }
 
     /// Replaces a block's scores by their powers relative to the maximum so far.
     ///

@@ -16,12 +16,38 @@ package import Formats
 ///   - output: (rows, heads, headSize), what the forward wrote
 ///   - shape: the sizes
 ///   - sequences: the rows of each sequence; they do not overlap
+///   - sinks: (heads), as the forward read them; nil where there are none
+///   - sinkGradient: (heads), to which theirs is added; nil where it is not wanted
 ///   - crew: the threads that share the work
 package func attentionBackward(
     _ queryGradient: UnsafeMutablePointer<Float>, keyGradient: UnsafeMutablePointer<Float>,
     valueGradient: UnsafeMutablePointer<Float>, outputGradient: UnsafePointer<Float>,
     query: UnsafePointer<Float>, keys: UnsafePointer<Float>, values: UnsafePointer<Float>,
-    output: UnsafePointer<Float>, shape: AttentionShape, sequences: [Range<Int>], crew: WorkCrew
+    output: UnsafePointer<Float>, shape: AttentionShape, sequences: [Range<Int>],
+    sinks: UnsafePointer<Float>? = nil, sinkGradient: UnsafeMutablePointer<Float>? = nil,
+    crew: WorkCrew
+) {
+    let count = sequences.count * shape.heads
+    ScratchPool.shared.withFloats(max(count, 1)) { ofSequences in
+        ofSequences.update(repeating: 0, count: count)
+        addGradients(
+            queryGradient, keyGradient: keyGradient, valueGradient: valueGradient,
+            outputGradient: outputGradient, query: query, keys: keys, values: values,
+            output: output, shape: shape, sequences: sequences,
+            sinks: sinks.map { ($0, ofSequences) }, crew: crew)
+        guard let sinkGradient else { return }
+        for index in 0..<count { sinkGradient[index % shape.heads] += ofSequences[index] }
+    }
+}
+
+/// The same, with the sinks' gradients sequence by sequence, (sequences, heads).
+private func addGradients(
+    _ queryGradient: UnsafeMutablePointer<Float>, keyGradient: UnsafeMutablePointer<Float>,
+    valueGradient: UnsafeMutablePointer<Float>, outputGradient: UnsafePointer<Float>,
+    query: UnsafePointer<Float>, keys: UnsafePointer<Float>, values: UnsafePointer<Float>,
+    output: UnsafePointer<Float>, shape: AttentionShape, sequences: [Range<Int>],
+    sinks: (scores: UnsafePointer<Float>, gradients: UnsafeMutablePointer<Float>)?,
+    crew: WorkCrew
 ) {
     let heads = shape.keyValueHeads
     crew.run(sequences.count * heads) {
@@ -29,7 +55,8 @@ package func attentionBackward(
             queryGradient = Shared(queryGradient), keyGradient = Shared(keyGradient),
             valueGradient = Shared(valueGradient), outputGradient = Shared(outputGradient),
             query = Shared(query), keys = Shared(keys), values = Shared(values),
-            output = Shared(output)
+            output = Shared(output), scores = sinks.map { Shared($0.scores) },
+            gradients = sinks.map { Shared($0.gradients) }
         ] task in
         let rows = sequences[task / heads]
         let queryOffset = rows.lowerBound * shape.heads * shape.headSize
@@ -39,7 +66,9 @@ package func attentionBackward(
             valueGradient: valueGradient + keyOffset,
             outputGradient: outputGradient + queryOffset, query: query + queryOffset,
             keys: keys + keyOffset, values: values + keyOffset, output: output + queryOffset,
-            shape: shape, tokens: rows.count
+            sinks: scores.map { $0 + 0 },
+            sinkGradients: gradients.map { $0 + task / heads * shape.heads }, shape: shape,
+            tokens: rows.count
         ).run(keyValueHead: task % heads)
     }
 }
@@ -54,6 +83,10 @@ private struct AttentionGradient {
     let keys: UnsafePointer<Float>
     let values: UnsafePointer<Float>
     let output: UnsafePointer<Float>
+    /// (heads); nil where there are none.
+    let sinks: UnsafePointer<Float>?
+    /// (heads): those of this sequence.
+    let sinkGradients: UnsafeMutablePointer<Float>?
     let shape: AttentionShape
     let tokens: Int
 
@@ -76,6 +109,7 @@ private struct AttentionGradient {
                 for first in stride(from: 0, to: tokens, by: Self.queriesPerTile) {
                     Tile(
                         sequence: self, tokens: first..<min(first + Self.queriesPerTile, tokens),
+                        head: head,
                         queryOffset: first * queryStride + head * shape.headSize,
                         keyOffset: keyValueHead * shape.headSize, shares: scratch,
                         changes: scratch + area,
@@ -90,6 +124,7 @@ private struct AttentionGradient {
     private struct Tile {
         let sequence: AttentionGradient
         let tokens: Range<Int>
+        let head: Int
         /// Where the tile's head starts in the row of its first query.
         let queryOffset: Int
         /// Where its key-value head starts in a row.
@@ -108,7 +143,8 @@ private struct AttentionGradient {
             let blocks = stride(from: first, to: tokens.upperBound, by: keysPerBlock).map {
                 $0..<min($0 + keysPerBlock, tokens.upperBound)
             }
-            var running = [RunningSoftmax](repeating: RunningSoftmax(), count: tokens.count)
+            let empty = sequence.sinks.map { RunningSoftmax(sink: $0[head]) } ?? RunningSoftmax()
+            var running = [RunningSoftmax](repeating: empty, count: tokens.count)
             for block in blocks {
                 computeScores(block)
                 for index in running.indices {
@@ -116,6 +152,7 @@ private struct AttentionGradient {
                 }
             }
             let pulls = clearQueryGradient()
+            addSinkGradient(running, pulls: pulls)
             for block in blocks {
                 // The powers of a lone block are still there.
                 if blocks.count > 1 { computeScores(block) }
@@ -127,6 +164,14 @@ private struct AttentionGradient {
                     scaleForward(row, by: 1 / softmax.sum, count: block.count)
                 }
                 addGradients(of: block, pulls: pulls)
+            }
+        }
+
+        /// A sink's share has no value: its score's gradient is −share · pull.
+        private func addSinkGradient(_ running: [RunningSoftmax], pulls: [Float]) {
+            guard let sinks = sequence.sinks, let gradients = sequence.sinkGradients else { return }
+            for (softmax, pull) in zip(running, pulls) {
+                gradients[head] -= exponential(sinks[head] - softmax.most) / softmax.sum * pull
             }
         }
 

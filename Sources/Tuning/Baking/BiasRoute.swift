@@ -59,7 +59,10 @@ package struct BiasRoute: BakeRoute {
     static func slots(for site: Site, in checkpoint: Checkpoint) -> [BlockSlot] {
         switch site {
         case .embed: return []
-        case .residPost: return [.feedForwardDown]
+        case .residPost:
+            guard checkpoint.architecture?.hasExperts ?? false else { return [.feedForwardDown] }
+            let hasDense = (try? checkpoint.storedHyperparameters())?.hasDenseBlocks ?? false
+            return [.expertDown] + (hasDense ? [.feedForwardDown] : [])
         case .residMid:
             // Of a family that is not known, or of unusable numbers, it is attention.
             guard checkpoint.architecture != nil,
@@ -94,7 +97,7 @@ package struct BiasRoute: BakeRoute {
                 return Refusal.notAnAddition(operation: intervention.operation)
             }
             let place = StreamSite(site: intervention.site, block: intervention.block)
-            guard let slot = numbers.projection(before: place) else {
+            guard let slot = numbers.biased(before: place) else {
                 return Refusal.noSlot(site: intervention.site)
             }
             if let refusal = Self.refusal(slot: slot, in: checkpoint, format: format) {
@@ -132,7 +135,8 @@ package struct BiasRoute: BakeRoute {
                 modelType: checkpoint.architecture?.huggingFaceModelType ?? name,
                 projection: words(for: slot).projection)
         }
-        if format == .gguf, checkpoint.format == .gguf, slot == .feedForwardDown,
+        if format == .gguf, checkpoint.format == .gguf,
+            slot == .feedForwardDown || slot == .expertDown,
             let scale = checkpoint.scale(of: slot)
         {
             return .llamaCppScales(tensor: scale.name)
@@ -146,7 +150,7 @@ package struct BiasRoute: BakeRoute {
     /// What messages call a projection, and its tensor.
     private static func words(for slot: BlockSlot) -> (projection: String, gguf: String) {
         switch slot {
-        case .feedForwardDown: ("feed-forward output", "ffn_down")
+        case .feedForwardDown, .expertDown: ("feed-forward output", "ffn_down")
         case .convolutionOutput: ("convolution's output", "shortconv.out_proj")
         case .deltaOutput: ("delta net's output", "ssm_out")
         default: ("attention output", "attn_output")
@@ -180,13 +184,16 @@ package struct BiasRoute: BakeRoute {
         var biases: [WeightRole: [Float]] = [:]
         for intervention in interventions {
             let place = StreamSite(site: intervention.site, block: intervention.block)
-            guard let slot = numbers.projection(before: place) else { continue }
+            guard let slot = numbers.biased(before: place) else { continue }
             let role = WeightRole.block(intervention.block, slot, .bias)
+            let (vector, width) = (intervention.vector, numbers.hiddenSize)
+            let count = slot == .expertDown ? numbers.experts?.count ?? 1 : 1
             let present =
                 try biases[role] ?? checkpoint.tensor(role)?.values()
-                ?? [Float](repeating: 0, count: numbers.hiddenSize)
+                ?? [Float](repeating: 0, count: count * width)
             let factor = Float(Double(intervention.strength) / numbers.residualScale)
-            biases[role] = zip(present, intervention.vector).map { $0 + factor * $1 }
+            // Experts' shares sum to 1, so that one vector in the bias of each is the vector.
+            biases[role] = present.indices.map { present[$0] + factor * vector[$0 % width] }
         }
         for (role, values) in biases.sorted(by: { "\($0.key)" < "\($1.key)" }) {
             try TooLargeAddition.check(values, of: "\(role)")
@@ -224,7 +231,7 @@ extension BiasRoute {
         Set(
             interventions.compactMap { intervention in
                 let place = StreamSite(site: intervention.site, block: intervention.block)
-                return numbers.projection(before: place).map {
+                return numbers.biased(before: place).map {
                     WeightRole.block(intervention.block, $0, .bias)
                 }
             })
@@ -269,7 +276,9 @@ extension BiasRoute {
             var directions: [Int: [Float]] = [:]
             for bias in biases {
                 guard let block = bias.role?.block, let pair = bias.pair else { continue }
-                directions[block] = try change(pair).map { $0 * scale }
+                let isOfExperts = bias.role?.slot.isOfExperts ?? false
+                directions[block] = try change(pair, isOfExperts: isOfExperts)
+                    .map { $0 * scale }
             }
             places.append(
                 BakeRecovery.Place(
@@ -288,11 +297,24 @@ extension BiasRoute {
             ? nil : BakeRecovery(route: route, places: places, vectors: vectors)
     }
 
-    /// B − A; what is not finite counts as unchanged.
-    private static func change(_ pair: TensorPair) throws -> [Float] {
+    /// B − A, of experts the mean of all; what is not finite counts as unchanged.
+    private static func change(_ pair: TensorPair, isOfExperts: Bool) throws -> [Float] {
         var a = [Float](repeating: 0, count: pair.elementCount)
         var b = a
         try pair.read(rows: 0..<pair.rows, a: &a, b: &b)
-        return zip(a, b).map { ($1 - $0).isFinite ? $1 - $0 : 0 }
+        let changes = zip(a, b).map { ($1 - $0).isFinite ? $1 - $0 : 0 }
+        guard isOfExperts, pair.columns > 0 else { return changes }
+        return (0..<pair.columns).map { column in
+            let own = stride(from: column, to: changes.count, by: pair.columns).map { changes[$0] }
+            return own.reduce(0, +) / Float(own.count)
+        }
+    }
+}
+
+extension Hyperparameters {
+    /// The projection whose bias is added to the stream before a place: of a mixture that of all experts.
+    fileprivate func biased(before place: StreamSite) -> BlockSlot? {
+        place.site == .residPost && experts(ofBlock: place.block) != nil
+            ? .expertDown : projection(before: place)
     }
 }

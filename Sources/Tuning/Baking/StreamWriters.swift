@@ -20,7 +20,10 @@ enum StreamWriters {
                 .block(place.block, sizes.kind(ofBlock: place.block).mixer.output, $0)
             }
         case .residPost:
-            [.block(place.block, .feedForwardDown), .block(place.block, .feedForwardDown, .bias)]
+            [
+                .block(place.block, .feedForwardDown), .block(place.block, .feedForwardDown, .bias),
+                .block(place.block, .sharedExpertDown), .block(place.block, .expertDown, .bias),
+            ]
                 + (0..<(sizes.experts?.count ?? 0)).map {
                     WeightRole(.block(place.block, .expertDown), expert: $0)
                 }
@@ -42,21 +45,26 @@ enum StreamWriters {
         case .block(_, .attentionOutput), .block(_, .convolutionOutput),
             .block(_, .deltaOutput):
             (.residMid, false)
-        case .block(_, .feedForwardDown), .block(_, .expertDown): (.residPost, false)
+        case .block(_, .feedForwardDown), .block(_, .expertDown), .block(_, .sharedExpertDown):
+            (.residPost, false)
         case .block(_, .attentionPostNorm): (.residMid, true)
         case .block(_, .feedForwardPostNorm): (.residPost, true)
         default: nil
         }
     }
 
-    /// A bias without what steps remove.
+    /// A bias, or those of all experts one after the other, without what steps remove.
     static func bias(
         _ role: WeightRole, in checkpoint: Checkpoint, without steps: [InterventionPlan.Step]
     ) throws -> CheckpointEdit {
-        var values = try checkpoint.tensor(role)?.values() ?? []
+        let tensor = checkpoint.tensor(role)
+        var values = try tensor?.values() ?? []
+        let width = tensor?.shape.last ?? 0
         values.withUnsafeMutableBufferPointer { values in
-            guard let start = values.baseAddress else { return }
-            for step in steps { step.apply(to: start, width: values.count) }
+            guard let start = values.baseAddress, width > 0 else { return }
+            for first in stride(from: 0, to: values.count, by: width) {
+                for step in steps { step.apply(to: start + first, width: width) }
+            }
         }
         return .set(role, .values(values, checkpoint.form(of: role).orderOnly), type: nil)
     }

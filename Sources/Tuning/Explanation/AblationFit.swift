@@ -15,6 +15,7 @@ struct AblationFit {
     /// The slots of a block whose outputs are added to the stream.
     static let writers: [BlockSlot] = [
         .attentionOutput, .convolutionOutput, .deltaOutput, .feedForwardDown, .expertDown,
+        .sharedExpertDown,
     ]
 
     /// Whether a weight writes into the stream, and its columns are the stream's dimensions.

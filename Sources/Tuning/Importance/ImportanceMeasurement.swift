@@ -62,16 +62,16 @@ package struct ImportanceMeasurement {
     ) throws -> [Weight] {
         let architecture = try checkpoint.requireArchitecture()
         var weights: [Weight] = []
-        var places: [WeightRole: Int] = [:]
+        var places: [WeightRole: Range<Int>] = [:]
         for projection in projections {
             let whole = projection.role.ofAllExperts
-            if let place = places[whole] {
-                weights[place].roles.append(projection.role)
+            if let found = places[whole] {
+                for place in found { weights[place].roles.append(projection.role) }
                 continue
             }
             let names = names(of: whole, in: architecture)
             guard !names.isEmpty else { throw ImportanceRunError.unnamed(whole) }
-            places[whole] = weights.count
+            places[whole] = weights.count..<weights.count + names.count
             weights += names.map {
                 Weight(
                     name: $0, roles: [projection.role], columns: projection.weight.columns,

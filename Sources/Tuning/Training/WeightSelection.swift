@@ -61,7 +61,9 @@ package struct WeightSelection: Sendable, Hashable {
         guard case .block(let block, let slot) = role.slot, slot.parts.count > 1 else {
             return [role]
         }
-        return slot.parts.filter(slots.contains).map { WeightRole(.block(block, $0), role.part) }
+        return slot.parts.filter(slots.contains).map {
+            WeightRole(.block(block, $0), role.part, expert: role.expert)
+        }
     }
 }
 

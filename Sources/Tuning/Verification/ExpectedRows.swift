@@ -118,6 +118,8 @@ struct ExpectedRows {
     private let plan: InterventionPlan
     /// Whether what sub-layers add passes a norm last.
     private let isNormed: Bool
+    /// What sub-layers' outputs are multiplied by.
+    private let residualScale: Float
 
     /// - Throws: `ForwardError` for interventions that do not fit the model.
     init(
@@ -126,6 +128,7 @@ struct ExpectedRows {
         let scale = Float(configuration.sizes.embeddingScale)
         plan = try InterventionPlan(interventions, configuration)
         isNormed = configuration.slots.contains(.feedForwardPostNorm)
+        residualScale = Float(configuration.sizes.residualScale)
         let own = plan.steps(at: .embed, block: 0)
         // An ablation that acts in the blocks is held by everything that writes to the stream.
         let ablations = interventions.filter { $0.operation == .ablate && $0.strength != 0 }
@@ -147,6 +150,10 @@ struct ExpectedRows {
         guard let role else { return [] }
         switch role.slot {
         case .tokenEmbedding, .positionEmbedding: return role.part == .weight ? all : []
+        case .block(let block, .expertDown) where role.part == .bias:
+            // Each expert's row holds what is added to the stream.
+            let steps = removed(from: role) + additions(afterBlock: block)
+            return steps.isEmpty ? [] : [Candidate(steps: steps, scale: residualScale)]
         default:
             guard let weight = base?.weight else { return [] }
             guard role.part == .weight, !removed(from: role).isEmpty else {
@@ -205,6 +212,13 @@ struct ExpectedRows {
             let scaling = BlockScaling(tensor.type)
         else { return Candidate(nil, factor: factor) }
         return Candidate(tensor, scaling, factor: factor)
+    }
+
+    /// What is added to the output of a block.
+    private func additions(afterBlock block: Int) -> [InterventionPlan.Step] {
+        plan.steps(at: .residPost, block: block).filter {
+            if case .add = $0 { true } else { false }
+        }
     }
 
     /// The steps that remove directions from what a weight or a bias writes to the stream.

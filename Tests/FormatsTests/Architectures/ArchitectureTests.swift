@@ -125,6 +125,7 @@ import Testing
         "glm4": [false, false, false, false], "ernie4_5": [false, false, true, true],
         "lfm2": [false, false, false, false],
         "qwen3_5_text": [false, false, true, false],
+        "gpt_oss": [true, false, true, false], "qwen2_moe": [false, false, false, false],
     ]
 
     @Test(arguments: Architecture.all)

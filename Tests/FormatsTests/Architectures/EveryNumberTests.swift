@@ -138,6 +138,17 @@ import Testing
         Row(
             "experts.normalizesShares", .kept("qwen3_moe"), .told("qwen3_moe", "shares of experts")
         ) { $0.experts?.normalizesShares = false },
+        Row(
+            "experts.scoring", .told("qwen3_moe", "shares of experts"),
+            .told("qwen3_moe", "shares of experts")
+        ) { $0.experts?.scoring = .sigmoid(epsilon: 0) },
+        Row(
+            "experts.shareScale", .told("qwen3_moe", "shares of experts"),
+            .told("qwen3_moe", "shares of experts")
+        ) { $0.experts?.shareScale = 2.5 },
+        Row("experts.sharedFeedForwardSize", .kept("qwen2_moe")) {
+            $0.experts?.sharedFeedForwardSize = 9
+        },
     ]
 
     /// The names and values of all members, those of the values inside under names with points.
@@ -165,7 +176,7 @@ import Testing
 
     @Test func everyMemberHasARow() throws {
         var full = try numbers("gemma3")
-        full.experts = try numbers("qwen3_moe").experts
+        full.experts = try numbers("qwen2_moe").experts
         full.deltaNet = try numbers("qwen3_5").deltaNet
         full.unusedStateSpace = try numbers("granite4").unusedStateSpace
         let known = Set(Self.rows.map(\.member))

@@ -62,22 +62,31 @@ struct FamilyReference {
         try values("\(prompt).tokens").map { Int($0) }
     }
 
-    /// Every tensor of the language model with its gradient.
+    /// Every tensor of the language model with its gradient, those of all experts one by one.
     func weights() throws -> [Weight] {
         let architecture = try #require(checkpoint.architecture)
         let carried = Set(checkpoint.carriedTensors.map(\.name))
-        return try checkpoint.tensors.filter { !carried.contains($0.name) }.map { tensor in
+        return try checkpoint.tensors.filter { !carried.contains($0.name) }.flatMap { tensor in
             let role = try #require(
                 architecture.role(of: tensor.name, in: .safetensors), "\(tensor.name) has no role")
-            var gradient = try values("gradient.\(tensor.name)")
-            if role.part == .weight, architecture.rule(for: role.slot)?.transform == .transposed {
-                gradient = Self.transposed(gradient, columns: tensor.description.columns)
+            let gradient = try values("gradient.\(tensor.name)")
+            let isOfAll = role.slot.isOfExperts && role.expert == nil
+            let count = isOfAll ? tensor.shape[0] : 1
+            return try (0..<count).map { expert in
+                let size = gradient.count / count
+                var own = Array(gradient[expert * size..<(expert + 1) * size])
+                if role.part == .weight, tensor.form.isTransposed {
+                    own = Self.transposed(own, columns: tensor.description.columns)
+                }
+                if tensor.form.curve == .negatedPower {
+                    // d(−eˣ)/dx is −eˣ, the weight itself.
+                    own = zip(own, try tensor.values()).map { $0 / $1 }
+                }
+                return Weight(
+                    name: tensor.name,
+                    role: WeightRole(role.slot, role.part, expert: isOfAll ? expert : role.expert),
+                    gradient: own)
             }
-            if tensor.form.curve == .negatedPower {
-                // d(−eˣ)/dx is −eˣ, the weight itself.
-                gradient = zip(gradient, try tensor.values()).map { $0 / $1 }
-            }
-            return Weight(name: tensor.name, role: role, gradient: gradient)
         }
     }
 

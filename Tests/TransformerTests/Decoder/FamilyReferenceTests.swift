@@ -70,8 +70,8 @@ import Testing
         try Families.record(family, .tokenizer, "\(equal) of \(texts.count) texts")
     }
 
-    /// What llama.cpp's converter has no place for: an attention scale, and windows.
-    static let lost: Set<String> = ["gemma2-scaled", "mistral", "starcoder2"]
+    /// What llama.cpp's converter has no place for: an attention scale, windows, and a ramp that is not rounded.
+    static let lost: Set<String> = ["gemma2-scaled", "gpt_oss", "mistral", "starcoder2"]
 
     @Test(arguments: Families.convertible)
     func thereAndBackGivesTheSameLogits(_ family: String) throws {

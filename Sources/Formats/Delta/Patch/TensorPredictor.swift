@@ -78,7 +78,7 @@ extension TensorContent {
     /// How many of so many rows can be made; nil where the sources do not have the form they need.
     fileprivate func availableRows(of count: Int, columns: Int, as type: ElementType) -> Int? {
         switch origin {
-        case .above, .beside: return nil
+        case .above, .beside, .turns: return nil
         case .rows(let source): return source.availableRows(of: count, columns: columns, as: type)
         case .parts(let parts, let rows):
             guard !parts.isEmpty,

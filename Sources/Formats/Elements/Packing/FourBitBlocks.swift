@@ -11,6 +11,9 @@ package struct FourBitBlocks: Sendable {
     private let scales: StoredNumbers
     /// Elements that share a scale.
     private let groupSize: Int
+    /// Which of the rows of codes and scales row 0 is, and how far one row is from the next.
+    private var firstRow = 0
+    private var step = 1
 
     /// - Parameters:
     ///   - codes: of four bits that stand for `CodeNumbers.float4`
@@ -34,13 +37,22 @@ package struct FourBitBlocks: Sendable {
         self.groupSize = groupSize
     }
 
+    /// Those of every so manyth row, from one on.
+    package func rows(from first: Int, step: Int) -> FourBitBlocks {
+        var blocks = self
+        blocks.firstRow = firstRow + self.step * first
+        blocks.step = self.step * step
+        return blocks
+    }
+
     /// Writes the blocks of a row. A negative scale gives its sign to the codes, since NVFP4's scales have none.
     ///
     /// - Parameter target: as many bytes as the row's blocks take.
     /// - Throws: `QuantizationError.notFinite` where a scale is NaN.
     package func write(
-        row: Int, to target: UnsafeMutableRawBufferPointer
+        row number: Int, to target: UnsafeMutableRawBufferPointer
     ) throws(QuantizationError) {
+        let row = firstRow + step * number
         let groups = type.elementsPerBlock / groupSize
         let size = groups * (1 + groupSize / 2)
         for group in 0..<scales.columns {

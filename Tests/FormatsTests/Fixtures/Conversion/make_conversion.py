@@ -41,6 +41,7 @@ TYPES = {"f32": gguf.LlamaFileType.ALL_F32, "f16": gguf.LlamaFileType.MOSTLY_F16
 # As the converter names the published tokenizers of these families.
 PRE_TOKENIZERS = {
     "llama": "llama-bpe", "llama-yarn": "smollm", "qwen2": "qwen2", "qwen3": "qwen2", "qwen3_moe": "qwen2",
+    "qwen2_moe": "qwen2", "gpt_oss": "gpt-4o",
     "phi4": "gpt-2", "gpt2": "gpt-2", "gpt_neox": "olmo", "gpt_neox-sequential": "olmo", "olmo2": "dbrx",
     "qwen3_5": "qwen35", "qwen3_5-wrapped": "qwen35", "mistral3": "tekken", "ministral3": "tekken", "ministral3-wrapped": "tekken",
     "olmo3": "dbrx", "smollm3": "llama-bpe", "granite": "refact", "granite4": "dbrx", "arcee": "llama-bpe",
@@ -48,9 +49,9 @@ PRE_TOKENIZERS = {
     "lfm2": "lfm2", "lfm2-wrapped": "lfm2",
     "stablelm-parallel": "stablelm2",
 }
-# The converter drops the attention scale, and llama.cpp then uses another one; it has no windows in so few blocks, and loads
-# no bias of a convolution.
-LEFT_OUT = {"gemma2-scaled", "exaone4-windowed", "lfm2-biased"}
+# The converter drops the attention scale, and llama.cpp then uses another one; it has no windows in so few blocks, loads no
+# bias of a convolution, and has no dense blocks in that family.
+LEFT_OUT = {"gemma2-scaled", "exaone4-windowed", "lfm2-biased", "qwen2_moe-dense"}
 
 Value = gguf.GGUFValueType
 FORMATS = {

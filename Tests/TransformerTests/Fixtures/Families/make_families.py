@@ -384,6 +384,29 @@ FAMILIES = {
         "vision_config": QWEN_VISION, "image_token_id": 7, "video_token_id": 8, "vision_start_token_id": 9,
         "vision_end_token_id": 10,
     }),
+    "qwen2_moe": ("qwen2_moe", byte_level("qwen2", "Qwen2Tokenizer", QWEN), 4, {
+        "hidden_size": 24, "intermediate_size": 36, "moe_intermediate_size": 10, "shared_expert_intermediate_size": 14,
+        "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64,
+        "rms_norm_eps": 1e-6, "num_experts": 5, "num_experts_per_tok": 2, "norm_topk_prob": False,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
+    }),
+    # llama.cpp knows no dense blocks in the family.
+    "qwen2_moe-dense": ("qwen2_moe", byte_level("qwen2", "Qwen2Tokenizer", QWEN), 5, {
+        "hidden_size": 24, "intermediate_size": 36, "moe_intermediate_size": 10, "shared_expert_intermediate_size": 14,
+        "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64,
+        "rms_norm_eps": 1e-6, "num_experts": 4, "num_experts_per_tok": 2, "norm_topk_prob": True,
+        "mlp_only_layers": [1], "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
+    }),
+    # Rounding moves the end of the ramp, as it does in llama.cpp.
+    "gpt_oss": ("gpt_oss", byte_level("gpt-4o"), 4, {
+        "hidden_size": 20, "intermediate_size": 16, "num_hidden_layers": 3, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 256, "rms_norm_eps": 1e-5,
+        "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": 6,
+        "rope_parameters": {
+            "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "beta_fast": 32.0, "beta_slow": 1.0,
+            "truncate": False, "original_max_position_embeddings": 64,
+        },
+    }),
 }
 
 # Folders whose text decoder is a part of them, and the classes that load them.
@@ -394,7 +417,7 @@ LLAVA = ("gemma3", "mistral3")
 # How far apart the last expert used and the first one not used must be, in probability: rounding must not decide.
 EXPERT_MARGIN = 1e-3
 # Seeds that keep it.
-SEEDS = {"mixtral": 3, "qwen3_moe": 1}
+SEEDS = {"mixtral": 3, "qwen3_moe": 1, "gpt_oss": 3, "qwen2_moe": 0, "qwen2_moe-dense": 1}
 
 
 def special_ids(folder):
@@ -418,6 +441,11 @@ def randomise(model, generator):
                 values = 0.3 * values + (1 if is_around_one else 0) - (3 if name.endswith("A_log") else 0)
             elif any(part in name for part in ("embed_tokens", "embed_in", "wte", "wpe")):
                 values = 0.7 * values
+            elif name.endswith("_proj_bias"):
+                values = 0.3 * values
+            elif "experts.gate_up_proj" in name and model.config.model_type == "gpt_oss":
+                # So that some of what they give is beyond the limits.
+                values = 4 / parameter.shape[1] ** 0.5 * values
             else:
                 inputs = parameter.shape[0] if ".c_" in name else parameter.shape[-1]
                 sharp = any(part in name for part in ("q_proj", "k_proj", "qkv", "query_key_value", "c_attn", "gate.weight"))
@@ -498,7 +526,7 @@ def stored(tensors, model_type):
         if model_type == "gpt_neox":
             name = name.replace("lm_head", "embed_out")
         prefix, matched, kind = name.partition(".experts.")
-        if not matched:
+        if not matched or model_type == "gpt_oss":
             result[name] = tensor
             continue
         gate, up, down = ("w1", "w3", "w2") if model_type == "mixtral" else ("gate_proj", "up_proj", "down_proj")

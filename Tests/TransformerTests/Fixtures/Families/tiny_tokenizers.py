@@ -22,6 +22,12 @@ TEKKEN = (
     r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
+CONTRACTION = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+GPT4O = (
+    rf"[^\r\n\p{{L}}\p{{N}}]?{UPPER}*{LOWER}+{CONTRACTION}|[^\r\n\p{{L}}\p{{N}}]?{UPPER}+{LOWER}*{CONTRACTION}"
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
 # Few letters, so that a vocabulary of 300 has room for 256 bytes, the letters and some merges.
 WORDS = "a an and as at he her hers his in is it its no not of on or sad she so that the then there this to".split()
 
@@ -65,6 +71,7 @@ def pre_tokenizer(name):
         "lfm2": lambda: split_by(LLAMA3),
         "dbrx": lambda: split_by(LLAMA3),
         "tekken": lambda: split_by(TEKKEN),
+        "gpt-4o": lambda: split_by(GPT4O),
         "glm4": lambda: split_by(LLAMA3),
         "qwen2": lambda: split_by(QWEN2),
         "qwen35": lambda: split_by(QWEN35),

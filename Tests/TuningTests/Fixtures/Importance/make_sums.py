@@ -27,10 +27,14 @@ FAMILIES = FOLDER.parent.parent.parent / "TransformerTests" / "Fixtures" / "Fami
 # Where gguf calls a family otherwise than transformers.
 ARCHITECTURES = {
     "gemma3_text": "gemma3", "gpt_neox": "gptneox", "granitemoehybrid": "granite", "ministral3": "mistral3", "mistral": "llama",
-    "qwen3_5_text": "qwen35", "mixtral": "llama", "olmo3": "olmo2", "qwen3_moe": "qwen3moe", "ernie4_5": "ernie4_5"}
+    "qwen3_5_text": "qwen35", "mixtral": "llama", "olmo3": "olmo2", "qwen3_moe": "qwen3moe", "ernie4_5": "ernie4_5",
+    "gpt_oss": "gpt-oss", "qwen2_moe": "qwen2moe"}
 
-# Modules of Granite 4 whose projections are apart in GGUF files, or that gguf does not know in this architecture.
-APART = {"shared_mlp.input_linear": ("ffn_gate", "ffn_up"), "shared_mlp.output_linear": ("ffn_down",)}
+# Modules of Granite 4 whose projections are apart in GGUF files, or that gguf does not know in this architecture, as it knows
+# none of Qwen 2 MoE's dense blocks.
+APART = {
+    "shared_mlp.input_linear": ("ffn_gate", "ffn_up"), "shared_mlp.output_linear": ("ffn_down",),
+    "mlp.gate_proj": ("ffn_gate",), "mlp.up_proj": ("ffn_up",), "mlp.down_proj": ("ffn_down",)}
 
 
 def load(folder):
@@ -91,12 +95,18 @@ class Sums:
         def hook(module, arguments):
             hidden, chosen = arguments[0], arguments[1]
             count = module.gate_up_proj.shape[0]
+            is_gpt_oss = hasattr(module, "gate_up_proj_bias")
             for row, experts in zip(hidden.reshape(-1, hidden.shape[-1]), chosen.reshape(-1, chosen.shape[-1])):
                 for expert in experts.tolist():
-                    gate, up = (module.gate_up_proj[expert] @ row).chunk(2)
+                    if is_gpt_oss:
+                        both = row @ module.gate_up_proj[expert] + module.gate_up_proj_bias[expert]
+                        gated = module._apply_gate(both)
+                    else:
+                        gate, up = (module.gate_up_proj[expert] @ row).chunk(2)
+                        gated = module.act_fn(gate) * up
                     self.add(f"{block}.ffn_gate_exps.weight", row, expert, count)
                     self.add(f"{block}.ffn_up_exps.weight", row, expert, count)
-                    self.add(f"{block}.ffn_down_exps.weight", module.act_fn(gate) * up, expert, count)
+                    self.add(f"{block}.ffn_down_exps.weight", gated, expert, count)
         return hook
 
 
