@@ -196,7 +196,8 @@ extension BlockSlot {
         switch self {
         case .attentionNorm, .attentionQuery, .attentionKey, .attentionValue, .attentionOutput,
             .attentionQueryKeyValue, .attentionQueryNorm, .attentionKeyNorm, .attentionPostNorm,
-            .attentionSinks, .convolutionInput, .convolutionTaps, .convolutionOutput, .attentionQueryGate,
+            .attentionSinks, .convolutionInput, .convolutionTaps, .convolutionOutput,
+            .attentionQueryGate,
             .deltaQueryKeyValue, .deltaGate, .deltaDecay, .deltaStrength, .deltaTaps, .deltaRate,
             .deltaDecayBias, .deltaNorm, .deltaOutput:
             true
