@@ -141,7 +141,7 @@ extension BlockRunner {
     private func share(
         of shared: SharedExpertWeights, _ mixture: MixtureMemory, row: Int
     ) -> Float {
-        shared.router == nil ? 1 : sigmoid(mixture.sharedLogit.row(row)[0])
+        shared.router == nil ? 1 : sigmoidForward(mixture.sharedLogit.row(row)[0])
     }
 
     /// The way back through the shared part, which has just run.

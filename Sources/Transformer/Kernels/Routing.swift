@@ -86,7 +86,7 @@ package struct Routing: Sendable {
                 guard let start = values.baseAddress else { return }
                 softmaxForward(start + row.lowerBound, count: row.count)
             }
-        case .sigmoid: for index in row { values[index] = sigmoid(values[index]) }
+        case .sigmoid: for index in row { values[index] = sigmoidForward(values[index]) }
         }
     }
 

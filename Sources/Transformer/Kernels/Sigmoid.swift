@@ -1,2 +1,2 @@
 /// σ(x) = 1 / (1 + e^(−x)) of one value.
-package func sigmoid(_ x: Float) -> Float { 1 / (1 + exponential(-x)) }
+package func sigmoidForward(_ x: Float) -> Float { 1 / (1 + exponential(-x)) }
