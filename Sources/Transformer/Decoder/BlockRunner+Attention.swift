@@ -10,7 +10,7 @@ extension BlockRunner {
         _ texts: [MixedRows], from input: ActivationMatrix, rows: Int
     ) {
         projectHeads(weights, block, activations, from: input, rows: rows)
-        attend(block, activations, texts)
+        attend(block, activations, texts, sinks: weights.sinks)
         guard case .gated = weights.heads else { return }
         forEachPart(of: rows) { part in
             let first = part.lowerBound
@@ -21,14 +21,15 @@ extension BlockRunner {
     }
 
     private func attend(
-        _ block: Int, _ activations: AttentionActivations, _ texts: [MixedRows]
+        _ block: Int, _ activations: AttentionActivations, _ texts: [MixedRows],
+        sinks: FloatBuffer?
     ) {
         let shape = configuration.attention(ofBlock: block)
         guard texts.contains(where: { $0.memory != nil }) else {
             return attentionForward(
                 activations.heads.row(0), query: activations.query.row(0),
                 keys: activations.key.row(0), values: activations.value.row(0), shape: shape,
-                sequences: texts.map(\.rows), sinks: weights.sinks?.floats, crew: crew)
+                sequences: texts.map(\.rows), sinks: sinks?.floats, crew: crew)
         }
         for text in texts {
             let (first, count) = (text.rows.lowerBound, text.rows.count)
@@ -40,7 +41,7 @@ extension BlockRunner {
             attentionForward(
                 activations.heads.row(first), query: activations.query.row(first),
                 keys: seen.keys, values: seen.values, shape: shape, tokens: count,
-                positions: text.position + count, sinks: weights.sinks?.floats, crew: crew)
+                positions: text.position + count, sinks: sinks?.floats, crew: crew)
         }
     }
 
