@@ -64,6 +64,8 @@ package enum WideFamily {
             numbers.rope.scaling = .none
             numbers.originalContextLength = nil
         }
+        numbers.deltaNet?.keySize = width / 2
+        numbers.deltaNet?.valueSize = width / 2
         // They are multiples of the small width.
         numbers.unusedStateSpace = nil
         if small.embeddingScale != 1, small.residualScale == 1 {
@@ -78,7 +80,10 @@ package enum WideFamily {
         let columns = shape.count > 1 ? shape[shape.count - 1] : 1
         let isNorm = shape.count == 1 && role.part == .weight
         let (middle, spread): (Float, Float) =
-            if shape.count == 1 {
+            if case .block(_, .deltaRate) = role.slot {
+                // States fade.
+                (-1, 0.5)
+            } else if shape.count == 1 {
                 isNorm ? (1, 0.2) : (0, 0.1)
             } else if role.slot == .tokenEmbedding {
                 (0, 1)

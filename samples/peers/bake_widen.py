@@ -35,7 +35,7 @@ TOKENS = [5, 9, 33, 7, 40, 12, 3, 61, 18, 2, 27, 50, 11, 44, 6, 70]
 # The small Mistral has a window of 6, which llama.cpp has not; from 17 tokens on transformers takes the long rope that
 # llama.cpp takes for its context.
 FAMILIES = {"mistral": TOKENS[:6], "phi4": TOKENS + TOKENS[:4]} | dict.fromkeys(
-    ["gemma", "granite", "llama", "qwen2", "qwen3", "stablelm"], TOKENS)
+    ["ernie4_5", "gemma", "granite", "granite4", "llama", "qwen2", "qwen3", "stablelm"], TOKENS)
 TOLERANCE = 1e-4
 failures = 0
 

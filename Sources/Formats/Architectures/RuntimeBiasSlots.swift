@@ -38,7 +38,7 @@ package enum RuntimeBiasSlots {
             phimoe bitnet hunyuan_v1_dense dots1 diffllama nanochat
             """
         ),
-        (.ignored, .used, "seed_oss helium cwm"),
+        (.ignored, .used, "helium cwm"),
     ])
 
     private static func table(

@@ -49,6 +49,9 @@ struct PreTokenizerName: Sendable {
         PreTokenizerName(
             rule: .gpt4o, ignoresMerges: false, addsBeginningOfText: false,
             names: ["gpt-4o", "llama4", "kanana2", "talkie"]),
+        PreTokenizerName(
+            rule: .seedCoder, ignoresMerges: false, addsBeginningOfText: false,
+            names: ["seed-coder"]),
     ]
 
     /// The names of published vocabularies of one rule by the SHA-256 of their merges, each ended by a new line.

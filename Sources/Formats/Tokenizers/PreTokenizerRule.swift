@@ -47,6 +47,8 @@ package enum PreTokenizerRule: Sendable, Hashable {
         case tekken
         /// As `tekken`, but up to three digits, and contractions stay with their word.
         case gpt4o = "gpt-4o"
+        /// As `qwen2`, but newlines do not stay with the symbols before them.
+        case seedCoder = "seed-coder"
     }
 
     /// The mark that SentencePiece writes for a space: U+2581.

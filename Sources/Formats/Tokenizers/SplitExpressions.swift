@@ -13,6 +13,8 @@ extension PreTokenizerRule.SplitRule {
         case .gpt4o:
             Self.casedWords(suffix: Self.contractions + "?") + #"|\p{N}{1,3}|"#
                 + Self.rest(afterSymbols: "/")
+        case .seedCoder:
+            Self.words(#"\p{L}"#) + #"|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|"# + Self.whitespace
         }
     }
 
@@ -30,6 +32,8 @@ extension PreTokenizerRule.SplitRule {
     }
 
     private static func rest(afterSymbols: String, letters: String = #"\p{L}"#) -> String {
-        #" ?[^\s\#(letters)\p{N}]+[\r\n\#(afterSymbols)]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+        #" ?[^\s\#(letters)\p{N}]+[\r\n\#(afterSymbols)]*|"# + whitespace
     }
+
+    private static let whitespace = #"\s*[\r\n]+|\s+(?!\S)|\s+"#
 }

@@ -21,8 +21,9 @@ struct SplitScanner {
         return switch rule {
         case .gpt2: gpt2(scanner, start)
         case .smolLM: smolLM(scanner, start)
-        case .llama3: llama3(scanner, start, digits: 3)
-        case .qwen2, .qwen35: llama3(scanner, start, digits: 1)
+        case .llama3: llama3(scanner, start, digits: 3, symbolsTake: .newlines)
+        case .qwen2, .qwen35: llama3(scanner, start, digits: 1, symbolsTake: .newlines)
+        case .seedCoder: llama3(scanner, start, digits: 1, symbolsTake: .nothing)
         case .tekken: casedWords(scanner, start, digits: 1, keepsContractions: false)
         case .gpt4o: casedWords(scanner, start, digits: 3, keepsContractions: true)
         }
@@ -59,9 +60,12 @@ struct SplitScanner {
     /// (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*
     /// |\s*[\r\n]+|\s+(?!\S)|\s+
     /// ```
-    /// with `\p{N}{1,3}` for three digits and `\p{N}` for one. Qwen 3.5's expression has `[\p{L}\p{M}]+` for words and
-    /// `[^\s\p{L}\p{M}\p{N}]+` for symbols; that a mark may also be the scalar before a word changes no piece.
-    private func llama3(_ scanner: ScalarScanner, _ start: Int, digits: Int) -> Int {
+    /// with `\p{N}{1,3}` for three digits and `\p{N}` for one, and without `[\r\n]*` where symbols take nothing. Qwen 3.5's
+    /// expression has `[\p{L}\p{M}]+` for words and `[^\s\p{L}\p{M}\p{N}]+` for symbols; that a mark may also be the
+    /// scalar before a word changes no piece.
+    private func llama3(
+        _ scanner: ScalarScanner, _ start: Int, digits: Int, symbolsTake: AfterSymbols
+    ) -> Int {
         if let end = scanner.contraction(start, ignoringCase: true) { return end }
         let first = scanner.scalar(at: start)
         switch first.kind {
@@ -71,7 +75,7 @@ struct SplitScanner {
             if end > first.end { return end }
         case .number, .newline: break
         }
-        return afterWords(scanner, start, digits: digits, symbolsTakeSlashes: false)
+        return afterWords(scanner, start, digits: digits, symbolsTake: symbolsTake)
     }
 
     /// The cased words of `CasedWordScanner`, then
@@ -84,12 +88,17 @@ struct SplitScanner {
     ) -> Int {
         let words = CasedWordScanner(scanner: scanner, keepsContractions: keepsContractions)
         return words.end(from: start)
-            ?? afterWords(scanner, start, digits: digits, symbolsTakeSlashes: true)
+            ?? afterWords(scanner, start, digits: digits, symbolsTake: .newlinesAndSlashes)
+    }
+
+    /// What behind symbols belongs to their piece.
+    private enum AfterSymbols {
+        case nothing, newlines, newlinesAndSlashes
     }
 
     /// The alternatives that follow those for words: numbers, symbols with the newlines behind them, white space.
     private func afterWords(
-        _ scanner: ScalarScanner, _ start: Int, digits: Int, symbolsTakeSlashes: Bool
+        _ scanner: ScalarScanner, _ start: Int, digits: Int, symbolsTake: AfterSymbols
     ) -> Int {
         let first = scanner.scalar(at: start)
         if first.kind == .number {
@@ -100,7 +109,11 @@ struct SplitScanner {
                 && scanner.scalar(at: first.end).kind == .other ? first.end : start
         if scanner.scalar(at: symbols).kind == .other {
             let end = scanner.run(from: symbols) { $0 == .other }
-            return scanner.newlinesEnd(from: end, takingSlashes: symbolsTakeSlashes)
+            return switch symbolsTake {
+            case .nothing: end
+            case .newlines: scanner.newlinesEnd(from: end, takingSlashes: false)
+            case .newlinesAndSlashes: scanner.newlinesEnd(from: end, takingSlashes: true)
+            }
         }
         return scanner.lastNewlineEnd(inWhitespaceFrom: start) ?? whitespace(scanner, start)
     }

@@ -75,8 +75,8 @@ package struct WidenRoute: BakeRoute {
     /// The families, by their names in `config.json`, whose folders were run in transformers and whose files in llama.cpp
     /// with a wider feed-forward part (samples/peers/bake_widen.py).
     private static let families: Set<String> = [
-        "gemma", "granite", "lfm2", "llama", "ministral3", "mistral", "phi3", "qwen2", "qwen3",
-        "stablelm",
+        "ernie4_5", "gemma", "granite", "granitemoehybrid", "lfm2", "llama", "ministral3",
+        "mistral", "phi3", "qwen2", "qwen3", "stablelm",
     ]
 
     /// Why no neurons do what the operation does at this site.

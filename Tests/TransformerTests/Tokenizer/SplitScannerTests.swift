@@ -14,6 +14,9 @@ import Testing
     private let qwen2 =
         #/(?:'[sSſ]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+/#
         .matchingSemantics(.unicodeScalar)
+    private let seedCoder =
+        #/(?:'[sSſ]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+(?!\S)|\s+/#
+        .matchingSemantics(.unicodeScalar)
 
     private let qwen35 =
         #/(?:'[sSſ]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+/#
@@ -80,6 +83,7 @@ import Testing
         case .gpt4o: text.matches(of: gpt4o).map { String($0.output) }
         case .qwen2: text.matches(of: qwen2).map { String($0.output) }
         case .qwen35: text.matches(of: qwen35).map { String($0.output) }
+        case .seedCoder: text.matches(of: seedCoder).map { String($0.output) }
         case .smolLM:
             Self.stretches(text).flatMap { $0.matches(of: gpt2).map { String($0.output) } }
         }

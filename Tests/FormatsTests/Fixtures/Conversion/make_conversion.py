@@ -47,7 +47,7 @@ PRE_TOKENIZERS = {
     "olmo3": "dbrx", "smollm3": "llama-bpe", "granite": "refact", "granite4": "dbrx", "arcee": "llama-bpe",
     "exaone4": "exaone4", "cohere2": "command-r", "glm4": "glm4", "starcoder2": "starcoder", "stablelm": "stablelm2",
     "lfm2": "lfm2", "lfm2-wrapped": "lfm2",
-    "stablelm-parallel": "stablelm2",
+    "stablelm-parallel": "stablelm2", "seed_oss": "seed-coder",
 }
 # The converter drops the attention scale, and llama.cpp then uses another one; it has no windows in so few blocks, loads no
 # bias of a convolution, and has no dense blocks in that family.

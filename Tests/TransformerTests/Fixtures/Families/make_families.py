@@ -51,6 +51,7 @@ TEXTS = json.loads((FOLDER.parent / "Tokenizer" / "strings.json").read_text())
 SPECIALS = {"bos": "<|begin|>", "eos": "<|end|>", "pad": "<|pad|>"}
 QWEN = {"eos": "<|im_end|>", "pad": "<|endoftext|>"}
 GLM = {"eos": "<|endoftext|>", "pad": "<|endoftext|>"}
+SEED = {"bos": "<seed:bos>", "eos": "<seed:eos>", "pad": "<seed:pad>"}
 GPT2 = {"bos": "<|endoftext|>", "eos": "<|endoftext|>"}
 LLAMA2 = {"unk": "<unk>", "bos": "<s>", "eos": "</s>"}
 PHI3 = {**LLAMA2, "pad": "<|endoftext|>"}
@@ -342,6 +343,11 @@ FAMILIES = {
             "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
         },
         "vision_config": SIGLIP2, "image_token_id": 7, "projector_hidden_size": 8,
+    }),
+    "seed_oss": ("seed_oss", byte_level("seed-coder", specials=SEED), 4, {
+        "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 3,
+        "num_key_value_heads": 1, "head_dim": 10, "max_position_embeddings": 64,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000000.0},
     }),
     "starcoder2": ("starcoder2", byte_level("starcoder"), 5, {
         "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 4,

@@ -16,6 +16,7 @@ LLAMA3 = (
 )
 QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
 QWEN35 = QWEN2.replace(r"?\p{L}+", r"?[\p{L}\p{M}]+").replace(r"[^\s\p{L}\p{N}]", r"[^\s\p{L}\p{M}\p{N}]")
+SEED_CODER = LLAMA3.replace(r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*", r"\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+")
 UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
 TEKKEN = (
     rf"[^\r\n\p{{L}}\p{{N}}]?{UPPER}*{LOWER}+|[^\r\n\p{{L}}\p{{N}}]?{UPPER}+{LOWER}*"
@@ -75,6 +76,7 @@ def pre_tokenizer(name):
         "glm4": lambda: split_by(LLAMA3),
         "qwen2": lambda: split_by(QWEN2),
         "qwen35": lambda: split_by(QWEN35),
+        "seed-coder": lambda: split_by(SEED_CODER),
         "stablelm2": lambda: split_by(QWEN2),
     }[name]()
 
