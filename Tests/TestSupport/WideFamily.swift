@@ -54,6 +54,9 @@ package enum WideFamily {
         numbers.hiddenSize = width
         numbers.feedForwardSize = width
         numbers.experts?.feedForwardSize = width
+        numbers.experts?.sharedFeedForwardSize = small.experts?.sharedFeedForwardSize.map { _ in
+            width
+        }
         numbers.keyValueHeadCount = small.keyValueHeadCount == small.headCount ? 4 : 2
         numbers.headCount = 4
         numbers.headSize = width / 4
