@@ -336,7 +336,20 @@ package final class Checkpoint: Sendable {
                     file: path, tensor: tensor.name, found: tensor.shape, expected: expected)
             }
             if !role.part.isOfValues { try check(scale: tensor, role, architecture) }
+            if case .block(_, .deltaRate) = role.slot { try check(rate: tensor) }
         }
+    }
+
+    /// Refuses rates by which the states of a delta net would not fade: a GGUF file has −exp of what a folder has.
+    private func check(rate tensor: WeightTensor) throws(CheckpointError) {
+        guard format == .gguf, let values = try? tensor.values(),
+            let index = values.firstIndex(where: { !($0 < 0 && $0.isFinite) })
+        else { return }
+        throw .contradiction(
+            file: path,
+            fact:
+                "tensor '\(tensor.name)' holds the rate \(values[index]) at \(index), which is not below 0"
+        )
     }
 
     private func isRequired(_ rule: WeightRule, in numbers: Hyperparameters) -> Bool {

@@ -65,6 +65,20 @@ import Testing
         #expect(found != expected)
     }
 
+    @Test(arguments: [Float(0), 0.5, .nan])
+    func ratesThatDoNotFadeAreRefused(rate: Float) throws {
+        let original = try Checkpoint.open(Families.folder("qwen3_5"))
+        let role = WeightRole.block(0, .deltaRate)
+        let model = try folder.write(original, as: "model.gguf")
+        var values = try #require(model.tensor(role)).values()
+        values[1] = rate
+        let edit = CheckpointEdit.set(role, .values(values, .canonical), type: nil)
+        let failure = #expect(throws: CheckpointError.self) {
+            try folder.write(model, [edit], as: "bad.gguf").hyperparameters()
+        }
+        #expect("\(failure.map { "\($0)" } ?? "")".contains("blk.0.ssm_a"))
+    }
+
     @Test func fewerExpertsThanTensorsAreRefusedWithBothNumbers() throws {
         let failure = try refusal("mixtral", ["num_local_experts": .integer(2)])
         #expect(failure.description.contains("2 experts"))
