@@ -7,10 +7,10 @@ public enum Families {
         "arcee", "cohere2", "ernie4_5", "exaone4", "exaone4-windowed", "gemma", "gemma2",
         "gemma2-scaled", "gemma3", "gemma3-wrapped", "glm4", "gpt2", "gpt_neox",
         "gpt_neox-sequential", "gpt_oss", "granite", "granite4", "lfm2", "lfm2-biased",
-        "lfm2-wrapped", "llama", "llama-biased", "llama-yarn", "ministral3", "ministral3-wrapped",
-        "mistral", "mistral3", "mixtral", "olmo2", "olmo3", "phi3", "phi4", "qwen2", "qwen2_moe",
-        "qwen2_moe-dense", "qwen3", "qwen3_5", "qwen3_5-wrapped", "qwen3_moe", "seed_oss",
-        "smollm3", "stablelm", "stablelm-parallel", "starcoder2",
+        "lfm2-wrapped", "lfm2_moe", "llama", "llama-biased", "llama-yarn", "ministral3",
+        "ministral3-wrapped", "mistral", "mistral3", "mixtral", "olmo2", "olmo3", "phi3", "phi4",
+        "qwen2", "qwen2_moe", "qwen2_moe-dense", "qwen3", "qwen3_5", "qwen3_5-wrapped",
+        "qwen3_moe", "seed_oss", "smollm3", "stablelm", "stablelm-parallel", "starcoder2",
     ]
 
     /// Those that can be GGUF files: llama.cpp has no keys for the ramp of that Llama's yarn, an EXAONE 4 has windows in 64

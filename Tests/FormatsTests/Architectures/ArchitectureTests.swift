@@ -127,6 +127,7 @@ import Testing
         "qwen3_5_text": [false, false, true, false],
         "gpt_oss": [true, false, true, false], "qwen2_moe": [false, false, false, false],
         "seed_oss": [false, false, true, true],
+        "lfm2_moe": [false, false, false, false],
     ]
 
     @Test(arguments: Architecture.all)

@@ -66,7 +66,11 @@ struct FamilyReference {
     func weights() throws -> [Weight] {
         let architecture = try #require(checkpoint.architecture)
         let carried = Set(checkpoint.carriedTensors.map(\.name))
-        return try checkpoint.tensors.filter { !carried.contains($0.name) }.flatMap { tensor in
+        return try checkpoint.tensors.filter { tensor in
+            // No gradient reaches what only chooses.
+            if case .block(_, .expertChoiceBias) = tensor.role?.slot { return false }
+            return !carried.contains(tensor.name)
+        }.flatMap { tensor in
             let role = try #require(
                 architecture.role(of: tensor.name, in: .safetensors), "\(tensor.name) has no role")
             let gradient = try values("gradient.\(tensor.name)")

@@ -6,7 +6,7 @@ extension Architecture {
     package static let lfm2 = Architecture(
         name: "lfm2", huggingFaceModelType: "lfm2", huggingFaceClass: "Lfm2ForCausalLM",
         weights: ModelNames(norm: "model.embedding_norm", normInGGUF: "token_embd_norm").model(
-            blocks: lfm2Mixers + lfm2FeedForward + lfm2Norms),
+            blocks: lfm2Mixers + lfm2FeedForward(in: .all) + lfm2Norms),
         config: lfm2Config,
         metadata: MetadataFormat(
             order: MetadataFormat.standard + ["vocab_size", "shortconv.l_cache"]),
@@ -17,6 +17,52 @@ extension Architecture {
         // A later member of the family has windows.
         metadataOnly: [("attention.sliding_window", .absent)],
         tokenizer: TokenizerLayout(preTokenizerNames: ["lfm2"]), headGrowth: [.gguf: .refused])
+
+    /// LFM 2 with experts in all but the first blocks: by sigmoid, with a bias where they are chosen, normalised.
+    package static let lfm2Mixture = Architecture(
+        name: "lfm2moe", huggingFaceModelType: "lfm2_moe", huggingFaceClass: "Lfm2MoeForCausalLM",
+        weights: ModelNames(norm: "model.embedding_norm", normInGGUF: "token_embd_norm").model(
+            blocks: lfm2Mixers + lfm2Experts + lfm2FeedForward(in: .dense) + lfm2Norms),
+        config: lfm2MixtureConfig,
+        metadata: MetadataFormat(
+            order: MetadataFormat.standard + [
+                "expert_feed_forward_length", "leading_dense_block_count", "expert_gating_func",
+                "vocab_size", "shortconv.l_cache",
+            ]),
+        numbers: [
+            .keyValueHeadsOfAttention(lfm2MixtureConfig), .tiedHeadByTwoNames, .unnamedActivation,
+            .shortConvolutions, .sigmoidExperts, .leadingDenseBlocks("num_dense_layers"),
+        ],
+        metadataOnly: [("attention.sliding_window", .absent)],
+        tokenizer: TokenizerLayout(preTokenizerNames: ["lfm2"]), headGrowth: [.gguf: .refused])
+
+    private static let lfm2Experts: [WeightRule] = {
+        let block = BlockNames(holders: .mixtures)
+        let inner: [WeightRule.Dimension] = [.experts, .expertFeedForward, .hidden]
+        return [
+            block.expertChoiceBias("feed_forward.expert_bias"),
+            block.rule(.expertGate, "feed_forward.experts.@.w1", "ffn_gate_exps", inner),
+            block.rule(
+                .expertDown, "feed_forward.experts.@.w2", "ffn_down_exps",
+                [.experts, .hidden, .expertFeedForward]),
+            block.rule(.expertUp, "feed_forward.experts.@.w3", "ffn_up_exps", inner),
+            block.rule(.expertRouter, "feed_forward.gate", "ffn_gate_inp", [.experts, .hidden]),
+        ]
+    }()
+
+    /// llama.cpp requires the bias by which experts are chosen.
+    private static let lfm2MixtureConfig = ConfigFormat(
+        normEpsilon: "norm_eps",
+        standard: [
+            "norm_eps": .number(1e-5), "rope_theta": .number(1e6), "conv_L_cache": .integer(3),
+            "num_experts": .integer(32), "num_experts_per_tok": .integer(4),
+            "moe_intermediate_size": .integer(1792), "norm_topk_prob": .bool(true),
+            "num_dense_layers": .integer(2),
+        ],
+        only: [("use_expert_bias", .bool(true))]
+    ).sized(
+        vocabulary: 65_536, width: 2048, feedForward: 7168, blocks: 32, heads: 32,
+        keyValueHeads: 8, context: 128_000)
 
     /// llama.cpp loads no bias of a convolution and none of attention's output.
     private static let lfm2Mixers: [WeightRule] = {
@@ -53,13 +99,14 @@ extension Architecture {
         ]
     }()
 
-    private static let lfm2FeedForward = [
-        BlockNames().rule(
-            .feedForwardGate, "feed_forward.w1", "ffn_gate", [.feedForward, .hidden]),
-        BlockNames().rule(
-            .feedForwardDown, "feed_forward.w2", "ffn_down", [.hidden, .feedForward]),
-        BlockNames().rule(.feedForwardUp, "feed_forward.w3", "ffn_up", [.feedForward, .hidden]),
-    ]
+    private static func lfm2FeedForward(in holders: WeightRule.Holders) -> [WeightRule] {
+        let block = BlockNames(holders: holders)
+        return [
+            block.rule(.feedForwardGate, "feed_forward.w1", "ffn_gate", [.feedForward, .hidden]),
+            block.rule(.feedForwardDown, "feed_forward.w2", "ffn_down", [.hidden, .feedForward]),
+            block.rule(.feedForwardUp, "feed_forward.w3", "ffn_up", [.feedForward, .hidden]),
+        ]
+    }
 
     private static let lfm2Norms = [
         BlockNames().norm(.feedForwardNorm, "ffn_norm", "ffn_norm"),
@@ -128,6 +175,59 @@ extension ModelNumber {
         }
         return number
     }()
+
+    /// Experts whose shares are sigmoids. A folder's runtime adds 1e-6 to their sum and multiplies by a scale, of which
+    /// llama.cpp does neither for the family.
+    fileprivate static let sigmoidExperts = {
+        let (scale, gating) = ("routed_scaling_factor", "expert_gating_func")
+        let sigmoid = 2
+        var number = experts(
+            count: ["num_experts", "num_local_experts"], size: "moe_intermediate_size",
+            shares: "norm_topk_prob")
+        let (config, metadata) = (number.config, number.metadata)
+        number.config.members.append(scale)
+        number.config.read = { keys, numbers in
+            try config.read(keys, &numbers)
+            numbers.experts?.scoring = .sigmoid(epsilon: 1e-6)
+            numbers.experts?.shareScale = try keys.number(scale) ?? 1
+        }
+        number.config.write = { numbers, members in
+            config.write(numbers, &members)
+            members[scale] = .number(numbers.experts?.shareScale ?? 1)
+            members["use_expert_bias"] = .bool(true)
+        }
+        number.metadata.keys.append(gating)
+        number.metadata.read = { keys, numbers in
+            try metadata.read(keys, &numbers)
+            try keys.require(gating, .only([.integer(sigmoid)]))
+            numbers.experts?.scoring = .sigmoid(epsilon: 0)
+        }
+        number.metadata.write = { numbers throws(CheckpointError) in
+            try metadata.write(numbers) + [(gating, .count(sigmoid))]
+        }
+        return number
+    }()
+
+    /// The first blocks, whose feed-forward parts are dense.
+    fileprivate static func leadingDenseBlocks(_ member: String) -> ModelNumber {
+        let key = "leading_dense_block_count"
+        @Sendable func fill(
+            _ count: Int, _ keys: any NumberKeys, _ numbers: inout Hyperparameters
+        ) throws {
+            try numbers.changeKinds(keys) { block, kind in kind.isDense = block < count }
+        }
+        return denseBlocks.kept(
+            ConfigPlace(
+                members: [member],
+                read: { try fill($0.count(member) ?? 0, $0, &$1) },
+                write: { numbers, config in config[member] = .integer(numbers.denseBlocks.count) }),
+            MetadataPlace(
+                keys: [key],
+                read: { try fill($0.count(key) ?? 0, $0, &$1) },
+                write: { numbers throws(CheckpointError) in
+                    [(key, .count(numbers.denseBlocks.count))]
+                }))
+    }
 
     /// Always SiLU; `config.json` names none.
     fileprivate static let unnamedActivation = ModelNumber("activation") { "\($0.activation)" }

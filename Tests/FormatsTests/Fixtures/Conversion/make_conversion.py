@@ -46,7 +46,7 @@ PRE_TOKENIZERS = {
     "qwen3_5": "qwen35", "qwen3_5-wrapped": "qwen35", "mistral3": "tekken", "ministral3": "tekken", "ministral3-wrapped": "tekken",
     "olmo3": "dbrx", "smollm3": "llama-bpe", "granite": "refact", "granite4": "dbrx", "arcee": "llama-bpe",
     "exaone4": "exaone4", "cohere2": "command-r", "glm4": "glm4", "starcoder2": "starcoder", "stablelm": "stablelm2",
-    "lfm2": "lfm2", "lfm2-wrapped": "lfm2",
+    "lfm2": "lfm2", "lfm2-wrapped": "lfm2", "lfm2_moe": "lfm2",
     "stablelm-parallel": "stablelm2", "seed_oss": "seed-coder",
 }
 # The converter drops the attention scale, and llama.cpp then uses another one; it has no windows in so few blocks, loads no

@@ -335,6 +335,14 @@ FAMILIES = {
         "layer_types": ["full_attention", "conv", "conv"],
         "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
     }),
+    # A dense block, then blocks with experts, of both mixers.
+    "lfm2_moe": ("lfm2_moe", byte_level("lfm2", specials=LFM), 5, {
+        "hidden_size": 24, "intermediate_size": 36, "moe_intermediate_size": 10, "num_hidden_layers": 4,
+        "num_attention_heads": 3, "num_key_value_heads": 1, "max_position_embeddings": 64, "norm_eps": 1e-5,
+        "num_dense_layers": 1, "num_experts": 5, "num_experts_per_tok": 2, "norm_topk_prob": True,
+        "layer_types": ["conv", "conv", "full_attention", "conv"],
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
+    }),
     "lfm2-wrapped": ("lfm2_vl", byte_level("lfm2", specials=LFM), 4, {
         "text_config": {
             "model_type": "lfm2", "architectures": ["Lfm2ForCausalLM"], "hidden_size": 24, "intermediate_size": 36,
@@ -423,7 +431,7 @@ LLAVA = ("gemma3", "mistral3")
 # How far apart the last expert used and the first one not used must be, in probability: rounding must not decide.
 EXPERT_MARGIN = 1e-3
 # Seeds that keep it.
-SEEDS = {"mixtral": 3, "qwen3_moe": 1, "gpt_oss": 3, "qwen2_moe": 0, "qwen2_moe-dense": 1}
+SEEDS = {"mixtral": 3, "qwen3_moe": 1, "gpt_oss": 3, "qwen2_moe": 0, "qwen2_moe-dense": 1, "lfm2_moe": 0}
 
 
 def special_ids(folder):
@@ -457,6 +465,10 @@ def randomise(model, generator):
                 sharp = any(part in name for part in ("q_proj", "k_proj", "qkv", "query_key_value", "c_attn", "gate.weight"))
                 values = (1.7 if sharp else 1.1) / inputs**0.5 * values
             parameter.copy_(values)
+        for name, buffer in model.named_buffers():
+            # What is added to experts' scores where they are chosen.
+            if name.endswith("expert_bias"):
+                buffer.copy_(0.3 * torch.randn(buffer.shape, generator=generator))
 
 
 class Streams:
@@ -502,13 +514,15 @@ class Streams:
         # The first module of the second half reads the stream itself.
         reader = {
             "gemma2": "pre_feedforward_layernorm", "gemma3_text": "pre_feedforward_layernorm", "olmo2": "mlp",
-            "olmo3": "mlp", "exaone4": "mlp", "gpt2": "ln_2", "lfm2": "ffn_norm",
+            "olmo3": "mlp", "exaone4": "mlp", "gpt2": "ln_2", "lfm2": "ffn_norm", "lfm2_moe": "ffn_norm",
         }.get(config.model_type, "post_attention_layernorm")
         getattr(block, reader).register_forward_pre_hook(
             lambda module, arguments: self.found.update({name: arguments[0][0]}))
 
     def _watch_experts(self, router, arguments, output):
-        sorted_shares = output[0].softmax(-1).sort(descending=True).values
+        # Shares by sigmoid, and what is added to them where experts are chosen, or by softmax.
+        shares = output[0].sigmoid() + arguments[1] if len(arguments) > 1 else output[0].softmax(-1)
+        sorted_shares = shares.sort(descending=True).values
         gap = sorted_shares[:, router.top_k - 1] - sorted_shares[:, router.top_k]
         self.margin = min(self.margin, gap.min().item())
 
@@ -536,6 +550,8 @@ def stored(tensors, model_type):
             result[name] = tensor
             continue
         gate, up, down = ("w1", "w3", "w2") if model_type == "mixtral" else ("gate_proj", "up_proj", "down_proj")
+        if model_type == "lfm2_moe":
+            gate, up, down = "w1", "w3", "w2"
         for expert, matrix in enumerate(tensor):
             parts = {down: matrix} if kind == "down_proj" else dict(zip((gate, up), matrix.chunk(2)))
             for part, values in parts.items():
@@ -671,7 +687,8 @@ def make(name):
     randomise(model, generator)
     model.save_pretrained(folder)
     saved = load_file(folder / "model.safetensors")
-    expected = stored(dict(model.named_parameters()), model_type)
+    buffers = {name: values for name, values in model.named_buffers() if name.endswith("expert_bias")}
+    expected = stored({**dict(model.named_parameters()), **buffers}, model_type)
     assert saved.keys() == expected.keys(), saved.keys() ^ expected.keys()
     assert all(torch.equal(saved[key], expected[key]) for key in saved)
     if name == "qwen3_5-wrapped":
@@ -699,7 +716,7 @@ def make(name):
     reference["loss"] = loss.reshape(1)
     for key, values in stored(found, model_type).items():
         reference[f"gradient.{key}"] = values
-    carried = ("vision_tower", "multi_modal", "model.visual", "mtp.")
+    carried = ("vision_tower", "multi_modal", "model.visual", "mtp.", "expert_bias")
     assert {f"gradient.{key}" for key in saved if not any(part in key for part in carried)} <= reference.keys()
     for key, values in reference.items():
         assert torch.isfinite(values).all(), key
