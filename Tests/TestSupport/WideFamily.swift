@@ -33,7 +33,8 @@ package enum WideFamily {
             return [
                 .set(
                     role, .computed(rows(of: role, shape: shape)),
-                    type: shape.count < 2 || isAlwaysF32(role) ? .f32 : type)
+                    type: shape.count < 2 || role.part == .bias || isAlwaysF32(role)
+                        ? .f32 : type)
             ]
         }
         return try folder.write(small, [.model(architecture, numbers)] + weights, as: name)

@@ -153,7 +153,9 @@ struct ExpectedRows {
         case .block(let block, .expertDown) where role.part == .bias:
             // Each expert's row holds what is added to the stream.
             let steps = removed(from: role) + additions(afterBlock: block)
-            return steps.isEmpty ? [] : [Candidate(steps: steps, scale: residualScale)]
+            guard steps.isEmpty else { return [Candidate(steps: steps, scale: residualScale)] }
+            let factor = factor(of: role)
+            return factor == 1 ? [] : [Candidate(nil, factor: factor)]
         default:
             guard let weight = base?.weight else { return [] }
             guard role.part == .weight, !removed(from: role).isEmpty else {

@@ -80,9 +80,13 @@ package struct WeightComparison: Sendable {
         }
         return found
     }
-    /// Whether a matrix that the base has too holds the edit.
+    /// Whether a matrix that the base has too holds the edit, or biases of experts do, whose weighted sum rounds as a
+    /// product does.
     var hasEditedMatrices: Bool {
-        changes.contains { $0.role?.part == .weight && $0.reason != .unseen }
+        changes.contains { change in
+            let isSum = change.role?.part == .weight || change.role?.slot.isOfExperts ?? false
+            return isSum && change.reason != .unseen
+        }
     }
     package var unexplained: [Change] { changes.filter(\.isUnexplained) }
 

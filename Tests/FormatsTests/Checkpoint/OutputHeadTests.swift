@@ -77,8 +77,10 @@ import Testing
         #expect(try source.hyperparameters().tiesEmbeddings == (head == .tied))
         #expect(source.warnings.count == (head == .ownUnderTiedFlag ? 1 : 0))
         let neverInGGUF = ["gemma", "gemma2", "cohere2"].contains(family)
-        let alwaysInGGUF = ["gpt_neox", "olmo2", "olmo3", "stablelm", "stablelm-parallel"]
-            .contains(family)
+        let alwaysInGGUF = [
+            "gpt_neox", "gpt_oss", "olmo2", "olmo3", "qwen2_moe", "stablelm", "stablelm-parallel",
+        ]
+        .contains(family)
         guard !(neverInGGUF && isOwn) else {
             let failure = #expect(throws: CheckpointError.self) {
                 try OutputPlan(source: source, edits: [], format: .gguf)
