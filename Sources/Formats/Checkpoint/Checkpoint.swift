@@ -370,7 +370,11 @@ package final class Checkpoint: Sendable {
     ) throws(CheckpointError) {
         for rule in architecture.weights {
             guard let flag = rule.bias?.huggingFaceFlag else { continue }
-            let isAnnounced = files.modelConfig?[flag]?.bool ?? rule.bias?.isDefault ?? false
+            let value = files.modelConfig?[flag] ?? .null
+            guard value == .null || value.bool != nil else {
+                throw .wrongValue(file: files.modelConfigName, key: flag, expected: "a boolean")
+            }
+            let isAnnounced = value.bool ?? rule.bias?.isDefault ?? false
             for role in rule.roles(in: numbers, part: .bias) {
                 guard let name = architecture.name(of: role, in: .safetensors),
                     (tensor(role) != nil) != isAnnounced

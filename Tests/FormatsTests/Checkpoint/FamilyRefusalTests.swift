@@ -79,6 +79,22 @@ import Testing
         #expect("\(failure.map { "\($0)" } ?? "")".contains("blk.0.ssm_a"))
     }
 
+    @Test(
+        arguments: [
+            ("llama", "attention_bias"), ("seed_oss", "mlp_bias"), ("lfm2", "conv_bias"),
+            ("gpt_oss", "attention_bias"),
+        ], [JSONValue.integer(1), .string("false"), .number(0.5)])
+    func flagsOfBiasesThatAreNoBooleansAreRefused(
+        of: (family: String, flag: String), value: JSONValue
+    ) throws {
+        let failure = try refusal(of.family, [of.flag: value])
+        guard case .wrongValue(_, let key, _)? = failure as? CheckpointError else {
+            Issue.record("\(failure)")
+            return
+        }
+        #expect(key == of.flag)
+    }
+
     @Test func fewerExpertsThanTensorsAreRefusedWithBothNumbers() throws {
         let failure = try refusal("mixtral", ["num_local_experts": .integer(2)])
         #expect(failure.description.contains("2 experts"))
