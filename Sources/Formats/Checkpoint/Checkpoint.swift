@@ -368,13 +368,11 @@ package final class Checkpoint: Sendable {
     private func checkFlags(
         _ architecture: Architecture, _ numbers: Hyperparameters, _ files: HuggingFaceFiles
     ) throws(CheckpointError) {
+        let keys = ConfigKeys(
+            config: files.modelConfig ?? JSONObject(), file: files.modelConfigName)
         for rule in architecture.weights {
             guard let flag = rule.bias?.huggingFaceFlag else { continue }
-            let value = files.modelConfig?[flag] ?? .null
-            guard value == .null || value.bool != nil else {
-                throw .wrongValue(file: files.modelConfigName, key: flag, expected: "a boolean")
-            }
-            let isAnnounced = value.bool ?? rule.bias?.isDefault ?? false
+            let isAnnounced = try keys.flag(flag) ?? rule.bias?.isDefault ?? false
             for role in rule.roles(in: numbers, part: .bias) {
                 guard let name = architecture.name(of: role, in: .safetensors),
                     (tensor(role) != nil) != isAnnounced
