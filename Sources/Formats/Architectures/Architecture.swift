@@ -16,6 +16,8 @@ package struct Architecture: Sendable {
     package let positions: Positions
     /// Whether neighbouring dimensions of a head are rotated together in a folder, not one of each half.
     package let pairsNeighbours: Bool
+    /// Whether values are normed head by head, without a weight.
+    package let normsValues: Bool
     /// What llama.cpp computes between the projections of a feed-forward part.
     let activation: Activation
     /// What a `config.json` calls the numbers.
@@ -78,6 +80,7 @@ package struct Architecture: Sendable {
     init(
         name: String, huggingFaceModelType: String, huggingFaceClass: String, norm: Norm = .rms,
         positions: Positions = .rotary, pairsNeighbours: Bool = false,
+        normsValues: Bool = false,
         activation: Activation = .silu,
         weights: [WeightRule], residualPath: ResidualPath = .direct,
         config: ConfigFormat = ConfigFormat(), metadata: MetadataFormat = MetadataFormat(),
@@ -94,6 +97,7 @@ package struct Architecture: Sendable {
         self.norm = norm
         self.positions = positions
         self.pairsNeighbours = pairsNeighbours
+        self.normsValues = normsValues
         self.activation = activation
         self.weights = weights
         self.residualPath = residualPath
@@ -134,6 +138,7 @@ package struct Architecture: Sendable {
         .gemma, .gemma2, .gemma3, .phi3, .gpt2, .gptNeoX, .olmo2, .olmo3, .granite, .granite4,
         .starCoder2, .stableLM, .smolLM3, .lfm2, .lfm2Mixture,
         .arcee, .exaone4, .cohere2, .glm4, .ernie45, .seedOSS, .qwen35, .gptOSS, .qwen2Mixture,
+        .gemma4, .gemma4Unified,
     ]
 
     /// The family a GGUF file names, or nil. Where several share a name, the metadata tells them apart: experts make

@@ -10,6 +10,10 @@ package struct BlockKind: Sendable, Hashable {
     package var feedForwardSize: Int?
     /// Whether the feed-forward part is none of experts in a model that has some.
     package var isDense = false
+    /// Whether its values are its keys before their norm and rotation, so that it has no weights for them.
+    package var valuesAreKeys = false
+    /// The earlier block whose keys and values it reads; nil where it makes its own.
+    package var keySource: Int?
 
     /// What lets the tokens of a text see each other.
     package enum Mixer: Sendable, Hashable, CaseIterable, CustomStringConvertible {

@@ -37,6 +37,22 @@ extension Hyperparameters {
 
     var ownFeedForwardText: String { text { $0.feedForwardSize } }
 
+    var valuesAreKeysText: String {
+        let flags = blockKinds.map(\.valuesAreKeys)
+        guard flags.contains(true) else { return "none" }
+        let place = Self.place(of: flags, of: blockCount)
+        return place.isEmpty ? "all" : String(place.dropFirst(" in ".count))
+    }
+
+    var keySourceText: String {
+        let sources = Set(blockKinds.compactMap(\.keySource)).sorted()
+        guard !sources.isEmpty else { return "none" }
+        return sources.map { source in
+            let readers = blockKinds.indices.filter { blockKinds[$0].keySource == source }
+            return "of block \(source) in \(readers.map(String.init).joined(separator: " "))"
+        }.joined(separator: ", ")
+    }
+
     /// A size that some blocks have of their own, and which.
     private func text(_ size: (BlockKind) -> Int?) -> String {
         let own = blockKinds.map(size)
@@ -70,6 +86,32 @@ extension ModelNumber {
                         file: keys.file,
                         fact: "\(sizes.headCount) heads are no multiple of the "
                             + "\(sizes.keyValueHeadCount) key/value heads \(place)")
+                }
+            }
+        }
+        return number
+    }()
+    /// Whose keys and values blocks read where they make none, or no values.
+    static let sharedKeys = {
+        var number = ModelNumber(
+            name: "shared keys and values",
+            parts: [
+                Part(name: "values that are keys") { $0.valuesAreKeysText },
+                Part(name: "shared keys and values") { $0.keySourceText },
+            ])
+        number.check = { numbers, keys throws(CheckpointError) in
+            for (block, kind) in numbers.blockKinds.enumerated() {
+                guard let source = kind.keySource else { continue }
+                let (own, other) = (numbers.sizes(ofBlock: block), numbers.sizes(ofBlock: source))
+                guard source < block, numbers.kind(ofBlock: source).keySource == nil,
+                    own.headSize == other.headSize,
+                    own.keyValueHeadCount == other.keyValueHeadCount
+                else {
+                    throw .contradiction(
+                        file: keys.file,
+                        fact: "block \(block) with \(own.keyValueHeadCount) key/value heads of "
+                            + "\(own.headSize) cannot read those of block \(source), which has "
+                            + "\(other.keyValueHeadCount) of \(other.headSize)")
                 }
             }
         }

@@ -24,6 +24,8 @@ extension Hyperparameters {
         var divisors = RopeParameters.Divisors()
         /// Whether the first block has no norm before its feed-forward part.
         var lacksFeedForwardNorm = false
+        /// The blocks that have a matrix for keys and none for values.
+        var blocksWithoutValues: Set<Int> = []
     }
 
     /// Reads the numbers from GGUF metadata.
@@ -79,7 +81,9 @@ extension Hyperparameters {
             metadata: metadata, architecture: architecture, file: file,
             tensors: TensorFacts(
                 vocabularySize: vocabularySize, tiesEmbeddings: tiesEmbeddings,
-                divisors: divisors, lacksFeedForwardNorm: lacksFeedForwardNorm))
+                divisors: divisors, lacksFeedForwardNorm: lacksFeedForwardNorm,
+                blocksWithoutValues: Set(blockKinds.indices.filter { blockKinds[$0].valuesAreKeys })
+            ))
     }
 
     // MARK: - Writing

@@ -35,6 +35,8 @@ package struct Hyperparameters: Sendable, Hashable {
     package var unusedWindow: Int?
     /// The same of blocks that the model does not have.
     package var unusedStateSpace: StateSpaceSizes?
+    /// The width of an input that each block has beside the stream; nil where there is none.
+    package var perLayerInputSize: Int?
     /// What embeddings are multiplied by.
     package var embeddingScale = 1.0
     /// What a sub-layer's output is multiplied by before it joins the residual stream.

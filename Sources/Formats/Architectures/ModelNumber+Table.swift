@@ -16,8 +16,9 @@ extension ModelNumber {
             normEpsilon(format, norm), rope(format, positions), tiedHead,
             function(format, activation), parallelResidual, attentionScale, queryGrowth, scoreCap,
             logitCap,
-            window, unrotated, shortConvolution, blockSizes, deltaNet, ropeSections,
-            predictionBlocks, embeddingScale, residualScale, logitScale, experts, originalContext,
+            window, unrotated, sharedKeys, shortConvolution, blockSizes, deltaNet, ropeSections,
+            predictionBlocks, embeddingScale, residualScale, logitScale, perLayerInputs, experts,
+            originalContext,
         ]
     }
 
@@ -385,6 +386,19 @@ extension ModelNumber {
         let blocks = numbers.denseBlocks
         return blocks.isEmpty ? "none" : blocks.map(String.init).joined(separator: " ")
     }
+    static let perLayerInputs = {
+        var number = ModelNumber("inputs of each block") {
+            $0.perLayerInputSize.map { "\($0) wide" } ?? "none"
+        }
+        number.check = { numbers, keys throws(CheckpointError) in
+            guard let size = numbers.perLayerInputSize else { return }
+            try keys.require(size, "width of each block's input")
+            try keys.require(
+                numbers.blockCount, in: Hyperparameters.largestSize / size,
+                "number of blocks with inputs")
+        }
+        return number
+    }()
 
     /// The context length before a long rope, where the files name it. Nothing computes with it but the rope, which has
     /// a copy.

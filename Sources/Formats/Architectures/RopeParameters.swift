@@ -30,6 +30,16 @@ package struct RopeParameters: Sendable, Hashable {
         /// Divisors for each frequency, as a GGUF's `rope_freqs.weight` stores them.
         case divisors([Float])
 
+        /// The divisor of a pair that does not turn, as llama.cpp's converter writes it.
+        static let stop: Float = 1e30
+
+        /// How many of the first pairs turn where the others stand still; nil for other divisors.
+        var turnedPairs: Int? {
+            guard case .divisors(let divisors) = self else { return nil }
+            let turned = divisors.prefix { $0 == 1 }.count
+            return divisors[turned...].allSatisfy { $0 == Self.stop } ? turned : nil
+        }
+
         /// The length of sequences beyond which frequencies depend on it; nil where they never do.
         package var stretchesAbove: Int? {
             switch self {
@@ -75,6 +85,9 @@ package struct RopeParameters: Sendable, Hashable {
         func number(_ value: Double) -> String { ModelNumber.text(value) }
         // GGUF holds the quotient of two attention factors.
         func attention(_ value: Double) -> String { number((value * 1e5).rounded() / 1e5) }
+        if let turned = scaling.turnedPairs, turned < dimensions / 2 {
+            return "the first \(turned) of \(dimensions / 2) pairs turn"
+        }
         // A ramp found in divisors gives them but for the last bits.
         if let divisors = fixedDivisors {
             return "divisors " + divisors.map { attention(Double($0)) }.joined(separator: " ")

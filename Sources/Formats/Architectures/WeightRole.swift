@@ -13,6 +13,12 @@ package struct WeightRole: Hashable, Sendable, CustomStringConvertible {
         /// The two lists of divisors of Phi-3's long rope, as llama.cpp stores them.
         case ropeFactorsLong
         case ropeFactorsShort
+        /// For each token what every block gets beside the stream: rows of all blocks' inputs, one after the other.
+        case perLayerEmbedding
+        /// Makes another part of those inputs from the stream before the first block.
+        case perLayerProjection
+        /// The norm of each block's part of it.
+        case perLayerProjectionNorm
         /// A weight of the block with this 0-based index.
         case block(Int, BlockSlot)
     }
@@ -66,7 +72,9 @@ package struct WeightRole: Hashable, Sendable, CustomStringConvertible {
     /// its own block's number inside a block, nil for what stands above the blocks.
     package var depth: Int? {
         switch slot {
-        case .tokenEmbedding, .positionEmbedding: -1
+        case .tokenEmbedding, .positionEmbedding, .perLayerEmbedding, .perLayerProjection,
+            .perLayerProjectionNorm:
+            -1
         case .block(let index, _): index
         case .output, .outputNorm, .ropeFrequencies, .ropeFactorsLong, .ropeFactorsShort: nil
         }
@@ -123,13 +131,18 @@ package enum BlockSlot: String, Hashable, Sendable, CaseIterable {
     case sharedExpertGate, sharedExpertUp, sharedExpertDown
     /// The row whose sigmoid its output is multiplied by.
     case sharedExpertRouter
+    /// What the block makes of the stream to multiply its own input with, what it makes of the product, and the norm of that.
+    case perLayerGate, perLayerOutput, perLayerNorm
+    /// The number that the stream is multiplied by at the end of the block.
+    case outputScale
 }
 
 extension WeightRole.Slot {
     /// Whether the weight is a matrix.
     var isMatrix: Bool {
         switch self {
-        case .tokenEmbedding, .positionEmbedding, .output: true
+        case .tokenEmbedding, .positionEmbedding, .output, .perLayerEmbedding, .perLayerProjection:
+            true
         case .block(_, let slot): slot.isProjection
         default: false
         }
@@ -162,7 +175,7 @@ extension BlockSlot {
     package var isNorm: Bool {
         switch self {
         case .attentionNorm, .attentionQueryNorm, .attentionKeyNorm, .attentionPostNorm,
-            .feedForwardNorm, .feedForwardPostNorm, .deltaNorm:
+            .feedForwardNorm, .feedForwardPostNorm, .deltaNorm, .perLayerNorm:
             true
         default: false
         }
@@ -173,7 +186,7 @@ extension BlockSlot {
         !isNorm
             && ![
                 .convolutionTaps, .deltaTaps, .deltaRate, .deltaDecayBias, .expertChoiceBias,
-                .attentionSinks,
+                .attentionSinks, .outputScale,
             ].contains(self)
     }
 
@@ -204,8 +217,8 @@ extension BlockSlot {
         case .feedForwardNorm, .feedForwardGate, .feedForwardUp, .feedForwardDown,
             .feedForwardGateUp, .feedForwardPostNorm, .expertRouter, .expertChoiceBias, .expertGate,
             .expertUp, .expertDown, .expertGateUp, .sharedExpertGate, .sharedExpertUp,
-            .sharedExpertDown,
-            .sharedExpertRouter:
+            .sharedExpertDown, .sharedExpertRouter, .perLayerGate, .perLayerOutput, .perLayerNorm,
+            .outputScale:
             false
         }
     }

@@ -31,6 +31,12 @@ package struct WeightRule: Sendable {
         case dense
         /// Those that have a mixture of experts.
         case mixtures
+        /// Those that make keys of their own.
+        case keyMakers
+        /// Those that make values of their own, which are not their keys.
+        case valueMakers
+        /// All, of models whose blocks have inputs beside the stream.
+        case perLayerInputs
     }
 
     /// Whether a checkpoint must have the weight.
@@ -74,6 +80,8 @@ package struct WeightRule: Sendable {
         case deltaHeads, deltaValueSize
         /// The positions that its convolution sees.
         case deltaTaps
+        /// What a block gets beside the stream, and all blocks together.
+        case perLayerInput, perLayerInputsOfAllBlocks
     }
 
     /// How a weight's data differs between a Hugging Face file and a GGUF file.
@@ -213,6 +221,8 @@ package struct WeightRule: Sendable {
             case .expertGateUpWidth: 2 * (model.experts?.feedForwardSize ?? 0)
             case .sharedExpertFeedForward: model.experts?.sharedFeedForwardSize ?? 0
             case .one: 1
+            case .perLayerInput: model.perLayerInputSize ?? 0
+            case .perLayerInputsOfAllBlocks: model.blockCount * (model.perLayerInputSize ?? 0)
             }
         }
     }
@@ -236,7 +246,18 @@ package struct WeightRule: Sendable {
         case .mixing(let mixer): model.kind(ofBlock: block).mixer == mixer
         case .dense: model.experts(ofBlock: block) == nil
         case .mixtures: model.experts(ofBlock: block) != nil
+        case .keyMakers: model.kind(ofBlock: block).keySource == nil
+        case .valueMakers:
+            model.kind(ofBlock: block).keySource == nil
+                && !model.kind(ofBlock: block).valuesAreKeys
+        case .perLayerInputs: model.perLayerInputSize != nil
         }
+    }
+
+    /// Whether files may have the weight in a block that does not compute with it: published ones keep keys and values of
+    /// blocks that read those of others.
+    package func isSpare(inBlock block: Int, of model: Hyperparameters) -> Bool {
+        [.keyMakers, .valueMakers].contains(holders) && model.kind(ofBlock: block).keySource != nil
     }
 
     /// The roles of this rule in a model's file of this format.
@@ -255,7 +276,9 @@ package struct WeightRule: Sendable {
         in model: Hyperparameters, part: WeightRole.Part = .weight
     ) -> [WeightRole] {
         switch place {
-        case .model(let slot): [WeightRole(slot, part)]
+        case .model(let slot):
+            holders == .perLayerInputs && model.perLayerInputSize == nil
+                ? [] : [WeightRole(slot, part)]
         case .blocks(let slot):
             (0..<model.blockCount).filter { stands(inBlock: $0, of: model) }
                 .map { .block($0, slot, part) }

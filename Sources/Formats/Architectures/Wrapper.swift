@@ -20,7 +20,7 @@ package struct Wrapper: Sendable {
     let tiesEmbeddings: Bool
 
     /// Every wrapper that rtedit knows.
-    static let all = [gemma3, mistral3, lfm2, qwen35]
+    static let all = [gemma3, mistral3, lfm2, qwen35, gemma4, gemma4Unified]
 
     /// Gemma 3 from 4B on.
     static let gemma3 = Wrapper(
@@ -43,6 +43,26 @@ package struct Wrapper: Sendable {
         modelType: "qwen3_5", families: [.qwen35], standardType: "qwen3_5_text",
         names: FolderNames(places: [.init(own: "model.", inFiles: ["model.language_model."])]),
         carried: ["model.visual."], tiesEmbeddings: false)
+
+    /// Gemma 4 with towers for pictures and sound.
+    static let gemma4 = Wrapper(
+        modelType: "gemma4", families: [.gemma4], standardType: "gemma4_text", names: gemma4Names,
+        carried: [
+            "model.vision_tower.", "model.audio_tower.", "model.embed_vision.",
+            "model.embed_audio.",
+        ], tiesEmbeddings: true)
+
+    /// Gemma 4 without them.
+    static let gemma4Unified = Wrapper(
+        modelType: "gemma4_unified", families: [.gemma4Unified],
+        standardType: "gemma4_unified_text", names: gemma4Names,
+        carried: ["model.vision_embedder.", "model.embed_vision.", "model.embed_audio."],
+        tiesEmbeddings: true)
+
+    private static let gemma4Names = FolderNames(places: [
+        .init(own: "model.", inFiles: ["model.language_model."]),
+        .init(own: "lm_head.", inFiles: ["lm_head."]),
+    ])
 
     /// As files have them, and as the modules of transformers 5 are called.
     private static let llavaNames = FolderNames(places: [

@@ -238,6 +238,9 @@ package final class Checkpoint: Sendable {
                 throw CheckpointError.missingTensor(
                     file: path, name: architecture.name(of: role, in: .gguf) ?? "embedding")
             }
+            let keyed = (0..<Hyperparameters.largestTable).first {
+                tensor(.block($0, .attentionNorm)) == nil
+            }
             let divisors = RopeParameters.Divisors(
                 frequencies: try tensor(WeightRole(.ropeFrequencies))?.values(),
                 short: try tensor(WeightRole(.ropeFactorsShort))?.values(),
@@ -247,7 +250,12 @@ package final class Checkpoint: Sendable {
                 tensors: Hyperparameters.TensorFacts(
                     vocabularySize: embedding.shape.first ?? 0,
                     tiesEmbeddings: !hasOwnHead, divisors: divisors,
-                    lacksFeedForwardNorm: tensor(.block(0, .feedForwardNorm)) == nil))
+                    lacksFeedForwardNorm: tensor(.block(0, .feedForwardNorm)) == nil,
+                    blocksWithoutValues: Set(
+                        (0..<(keyed ?? 0)).filter { block in
+                            tensor(.block(block, .attentionKey)) != nil
+                                && tensor(.block(block, .attentionValue)) == nil
+                        })))
         case .huggingFace(let files):
             var numbers = try Hyperparameters(
                 config: files.modelConfig ?? JSONObject(), architecture: architecture,
@@ -320,12 +328,14 @@ package final class Checkpoint: Sendable {
                 }
                 continue
             }
-            if let block = role.block, !rule.stands(inBlock: block, of: numbers) {
+            if let block = role.block, !rule.stands(inBlock: block, of: numbers),
+                !rule.isSpare(inBlock: block, of: numbers)
+            {
                 throw .contradiction(
                     file: path,
-                    fact: "its numbers say that block \(block) is of "
+                    fact: "its numbers say that block \(block), which is of "
                         + "\(numbers.kind(ofBlock: block).mixer)\(numbers.expertsText(ofBlock: block)), "
-                        + "which has no tensor '\(tensor.name)'")
+                        + "has no tensor '\(tensor.name)'")
             }
             let canonical = rule.shape(of: role, in: numbers)
             let expected = tensor.form.shape(

@@ -38,4 +38,13 @@ extension Checkpoint {
         Architecture.isRecomputed(tensor.name)
             || quantization != nil && PackedFolder.isCacheScale(tensor.name)
     }
+
+    /// Whether the model does not compute with a weight of its family that the files hold all the same.
+    package func isSpare(_ tensor: WeightTensor) -> Bool {
+        guard let role = tensor.role, let block = role.block,
+            let rule = architecture?.rule(for: role.slot),
+            let numbers = try? storedHyperparameters()
+        else { return false }
+        return rule.isSpare(inBlock: block, of: numbers)
+    }
 }

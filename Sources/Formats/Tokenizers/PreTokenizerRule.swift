@@ -8,6 +8,8 @@ package enum PreTokenizerRule: Sendable, Hashable {
     case spaceMarks(SpaceMarks)
     /// A piece ends after each space, as Gemma's `tokenizer.json` writes it; its normalizer leaves no spaces.
     case afterSpaces
+    /// A piece is a run of newlines, or of anything else.
+    case newlineRuns
 
     /// What the pre-tokenizer `Metaspace` does.
     package struct SpaceMarks: Sendable, Hashable {

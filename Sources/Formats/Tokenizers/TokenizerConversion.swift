@@ -1,9 +1,9 @@
 /// Writes the tokenizer of a Hugging Face folder as metadata of a GGUF file: keys, order, types and values equal those
 /// of llama.cpp's converter (`conversion/base.py` and `gguf-py/gguf/vocab.py`) where these give the folder's ids.
 ///
-/// There are three layouts: `llama` from `tokenizer.model` with SentencePiece's scores; `llama` from `tokenizer.json`
-/// alone, with scores in the order of its merges (the converter writes -1000 for all, which scrambles every text); and
-/// `gpt2` with merges. Which one is taken follows from what the folder's tokenizer is, not from the name of its class.
+/// There are four layouts: `llama` from `tokenizer.model` with SentencePiece's scores; `llama` from `tokenizer.json`
+/// alone, with scores in the order of its merges (the converter writes -1000 for all, which scrambles every text); `gemma4`
+/// with its merges; and `gpt2` with merges. Which one is taken follows from what the folder's tokenizer is, not from the name of its class.
 ///
 /// What the folder's tokenizer does is decided by `TokenizerDefinition.read` alone. The entries are read back and
 /// compared with it: special tokens and kinds are put right, a rule that a GGUF file cannot hold is told, and refused
@@ -59,6 +59,8 @@ package struct TokenizerConversion {
         switch own.model {
         case .byteLevelPairs(let merges, let ignoresMerges):
             try addBytePairs(own, merges, ignoresMerges, to: &metadata)
+        case .scalarPairs(let merges, _) where layout.keepsScalarPairs:
+            try addKeptPairs(own, merges, to: &metadata)
         case .scalarPairs, .scoredPairs, .unigram:
             if folder.has("tokenizer.model") {
                 try addSentencePiece(own, to: &metadata)
@@ -126,6 +128,35 @@ package struct TokenizerConversion {
         try addSurvey(vocabularySize: tokens.count, to: &metadata)
     }
 
+    /// Gemma 4's vocabulary: scores that nobody reads, and the merges.
+    private func addKeptPairs(
+        _ own: TokenizerDefinition, _ merges: [TokenMerge], to metadata: inout GGUFMetadata
+    ) throws {
+        let kinds = own.kinds.enumerated().map { id, kind in
+            layout.visible.contains(own.tokens.text(id)) ? .userDefined : kind
+        }
+        let scores = [Float](repeating: MergeScores.added, count: own.tokens.count)
+        metadata[GGUFTokenizerKey.model] = .string(ByteString("gemma4"))
+        metadata[GGUFTokenizerKey.tokens] = .array(.strings(own.tokens))
+        metadata[GGUFTokenizerKey.scores] = .array(.f32(scores))
+        metadata[GGUFTokenizerKey.tokenTypes] = .array(.i32(kinds.map(\.rawValue)))
+        metadata[GGUFTokenizerKey.merges] = .array(.strings(Self.texts(of: merges, in: own)))
+        try addSurvey(vocabularySize: nil, to: &metadata)
+        metadata[GGUFTokenizerKey.addsSpacePrefix] = .bool(false)
+        metadata[GGUFTokenizerKey.addsBeginningOfText] = .bool(true)
+    }
+
+    /// Merges as GGUF files write them.
+    private static func texts(
+        of merges: [TokenMerge], in own: TokenizerDefinition
+    ) -> ByteStringList {
+        var texts = ByteStringList()
+        for merge in merges {
+            texts.append(own.tokens[Int(merge.left)] + [0x20] + own.tokens[Int(merge.right)])
+        }
+        return texts
+    }
+
     /// `_set_vocab_gpt2`: byte-level byte-pair encoding.
     private func addBytePairs(
         _ own: TokenizerDefinition, _ merges: [TokenMerge], _ ignoresMerges: Bool,
@@ -141,10 +172,7 @@ package struct TokenizerConversion {
                 file: file, key: "the greatest token id", id: own.tokens.count - 1,
                 tokens: vocabularySize)
         }
-        var texts = ByteStringList()
-        for merge in merges {
-            texts.append(own.tokens[Int(merge.left)] + [0x20] + own.tokens[Int(merge.right)])
-        }
+        let texts = Self.texts(of: merges, in: own)
         let name = PreTokenizerName.name(
             of: rule, ignoresMerges: ignoresMerges, preferred: layout.preTokenizerNames,
             merges: texts,

@@ -14,11 +14,16 @@ package struct TokenizerLayout: Sendable {
     let preTokenizerNames: [String]
     /// Roles that the converter gives to added tokens by their texts, whatever the folder says.
     let roles: [(role: String, text: String)]
+    /// Whether byte-pair encoding over scalars keeps its merges (`gemma4`), and is not put into scores.
+    let keepsScalarPairs: Bool
+    /// Special tokens that the converter has decoded text show.
+    let visible: Set<String>
 
     init(
         isLlama: Bool = false, startsWithoutSpace: Bool = false, endOfTurn: UInt32? = nil,
         readsAddedTokens: Bool = false, preTokenizerNames: [String] = [],
-        roles: [(role: String, text: String)] = []
+        roles: [(role: String, text: String)] = [], keepsScalarPairs: Bool = false,
+        visible: Set<String> = []
     ) {
         self.isLlama = isLlama
         self.startsWithoutSpace = startsWithoutSpace
@@ -26,6 +31,8 @@ package struct TokenizerLayout: Sendable {
         self.readsAddedTokens = readsAddedTokens
         self.preTokenizerNames = preTokenizerNames
         self.roles = roles
+        self.keepsScalarPairs = keepsScalarPairs
+        self.visible = visible
     }
 
     /// What the files say.

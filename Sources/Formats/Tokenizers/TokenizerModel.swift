@@ -22,6 +22,8 @@ package enum TokenizerModel: Sendable, Hashable {
     package struct ScalarRules: Sendable, Hashable {
         /// A piece that is a token already is not split further.
         package var ignoresMerges: Bool
+        /// The same of a piece of newlines alone.
+        package var keepsNewlineRuns: Bool
         /// A scalar that is no token becomes the tokens of its bytes where all of these exist.
         package var fallsBackToBytes: Bool
         /// What stands for other scalars; nil drops them.
@@ -30,10 +32,11 @@ package enum TokenizerModel: Sendable, Hashable {
         package var fusesUnknown: Bool
 
         package init(
-            ignoresMerges: Bool = false, fallsBackToBytes: Bool = true, unknown: Int? = nil,
-            fusesUnknown: Bool = true
+            ignoresMerges: Bool = false, keepsNewlineRuns: Bool = false,
+            fallsBackToBytes: Bool = true, unknown: Int? = nil, fusesUnknown: Bool = true
         ) {
             self.ignoresMerges = ignoresMerges
+            self.keepsNewlineRuns = keepsNewlineRuns
             self.fallsBackToBytes = fallsBackToBytes
             self.unknown = unknown
             self.fusesUnknown = fusesUnknown

@@ -59,12 +59,15 @@ struct TokenizerRules {
             cut =
                 (splits ? "at marks" : "not at all")
                 + (marks.dropsWhitespace ? ", white space dropped" : "")
-        case .none, .afterSpaces:
+        case .none, .afterSpaces, .newlineRuns:
             prefix = prepends ? .always : .none
             cut =
-                marksSpaces
-                ? "not at all"
-                : definition.preTokenizer == .none ? "not at all, spaces kept" : "after spaces"
+                switch definition.preTokenizer {
+                case .newlineRuns where definition.hasMixedNewlines: "at newlines"
+                case .none where !marksSpaces: "not at all, spaces kept"
+                case .afterSpaces where !marksSpaces: "after spaces"
+                default: "not at all"
+                }
         }
     }
 
@@ -156,7 +159,9 @@ struct TokenizerRules {
         case .byteLevelPairs(_, let ignoresMerges):
             return "byte-level pairs" + (ignoresMerges ? ", whole tokens first" : "")
         case .scalarPairs(_, let rules):
+            let keepsRuns = rules.keepsNewlineRuns && definition.hasUnmergedNewlines
             return "pairs" + (rules.ignoresMerges ? ", whole tokens first" : "")
+                + (keepsRuns ? ", runs of newlines first" : "")
                 + unknownScalars(
                     fallsBackToBytes: rules.fallsBackToBytes, unknown: rules.unknown,
                     fuses: rules.fusesUnknown)
@@ -215,6 +220,26 @@ extension TokenizerDefinition {
             return token.indices.dropFirst().contains { place in
                 token[place] == mark[0] && token[place...].starts(with: mark)
             }
+        }
+    }
+
+    /// Whether a token that a text can become has a newline beside another scalar.
+    fileprivate var hasMixedNewlines: Bool {
+        tokens.indices.contains { id in
+            guard kinds[id] == .normal else { return false }
+            let newlines = tokens[id].count { $0 == UInt8(ascii: "\n") }
+            return newlines > 0 && newlines < tokens[id].count
+        }
+    }
+
+    /// Whether a token of several newlines is one that no merge makes.
+    fileprivate var hasUnmergedNewlines: Bool {
+        guard case .scalarPairs(let merges, _) = model else { return false }
+        let made = Set(merges.map(\.result))
+        return tokens.indices.contains { id in
+            kinds[id] == .normal && tokens[id].count > 1
+                && tokens[id].allSatisfy { $0 == UInt8(ascii: "\n") }
+                && !made.contains(Int32(truncatingIfNeeded: id))
         }
     }
 

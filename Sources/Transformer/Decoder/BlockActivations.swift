@@ -23,6 +23,10 @@ struct BlockActivations {
     let up: ActivationMatrix
     /// (R, F): what the last projection of the feed-forward part reads.
     let gated: ActivationMatrix
+    /// (R, D): the stream after the feed-forward part; the same as `output` where the block has no input of its own.
+    let ended: ActivationMatrix
+    /// (R, P): what the block multiplies its own input with, before the activation, P the input's width.
+    let perLayerGate: ActivationMatrix
     /// (R, D): the stream after the block.
     let output: ActivationMatrix
 
@@ -39,7 +43,7 @@ struct BlockActivations {
             attention: AttentionActivations(configuration, sizes, isKept: false),
             convolution: ConvolutionActivations(configuration, isKept: false),
             deltaNet: DeltaNetActivations(configuration, isKept: false), gate: gate, up: up,
-            gated: gate)
+            gated: gate, ended: stream, perLayerGate: ActivationMatrix(width: widths.perLayerInput))
     }
 
     /// Activations that are kept for the way back, with streams of their own.
@@ -58,14 +62,17 @@ struct BlockActivations {
             convolution: ConvolutionActivations(configuration, isKept: true),
             deltaNet: DeltaNetActivations(configuration, isKept: true),
             gate: widths.hasGate ? ActivationMatrix(width: widths.inner) : up, up: up,
-            gated: scratch.gated)
+            gated: scratch.gated,
+            ended: widths.perLayerInput > 0 ? ActivationMatrix(width: input.width) : output,
+            perLayerGate: ActivationMatrix(width: widths.perLayerInput))
     }
 
     private init(
         input: ActivationMatrix, middle: ActivationMatrix, output: ActivationMatrix,
         normed: ActivationMatrix, attention: AttentionActivations,
         convolution: ConvolutionActivations, deltaNet: DeltaNetActivations,
-        gate: ActivationMatrix, up: ActivationMatrix, gated: ActivationMatrix
+        gate: ActivationMatrix, up: ActivationMatrix, gated: ActivationMatrix,
+        ended: ActivationMatrix, perLayerGate: ActivationMatrix
     ) {
         self.input = input
         self.middle = middle
@@ -77,14 +84,21 @@ struct BlockActivations {
         self.gate = gate
         self.up = up
         self.gated = gated
+        self.ended = ended
+        self.perLayerGate = perLayerGate
     }
 
-    /// The same memory for another block's streams.
-    init(_ other: BlockActivations, input: ActivationMatrix, output: ActivationMatrix) {
+    /// The same memory for another block's streams, and for keys and values that other blocks read too.
+    init(
+        _ other: BlockActivations, input: ActivationMatrix, output: ActivationMatrix,
+        shared: KeyValueRows? = nil
+    ) {
         self.input = input
         self.output = output
+        ended = other.ended === other.output ? output : other.ended
+        perLayerGate = other.perLayerGate
         normed = other.normed
-        attention = other.attention
+        attention = shared.map { AttentionActivations(other.attention, $0) } ?? other.attention
         convolution = other.convolution
         deltaNet = other.deltaNet
         middle = other.middle
@@ -100,6 +114,8 @@ struct BlockActivations {
             let mixers = configuration.mixers.map { keptFloatsPerRow($0, configuration, sizes) }
             return configuration.sizes.hiddenSize + (mixers.max() ?? 0)
                 + widths.inner * (widths.hasGate ? 2 : 1)
+                + (widths.perLayerInput > 0
+                    ? configuration.sizes.hiddenSize + widths.perLayerInput : 0)
         }
         return (floats.max() ?? 0) * MemoryLayout<Float>.stride
     }
@@ -116,7 +132,9 @@ struct BlockActivations {
 
     /// Makes room for this many rows, in blocks whose tokens are mixed so.
     func reserve(rows: Int, for mixers: Set<BlockKind.Mixer>) {
-        for matrix in [input, normed, middle, gate, up, gated, output] { matrix.reserve(rows) }
+        for matrix in [input, normed, middle, gate, up, gated, ended, perLayerGate, output] {
+            matrix.reserve(rows)
+        }
         for mixer in mixers {
             switch mixer {
             case .attention: attention.reserve(rows: rows)
@@ -131,10 +149,13 @@ struct BlockActivations {
         /// Of the feed-forward part; 1 for mixtures, which keep nothing of their experts.
         let inner: Int
         let hasGate: Bool
+        /// 0 where blocks have no input of their own.
+        let perLayerInput: Int
 
         init(_ configuration: DecoderConfiguration, _ sizes: BlockSizes) {
             let slots = configuration.slots
             inner = configuration.innerWidth(sizes)
+            perLayerInput = configuration.sizes.perLayerInputSize ?? 0
             hasGate = slots.contains(.feedForwardGate) || slots.contains(.feedForwardGateUp)
         }
     }

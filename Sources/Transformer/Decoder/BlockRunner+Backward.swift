@@ -8,6 +8,8 @@ extension BlockRunner {
         /// The packed sequences' rows.
         let sequences: [Range<Int>]
         let rows: Int
+        /// The gradients of keys and values that this block reads of another, or that others read of it.
+        let sharedGradients: KeyValueRows?
         /// What was done to the stream.
         let plan: InterventionPlan
         let sink: GradientSink

@@ -21,6 +21,8 @@ struct BlockRunner: Sendable {
     /// (R, 2F): gate and up of one matrix, by the sizes of blocks.
     let fusedGateUp: [ActivationMatrix]
 
+    /// The blocks' inputs beside the stream, where there are any.
+    let perLayer: PerLayerMemory?
     /// Memory of the experts, where there are any.
     let mixture: MixtureMemory?
     /// Looks at what weights are multiplied with; nil where nobody asks.
@@ -52,6 +54,9 @@ struct BlockRunner: Sendable {
         fusedQueryGate = configuration.blockSizes.map {
             ActivationMatrix(width: 2 * $0.queryWidth)
         }
+        perLayer = configuration.sizes.perLayerInputSize.map {
+            PerLayerMemory(width: $0, configuration.sizes)
+        }
         mixture = configuration.sizes.experts.map {
             MixtureMemory(
                 $0, hiddenSize: configuration.sizes.hiddenSize,
@@ -66,6 +71,7 @@ struct BlockRunner: Sendable {
     func reserve(rows: Int) {
         update.reserve(rows)
         queryFactors?.reserve(rows)
+        perLayer?.reserve(rows: rows)
         for matrix in rotations.flatMap({ [$0.cosine, $0.sine] }) { matrix.reserve(rows) }
         if configuration.slots.contains(.attentionQueryKeyValue) {
             for matrix in fusedHeads { matrix.reserve(rows) }

@@ -121,7 +121,9 @@ package final class Decoder {
 
     func check(_ slices: [DecoderSlice], blocks: Range<Int>) throws(ForwardError) {
         let all = 0..<configuration.sizes.blockCount
-        guard !blocks.isEmpty, blocks.clamped(to: all) == blocks else {
+        guard !blocks.isEmpty, blocks.clamped(to: all) == blocks,
+            blocks.lowerBound <= configuration.lastStart
+        else {
             throw .blocks(blocks, blockCount: all.count)
         }
         guard !slices.isEmpty else { throw .noSlices }

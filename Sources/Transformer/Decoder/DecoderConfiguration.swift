@@ -25,6 +25,10 @@ package struct DecoderConfiguration: Sendable, Hashable {
     let unitEpsilon: Float
     /// The rotary embeddings of the blocks, each once.
     let ropes: [RopeParameters]
+    /// Whether values are normed head by head, without a weight.
+    let normsValues: Bool
+    /// The blocks whose keys and values later blocks read.
+    let keySources: Set<Int>
     /// For each block, which of them its queries and keys are turned by; nil where by none.
     let ropeIndices: [Int?]
 
@@ -74,6 +78,12 @@ package struct DecoderConfiguration: Sendable, Hashable {
         }
     }
 
+    /// The block whose keys and values a block of attention reads: itself, or an earlier one.
+    func keySource(ofBlock block: Int) -> Int { sizes.kind(ofBlock: block).keySource ?? block }
+
+    /// The last block that a pass may start at: those behind it read keys and values of a block before them.
+    package var lastStart: Int { keySources.min() ?? sizes.blockCount - 1 }
+
     /// How many positions a sequence may take.
     ///
     /// Dynamic rotary scaling is made to go past the context length, by its factor.
@@ -119,6 +129,8 @@ package struct DecoderConfiguration: Sendable, Hashable {
             }
         norm = architecture.norm
         positions = architecture.positions
+        normsValues = architecture.normsValues
+        keySources = Set(sizes.blockKinds.compactMap(\.keySource))
         slots = architecture.slots(in: format)
         mixers = sizes.mixers
         slotsOfBlocks = (0..<sizes.blockCount).map {

@@ -42,6 +42,10 @@ package struct AttentionWeights: Sendable {
     package let keyNorm: NormWeights?
     /// (heads): scores beside those of the keys; nil where there are none.
     package let sinks: FloatBuffer?
+    /// (head size), all 1: values are normed without a weight.
+    package let valueNorm: NormWeights?
+    /// The block whose keys and values are read; nil where the block makes its own.
+    package let keySource: Int?
     package let output: Projection
 }
 
@@ -89,6 +93,10 @@ package enum HeadWeights: Sendable {
     case gated(queryGate: Projection, key: Projection, value: Projection)
     /// One matrix for all three.
     case fused(Projection)
+    /// Values are the keys before their norm and rotation.
+    case valuesAreKeys(query: Projection, key: Projection)
+    /// Keys and values are another block's.
+    case queries(Projection)
 }
 
 /// The second half of a block.
@@ -145,6 +153,10 @@ package struct BlockWeights: Sendable {
     package let feedForward: FeedForwardWeights
     /// Of what the feed-forward part adds to the stream.
     package let feedForwardPostNorm: NormWeights?
+    /// What makes use of the block's own input.
+    package let perLayerInput: PerLayerInputWeights?
+    /// What the stream is multiplied by in the end; nil where it is not.
+    package let outputScale: Float?
 }
 
 /// The weights of a whole decoder.
@@ -156,6 +168,8 @@ package struct DecoderWeights: Sendable {
     /// (positions, hidden size), added to the embeddings; nil where positions are rotations.
     package let positions: WeightMatrix?
     package let blocks: [BlockWeights]
+    /// What makes the blocks' own inputs; nil where they have none.
+    package let perLayer: PerLayerWeights?
     package let outputNorm: NormWeights
     /// (vocabulary, hidden size): the checkpoint's own, else the embedding.
     ///
@@ -175,6 +189,7 @@ package struct DecoderWeights: Sendable {
             ? try loader.matrix(
                 WeightRole(.positionEmbedding), rows: sizes.contextLength,
                 columns: sizes.hiddenSize) : nil
+        perLayer = try loader.perLayer()
         outputNorm = try loader.norm(.outputNorm, count: sizes.hiddenSize)
         // As transformers does, a head of its own wins over a flag that says it is tied.
         let output = WeightRole(.output)
@@ -212,7 +227,32 @@ private struct WeightLoader<Source: WeightSource> {
             feedForwardNorm: try optionalNorm(index, normSlot),
             feedForwardNormSlot: normSlot,
             feedForward: try feedForward(index),
-            feedForwardPostNorm: try optionalNorm(index, .feedForwardPostNorm))
+            feedForwardPostNorm: try optionalNorm(index, .feedForwardPostNorm),
+            perLayerInput: try perLayerInput(index),
+            outputScale: try optionalVector(.block(index, .outputScale), count: 1)?.values.first)
+    }
+
+    func perLayer() throws -> PerLayerWeights? {
+        let sizes = configuration.sizes
+        guard let width = sizes.perLayerInputSize else { return nil }
+        let all = width * sizes.blockCount
+        let role = WeightRole(.perLayerProjection)
+        return PerLayerWeights(
+            embedding: try matrix(
+                WeightRole(.perLayerEmbedding), rows: sizes.vocabularySize, columns: all),
+            projection: Projection(
+                role: role, weight: try matrix(role, rows: all, columns: sizes.hiddenSize),
+                bias: nil, adapter: try source.adapter(role)),
+            norm: try norm(.perLayerProjectionNorm, count: width))
+    }
+
+    private func perLayerInput(_ index: Int) throws -> PerLayerInputWeights? {
+        guard let width = configuration.sizes.perLayerInputSize else { return nil }
+        let hidden = configuration.sizes.hiddenSize
+        return PerLayerInputWeights(
+            gate: try projection(index, .perLayerGate, rows: width, columns: hidden),
+            output: try projection(index, .perLayerOutput, rows: hidden, columns: width),
+            norm: try norm(.block(index, .perLayerNorm), count: hidden))
     }
 
     private func feedForwardNormSlot(_ index: Int) throws -> BlockSlot {
@@ -242,6 +282,11 @@ private struct WeightLoader<Source: WeightSource> {
             sinks: configuration.slots(ofBlock: index).contains(.attentionSinks)
                 ? try vector(
                     .block(index, .attentionSinks), count: configuration.sizes.headCount) : nil,
+            valueNorm: configuration.normsValues
+                ? NormWeights(
+                    weight: FloatBuffer([Float](repeating: 1, count: sizes.headSize)), bias: nil)
+                : nil,
+            keySource: configuration.sizes.kind(ofBlock: index).keySource,
             output: try projection(index, .attentionOutput, rows: hidden, columns: query))
     }
 
@@ -293,9 +338,13 @@ private struct WeightLoader<Source: WeightSource> {
                 key: try projection(index, .attentionKey, rows: keyValue, columns: hidden),
                 value: try projection(index, .attentionValue, rows: keyValue, columns: hidden))
         }
+        let kind = configuration.sizes.kind(ofBlock: index)
+        let queries = try projection(index, .attentionQuery, rows: query, columns: hidden)
+        guard kind.keySource == nil else { return .queries(queries) }
+        let keys = try projection(index, .attentionKey, rows: keyValue, columns: hidden)
+        guard !kind.valuesAreKeys else { return .valuesAreKeys(query: queries, key: keys) }
         return .separate(
-            query: try projection(index, .attentionQuery, rows: query, columns: hidden),
-            key: try projection(index, .attentionKey, rows: keyValue, columns: hidden),
+            query: queries, key: keys,
             value: try projection(index, .attentionValue, rows: keyValue, columns: hidden))
     }
 

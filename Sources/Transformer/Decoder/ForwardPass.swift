@@ -85,6 +85,7 @@ struct ForwardPass {
     private func run(_ chunk: PackedChunk) throws {
         enter(chunk)
         if blocks.lowerBound == 0 { try visit(.embed, block: 0, workspace.stream, chunk) }
+        makeInputs(chunk)
         for block in blocks {
             try mix(block, chunk)
             try visit(.residMid, block: block, workspace.activations(of: block).middle, chunk)
@@ -121,6 +122,21 @@ struct ForwardPass {
         }
     }
 
+    /// What blocks get beside the stream, which follows from the tokens and the stream before the first block.
+    private func makeInputs(_ chunk: PackedChunk) {
+        guard let weights = decoder.weights.perLayer, let perLayer = runner.perLayer else { return }
+        let tokens = chunk.segments.flatMap { slices[$0.slice].tokens[$0.tokens] }
+        guard blocks.lowerBound > 0 else {
+            return runner.makeInputs(weights, tokens: tokens, from: workspace.stream)
+        }
+        for (row, token) in tokens.enumerated() {
+            decoder.embed(token, at: 0, into: perLayer.entry.row(row))
+        }
+        plan.apply(
+            at: .embed, block: 0, to: perLayer.entry, rows: tokens.count, runner: runner)
+        runner.makeInputs(weights, tokens: tokens, from: perLayer.entry)
+    }
+
     /// A block's first half, each segment seeing its own sequence: what is cached of it and the segment itself.
     private func mix(_ block: Int, _ chunk: PackedChunk) throws {
         let weights = decoder.weights.blocks[block]
@@ -151,6 +167,9 @@ struct ForwardPass {
             try show(.feedForwardDown, .residPost, block: block, activations.gated, chunk)
         }
         runner.addFeedForward(
+            weights, activations, rows: chunk.rowCount,
+            changed: plan.output(at: .residPost, block: block))
+        runner.end(
             weights, activations, rows: chunk.rowCount,
             changed: plan.output(at: .residPost, block: block))
     }

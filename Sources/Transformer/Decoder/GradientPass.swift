@@ -28,6 +28,9 @@ package final class GradientPass {
     private var kept: [BlockActivations] = []
     /// The memory of all others, by their sizes.
     private var shared: [BlockActivations]
+    /// Keys and values that later blocks read, by the block that makes them, and their gradients.
+    private let keysAndValues: [Int: KeyValueRows]
+    private let keyValueGradients: [Int: KeyValueRows]
     private var keptBlocks: Range<Int> = 0..<0
     /// The block whose first half the shared memory holds.
     private var restored: Int?
@@ -56,6 +59,8 @@ package final class GradientPass {
                 input: stream, output: stream, scratch: scratch, configuration, sizes)
         }
         pools = shared.map { _ in [] }
+        keysAndValues = KeyValueRows.ofSources(configuration)
+        keyValueGradients = KeyValueRows.ofSources(configuration)
         plan = try InterventionPlan([], configuration)
     }
 
@@ -100,6 +105,9 @@ package final class GradientPass {
             runner.projectDown(
                 decoder.weights.blocks[block], activations, rows: rowCount, into: runner.update)
             runner.addFeedForward(
+                decoder.weights.blocks[block], activations, rows: rowCount,
+                changed: plan.output(at: .residPost, block: block))
+            runner.end(
                 decoder.weights.blocks[block], activations, rows: rowCount,
                 changed: plan.output(at: .residPost, block: block))
             act(at: .residPost, block: block, on: activations.output)
@@ -165,13 +173,26 @@ package final class GradientPass {
             self.sequences.append(first..<first + count)
             first += count
         }
-        guard blocks.lowerBound == 0 else { return }
+        guard blocks.lowerBound == 0 else { return enterBehindFirst() }
         for rows in self.sequences {
             for (position, row) in rows.enumerated() {
                 decoder.embed(tokens[row], at: position, into: stream.row(row))
             }
         }
         act(at: .embed, block: 0, on: stream)
+        if let weights = decoder.weights.perLayer {
+            runner.makeInputs(weights, tokens: tokens, from: stream)
+        }
+    }
+
+    /// What blocks get beside the stream in a pass that starts behind the first: the stream there is that of the tokens.
+    private func enterBehindFirst() {
+        guard let weights = decoder.weights.perLayer, let perLayer = runner.perLayer else { return }
+        for (row, token) in tokens.enumerated() {
+            decoder.embed(token, at: 0, into: perLayer.entry.row(row))
+        }
+        plan.apply(at: .embed, block: 0, to: perLayer.entry, rows: rowCount, runner: runner)
+        runner.makeInputs(weights, tokens: tokens, from: perLayer.entry)
     }
 
     /// A block's first half, and the site between the halves.
@@ -197,7 +218,9 @@ package final class GradientPass {
             keptBlocks.contains(block)
             ? kept[block - keptBlocks.lowerBound]
             : shared[decoder.configuration.sizeIndices[block]]
-        return BlockActivations(memory, input: streams[index], output: streams[index + 1])
+        return BlockActivations(
+            memory, input: streams[index], output: streams[index + 1],
+            shared: keysAndValues[decoder.configuration.keySource(ofBlock: block)])
     }
 
     // MARK: - What was computed
@@ -249,11 +272,13 @@ package final class GradientPass {
         guard let lowest = sink.lowestBlock, let highest = gradients.highestBlock else { return }
         let gradient = gradients.scratch
         gradient.row(0).update(repeating: 0, count: rowCount * gradient.width)
+        clearGradientsBetweenBlocks()
         for block in blocks.reversed() where block <= highest && block >= lowest {
             backward(block, gradient, gradients, sink, continues: block > lowest)
         }
         guard lowest < 0, blocks.lowerBound == 0 else { return }
         gradients.add(at: .embed, block: 0, to: gradient)
+        addInputGradients(to: gradient, sink)
         plan.backward(at: .embed, block: 0, gradient, rows: rowCount, runner: runner)
         let scale = Float(decoder.configuration.sizes.embeddingScale)
         let width = gradient.width
@@ -272,6 +297,24 @@ package final class GradientPass {
         }
     }
 
+    /// What goes from block to block beside the stream.
+    private func clearGradientsBetweenBlocks() {
+        for rows in keyValueGradients.values {
+            for matrix in [rows.key, rows.value] {
+                matrix.reserve(rowCount)
+                matrix.clear(rowCount)
+            }
+        }
+        runner.perLayer?.reserveBackward(rows: rowCount)
+    }
+
+    /// Takes the gradients of the blocks' own inputs back to the stream before the first block.
+    private func addInputGradients(to gradient: ActivationMatrix, _ sink: GradientSink) {
+        guard let weights = decoder.weights.perLayer else { return }
+        runner.inputsBackward(
+            weights, tokens: tokens, entry: streams[0], addedTo: gradient, sink)
+    }
+
     /// Takes gradients of the residual stream back to what was added to the sequences.
     ///
     /// - Returns: for each sequence (hidden size): the sum of its rows' gradients where its addition acts.
@@ -280,6 +323,7 @@ package final class GradientPass {
         guard let additions, let highest = gradients.highestBlock else { return [] }
         let gradient = gradients.scratch
         gradient.clear(rowCount)
+        clearGradientsBetweenBlocks()
         let sink = GradientSink()
         let lowest = additions.site == .embed ? 0 : additions.block + 1
         for block in blocks.reversed() where block <= highest && block >= lowest {
@@ -290,6 +334,7 @@ package final class GradientPass {
                 step(additions.block, sink, continues: true), gradient, gradients)
         }
         gradients.add(at: additions.site, block: additions.block, to: gradient)
+        if additions.site == .embed { addInputGradients(to: gradient, sink) }
         return additions.gradients(from: gradient, sequences: sequences)
     }
 
@@ -321,10 +366,19 @@ package final class GradientPass {
         if !keptBlocks.contains(block) {
             if restored != block { mix(block, activations) }
             runner.projectFeedForward(weights, activations, rows: rowCount)
+            if weights.perLayerInput != nil {
+                runner.projectDown(weights, activations, rows: rowCount, into: runner.update)
+                runner.addFeedForward(
+                    weights, activations, rows: rowCount,
+                    changed: plan.output(at: .residPost, block: block))
+                runner.gateInput(weights, activations, rows: rowCount)
+            }
         }
         return BlockRunner.BackwardStep(
-            weights: weights, activations: activations, sequences: sequences,
-            rows: rowCount, plan: plan, sink: sink, continues: continues)
+            weights: weights, activations: activations, sequences: sequences, rows: rowCount,
+            sharedGradients:
+                keyValueGradients[decoder.configuration.keySource(ofBlock: block)], plan: plan,
+            sink: sink, continues: continues)
     }
 
     /// The way back through a block's second half, from the stream after it to that between the halves.
@@ -335,6 +389,8 @@ package final class GradientPass {
         let block = step.weights.index
         gradients.add(at: .residPost, block: block, to: gradient)
         plan.backward(at: .residPost, block: block, gradient, rows: rowCount, runner: runner)
-        runner.feedForwardBackward(step, gradient, scratch(of: block))
+        let scratch = scratch(of: block)
+        runner.endBackward(step, gradient, scratch)
+        runner.feedForwardBackward(step, gradient, scratch)
     }
 }

@@ -70,6 +70,7 @@ extension DecoderWeights {
     package var blockProjections: [Projection] {
         blocks.flatMap { block in
             block.mixer.projections + block.feedForward.projections
+                + (block.perLayerInput.map { [$0.gate, $0.output] } ?? [])
         }
     }
 }
@@ -93,7 +94,8 @@ extension HeadWeights {
         switch self {
         case .separate(let query, let key, let value): [query, key, value]
         case .gated(let queryGate, let key, let value): [queryGate, key, value]
-        case .fused(let projection): [projection]
+        case .fused(let projection), .queries(let projection): [projection]
+        case .valuesAreKeys(let query, let key): [query, key]
         }
     }
 }

@@ -14,13 +14,15 @@ package final class SequenceCache {
         /// f32, (positions, channels). All positions, so that the cache can be taken back to any.
         case inputs(ActivationMatrix)
         case states(RecurrentMemory)
+        /// Nothing: it reads what the block of this number remembers.
+        case ofBlock(Int)
 
         /// Those that have a row for each position.
         var matrices: [ActivationMatrix] {
             switch self {
             case .keysAndValues(let keys, let values): [keys, values]
             case .inputs(let inputs): [inputs]
-            case .states: []
+            case .states, .ofBlock: []
             }
         }
 
@@ -45,6 +47,9 @@ package final class SequenceCache {
         blocks = (0..<configuration.sizes.blockCount).map { block in
             switch configuration.sizes.kind(ofBlock: block).mixer {
             case .attention:
+                if let source = configuration.sizes.kind(ofBlock: block).keySource {
+                    return .ofBlock(source)
+                }
                 let width = configuration.sizes(ofBlock: block).keyValueWidth
                 return .keysAndValues(
                     ActivationMatrix(width: width), ActivationMatrix(width: width))
@@ -182,9 +187,7 @@ package final class SequenceCache {
         keys: UnsafePointer<Float>, values: UnsafePointer<Float>, at position: Int, count: Int,
         block: Int
     ) -> (keys: UnsafePointer<Float>, values: UnsafePointer<Float>) {
-        guard case .keysAndValues(let ownKeys, let ownValues) = blocks[block] else {
-            preconditionFailure("block \(block) has no keys")
-        }
+        let (ownKeys, ownValues) = keysAndValues(ofBlock: block)
         precondition(position + count <= ownKeys.capacity)
         ownKeys.row(position).update(from: keys, count: count * ownKeys.width)
         ownValues.row(position).update(from: values, count: count * ownValues.width)
@@ -204,5 +207,20 @@ package final class SequenceCache {
         precondition(position + count <= own.capacity)
         own.row(position).update(from: inputs, count: count * own.width)
         return UnsafePointer(own.row(0))
+    }
+
+    /// A block's keys and values of all positions, each (capacity, width).
+    ///
+    /// - Precondition: room was reserved, and the block is one of attention with keys of its own.
+    func read(block: Int) -> (keys: UnsafePointer<Float>, values: UnsafePointer<Float>) {
+        let (keys, values) = keysAndValues(ofBlock: block)
+        return (UnsafePointer(keys.row(0)), UnsafePointer(values.row(0)))
+    }
+
+    private func keysAndValues(ofBlock block: Int) -> (ActivationMatrix, ActivationMatrix) {
+        guard case .keysAndValues(let keys, let values) = blocks[block] else {
+            preconditionFailure("block \(block) has no keys")
+        }
+        return (keys, values)
     }
 }

@@ -84,7 +84,7 @@ package final class CheckpointWeights: WeightSource {
             {
                 continue
             }
-            guard checkpoint.takesNoPart(tensor) else {
+            guard checkpoint.takesNoPart(tensor) || checkpoint.isSpare(tensor) else {
                 throw .unusedTensor(file: path, tensor: tensor.name)
             }
         }

@@ -8,6 +8,8 @@ final class Workspace {
     let stream: ActivationMatrix
     /// The activations of blocks by their sizes, whose streams are all `stream`.
     private let ofSizes: [BlockActivations]
+    /// Keys and values that outlive their block.
+    private let shared: [Int: KeyValueRows]
     let runner: BlockRunner
     /// (rows of a piece, D): the stream after the last norm.
     let normed: ActivationMatrix
@@ -20,6 +22,7 @@ final class Workspace {
         ofSizes = configuration.blockSizes.map {
             BlockActivations(stream: stream, configuration, $0)
         }
+        shared = KeyValueRows.ofSources(configuration)
         runner = BlockRunner(configuration, crew: crew)
         normed = ActivationMatrix(width: stream.width)
         logits = ActivationMatrix(width: configuration.sizes.vocabularySize)
@@ -27,12 +30,19 @@ final class Workspace {
 
     /// The activations of a block.
     func activations(of block: Int) -> BlockActivations {
-        ofSizes[runner.configuration.sizeIndices[block]]
+        let configuration = runner.configuration
+        let memory = ofSizes[configuration.sizeIndices[block]]
+        guard let shared = shared[configuration.keySource(ofBlock: block)] else { return memory }
+        return BlockActivations(
+            memory, input: memory.input, output: memory.output, shared: shared)
     }
 
     /// Makes room for a chunk of this many rows; logits get room of their own when they are wanted.
     func reserve(rows: Int) {
         for memory in ofSizes { memory.reserve(rows: rows, for: runner.configuration.mixers) }
+        for rowsOfSource in shared.values {
+            for matrix in [rowsOfSource.key, rowsOfSource.value] { matrix.reserve(rows) }
+        }
         runner.reserve(rows: rows)
     }
 }

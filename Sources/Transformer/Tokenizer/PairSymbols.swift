@@ -65,7 +65,10 @@ struct ScalarSymbols: Sendable {
     }
 
     func wholePiece(_ piece: ArraySlice<UInt8>) -> Int? {
-        rules.ignoresMerges ? index.id(of: piece) : nil
+        let isKept =
+            rules.ignoresMerges
+            || rules.keepsNewlineRuns && piece.allSatisfy { $0 == UInt8(ascii: "\n") }
+        return isKept ? index.id(of: piece) : nil
     }
 
     func append(_ piece: ArraySlice<UInt8>, to symbols: inout [Int32]) {

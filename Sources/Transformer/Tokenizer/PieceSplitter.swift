@@ -20,6 +20,9 @@ struct PieceSplitter {
             return byteLevel(prefixed, SplitScanner(rule: rule))
         case .afterSpaces:
             return split(text) { place in place > 0 && text[place - 1] == 0x20 }
+        case .newlineRuns:
+            let newline = UInt8(ascii: "\n")
+            return split(text) { (text[$0] == newline) != (text[$0 - 1] == newline) }
         case .spaceMarks(let marks):
             guard marks.dropsWhitespace else {
                 return marked(text[...], marks, isFirst: isFirst)

@@ -33,6 +33,7 @@ package struct FitRoute: BakeRoute {
         case notAnAddition(operation: Intervention.Operation)
         case mixture(architecture: String)
         case layerNorm(architecture: String)
+        case goesOn(architecture: String)
         case quantized(file: String, StoredQuantization)
         case typeNotWritten(tensor: String, type: ElementType)
 
@@ -51,6 +52,9 @@ package struct FitRoute: BakeRoute {
                 "in architecture '\(architecture)' every token chooses experts, so that no projection acts on all of them"
             case .layerNorm(let architecture):
                 "architecture '\(architecture)' has a LayerNorm behind the sub-layer, for which rtedit has no fit"
+            case .goesOn(let architecture):
+                "in architecture '\(architecture)' the stream is changed once more behind the feed-forward part, for which "
+                    + "rtedit has no fit; bake resid_mid"
             case .quantized(let file, let quantization):
                 "\(file): the weights are quantised with \(quantization), in which no projection is fitted"
             case .typeNotWritten(let tensor, let type):
@@ -71,6 +75,9 @@ package struct FitRoute: BakeRoute {
         guard let architecture = checkpoint.architecture else { return nil }
         if site == .residPost, architecture.hasExperts {
             return .mixture(architecture: architecture.name)
+        }
+        if site == .residPost, architecture.rule(for: .block(0, .outputScale)) != nil {
+            return .goesOn(architecture: architecture.name)
         }
         if architecture.residualPath == .normed, architecture.norm == .layer {
             return .layerNorm(architecture: architecture.name)

@@ -23,6 +23,7 @@ enum StreamWriters {
             [
                 .block(place.block, .feedForwardDown), .block(place.block, .feedForwardDown, .bias),
                 .block(place.block, .sharedExpertDown), .block(place.block, .expertDown, .bias),
+                .block(place.block, .perLayerOutput),
             ]
                 + (0..<(sizes.experts?.count ?? 0)).map {
                     WeightRole(.block(place.block, .expertDown), expert: $0)
@@ -39,13 +40,20 @@ enum StreamWriters {
         }
     }
 
+    /// The norm that what a weight writes may pass before it reaches the stream; nil where none can stand.
+    static func norm(behind slot: WeightRole.Slot) -> BlockSlot? {
+        if case .block(_, .perLayerOutput) = slot { return .perLayerNorm }
+        return site(of: slot).flatMap { norm(behind: $0.site) }
+    }
+
     /// Where a weight of a block writes to the stream, itself or as the norm behind what does; nil where it does neither.
     static func site(of slot: WeightRole.Slot) -> (site: Site, isNorm: Bool)? {
         switch slot {
         case .block(_, .attentionOutput), .block(_, .convolutionOutput),
             .block(_, .deltaOutput):
             (.residMid, false)
-        case .block(_, .feedForwardDown), .block(_, .expertDown), .block(_, .sharedExpertDown):
+        case .block(_, .feedForwardDown), .block(_, .expertDown), .block(_, .sharedExpertDown),
+            .block(_, .perLayerOutput):
             (.residPost, false)
         case .block(_, .attentionPostNorm): (.residMid, true)
         case .block(_, .feedForwardPostNorm): (.residPost, true)

@@ -35,14 +35,14 @@ package struct WeightRemoval {
         for place in StreamSite.all(blockCount: sizes.blockCount) {
             let steps = plan.removals(at: place)
             guard !steps.isEmpty else { continue }
-            let norm = try Self.norm(behind: place, configuration, weights)
-            let before = norm.map { Self.steps(steps, before: $0) } ?? steps
             let span = RemovedSpan(of: Self.directions(of: steps))
-            let directions = span.directions.map { direction in
-                norm.map { zip(direction, $0).map { $0 * $1 } } ?? direction
-            }
-            writers += StreamWriters.roles(at: place, in: checkpoint, sizes).map {
-                Writer(role: $0, steps: before, directions: directions)
+            for role in StreamWriters.roles(at: place, in: checkpoint, sizes) {
+                let norm = try Self.norm(behind: role, configuration, weights)
+                let before = norm.map { Self.steps(steps, before: $0) } ?? steps
+                let directions = span.directions.map { direction in
+                    norm.map { zip(direction, $0).map { $0 * $1 } } ?? direction
+                }
+                writers.append(Writer(role: role, steps: before, directions: directions))
             }
         }
         self.writers = writers
@@ -54,15 +54,16 @@ package struct WeightRemoval {
         }
     }
 
-    /// The weight of the norm that what is written passes before it reaches the stream, as it is applied; nil without one.
+    /// The weight of the norm that what a weight writes passes before it reaches the stream, as it is applied; nil without
+    /// one.
     private static func norm(
-        behind place: StreamSite, _ configuration: DecoderConfiguration,
+        behind role: WeightRole, _ configuration: DecoderConfiguration,
         _ weights: CheckpointWeights
     ) throws -> [Float]? {
-        guard let slot = StreamWriters.norm(behind: place.site),
-            configuration.slots(ofBlock: place.block).contains(slot)
+        guard let block = role.block, let slot = StreamWriters.norm(behind: role.slot),
+            configuration.slots(ofBlock: block).contains(slot)
         else { return nil }
-        return try weights.vector(.block(place.block, slot))?.values
+        return try weights.vector(.block(block, slot))?.values
     }
 
     /// What is removed before a norm, so that after it the steps have nothing left to remove.

@@ -153,7 +153,8 @@ final class PassRecording {
             }
             let spacing = recording.spacing
             let blockCount = recording.blockCount
-            let start = (firstBlock ?? blockCount - 1) / spacing * spacing
+            let last = recording.decoder.configuration.lastStart
+            let start = min(firstBlock ?? last, last) / spacing * spacing
             var entered = slices
             if start > 0, let entries = pass.entries[start] {
                 for index in entered.indices { entered[index].entry = entries[index] }

@@ -27,7 +27,6 @@ final class ModelEvaluator {
 
     let prefixes: PrefixCache
     private let base: Decoder
-    private let firstBlock: Int
 
     /// Rows that run together.
     private static let rowsPerPass = 1024
@@ -37,7 +36,6 @@ final class ModelEvaluator {
     ///   - firstBlock: the first block that may differ, and that may be steered.
     init(base: Decoder, firstBlock: Int, byteLimit: Int) {
         self.base = base
-        self.firstBlock = firstBlock
         prefixes = PrefixCache(
             base, blocks: firstBlock, interventions: [], byteLimit: byteLimit)
     }
@@ -134,7 +132,7 @@ final class ModelEvaluator {
     ) throws {
         let blockCount = base.configuration.sizes.blockCount
         try pass.forward(
-            prefixes.sequences(tokens), blocks: firstBlock..<blockCount,
+            prefixes.sequences(tokens), blocks: prefixes.blocks..<blockCount,
             interventions: interventions)
     }
 }

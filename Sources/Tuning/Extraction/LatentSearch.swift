@@ -159,7 +159,9 @@ package final class LatentSearch {
         _ variables: [LatentVariable], _ pass: GradientPass, block: Int
     ) throws {
         try pass.forward(
-            variables.map(\.entry), blocks: block..<decoder.configuration.sizes.blockCount,
+            variables.map(\.entry),
+            blocks: min(
+                block, decoder.configuration.lastStart)..<decoder.configuration.sizes.blockCount,
             additions: SequenceAdditions(
                 site: site, block: block, vectors: variables.map(\.values.values)))
     }

@@ -66,13 +66,13 @@ package final class ObjectiveEngine {
         let steered = steering.map { max(0, $0.lowestDepth) } ?? blockCount - 1
         let lowest = min(model.lowestBlock ?? blockCount - 1, steered, end - 1)
         precondition(shared.map { $0.blocks <= lowest } ?? true)
-        let first = shared?.blocks ?? lowest
-        blocks = first..<end
-        prefixes =
+        let prefixes =
             shared
             ?? PrefixCache(
-                model.baseDecoder, blocks: first, interventions: interventions,
+                model.baseDecoder, blocks: lowest, interventions: interventions,
                 byteLimit: limits.prefixes)
+        self.prefixes = prefixes
+        blocks = prefixes.blocks..<end
     }
 
     /// Adds the gradients of the weighted losses to the parameters' gradients.

@@ -25,9 +25,10 @@ final class PrefixCache {
         let block: Int
     }
 
+    /// - Parameter blocks: how many blocks need not be run again; fewer are kept where later ones read what they leave.
     init(_ decoder: Decoder, blocks: Int, interventions: [Intervention], byteLimit: Int) {
         self.decoder = decoder
-        self.blocks = blocks
+        self.blocks = min(blocks, decoder.configuration.lastStart)
         self.interventions = interventions
         self.byteLimit = byteLimit
     }

@@ -122,6 +122,8 @@ import Testing
         "olmo3": [false, false, true, false], "smollm3": [false, false, true, true],
         "granitemoehybrid": [true, true, true, false], "arcee": [false, false, true, true],
         "exaone4": [false, false, false, false], "cohere2": [false, false, true, false],
+        "gemma4_text": [false, false, true, false],
+        "gemma4_unified_text": [false, false, true, false],
         "glm4": [false, false, false, false], "ernie4_5": [false, false, true, true],
         "lfm2": [false, false, false, false],
         "qwen3_5_text": [false, false, true, false],

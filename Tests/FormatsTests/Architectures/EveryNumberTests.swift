@@ -79,6 +79,28 @@ import Testing
         Row("blockKinds", .kept("granite4")) { numbers in
             numbers.blockKinds = (0..<numbers.blockCount).map { _ in BlockKind(rotation: .none) }
         },
+        Row("blockKinds", .kept("gemma4")) { numbers in
+            for block in numbers.blockKinds.indices where numbers.blockKinds[block].window != nil {
+                numbers.blockKinds[block].headSize = 10
+                numbers.blockKinds[block].rotation = .own(
+                    RopeParameters(base: 10_000, dimensions: 10))
+            }
+        },
+        Row("blockKinds", .kept("gemma4-large")) { numbers in
+            for block in numbers.blockKinds.indices where numbers.blockKinds[block].window != nil {
+                numbers.blockKinds[block].keyValueHeadCount = 4
+            }
+        },
+        Row("blockKinds", .kept("gemma4-large")) { numbers in
+            for block in numbers.blockKinds.indices {
+                numbers.blockKinds[block].valuesAreKeys = false
+            }
+            numbers.keyValueHeadCount = 2
+            for block in numbers.blockKinds.indices {
+                numbers.blockKinds[block].keyValueHeadCount = nil
+            }
+        },
+        Row("perLayerInputSize", .kept("gemma4")) { $0.perLayerInputSize = 3 },
         Row("unusedStateSpace.convolutionLength", .kept("granite4"), isCompared: false) {
             $0.unusedStateSpace?.convolutionLength = 3
         },

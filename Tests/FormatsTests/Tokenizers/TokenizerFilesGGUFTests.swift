@@ -52,6 +52,28 @@ import Testing
         #expect(definition.chatTemplate == "{{ x }}")
     }
 
+    /// Gemma 4's: merges over scalars, in pieces that are newlines or have none.
+    @Test func mergesOverScalarsAreRead() throws {
+        var metadata = Self.metadata
+        metadata["tokenizer.ggml.model"] = .string(ByteString("gemma4"))
+        metadata["tokenizer.ggml.pre"] = nil
+        metadata["tokenizer.ggml.add_bos_token"] = .bool(false)
+        let definition = try TokenizerDefinition(metadata: metadata, file: "m.gguf")
+        guard case .scalarPairs(let merges, let rules) = definition.model else {
+            Issue.record("\(definition.model)")
+            return
+        }
+        #expect(merges.map(\.result) == [5, 6] && rules.keepsNewlineRuns && rules.fallsBackToBytes)
+        #expect(definition.preTokenizer == .newlineRuns)
+        #expect(definition.normalizers == [.replace(" ", with: "▁")])
+        // Whatever the file says.
+        #expect(definition.addsBeginningOfText)
+        metadata["tokenizer.ggml.merges"] = nil
+        #expect(throws: TokenizerError.self) {
+            try TokenizerDefinition(metadata: metadata, file: "m.gguf")
+        }
+    }
+
     @Test func missingKeysTakeTheDefaultsOfLlamaCpp() throws {
         var metadata = Self.metadata
         metadata["tokenizer.ggml.add_bos_token"] = nil

@@ -5,6 +5,12 @@ import Testing
 
 /// The parts of a tokenizer by themselves: tables, normalizers, added tokens, encoders.
 @Suite struct TokenizerPartsTests {
+    @Test func runsOfNewlinesArePieces() {
+        let pieces = PieceSplitter(rule: .newlineRuns)
+            .pieces(of: Array("a b\n\nc\n".utf8), isFirst: true)
+        #expect(pieces.map { String(decoding: $0, as: UTF8.self) } == ["a b", "\n\n", "c", "\n"])
+    }
+
     @Test func prefixesEqualThoseOfALinearSearch() {
         var generator = SeededGenerator(state: 3)
         func text(_ lengths: ClosedRange<Int>) -> [UInt8] {

@@ -47,6 +47,24 @@ struct GGUFTokenizerReader {
         return definition
     }
 
+    /// Gemma 4's: byte-pair encoding over scalars.
+    func scalarPairs() throws(TokenizerError) -> TokenizerDefinition {
+        let checks = try VocabularyChecks(file: file, tokens: vocabulary())
+        var definition = TokenizerDefinition(
+            model: .scalarPairs(
+                merges: try merges(checks), TokenizerModel.ScalarRules(keepsNewlineRuns: true)),
+            // llama.cpp does not look at `add_space_prefix` here.
+            normalizers: .sentencePiece(
+                characterMap: nil, collapsesSpaces: false, addsSpacePrefix: false),
+            preTokenizer: .newlineRuns, decoder: .spaceMarks(joinsBytes: true, start: .keep),
+            tokens: checks.tokens, kinds: try kinds(tokens: checks.tokens.count))
+        if metadata[GGUFTokenizerKey.scores] != nil { _ = try scores(tokens: checks.tokens.count) }
+        try readSpecialTokens(into: &definition, checks, defaults: Defaults())
+        // Whatever the file says.
+        definition.addsBeginningOfText = definition.beginningOfText != nil
+        return definition
+    }
+
     /// A GGUF file cannot say that Phi-3's added tokens take the white space behind them: llama.cpp knows the model
     /// by its name, and so do we.
     private var isPhi3: Bool {

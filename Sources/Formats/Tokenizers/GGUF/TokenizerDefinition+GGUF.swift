@@ -6,7 +6,8 @@ extension TokenizerDefinition {
     /// defaults hold: every token normal; for byte-level vocabularies no beginning of text unless the name is Llama 3's
     /// or Tekken's, no end of text, no space prefix; for SentencePiece's byte-pair encoding (`llama`) a space prefix,
     /// the beginning of text added, and the ids 1, 2 and 0 for the ends and the unknown token; for unigram models
-    /// (`t5`) the end of text added, and the ids 1, 2 and 0 for it, the unknown token and padding. Special tokens of a
+    /// (`t5`) the end of text added, and the ids 1, 2 and 0 for it, the unknown token and padding. Texts of Gemma 4
+    /// (`gemma4`) always get the beginning of text. Special tokens of a
     /// byte-level vocabulary that the file does not name stay nil (llama.cpp falls back to id 11).
     ///
     /// - Parameters:
@@ -21,11 +22,13 @@ extension TokenizerDefinition {
         case "gpt2": self = try reader.byteLevel()
         case "llama": self = try reader.scoredPairs()
         case "t5": self = try reader.unigram()
+        case "gemma4": self = try reader.scalarPairs()
         default:
             throw .unsupported(
                 file: file, key: GGUFTokenizerKey.model, found: "'\(model)'",
                 supported:
-                    "gpt2 (byte-level byte-pair encoding), llama (SentencePiece's byte-pair encoding), t5 (unigram)"
+                    "gpt2 (byte-level byte-pair encoding), llama (SentencePiece's byte-pair encoding), gemma4 (byte-pair "
+                    + "encoding over scalars), t5 (unigram)"
             )
         }
         try checkConsistency(file: file)

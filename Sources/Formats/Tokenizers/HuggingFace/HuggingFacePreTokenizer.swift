@@ -1,7 +1,7 @@
 /// The pre-tokenizers of `tokenizer.json` that are exactly ours, in both directions.
 enum HuggingFacePreTokenizer {
     static let supported =
-        "none, ByteLevel, Digits (one by one) then ByteLevel, Split by the expression of Llama 3, Qwen2, Tekken or GPT-4o then ByteLevel, Metaspace, WhitespaceSplit then Metaspace, Split after ' '"
+        "none, ByteLevel, Digits (one by one) then ByteLevel, Split by the expression of Llama 3, Qwen2, Tekken or GPT-4o then ByteLevel, Metaspace, WhitespaceSplit then Metaspace, Split after ' ', Split at runs of newlines"
 
     /// Recognises a pre-tokenizer by its exact structure.
     ///
@@ -33,6 +33,9 @@ enum HuggingFacePreTokenizer {
             else { return nil }
             return byteLevel(rule, steps[1], usesExpression: false)
         case ("Split", _, 1):
+            if steps[0]["pattern"]?.object?["Regex"]?.string == newlineRuns {
+                return isolatesMatches(steps[0]) ? .newlineRuns : nil
+            }
             guard steps[0]["pattern"]?.object?["String"]?.string == " ",
                 steps[0]["behavior"]?.string == "MergedWithPrevious",
                 steps[0]["invert"]?.bool ?? false == false
@@ -51,6 +54,8 @@ enum HuggingFacePreTokenizer {
         guard step["use_regex"]?.bool ?? true == usesExpression else { return nil }
         return .byteLevel(rule, addsSpacePrefix: step["add_prefix_space"]?.bool ?? true)
     }
+
+    private static let newlineRuns = #"[^\n]+|\n+"#
 
     /// Our expressions match every scalar, so that to remove what does not match is to isolate what does.
     private static func isolatesMatches(_ step: JSONObject) -> Bool {
@@ -100,6 +105,7 @@ enum HuggingFacePreTokenizer {
         case .byteLevel(let rule, let addsSpacePrefix): value(rule, addsSpacePrefix)
         case .afterSpaces:
             split(("String", .string(" ")), behavior: "MergedWithPrevious")
+        case .newlineRuns: split(("Regex", .string(newlineRuns)), behavior: "Isolated")
         case .spaceMarks(let marks):
             if marks.dropsWhitespace {
                 sequence(

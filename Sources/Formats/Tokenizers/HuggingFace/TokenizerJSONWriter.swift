@@ -176,7 +176,7 @@ struct TokenizerJSONWriter {
         switch definition.preTokenizer {
         case .byteLevel(_, let addsSpacePrefix): addsSpacePrefix
         case .spaceMarks(let marks): marks.prefix == .never ? false : nil
-        case .none, .afterSpaces:
+        case .none, .afterSpaces, .newlineRuns:
             definition.normalizers.contains(.prepend(PreTokenizerRule.spaceMark)) ? nil : false
         }
     }

@@ -20,8 +20,9 @@ FAMILIES = FOLDER.parents[2] / "TransformerTests" / "Fixtures" / "Families"
 VERSION = transformers.__version__.split(".")[0]
 
 
-# The old spelling has one rotary base; transformers 5 takes its class's for windows then, whatever the file says.
-NEW_ONLY = {"olmo3", "qwen3_5", "qwen3_5_text"}
+# The old spelling has one rotary base; transformers 5 takes its class's for windows then, whatever the file says. transformers 4
+# knows neither Qwen 3.5 nor Gemma 4.
+NEW_ONLY = {"olmo3", "qwen3_5", "qwen3_5_text", "gemma4", "gemma4_text", "gemma4_unified", "gemma4_unified_text"}
 
 
 def in_old_spelling(config):

@@ -18,6 +18,7 @@ Patched in the converter:
 - GPTNeoXModel reads hparams["rotary_pct"], which transformers 5 moves to rope_parameters when it reads a config.json,
   and GraniteHybridModel the older names in "layer_types", which it replaces (the converter asks for transformers
   4.57); the folder's own values are put back.
+- Gemma4Model asks for moe_intermediate_size, which the configuration of the models without towers does not have.
 """
 
 import hashlib
@@ -73,6 +74,8 @@ def convert(name, outtype, path):
         for key in ("rotary_pct", "layer_types"):
             if key in own:
                 settings[key] = own[key]
+        if name == "gemma4-unified":
+            settings["text_config"]["moe_intermediate_size"] = None
         model = get_model_class(get_model_architecture(settings, ModelType.TEXT))
         # As --no-mtp: the converter asks for prediction blocks else, and stops where there are none.
         model.no_mtp = True

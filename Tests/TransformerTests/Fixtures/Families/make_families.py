@@ -76,6 +76,10 @@ def gemma(folder):
     return tiny_tokenizers.write_sentencepiece(folder, GEMMA, "GemmaTokenizer", adds_prefix=False)
 
 
+def gemma4(folder):
+    return tiny_tokenizers.write_gemma4(folder, GEMMA, ("<mask>", "<|turn>", "<turn|>", "<|channel>", "<channel|>"))
+
+
 SIGLIP = {
     "model_type": "siglip_vision_model", "hidden_size": 8, "intermediate_size": 12, "num_hidden_layers": 1,
     "num_attention_heads": 2, "image_size": 16, "patch_size": 8, "vision_use_head": False,
@@ -88,6 +92,14 @@ PIXTRAL = {
 SIGLIP2 = {
     "model_type": "siglip2_vision_model", "hidden_size": 8, "intermediate_size": 12, "num_hidden_layers": 1,
     "num_attention_heads": 2, "num_patches": 4, "patch_size": 2, "vision_use_head": False,
+}
+GEMMA4_VISION = {
+    "hidden_size": 8, "intermediate_size": 12, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 2,
+    "head_dim": 4, "position_embedding_size": 4, "patch_size": 4,
+}
+GEMMA4_ROPE = {
+    "full_attention": {"rope_type": "proportional", "rope_theta": 1000000.0, "partial_rotary_factor": 0.25},
+    "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
 }
 
 QWEN_VISION = {
@@ -187,6 +199,45 @@ FAMILIES = {
             },
         },
         "vision_config": SIGLIP, "mm_tokens_per_image": 1, "image_token_index": 7,
+    }),
+    # As Gemma 4 E2B is: inputs of each block, and two blocks that read the keys and values of others.
+    "gemma4": ("gemma4_text", gemma4, 5, {
+        "hidden_size": 12, "intermediate_size": 14, "num_hidden_layers": 6, "num_attention_heads": 3,
+        "num_key_value_heads": 1, "head_dim": 6, "global_head_dim": 8, "max_position_embeddings": 64,
+        "rms_norm_eps": 1e-6, "sliding_window": 6, "num_kv_shared_layers": 2, "use_double_wide_mlp": True,
+        "hidden_size_per_layer_input": 4, "final_logit_softcapping": 5.0,
+        "layer_types": ["sliding_attention", "full_attention"] * 3, "rope_parameters": GEMMA4_ROPE,
+    }),
+    # The text decoder of a multimodal folder, with a window of its class.
+    "gemma4-wrapped": ("gemma4", gemma4, 4, {
+        "text_config": {
+            "hidden_size": 12, "intermediate_size": 14, "num_hidden_layers": 6, "num_attention_heads": 8,
+            "num_key_value_heads": 4, "head_dim": 4, "global_head_dim": 8, "max_position_embeddings": 131072,
+            "hidden_size_per_layer_input": 4, "final_logit_softcapping": 30.0,
+        },
+        "vision_config": GEMMA4_VISION, "audio_config": None,
+    }),
+    # As Gemma 4 12B is: without towers.
+    "gemma4-unified": ("gemma4_unified", gemma4, 5, {
+        "text_config": {
+            "hidden_size": 16, "intermediate_size": 20, "num_hidden_layers": 3, "num_attention_heads": 4,
+            "num_key_value_heads": 2, "num_global_key_value_heads": 1, "attention_k_eq_v": True, "head_dim": 8,
+            "global_head_dim": 16, "max_position_embeddings": 64, "sliding_window": 6, "final_logit_softcapping": 30.0,
+            "layer_types": ["sliding_attention", "full_attention", "full_attention"], "rope_parameters": GEMMA4_ROPE,
+        },
+        "vision_config": {
+            "patch_size": 2, "pooling_kernel_size": 2, "mm_embed_dim": 8, "mm_posemb_size": 4, "output_proj_dims": 8,
+        },
+        "audio_config": None,
+    }),
+    # As Gemma 4 31B is: in full blocks the values are the keys.
+    "gemma4-large": ("gemma4_text", gemma4, 4, {
+        "hidden_size": 16, "intermediate_size": 20, "num_hidden_layers": 4, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "num_global_key_value_heads": 1, "attention_k_eq_v": True, "head_dim": 6,
+        "global_head_dim": 16, "max_position_embeddings": 64, "rms_norm_eps": 1e-6, "sliding_window": 6,
+        "hidden_size_per_layer_input": 0, "final_logit_softcapping": 30.0,
+        "layer_types": ["sliding_attention", "sliding_attention", "full_attention", "full_attention"],
+        "rope_parameters": GEMMA4_ROPE,
     }),
     "mistral3": ("mistral3", byte_level("tekken", specials=TEKKEN), 4, {
         "text_config": {
@@ -424,9 +475,14 @@ FAMILIES = {
 }
 
 # Folders whose text decoder is a part of them, and the classes that load them.
-WRAPPERS = {name: AutoModelForImageTextToText for name in ("gemma3", "mistral3", "lfm2_vl", "qwen3_5")}
+WRAPPERS = {
+    name: AutoModelForImageTextToText
+    for name in ("gemma3", "mistral3", "lfm2_vl", "qwen3_5", "gemma4", "gemma4_unified")
+}
 # Those of whose names the decoder's stands first in a file.
 LLAVA = ("gemma3", "mistral3")
+# What stands beside the text decoder.
+BESIDE_TEXT = ("vision_tower", "multi_modal", "model.vision", "model.visual", "model.embed_vision")
 
 # How far apart the last expert used and the first one not used must be, in probability: rounding must not decide.
 EXPERT_MARGIN = 1e-3
@@ -444,8 +500,12 @@ def special_ids(folder):
 
 def randomise(model, generator):
     """Values that let no norm, bias or head be mistaken for an absent or a uniform one."""
-    adds_one = model.config.get_text_config().model_type.startswith(("gemma", "qwen3_5"))
+    model_type = model.config.get_text_config().model_type
+    adds_one = model_type.startswith(("gemma", "qwen3_5")) and not model_type.startswith("gemma4")
     with torch.no_grad():
+        for name, buffer in model.named_buffers():
+            if name.endswith("layer_scalar"):
+                buffer.copy_(0.6 + 0.8 * torch.rand(buffer.shape, generator=generator))
         for name, parameter in model.named_parameters():
             values = torch.randn(parameter.shape, generator=generator)
             if parameter.ndim == 1:
@@ -513,7 +573,8 @@ class Streams:
             return
         # The first module of the second half reads the stream itself.
         reader = {
-            "gemma2": "pre_feedforward_layernorm", "gemma3_text": "pre_feedforward_layernorm", "olmo2": "mlp",
+            "gemma2": "pre_feedforward_layernorm", "gemma3_text": "pre_feedforward_layernorm",
+            "gemma4_text": "pre_feedforward_layernorm", "gemma4_unified_text": "pre_feedforward_layernorm", "olmo2": "mlp",
             "olmo3": "mlp", "exaone4": "mlp", "gpt2": "ln_2", "lfm2": "ffn_norm", "lfm2_moe": "ffn_norm",
         }.get(config.model_type, "post_attention_layernorm")
         getattr(block, reader).register_forward_pre_hook(
@@ -543,6 +604,9 @@ def stored(tensors, model_type):
             name = name.replace("lm_head.", "language_model.lm_head.").replace("model.language_model.", "language_model.model.")
             name = name.replace("model.vision_tower.", "vision_tower.")
             name = name.replace("model.multi_modal_projector.", "multi_modal_projector.")
+        if model_type == "gemma4_unified":
+            name = name.replace("model.embed_vision.", "model.vision_embedder.")
+            name = name.replace("vision_embedder.multimodal_embedder.", "embed_vision.")
         if model_type == "gpt_neox":
             name = name.replace("lm_head", "embed_out")
         prefix, matched, kind = name.partition(".experts.")
@@ -586,7 +650,9 @@ def gradients(model, streams, tokens, probe):
     """The loss of the header, and its gradients by parameter."""
     model.double()
     # The padding token's row is a parameter like the others; torch would leave its gradient out.
-    model.get_input_embeddings().padding_idx = None
+    for module in model.modules():
+        if isinstance(module, torch.nn.Embedding):
+            module.padding_idx = None
     run = streams.run(model, tokens)
     targets = torch.tensor(tokens[1:])
     entropy = torch.nn.functional.cross_entropy(run["logits"][:-1], targets)
@@ -614,6 +680,13 @@ def as_transformers_4(config):
         return config
     if config["model_type"] == "qwen3_5_text":
         # No release of transformers 4 knows it.
+        return config
+    if config["model_type"].startswith("gemma4"):
+        # transformers 4 does not know the family; this is how published folders have it.
+        overrides = next(iter(config.pop("per_layer_config", {0: {"head_dim": 512}}).values()))
+        config["global_head_dim"] = overrides["head_dim"]
+        config["num_global_key_value_heads"] = overrides.get("num_key_value_heads")
+        config["dtype"] = config.pop("torch_dtype")
         return config
     rope = config.pop("rope_parameters", None)
     layers = config.pop("layer_types", None)
@@ -676,7 +749,10 @@ def make(name):
     folder.mkdir()
     vocabulary = write_tokenizer(folder)
     settings = json.loads(json.dumps(settings))
-    settings.get("text_config", settings).update(special_ids(folder), vocab_size=vocabulary)
+    text = settings.get("text_config", settings)
+    text.update(special_ids(folder), vocab_size=vocabulary)
+    if "hidden_size_per_layer_input" in text:
+        text["vocab_size_per_layer_input"] = vocabulary
     config = CONFIG_MAPPING[model_type](**settings)
     loader = WRAPPERS.get(model_type, AutoModelForCausalLM)
     seed = zlib.crc32(name.encode()) + SEEDS.get(name, 0)
@@ -687,7 +763,9 @@ def make(name):
     randomise(model, generator)
     model.save_pretrained(folder)
     saved = load_file(folder / "model.safetensors")
-    buffers = {name: values for name, values in model.named_buffers() if name.endswith("expert_bias")}
+    buffers = {
+        name: values for name, values in model.named_buffers() if name.endswith(("expert_bias", "layer_scalar"))
+    }
     expected = stored({**dict(model.named_parameters()), **buffers}, model_type)
     assert saved.keys() == expected.keys(), saved.keys() ^ expected.keys()
     assert all(torch.equal(saved[key], expected[key]) for key in saved)
@@ -716,8 +794,8 @@ def make(name):
     reference["loss"] = loss.reshape(1)
     for key, values in stored(found, model_type).items():
         reference[f"gradient.{key}"] = values
-    carried = ("vision_tower", "multi_modal", "model.visual", "mtp.", "expert_bias")
-    assert {f"gradient.{key}" for key in saved if not any(part in key for part in carried)} <= reference.keys()
+    untrained = (*BESIDE_TEXT, "mtp.", "expert_bias", "layer_scalar")
+    assert {f"gradient.{key}" for key in saved if not any(part in key for part in untrained)} <= reference.keys()
     for key, values in reference.items():
         assert torch.isfinite(values).all(), key
         reference[key] = values.contiguous() if values.dtype == torch.int32 else values.float().contiguous()

@@ -161,6 +161,33 @@ def write_sentencepiece(folder, specials, tokenizer_class, adds_prefix):
     return pieces.vocab_size()
 
 
+def write_gemma4(folder, specials, others):
+    """Gemma 4's tokenizer.json: byte-pair encoding over scalars with byte fallback, runs of newlines, no tokenizer.model.
+
+    others: the texts of more special tokens, at the end of the vocabulary; the first is the mask.
+    """
+    write_sentencepiece(folder, specials, "GemmaTokenizer", adds_prefix=False)
+    (folder / "tokenizer.model").unlink()
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    model = tokenizer["model"]
+    for text in ("\n", "\n\n", "\n\n\n", *others):
+        model["vocab"][text] = len(model["vocab"])
+    model["merges"] += [["\n", "\n"], ["\n", "\n\n"], ["\n\n", "\n"]]
+    tokenizer["added_tokens"] += [
+        {**tokenizer["added_tokens"][0], "id": model["vocab"][text], "content": text} for text in others
+    ]
+    tokenizer["pre_tokenizer"] = {
+        "type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False,
+    }
+    write_json(folder / "tokenizer.json", tokenizer)
+    path = folder / "tokenizer_config.json"
+    configuration = json.loads(path.read_text())
+    del configuration["added_tokens_decoder"]
+    configuration["mask_token"] = others[0]
+    write_json(path, configuration)
+    return len(model["vocab"])
+
+
 def merges(pieces, vocabulary):
     """The pairs that make each piece, best piece first: what the scores of tokenizer.model say."""
     found = []

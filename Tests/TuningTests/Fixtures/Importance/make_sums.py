@@ -26,7 +26,8 @@ FAMILIES = FOLDER.parent.parent.parent / "TransformerTests" / "Fixtures" / "Fami
 
 # Where gguf calls a family otherwise than transformers.
 ARCHITECTURES = {
-    "gemma3_text": "gemma3", "gpt_neox": "gptneox", "granitemoehybrid": "granite", "ministral3": "mistral3", "mistral": "llama",
+    "gemma3_text": "gemma3", "gemma4_text": "gemma4", "gemma4_unified_text": "gemma4", "gpt_neox": "gptneox",
+    "granitemoehybrid": "granite", "ministral3": "mistral3", "mistral": "llama",
     "qwen3_5_text": "qwen35", "mixtral": "llama", "olmo3": "olmo2", "qwen3_moe": "qwen3moe", "ernie4_5": "ernie4_5",
     "gpt_oss": "gpt-oss", "qwen2_moe": "qwen2moe", "seed_oss": "seed_oss", "lfm2_moe": "lfm2moe"}
 
@@ -67,7 +68,8 @@ class Sums:
             if path.endswith(".experts"):
                 module.register_forward_pre_hook(self.experts(path))
             elif weight is not None and weight.dim() == 2 and not isinstance(module, torch.nn.Embedding):
-                if module is not model.get_output_embeddings():
+                # Of Gemma 4's matrices outside the blocks llama-imatrix sees none.
+                if module is not model.get_output_embeddings() and not path.endswith("per_layer_model_projection"):
                     module.register_forward_pre_hook(self.matrix(path))
 
     def add(self, name, rows, expert=0, experts=1):
