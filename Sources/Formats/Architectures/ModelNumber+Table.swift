@@ -15,10 +15,9 @@ extension ModelNumber {
             keyValueHeads(format), headSize(format), vocabularySize, contextLength(format),
             normEpsilon(format, norm), rope(format, positions), tiedHead,
             function(format, activation), parallelResidual, attentionScale, queryGrowth, scoreCap,
-            logitCap,
-            window, unrotated, sharedKeys, shortConvolution, blockSizes, deltaNet, ropeSections,
-            predictionBlocks, embeddingScale, residualScale, logitScale, perLayerInputs, experts,
-            originalContext,
+            logitCap, blockSizes, window, unrotated, sharedKeys, shortConvolution, deltaNet,
+            ropeSections, predictionBlocks, embeddingScale, residualScale, logitScale,
+            perLayerInputs, experts, originalContext,
         ]
     }
 

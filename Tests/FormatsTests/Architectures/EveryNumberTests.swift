@@ -68,9 +68,10 @@ import Testing
             numbers.blockKinds[numbers.blockKinds.count - 1] = first
         },
         Row("blockKinds", .kept("gemma3")) { numbers in
-            let rope = RopeParameters(base: 555, dimensions: numbers.rope.dimensions)
             for block in numbers.blockKinds.indices where numbers.blockKinds[block].window != nil {
-                numbers.blockKinds[block].rotation = .own(rope)
+                let width = min(numbers.rope.dimensions, numbers.sizes(ofBlock: block).headSize)
+                numbers.blockKinds[block].rotation = .own(
+                    RopeParameters(base: 555, dimensions: width))
             }
         },
         Row("blockKinds", .kept("smollm3"), .told("smollm3", "blocks without rotation")) {

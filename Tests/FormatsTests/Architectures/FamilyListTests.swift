@@ -6,14 +6,15 @@ import Testing
 
 /// Every family has a reference made with transformers, every reference is tested, and the documentation knows it.
 @Suite struct FamilyListTests {
-    /// The `model_type` of a fixture.
-    private static func modelType(_ name: String) throws -> String? {
-        try JSONReader.parse(MappedFile(path: Families.folder(name) + "/config.json").bytes)
-            .object?["model_type"]?.string
+    /// The `model_type` of a fixture, and that of the text decoder in it.
+    private static func modelTypes(_ name: String) throws -> [String] {
+        let path = Families.folder(name) + "/config.json"
+        let config = try JSONReader.parse(MappedFile(path: path).bytes).object
+        return [config, config?["text_config"]?.object].compactMap { $0?["model_type"]?.string }
     }
 
     @Test func everyFamilyHasAReference() throws {
-        let tested = Set(try Families.all.map { try Self.modelType($0) })
+        let tested = Set(try Families.all.flatMap { try Self.modelTypes($0) })
         for family in Architecture.all {
             #expect(
                 tested.contains(family.huggingFaceModelType),

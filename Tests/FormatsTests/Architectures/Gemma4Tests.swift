@@ -56,7 +56,11 @@ import Testing
         let windowed = JSONValue.array(
             [JSONValue](repeating: .string("sliding_attention"), count: 6))
         let read = try numbers(
-            "gemma4", ["layer_types": windowed, "num_kv_shared_layers": .integer(0)])
+            "gemma4",
+            [
+                "layer_types": windowed, "num_kv_shared_layers": .integer(0),
+                "per_layer_config": nil, "global_head_dim": .integer(8),
+            ])
         #expect(read.windowed == [true, true, true, true, true, false])
     }
 

@@ -67,9 +67,11 @@ struct FamilyReference {
         let architecture = try #require(checkpoint.architecture)
         let carried = Set(checkpoint.carriedTensors.map(\.name))
         return try checkpoint.tensors.filter { tensor in
-            // No gradient reaches what only chooses.
-            if case .block(_, .expertChoiceBias) = tensor.role?.slot { return false }
-            return !carried.contains(tensor.name)
+            switch tensor.role?.slot {
+            // No gradient reaches what only chooses, and transformers does not train a block's scale.
+            case .block(_, .expertChoiceBias), .block(_, .outputScale): false
+            default: !carried.contains(tensor.name)
+            }
         }.flatMap { tensor in
             let role = try #require(
                 architecture.role(of: tensor.name, in: .safetensors), "\(tensor.name) has no role")

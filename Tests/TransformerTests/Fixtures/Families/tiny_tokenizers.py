@@ -184,6 +184,7 @@ def write_gemma4(folder, specials, others):
     configuration = json.loads(path.read_text())
     del configuration["added_tokens_decoder"]
     configuration["mask_token"] = others[0]
+    configuration["extra_special_tokens"] = others[1:]
     write_json(path, configuration)
     return len(model["vocab"])
 
