@@ -27,14 +27,14 @@ extension BlockRunner {
         }
     }
 
-    /// output = middle + scale · change(norm(update)), of what `projectDown` made
+    /// ended = middle + scale · change(norm(update)), of what `projectDown` made
     func addFeedForward(
         _ block: BlockWeights, _ activations: BlockActivations, rows: Int,
         changed change: InterventionPlan.OutputChange
     ) {
         addUpdate(
             rows, norm: block.feedForwardPostNorm, changed: change, to: activations.middle,
-            into: activations.output)
+            into: activations.ended)
     }
 
     /// What the feed-forward part puts out, before the norm that may follow it.
