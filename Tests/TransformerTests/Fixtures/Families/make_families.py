@@ -524,6 +524,13 @@ def randomise(model, generator):
                 inputs = parameter.shape[0] if ".c_" in name else parameter.shape[-1]
                 sharp = any(part in name for part in ("q_proj", "k_proj", "qkv", "query_key_value", "c_attn", "gate.weight"))
                 values = (1.7 if sharp else 1.1) / inputs**0.5 * values
+            if model_type.startswith("gemma4") and "q_norm" in name:
+                # Its scores are not divided by the root of the width.
+                values = values / parameter.shape[0] ** 0.5
+            if "per_layer_input_gate" in name:
+                # It reads the stream as it is; where all of a narrow input is in the activation's tail, the norm behind
+                # it makes rounding large.
+                values = 0.1 * values
             parameter.copy_(values)
         for name, buffer in model.named_buffers():
             # What is added to experts' scores where they are chosen.
