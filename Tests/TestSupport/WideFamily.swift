@@ -21,7 +21,12 @@ package enum WideFamily {
             small = try folder.write(small, [], as: "small.gguf")
         }
         var numbers = Self.numbers(try small.hyperparameters())
-        if !isGrouped { numbers.keyValueHeadCount = numbers.headCount }
+        if !isGrouped {
+            numbers.keyValueHeadCount = numbers.headCount
+            for block in numbers.blockKinds.indices {
+                numbers.blockKinds[block].keyValueHeadCount = nil
+            }
+        }
         let weights = small.tensors.flatMap { tensor -> [CheckpointEdit] in
             guard let role = tensor.role, let rule = architecture.rule(for: role.slot) else {
                 return []
@@ -61,8 +66,11 @@ package enum WideFamily {
         numbers.keyValueHeadCount = small.keyValueHeadCount == small.headCount ? 4 : 2
         numbers.headCount = 4
         numbers.headSize = width / 4
-        numbers.rope.dimensions =
-            small.rope.dimensions == small.headSize ? numbers.headSize : numbers.headSize / 2
+        numbers.rope = rope(small.rope, of: small.headSize, to: numbers.headSize)
+        numbers.perLayerInputSize = small.perLayerInputSize.map { _ in width }
+        for block in numbers.blockKinds.indices {
+            widen(&numbers.blockKinds[block], sizes: small.sizes(ofBlock: block))
+        }
         // Its factors are as many as the small head has pairs.
         if case .longrope = small.rope.scaling {
             numbers.rope.scaling = .none
@@ -76,6 +84,30 @@ package enum WideFamily {
             numbers.embeddingScale = Double(width).squareRoot()
         }
         return numbers
+    }
+
+    /// The sizes that a block has of its own are other than the model's here too.
+    private static func widen(_ kind: inout BlockKind, sizes: BlockSizes) {
+        let headSize = kind.headSize.map { _ in width / 2 }
+        if case .own(let own) = kind.rotation {
+            kind.rotation = .own(rope(own, of: sizes.headSize, to: headSize ?? width / 4))
+        }
+        kind.headSize = headSize
+        kind.keyValueHeadCount = kind.keyValueHeadCount.map { _ in 1 }
+        kind.feedForwardSize = kind.feedForwardSize.map { _ in 2 * width }
+    }
+
+    /// A rotation of the whole head, or of half of one that is rotated in part.
+    private static func rope(
+        _ small: RopeParameters, of smallSize: Int, to size: Int
+    ) -> RopeParameters {
+        var rope = small
+        rope.dimensions = small.dimensions == smallSize ? size : size / 2
+        if case .divisors(let divisors) = small.scaling, divisors.count != size / 2 {
+            rope.scaling = .divisors(
+                (0..<size / 2).map { divisors[$0 * divisors.count / (size / 2)] })
+        }
+        return rope
     }
 
     /// Values that depend on the role and the place alone: matrices that keep the size of what they are given, weights of

@@ -15,7 +15,8 @@ extension TokenizerComparison {
         }
         do {
             self = TokenizerComparison(
-                try a.tokenizer(), try b.tokenizer(), isOneFormat: a.format == b.format)
+                try a.tokenizer(), try b.tokenizer(), isOneFormat: a.format == b.format,
+                visible: (a.architecture ?? b.architecture)?.tokenizer.visible ?? [])
         } catch {
             notes.append("the tokenizers cannot be compared: \(error)")
             settings.append(

@@ -83,7 +83,8 @@ package struct TokenizerConversion {
                 metadata[GGUFTokenizerKey.addsBeginningOfText] = .bool(false)
             }
         }
-        let repair = TokenizerRepair(own, file: folder.path, name: name)
+        let repair = TokenizerRepair(
+            own, file: folder.path, name: name, visible: layout.visible)
         try repair.apply(to: &metadata)
         notes += try repair.losses(of: metadata)
         return Result(

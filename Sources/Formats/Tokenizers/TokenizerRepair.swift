@@ -3,15 +3,18 @@ struct TokenizerRepair {
     private let own: TokenizerDefinition
     private let file: String
     private let name: String?
+    private let visible: Set<String>
 
     /// - Parameters:
     ///   - own: the folder's tokenizer
     ///   - file: the folder
     ///   - name: the `general.name` that the file gets
-    init(_ own: TokenizerDefinition, file: String, name: String?) {
+    ///   - visible: the special tokens that the converter has decoded text show
+    init(_ own: TokenizerDefinition, file: String, name: String?, visible: Set<String>) {
         self.own = own
         self.file = file
         self.name = name
+        self.visible = visible
     }
 
     /// Sets added tokens, special tokens and flags to the folder's where a reader of the metadata would take others.
@@ -106,7 +109,8 @@ struct TokenizerRepair {
     /// - Throws: `TokenizerError.unsupported` where ordinary texts would become other tokens, or tokens other texts.
     func losses(of metadata: GGUFMetadata) throws(TokenizerError) -> [String] {
         try TokenizerLoss(
-            from: own, to: held(metadata), file: file, format: "a GGUF file"
+            from: own, to: held(metadata), file: file, format: "a GGUF file",
+            visible: visible
         ).notes
     }
 }
@@ -120,11 +124,13 @@ struct TokenizerLoss {
     ///   - held: the same, read back from what would be written
     ///   - file: what the tokenizer was read from
     ///   - format: the other format, in words
+    ///   - visible: the special tokens that llama.cpp's converter has decoded text show
     /// - Throws: `TokenizerError.unsupported`.
     init(
-        from own: TokenizerDefinition, to held: TokenizerDefinition, file: String, format: String
+        from own: TokenizerDefinition, to held: TokenizerDefinition, file: String, format: String,
+        visible: Set<String> = []
     ) throws(TokenizerError) {
-        let comparison = TokenizerComparison(own, held)
+        let comparison = TokenizerComparison(own, held, visible: visible)
         let isAdded = { (id: Int) in own.kinds.indices.contains(id) && own.kinds[id].isAdded }
         let changes = comparison.tokens.filter { !isAdded($0.id) }
         if let change = changes.first {

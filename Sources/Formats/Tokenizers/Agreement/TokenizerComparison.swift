@@ -34,10 +34,15 @@ package struct TokenizerComparison: Sendable {
 
     /// Compares two tokenizers.
     ///
-    /// - Parameter isOneFormat: whether both were read from files of one format; else kinds and texts of added tokens
-    ///   count as llama.cpp's converter writes them.
-    package init(_ a: TokenizerDefinition, _ b: TokenizerDefinition, isOneFormat: Bool = false) {
-        compareTokens(a, b, isOneFormat: isOneFormat)
+    /// - Parameters:
+    ///   - isOneFormat: whether both were read from files of one format; else kinds and texts of added tokens count as
+    ///     llama.cpp's converter writes them
+    ///   - visible: the special tokens that it has decoded text show, which count as control tokens then
+    package init(
+        _ a: TokenizerDefinition, _ b: TokenizerDefinition, isOneFormat: Bool = false,
+        visible: Set<String> = []
+    ) {
+        compareTokens(a, b, isOneFormat: isOneFormat, visible: visible)
         for rule in TokenizerRules.differences(a, b) {
             settings.append(
                 SettingDifference(.tokenizer, rule.name, rule.a, rule.b, isDifference: rule.counts))
@@ -50,7 +55,7 @@ package struct TokenizerComparison: Sendable {
     // MARK: - Comparing
 
     private mutating func compareTokens(
-        _ a: TokenizerDefinition, _ b: TokenizerDefinition, isOneFormat: Bool
+        _ a: TokenizerDefinition, _ b: TokenizerDefinition, isOneFormat: Bool, visible: Set<String>
     ) {
         for id in 0..<max(a.tokens.count, b.tokens.count) {
             guard id < a.tokens.count, id < b.tokens.count else {
@@ -67,7 +72,9 @@ package struct TokenizerComparison: Sendable {
                 tokens.append(
                     TokenChange(id: id, a: a.tokens.text(id), b: b.tokens.text(id)))
             } else if a.kinds[id] != b.kinds[id],
-                isOneFormat || a.comparableKind(id) != b.comparableKind(id)
+                isOneFormat
+                    || a.comparableKind(id, visible: visible)
+                        != b.comparableKind(id, visible: visible)
             {
                 kindChanges = (kindChanges.count + 1, kindChanges.first ?? id)
             }
@@ -95,9 +102,10 @@ extension TokenizerDefinition {
     }
 
     /// What a token is for, as far as it changes anything: an unknown token is found in a text as a control token is,
-    /// and one that looks special is one for llama.cpp.
-    fileprivate func comparableKind(_ id: Int) -> TokenKind {
+    /// and one that looks special is one for llama.cpp. A visible token is found as a control token is, too.
+    fileprivate func comparableKind(_ id: Int, visible: Set<String>) -> TokenKind {
         switch kinds[id] {
+        case .userDefined where visible.contains(tokens.text(id)): .control
         case .unknown: .control
         case .userDefined where SpecialLooks.areSpecial(tokens.text(id)): .control
         case .byte where isByteLevel: .normal
