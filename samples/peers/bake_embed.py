@@ -61,11 +61,15 @@ def write_vector(path, values):
 def in_transformers(model, vector=None):
     body = model.base_model
     first = next(getattr(body, name) for name in ("layers", "h") if hasattr(body, name))[0]
-    handle = first.register_forward_pre_hook(
+    # Gemma 4 makes the inputs that blocks have beside the stream from the embeddings too.
+    readers = [first, *filter(None, [getattr(body, "per_layer_model_projection", None)])]
+    handles = [reader.register_forward_pre_hook(
         lambda module, inputs: inputs if vector is None else (inputs[0] + vector.to(inputs[0].dtype), *inputs[1:]))
+        for reader in readers]
     with torch.no_grad():
         logits = model(torch.tensor([TOKENS])).logits[0].float().numpy()
-    handle.remove()
+    for handle in handles:
+        handle.remove()
     return logits
 
 

@@ -80,21 +80,29 @@ def blocks(model):
     return next(getattr(body, name) for name in ("layers", "h") if hasattr(body, name))
 
 
+def readers_of_embeddings(model):
+    """The first block, and in Gemma 4 what makes the inputs that blocks have beside the stream."""
+    body = getattr(model.base_model, "language_model", model.base_model)
+    projection = getattr(body, "per_layer_model_projection", None)
+    return [blocks(model)[0]] + ([projection] if projection is not None else [])
+
+
 def logits(model, site=None, vector=None):
     """The logits, with a vector added to the stream at a site or not."""
     handles = []
     if site:
-        block = blocks(model)[0 if site == "embed" else BLOCK]
+        block = blocks(model)[BLOCK]
         scale = getattr(model.config.get_text_config(), "residual_multiplier", 1)
         if site == "embed":
-            handles.append(block.register_forward_pre_hook(
-                lambda module, inputs, words: ((inputs[0] + vector, *inputs[1:]), words), with_kwargs=True))
+            for reader in readers_of_embeddings(model):
+                handles.append(reader.register_forward_pre_hook(
+                    lambda module, inputs, words: ((inputs[0] + vector, *inputs[1:]), words), with_kwargs=True))
         else:
             def hook(module, inputs, output):
                 add = vector / scale if site == "resid_mid" else vector
                 return (output[0] + add, *output[1:]) if isinstance(output, tuple) else output + add
 
-            attention = ("self_attn", "attn", "attention", "conv")
+            attention = ("self_attn", "attn", "attention", "conv", "linear_attn")
             place = block if site == "resid_post" else next(
                 getattr(block, name) for name in attention if hasattr(block, name))
             handles.append(place.register_forward_hook(hook))

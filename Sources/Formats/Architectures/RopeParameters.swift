@@ -34,7 +34,7 @@ package struct RopeParameters: Sendable, Hashable {
         static let stop: Float = 1e30
 
         /// How many of the first pairs turn where the others stand still; nil for other divisors.
-        var turnedPairs: Int? {
+        package var turnedPairs: Int? {
             guard case .divisors(let divisors) = self else { return nil }
             let turned = divisors.prefix { $0 == 1 }.count
             return divisors[turned...].allSatisfy { $0 == Self.stop } ? turned : nil

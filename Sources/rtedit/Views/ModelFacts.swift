@@ -251,7 +251,9 @@ struct ModelFacts {
         case .yarn(let yarn): "yarn \(yarn.factor)"
         case .dynamic(let factor, _): "dynamic \(factor)"
         case .longrope(_, _, let context, _): "long rope beyond \(context)"
-        case .divisors: "divisors in rope_freqs.weight"
+        case .divisors(let divisors):
+            scaling.turnedPairs.map { "none, the first \($0) of \(divisors.count) pairs turn" }
+                ?? "divisors in rope_freqs.weight"
         }
     }
 }
