@@ -39,8 +39,8 @@ package struct Architecture: Sendable {
     private(set) var folderNames: FolderNames
     /// Whether a GGUF file has no more rows of embeddings than the tokenizer has tokens.
     let cutsEmbedding: Bool
-    /// How the names begin in folders of what is no part of the model: blocks that predict further tokens.
-    let predictors: String?
+    /// How files keep blocks that predict further tokens, which are no part of the model; nil where none has any.
+    let prediction: PredictionLayout?
     /// What the formats' runtimes make of more heads, where it was looked at.
     private let headGrowth: [FileFormat: HeadGrowth]
 
@@ -87,7 +87,8 @@ package struct Architecture: Sendable {
         numbers own: [ModelNumber] = [], metadataOnly: [(key: String, neutral: Neutral)] = [],
         tokenizer: TokenizerLayout = .standard,
         mark: (@Sendable (GGUFKeys) -> Bool)? = nil,
-        folderNames: FolderNames = .own, cutsEmbedding: Bool = false, predictors: String? = nil,
+        folderNames: FolderNames = .own, cutsEmbedding: Bool = false,
+        prediction: PredictionLayout? = nil,
         headGrowth: [FileFormat: HeadGrowth] = [:], valueBiasFormats: Set<FileFormat> = [],
         scalesFeedForward: Bool = false
     ) {
@@ -115,7 +116,7 @@ package struct Architecture: Sendable {
         self.mark = mark
         self.folderNames = folderNames
         self.cutsEmbedding = cutsEmbedding
-        self.predictors = predictors
+        self.prediction = prediction
         self.headGrowth = headGrowth
         self.valueBiasFormats = valueBiasFormats
         self.scalesFeedForward = scalesFeedForward
@@ -182,6 +183,7 @@ package struct Architecture: Sendable {
     /// The rule for a slot, or nil where the family has no such weight.
     package func rule(for slot: WeightRole.Slot) -> WeightRule? {
         weights.first { $0.place.matches(slot) }
+            ?? prediction?.weights.first { $0.place.matches(slot) }
     }
 
     /// The role of the tensor a file of this format calls `name`, or nil.

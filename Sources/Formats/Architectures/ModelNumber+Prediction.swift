@@ -5,10 +5,23 @@ extension ModelNumber {
         numbers.predictionBlocks == 0 ? "none" : "\(numbers.predictionBlocks)"
     }
 
-    /// The number of blocks of a family whose GGUF files count such blocks too.
+    /// The number of blocks of a family whose GGUF files count such blocks too. What a `config.json` says of those is
+    /// replaced by what the folder has of them.
     static func blocksBesidePredictors(_ format: ConfigFormat) -> ModelNumber {
         let (all, further) = ("block_count", "nextn_predict_layers")
+        let member = "mtp_num_hidden_layers"
         var number = size("blocks", \.blockCount, format.blockCount, all)
+        number.config = ConfigPlace(
+            members: number.config.members + [member],
+            read: { [read = number.config.read] keys, numbers in
+                try read(keys, &numbers)
+                numbers.predictionBlocks = try keys.count(member) ?? 0
+            },
+            write: { [write = number.config.write] numbers, config in
+                write(numbers, &config)
+                guard numbers.predictionBlocks > 0 else { return }
+                config[member] = .integer(numbers.predictionBlocks)
+            })
         number.metadata = MetadataPlace(
             keys: [all, further],
             read: { keys, numbers in
@@ -28,19 +41,5 @@ extension ModelNumber {
                         ? [] : [(further, .count(numbers.predictionBlocks))])
             })
         return number
-    }
-}
-
-extension Architecture {
-    /// Whether a tensor without a role belongs to blocks that predict further tokens.
-    ///
-    /// - Parameter model: the numbers, by which a GGUF file's blocks are told apart
-    func isOfPredictors(_ name: String, in format: FileFormat, _ model: Hyperparameters?) -> Bool {
-        guard format == .gguf else { return predictors.map(name.hasPrefix) ?? false }
-        let start = "blk."
-        guard let model, model.predictionBlocks > 0, name.hasPrefix(start),
-            let block = Int(name.dropFirst(start.count).prefix { $0 != "." })
-        else { return false }
-        return block >= model.blockCount && block - model.blockCount < model.predictionBlocks
     }
 }

@@ -135,6 +135,9 @@ package enum BlockSlot: String, Hashable, Sendable, CaseIterable {
     case perLayerGate, perLayerOutput, perLayerNorm
     /// The number that the stream is multiplied by at the end of the block.
     case outputScale
+    /// What stands before and after a block that predicts further tokens: norms of the next token's embedding and of the
+    /// model's output, what makes the block's input of both, and a norm before the model's head.
+    case predictionEmbeddingNorm, predictionStreamNorm, predictionInput, predictionNorm
 }
 
 extension WeightRole.Slot {
@@ -175,7 +178,8 @@ extension BlockSlot {
     package var isNorm: Bool {
         switch self {
         case .attentionNorm, .attentionQueryNorm, .attentionKeyNorm, .attentionPostNorm,
-            .feedForwardNorm, .feedForwardPostNorm, .deltaNorm, .perLayerNorm:
+            .feedForwardNorm, .feedForwardPostNorm, .deltaNorm, .perLayerNorm,
+            .predictionEmbeddingNorm, .predictionStreamNorm, .predictionNorm:
             true
         default: false
         }
@@ -212,13 +216,14 @@ extension BlockSlot {
             .attentionSinks, .convolutionInput, .convolutionTaps, .convolutionOutput,
             .attentionQueryGate,
             .deltaQueryKeyValue, .deltaGate, .deltaDecay, .deltaStrength, .deltaTaps, .deltaRate,
-            .deltaDecayBias, .deltaNorm, .deltaOutput:
+            .deltaDecayBias, .deltaNorm, .deltaOutput,
+            .predictionEmbeddingNorm, .predictionStreamNorm, .predictionInput:
             true
         case .feedForwardNorm, .feedForwardGate, .feedForwardUp, .feedForwardDown,
             .feedForwardGateUp, .feedForwardPostNorm, .expertRouter, .expertChoiceBias, .expertGate,
             .expertUp, .expertDown, .expertGateUp, .sharedExpertGate, .sharedExpertUp,
             .sharedExpertDown, .sharedExpertRouter, .perLayerGate, .perLayerOutput, .perLayerNorm,
-            .outputScale:
+            .outputScale, .predictionNorm:
             false
         }
     }

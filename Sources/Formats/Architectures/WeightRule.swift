@@ -68,6 +68,8 @@ package struct WeightRule: Sendable {
         case expertGateUpWidth
         /// A single row.
         case one
+        /// An embedding and a state of the stream together.
+        case twiceHidden
         /// What a short convolution convolves, and the gates before and after it.
         case gatedConvolutionWidth
         /// The positions that a short convolution sees.
@@ -223,6 +225,7 @@ package struct WeightRule: Sendable {
             case .one: 1
             case .perLayerInput: model.perLayerInputSize ?? 0
             case .perLayerInputsOfAllBlocks: model.blockCount * (model.perLayerInputSize ?? 0)
+            case .twiceHidden: 2 * model.hiddenSize
             }
         }
     }

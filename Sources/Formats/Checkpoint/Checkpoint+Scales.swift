@@ -8,8 +8,10 @@ extension Checkpoint {
         guard let architecture else { return [:] }
         var scales: [WeightRole: [Float]] = [:]
         for tensor in tensors where tensor.name.hasSuffix("." + WeightRole.Part.scale.rawValue) {
-            guard let role = architecture.role(of: tensor.name, in: .gguf), role.part == .scale,
-                tensor.type == .f32, tensor.shape.count == 1
+            guard
+                let role = architecture.role(of: tensor.name, in: .gguf)
+                    ?? architecture.prediction?.role(of: tensor.name),
+                role.part == .scale, tensor.type == .f32, tensor.shape.count == 1
             else { continue }
             scales[role] = try? tensor.values()
         }

@@ -17,7 +17,7 @@ extension Checkpoint {
 
     /// Whether a tensor belongs to blocks that predict further tokens.
     func isOfPredictors(_ tensor: WeightTensor) -> Bool {
-        guard tensor.role == nil, let architecture else { return false }
+        guard let architecture else { return false }
         return architecture.isOfPredictors(tensor.name, in: format, try? statedNumbers.get())
     }
 }

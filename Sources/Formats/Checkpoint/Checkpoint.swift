@@ -31,6 +31,8 @@ package final class Checkpoint: Sendable {
     package let quantization: StoredQuantization?
     /// Where the configuration of a quantised folder names the layers that are not packed; nil where it cannot.
     let skipList: SkipList?
+    /// What of blocks that predict further tokens files of the other format can have.
+    let prediction: PredictionBlocks
     private let places: [WeightRole: Int]
     /// What the files say of the model's numbers, not yet held against the tensors.
     let statedNumbers: Result<Hyperparameters, any Error>
@@ -117,21 +119,27 @@ package final class Checkpoint: Sendable {
             if case .gguf(let gguf) = source { Self.scales(gguf.tensors, architecture) } else {
                 [WeightRole: [Float]]()
             }
+        func weight(
+            _ bare: WeightTensor, _ role: WeightRole?, _ model: Hyperparameters?
+        ) -> WeightTensor {
+            guard let role, var form = architecture?.form(of: role, in: format, model) else {
+                return bare
+            }
+            if !form.rows.isPermutation(ofRows: bare.shape.first ?? 0) { form.rows = .same }
+            if !form.columns.isPermutation(ofRows: bare.shape.last ?? 0) { form.columns = .same }
+            // Packed matrices have their outputs first in every family.
+            if bare.packed != nil, role.slot.isOfExperts { form.isTransposed = false }
+            let own = role.part == .weight ? scales[WeightRole(role.slot, .scale)] : nil
+            return WeightTensor(bare.storage, role: role, form: form, scales: own)
+        }
+        func isOfPredictors(_ tensor: WeightTensor, _ model: Hyperparameters?) -> Bool {
+            architecture?.isOfPredictors(tensor.name, in: format, model) ?? false
+        }
         func tensors(_ model: Hyperparameters?) -> [WeightTensor] {
             content.map { content in
                 let bare = WeightTensor(content)
-                guard let role = architecture?.role(of: bare.name, in: format),
-                    var form = architecture?.form(of: role, in: format, model),
-                    !(architecture?.isOfPredictors(bare.name, in: format, model) ?? false)
-                else { return bare }
-                if !form.rows.isPermutation(ofRows: bare.shape.first ?? 0) { form.rows = .same }
-                if !form.columns.isPermutation(ofRows: bare.shape.last ?? 0) {
-                    form.columns = .same
-                }
-                // Packed matrices have their outputs first in every family.
-                if bare.packed != nil, role.slot.isOfExperts { form.isTransposed = false }
-                let own = role.part == .weight ? scales[WeightRole(role.slot, .scale)] : nil
-                return WeightTensor(content, role: role, form: form, scales: own)
+                guard !isOfPredictors(bare, model) else { return bare }
+                return weight(bare, architecture?.role(of: bare.name, in: format), model)
             }
         }
         let unordered = tensors(nil)
@@ -140,7 +148,7 @@ package final class Checkpoint: Sendable {
             if let role = tensor.role { places[role] = index }
         }
         self.places = places
-        statedNumbers = Result {
+        let stated = Result {
             guard let architecture else {
                 throw CheckpointError.unsupportedArchitecture(
                     file: path, name: architectureName ?? "")
@@ -149,8 +157,22 @@ package final class Checkpoint: Sendable {
                 places[role].map { unordered[$0] }
             }
         }
-        let model = try? statedNumbers.get()
+        let model = try? stated.get()
         self.tensors = model == nil ? unordered : tensors(model)
+        let prediction =
+            if let architecture, let model {
+                PredictionBlocks(
+                    self.tensors.filter { isOfPredictors($0, model) }.map { tensor in
+                        let role = architecture.predictorRole(of: tensor.name, in: format, model)
+                        return weight(tensor, role, model)
+                    }, in: format, of: architecture, model)
+            } else { PredictionBlocks.none }
+        self.prediction = prediction
+        statedNumbers = stated.map { numbers in
+            var numbers = numbers
+            if format == .safetensors { numbers.predictionBlocks = prediction.count }
+            return numbers
+        }
         self.skipList = skipList
         self.quantization =
             switch source {

@@ -30,7 +30,10 @@ struct WeightList: Sendable {
         self.numbers = numbers
         let format = checkpoint.format
         let model = try? numbers?.get()
+        // Files of one format name these alike.
+        let prediction = other?.format == format ? .none : checkpoint.prediction
         func known(_ tensor: WeightTensor) -> WeightTensor {
+            if let own = prediction.weights.first(where: { $0.name == tensor.name }) { return own }
             guard checkpoint.isBare, let architecture,
                 let role = architecture.role(of: tensor.name, in: format)
             else { return tensor }

@@ -29,7 +29,9 @@ struct GGUFPlanner {
     func planFromHuggingFace(_ files: HuggingFaceFiles) throws -> OutputPlan {
         let own = try source.requireArchitecture()
         let architecture = changes.model?.architecture ?? own
-        let numbers = try changes.model?.numbers ?? source.hyperparameters()
+        var numbers = try changes.model?.numbers ?? source.hyperparameters()
+        let prediction = changes.model == nil ? source.prediction : .none
+        numbers.predictionBlocks = prediction.count
         let name = source.name
         let tokenizer = try TokenizerConversion(
             folder: files.folder, config: files.modelConfig ?? JSONObject(),
@@ -38,9 +40,9 @@ struct GGUFPlanner {
         var loss = ConversionLoss(source: source, architecture: architecture, numbers: numbers)
         let planner = TensorPlanner(source: source, changes: changes, format: .gguf)
         var tensors = divisorTensors(architecture, numbers.rope)
-        var stacks = ExpertStacks(source: source, architecture: architecture, numbers: numbers)
+        var stacks = ExpertStacks(architecture: architecture, numbers: numbers)
         let carried = Set(source.carriedTensors.map(\.name))
-        for tensor in sortedTensors.flatMap(planner.pieces) {
+        for tensor in sorted(with: prediction).flatMap(planner.pieces) {
             guard let role = tensor.role else {
                 guard source.takesNoPart(tensor) || carried.contains(tensor.name) else {
                     throw CheckpointError.unknownTensor(
@@ -50,8 +52,7 @@ struct GGUFPlanner {
             }
             if role.slot == .output, leavesOutHead(architecture) { continue }
             if role.expert != nil {
-                for (name, matrices) in stacks.complete(with: role) {
-                    guard !matrices.isEmpty else { continue }
+                for (name, matrices) in stacks.complete(with: tensor, role) {
                     tensors.append(try planner.stack(named: name, from: matrices))
                 }
                 continue
@@ -81,11 +82,9 @@ struct GGUFPlanner {
         let links = Folder.note(linksIn: files.folder, ModelFiles.names(in: files.folder))
         return try plan(
             tensors, planner, metadata: metadata,
-            notes: loss.notes + tokenizer.notes + notRead + links + leftOut)
+            notes: loss.notes + tokenizer.notes + notRead + links
+                + leftOutOfWrapper + source.leftOutPredictors(prediction))
     }
-
-    /// Says what of a folder a GGUF file of its model has not.
-    private var leftOut: [String] { leftOutOfWrapper + source.leftOutPredictors }
 
     private var leftOutOfWrapper: [String] {
         let carried = source.tensors.filter {
@@ -129,11 +128,15 @@ struct GGUFPlanner {
     }
 
     /// The source's tensors file by file in the order of their names.
-    private var sortedTensors: [WeightTensor] {
+    ///
+    /// - Parameter prediction: those that stand for tensors of the same names.
+    private func sorted(with prediction: PredictionBlocks) -> [WeightTensor] {
+        let replaced = Set(prediction.weights.map(\.name))
         func file(_ tensor: WeightTensor) -> String {
             tensor.parts.first?.bytes.file.path ?? ""
         }
-        return source.tensors.sorted { left, right in
+        let tensors = source.tensors.filter { !replaced.contains($0.name) } + prediction.weights
+        return tensors.sorted { left, right in
             let (first, second) = (file(left), file(right))
             return first == second
                 ? left.name.utf8.lexicographicallyPrecedes(right.name.utf8) : first < second
@@ -290,17 +293,5 @@ extension String {
         var text = self
         while text.utf8.count > 127 { text.removeLast() }
         return text
-    }
-}
-
-extension Checkpoint {
-    /// Says that an output of the other format has no blocks that predict further tokens.
-    var leftOutPredictors: [String] {
-        let count = predictors.count
-        guard count > 0 else { return [] }
-        return [
-            "left out are \(count) tensors of blocks that predict further tokens; nothing that the model computes "
-                + "depends on them"
-        ]
     }
 }

@@ -115,6 +115,8 @@ struct HuggingFacePlanner {
             && source.head == .copyOfEmbedding && changes.roles.isEmpty
         if isCopy { numbers.tiesEmbeddings = true }
         if changes.weights[WeightRole(.output)] != nil { numbers.tiesEmbeddings = false }
+        let prediction = changes.model == nil ? source.prediction : .none
+        numbers.predictionBlocks = prediction.count
         let carried = Set(source.predictors.map(\.name))
         for tensor in source.tensors where tensor.role == nil && !carried.contains(tensor.name) {
             throw CheckpointError.unknownTensor(
@@ -122,15 +124,17 @@ struct HuggingFacePlanner {
         }
         var tensors: [OutputPlan.Tensor] = []
         let planner = TensorPlanner(source: source, changes: changes, format: .safetensors)
-        for tensor in modules(architecture, planner) {
-            if let fused = try fusedTensor(beginningWith: tensor, architecture, planner) {
+        for tensor in modules(architecture, planner, prediction) {
+            if let fused = try fusedTensor(
+                beginningWith: tensor, architecture, planner, prediction)
+            {
                 tensors.append(fused)
             }
             // Lists of rotary divisors go to config.json, scales into the matrices.
             guard let role = tensor.role, architecture.rule(for: role.slot)?.huggingFace != nil,
                 role.part.isOfValues, !(isCopy && role.slot == .output)
             else { continue }
-            guard let name = architecture.name(of: role, in: .safetensors) else {
+            guard let name = architecture.folderName(of: role, numbers) else {
                 throw CheckpointError.cannotExpress(
                     fact: "transformers' '\(architecture.huggingFaceModelType)' has no place for "
                         + "tensor '\(tensor.name)' of \(source.path)")
@@ -176,7 +180,7 @@ struct HuggingFacePlanner {
                         + [generation(tokenizer, gguf.metadata)]).map { ($0.name, $0.bytes) },
                     needsConfiguration: biases.flags.values.contains(true)
                         || !newHead(architecture, numbers).isEmpty)),
-            notes: losses + source.leftOutPredictors
+            notes: losses + source.leftOutPredictors(prediction)
                 + (source.tensors.contains { $0.role?.part == .scale }
                     ? [
                         "matrices are multiplied by the scales beside them, and the products rounded to f32"
@@ -191,14 +195,17 @@ struct HuggingFacePlanner {
 
     /// The fused matrix that a tensor and others of its block are in a folder, where it is the first of its parts.
     private func fusedTensor(
-        beginningWith tensor: WeightTensor, _ architecture: Architecture, _ planner: TensorPlanner
+        beginningWith tensor: WeightTensor, _ architecture: Architecture, _ planner: TensorPlanner,
+        _ prediction: PredictionBlocks
     ) throws -> OutputPlan.Tensor? {
         guard let role = tensor.role, let fused = architecture.fused(role, in: .safetensors),
             case .block(let block, let slot) = fused.slot,
             role.slot == .block(block, slot.parts[0]),
-            let name = architecture.name(of: fused, in: .safetensors)
+            let name = try architecture.folderName(
+                of: fused, changes.model?.numbers ?? source.storedHyperparameters())
         else { return nil }
-        let parts = slot.parts.compactMap { source.tensor(.block(block, $0, role.part)) }
+        let parts = slot.parts.map { WeightRole.block(block, $0, role.part) }
+            .compactMap { source.tensor($0) ?? prediction.tensor($0) }
         if fused.slot.isOfExperts { return try planner.turns(named: name, from: parts) }
         return try planner.stack(named: name, from: parts, isFused: true)
     }
@@ -225,13 +232,13 @@ struct HuggingFacePlanner {
     /// The source's tensors in the order of the architecture, which is that of transformers' modules: model, then block
     /// by block, then model; of each expert one.
     private func modules(
-        _ architecture: Architecture, _ planner: TensorPlanner
+        _ architecture: Architecture, _ planner: TensorPlanner, _ prediction: PredictionBlocks
     ) -> [WeightTensor] {
-        let rules = architecture.weights
+        let rules = architecture.weights + (architecture.prediction?.weights ?? [])
         let firstOfBlock =
             rules.firstIndex { if case .blocks = $0.place { true } else { false } }
             ?? rules.count
-        let ranked = source.tensors.flatMap(planner.pieces).flatMap {
+        let ranked = (source.tensors + prediction.weights).flatMap(planner.pieces).flatMap {
             tensor -> [(rank: [Int], tensor: WeightTensor)] in
             guard let role = tensor.role,
                 let rule = rules.firstIndex(where: { $0.place.matches(role.slot) })

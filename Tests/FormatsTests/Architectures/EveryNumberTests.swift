@@ -150,10 +150,7 @@ import Testing
         Row("deltaNet.statedInterval", .kept("qwen3_5"), isCompared: false) {
             $0.deltaNet?.statedInterval = 3
         },
-        Row(
-            "predictionBlocks", .told("qwen3_5", "prediction blocks"), .kept("qwen3_5"),
-            isCompared: false
-        ) { $0.predictionBlocks = 1 },
+        Row("predictionBlocks", .kept("qwen3_5"), isCompared: false) { $0.predictionBlocks = 1 },
         Row("ropeSections", .kept("qwen3_5")) { $0.ropeSections = [2, 0, 0] },
         Row("experts.count", .kept("qwen3_moe")) { $0.experts?.count = 7 },
         Row("experts.usedCount", .kept("qwen3_moe")) { $0.experts?.usedCount = 3 },

@@ -80,14 +80,19 @@ import Testing
         let expected = try Checkpoint.open(Families.folder(family))
         // The folder of a text decoder alone has the family's own names.
         let architecture = try #require(expected.architecture?.named(.own))
-        let tensors = expected.tensors.filter { $0.role != nil || expected.wrapper == nil }
+        let numbers = try expected.hyperparameters()
+        let tensors =
+            expected.tensors.filter { $0.role != nil || expected.wrapper == nil }
+            + expected.prediction.weights
         func name(_ tensor: WeightTensor) -> String? {
-            tensor.role.flatMap { architecture.name(of: $0, in: .safetensors) }
+            tensor.role.flatMap { architecture.folderName(of: $0, numbers) }
         }
         #expect(found.tensors.map(\.name).sorted() == tensors.compactMap(name).sorted())
         var identical = 0
         for tensor in tensors {
-            let other = try #require(found.tensors.first { $0.name == name(tensor) })
+            let other = try #require(
+                (found.tensors.filter { $0.role != nil } + found.prediction.weights)
+                    .first { $0.name == name(tensor) })
             #expect(other.type == tensor.type && other.shape == tensor.shape)
             if other.bytes.withUnsafeBytes({ Array($0) })
                 == tensor.bytes.withUnsafeBytes({ Array($0) })

@@ -10,7 +10,7 @@ extension Architecture {
         numbers: [
             .blocksBesidePredictors(qwen35Config), .qwenDeltaNet,
             .ropeSections(qwen35Config, standard: [11, 11, 10]),
-        ], tokenizer: TokenizerLayout(preTokenizerNames: ["qwen35"]), predictors: "mtp.")
+        ], tokenizer: TokenizerLayout(preTokenizerNames: ["qwen35"]), prediction: .qwen(.plusOne))
 
     private static let qwen35Config = ConfigFormat(
         rotaryShare: "partial_rotary_factor", fillsHeadSize: true,
@@ -20,7 +20,7 @@ extension Architecture {
             "linear_key_head_dim": .integer(128), "linear_value_head_dim": .integer(128),
             "linear_num_key_heads": .integer(16), "linear_num_value_heads": .integer(32),
         ], only: [("attn_output_gate", .bool(true))],
-        implied: ["mamba_ssm_dtype", "mtp_num_hidden_layers", "mtp_use_dedicated_embeddings"]
+        implied: ["mamba_ssm_dtype", "mtp_use_dedicated_embeddings"]
     ).sized(
         vocabulary: 248_320, width: 4096, feedForward: 12_288, blocks: 32, heads: 16,
         keyValueHeads: 4, context: 32_768)
@@ -29,7 +29,8 @@ extension Architecture {
         order: MetadataFormat.standard.flatMap { key in
             key == "rope.freq_base" ? ["rope.dimension_sections", key] : [key]
         } + [
-            "ssm.conv_kernel", "ssm.state_size", "ssm.group_count", "ssm.time_step_rank",
+            "nextn_predict_layers", "ssm.conv_kernel", "ssm.state_size", "ssm.group_count",
+            "ssm.time_step_rank",
             "ssm.inner_size", "attention.recurrent_layers", "full_attention_interval",
             "rope.dimension_count",
         ])

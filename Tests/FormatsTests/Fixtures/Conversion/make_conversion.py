@@ -35,6 +35,7 @@ import gguf  # noqa: E402
 import torch  # noqa: E402
 from conversion import ModelBase, ModelType, get_model_architecture, get_model_class  # noqa: E402
 from conversion.base import TextModel  # noqa: E402
+from safetensors import safe_open  # noqa: E402
 
 FOLDER = Path(__file__).parent
 FAMILIES = FOLDER.parents[2] / "TransformerTests" / "Fixtures" / "Families"
@@ -77,8 +78,9 @@ def convert(name, outtype, path):
         if name == "gemma4-unified":
             settings["text_config"]["moe_intermediate_size"] = None
         model = get_model_class(get_model_architecture(settings, ModelType.TEXT))
-        # As --no-mtp: the converter asks for prediction blocks else, and stops where there are none.
-        model.no_mtp = True
+        # As --no-mtp where there are no prediction blocks: the converter stops there else.
+        with safe_open(folder / "model.safetensors", "pt") as weights:
+            model.no_mtp = not any(key.startswith("mtp.") for key in weights.keys())
         TextModel.get_vocab_base_pre = lambda self, tokenizer: PRE_TOKENIZERS[name]
         model(folder, TYPES[outtype], path, hparams=settings).write()
 
