@@ -11,6 +11,8 @@ import Transformer
 /// relative to the stream, and twice that where matrices hold the edit, whose own rounding then differs too: rounding errors of
 /// independent sub-layers, two a block, add up like a random walk. The types that weights are stored in have no part in it: both sides run on the same rounded weights. Only where a matrix holds
 /// the edit in another type than the base's is that rounding unknown; what rounding the base's own does is measured then.
+/// Where blocks are gated delta nets, how far the model carries 2⁻²⁴ · √(longest sum) of each sub-layer is measured as well
+/// (`ComparedModels.carriedRounding`), and 4 or 8 times that is the bound where it is more.
 /// Where the feed-forward parts are wider, four times the norms' ε is added: what new neurons write is smaller by ε of
 /// the stream's mean square.
 package struct Tolerance: Sendable, Hashable {
@@ -22,7 +24,7 @@ package struct Tolerance: Sendable, Hashable {
     /// below it is no evidence, whatever share of a small effect it is.
     package let rounding: Double
     /// What sums in another order leave of a stream and of the logits, as a share: 4 · √(2 · blocks) · 2⁻²⁴ · √(longest
-    /// sum). Two runs of one model on different kernels are no further apart.
+    /// sum), or 4 times what was measured. Two runs of one model on different kernels are no further apart.
     let reordering: Double
     /// Whether the bounds were measured, rather than derived.
     let isMeasured: Bool
@@ -34,30 +36,45 @@ package struct Tolerance: Sendable, Hashable {
     /// The share of the effect that is allowed where rounding does no more.
     private static let exactShare = 0.005
 
+    /// What sums in another order leave of one sub-layer's result, as a share: 2⁻²⁴ · √(longest sum).
+    ///
+    /// - Throws: as `Checkpoint.hyperparameters`.
+    static func sumRounding(base: Checkpoint, edited: Checkpoint) throws -> Double {
+        let (numbers, other) = try (base.hyperparameters(), edited.hyperparameters())
+        return 0x1p-24 * Double(longestSum(numbers, other)).squareRoot()
+    }
+
+    private static func longestSum(_ base: Hyperparameters, _ edited: Hyperparameters) -> Int {
+        max(
+            base.hiddenSize, base.widestFeedForward, edited.widestFeedForward,
+            base.deltaNet?.valueWidth ?? 0)
+    }
+
     /// - Parameters:
     ///   - noise: what the rounding of the matrices that hold the edit was measured to do; nil where none is rounded.
+    ///   - carried: how far the model was measured to carry `sumRounding` of each sub-layer; nil where it keeps it as it is.
     ///   - matricesHoldEdit: whether the edit is in matrices.
     ///   - override: a relative tolerance the user asked for.
     init(
         base: Checkpoint, edited: Checkpoint, noise: StorageNoiseMeasurement?,
-        matricesHoldEdit: Bool, override: Double?
+        carried: Double?, matricesHoldEdit: Bool, override: Double?
     ) throws {
         let numbers = try base.hyperparameters()
-        let (former, width) = (
-            numbers.widestFeedForward, try edited.hyperparameters().widestFeedForward
-        )
-        let longest = max(numbers.hiddenSize, former, width)
+        let other = try edited.hyperparameters()
+        let longest = Self.longestSum(numbers, other)
         let steps = Double(2 * numbers.blockCount).squareRoot()
         // What new neurons add stands behind a norm.
-        let epsilon = width > former ? 4 * Double(numbers.normEpsilon) : 0
+        let isWidened = other.widestFeedForward > numbers.widestFeedForward
+        let epsilon = isWidened ? 4 * Double(numbers.normEpsilon) : 0
         let factor = matricesHoldEdit ? 8 : 4
-        let arithmetic =
-            Double(factor) * steps * 0x1p-24 * Double(longest).squareRoot() + epsilon
         let measured = 4 * (noise?.relative ?? 0)
         rounding = 4 * steps * 0x1p-24
-        reordering = rounding * Double(longest).squareRoot()
+        let derived = rounding * Double(longest).squareRoot()
+        reordering = max(derived, 4 * (carried ?? 0))
+        let arithmetic = Double(factor) / 4 * reordering + epsilon
         effectShare = max(Self.exactShare, 4 * (noise?.effectShare ?? 0))
-        isMeasured = measured > arithmetic || effectShare > Self.exactShare
+        isMeasured =
+            measured > arithmetic || effectShare > Self.exactShare || reordering > derived
         isGiven = override != nil
         if let override {
             relative = override
@@ -69,7 +86,9 @@ package struct Tolerance: Sendable, Hashable {
         } else {
             relative = arithmetic
             derivation =
-                "\(factor) x sqrt(2 x \(numbers.blockCount) blocks) x 2^-24 x sqrt(\(longest))"
+                (reordering > derived
+                    ? "\(factor) x what the delta nets make of 2^-24 x sqrt(\(longest)) in each sub-layer"
+                    : "\(factor) x sqrt(2 x \(numbers.blockCount) blocks) x 2^-24 x sqrt(\(longest))")
                 + (epsilon > 0 ? " + 4 x the norms' \(numbers.normEpsilon)" : "")
         }
     }

@@ -161,6 +161,8 @@ package struct Verification: Sendable {
         self.unreached = unreached
         let tolerance = try Tolerance(
             base: base, edited: edited, noise: models.noise(on: compared),
+            carried: models.carriedRounding(
+                on: compared, moving: Tolerance.sumRounding(base: base, edited: edited)),
             matricesHoldEdit: isSteered && weights.hasEditedMatrices, override: override)
         self.tolerance = tolerance
         let wrongs = WrongModel.all(
