@@ -5,9 +5,9 @@ import Synchronization
 public enum Families {
     public static let all = [
         "arcee", "cohere2", "ernie4_5", "exaone4", "exaone4-windowed", "gemma", "gemma2",
-        "gemma2-scaled", "gemma3", "gemma3-wrapped", "gemma4", "gemma4-large", "gemma4-unified",
-        "gemma4-wrapped", "glm4", "gpt2", "gpt_neox",
-        "gpt_neox-sequential", "gpt_oss", "granite", "granite4", "lfm2", "lfm2-biased",
+        "gemma2-scaled", "gemma3", "gemma3-wrapped", "gemma4", "gemma4-large", "gemma4-moe",
+        "gemma4-unified", "gemma4-wrapped", "glm4", "gpt2", "gpt_neox", "gpt_neox-sequential",
+        "gpt_oss", "granite", "granite4", "lfm2", "lfm2-biased",
         "lfm2-wrapped", "lfm2_moe", "llama", "llama-biased", "llama-yarn", "ministral3",
         "ministral3-wrapped", "mistral", "mistral3", "mixtral", "olmo2", "olmo3", "phi3", "phi4",
         "qwen2", "qwen2_moe", "qwen2_moe-dense", "qwen3", "qwen3_5", "qwen3_5-wrapped",

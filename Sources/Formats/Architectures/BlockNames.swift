@@ -11,13 +11,14 @@ struct BlockNames: Sendable {
         _ slot: BlockSlot, _ huggingFace: String?, _ gguf: String?,
         _ shape: [WeightRule.Dimension],
         presence: WeightRule.Presence = .required, bias: WeightRule.Bias? = nil,
-        transform: WeightRule.Transform = .none, bareNames: Set<FileFormat> = []
+        transform: WeightRule.Transform = .none, bareNames: Set<FileFormat> = [],
+        takesScale: Bool = true
     ) -> WeightRule {
         WeightRule(
             .blocks(slot), in: holders, huggingFace: huggingFace.map { "\(layers).#.\($0)" },
             gguf: gguf.map { "blk.#.\($0)" },
             shape: shape, presence: presence, bias: bias, transform: transform,
-            bareNames: bareNames)
+            bareNames: bareNames, takesScale: takesScale)
     }
 
     /// A norm of the stream's width.

@@ -12,6 +12,8 @@ package struct Experts: Sendable, Hashable {
     package var shareScale = 1.0
     /// The inner width of a feed-forward part that every token goes through beside its experts; nil where there is none.
     package var sharedFeedForwardSize: Int?
+    /// Whether the block's dense part stands beside them, each with norms of its own, and the router with one too (Gemma 4).
+    package var isBesideDense = false
 
     /// How an expert's score comes from the router's outputs.
     package enum Scoring: Sendable, Hashable {
@@ -28,10 +30,11 @@ package struct Experts: Sendable, Hashable {
         self.normalizesShares = normalizesShares
     }
 
-    /// How shares come from scores, as far as it is not by a softmax and a scale of 1.
+    /// How shares come from scores, as far as it is not by a softmax and a scale of 1, and what stands beside the experts.
     var kindOfShares: String {
         let kind = if case .sigmoid = scoring { ", by sigmoid" } else { "" }
         return kind + (shareScale == 1 ? "" : ", times \(Float(shareScale))")
+            + (isBesideDense ? ", beside a dense part" : "")
     }
 }
 
@@ -54,6 +57,6 @@ extension Hyperparameters {
 
     /// Whether any block's feed-forward part is dense.
     package var hasDenseBlocks: Bool {
-        experts == nil || blockKinds.contains(where: \.isDense)
+        experts?.isBesideDense != false || blockKinds.contains(where: \.isDense)
     }
 }

@@ -53,11 +53,11 @@ package struct WeightRole: Hashable, Sendable, CustomStringConvertible {
         WeightRole(.block(index, slot), part)
     }
 
-    /// The matrix in which experts' gate or up matrices may lie together.
+    /// The matrix in which experts' gate or up matrices may lie together by turns.
     var fusedExperts: WeightRole? {
         switch slot {
         case .block(let block, .expertGate), .block(let block, .expertUp):
-            .block(block, .expertGateUp, part)
+            .block(block, .expertGateUpByTurns, part)
         default: nil
         }
     }
@@ -125,8 +125,13 @@ package enum BlockSlot: String, Hashable, Sendable, CaseIterable {
     case expertChoiceBias
     /// One matrix for each expert, one after the other.
     case expertGate, expertUp, expertDown
-    /// Gate and up of each expert in one matrix, their rows by turns, the gate's first.
-    case expertGateUp
+    /// Gate and up of each expert in one matrix, the gate's rows first, or their rows by turns.
+    case expertGateUp, expertGateUpByTurns
+    /// Norms of what the router and the experts read, and of what the experts and the dense part beside them give together,
+    /// where each has its own.
+    case expertRouterNorm, expertNorm, expertPostNorm, densePostNorm
+    /// A number for each expert that its share is multiplied by.
+    case expertScale
     /// The feed-forward part that every token goes through beside its experts.
     case sharedExpertGate, sharedExpertUp, sharedExpertDown
     /// The row whose sigmoid its output is multiplied by.
@@ -166,7 +171,7 @@ extension WeightRole.Slot {
     package var isOfExperts: Bool {
         switch self {
         case .block(_, .expertGate), .block(_, .expertUp), .block(_, .expertDown),
-            .block(_, .expertGateUp):
+            .block(_, .expertGateUp), .block(_, .expertGateUpByTurns):
             true
         default: false
         }
@@ -179,7 +184,8 @@ extension BlockSlot {
         switch self {
         case .attentionNorm, .attentionQueryNorm, .attentionKeyNorm, .attentionPostNorm,
             .feedForwardNorm, .feedForwardPostNorm, .deltaNorm, .perLayerNorm,
-            .predictionEmbeddingNorm, .predictionStreamNorm, .predictionNorm:
+            .predictionEmbeddingNorm, .predictionStreamNorm, .predictionNorm,
+            .expertRouterNorm, .expertNorm, .expertPostNorm, .densePostNorm:
             true
         default: false
         }
@@ -190,7 +196,7 @@ extension BlockSlot {
         !isNorm
             && ![
                 .convolutionTaps, .deltaTaps, .deltaRate, .deltaDecayBias, .expertChoiceBias,
-                .attentionSinks, .outputScale,
+                .attentionSinks, .outputScale, .expertScale,
             ].contains(self)
     }
 
@@ -203,7 +209,7 @@ extension BlockSlot {
         switch self {
         case .attentionQueryKeyValue: [.attentionQuery, .attentionKey, .attentionValue]
         case .feedForwardGateUp: [.feedForwardGate, .feedForwardUp]
-        case .expertGateUp: [.expertGate, .expertUp]
+        case .expertGateUp, .expertGateUpByTurns: [.expertGate, .expertUp]
         default: [self]
         }
     }
@@ -221,7 +227,9 @@ extension BlockSlot {
             true
         case .feedForwardNorm, .feedForwardGate, .feedForwardUp, .feedForwardDown,
             .feedForwardGateUp, .feedForwardPostNorm, .expertRouter, .expertChoiceBias, .expertGate,
-            .expertUp, .expertDown, .expertGateUp, .sharedExpertGate, .sharedExpertUp,
+            .expertUp, .expertDown, .expertGateUp, .expertGateUpByTurns, .expertRouterNorm,
+            .expertNorm, .expertPostNorm, .densePostNorm, .expertScale, .sharedExpertGate,
+            .sharedExpertUp,
             .sharedExpertDown, .sharedExpertRouter, .perLayerGate, .perLayerOutput, .perLayerNorm,
             .outputScale, .predictionNorm:
             false

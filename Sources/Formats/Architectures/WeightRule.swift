@@ -169,11 +169,13 @@ package struct WeightRule: Sendable {
     package let transform: Transform
     /// The formats in which the names above are whole: the weight's has no `.weight`, and its bias's ends in `_bias`.
     package let bareNames: Set<FileFormat>
+    /// Whether a GGUF file may have a scale beside the matrix; not where another weight has that name.
+    let takesScale: Bool
 
     package init(
         _ place: Place, in holders: Holders = .all, huggingFace: String?, gguf: String?,
         shape: [Dimension], presence: Presence = .required, bias: Bias? = nil,
-        transform: Transform = .none, bareNames: Set<FileFormat> = []
+        transform: Transform = .none, bareNames: Set<FileFormat> = [], takesScale: Bool = true
     ) {
         self.place = place
         self.holders = holders
@@ -184,6 +186,7 @@ package struct WeightRule: Sendable {
         self.bias = bias
         self.transform = transform
         self.bareNames = bareNames
+        self.takesScale = takesScale && place.slot.takesScale
     }
 
     /// The shape of the canonical weight or of its bias in a model of this size; of all experts together where there
@@ -349,7 +352,7 @@ package struct WeightRule: Sendable {
         switch part {
         case .weight: true
         case .bias: bias?.formats.contains(format) ?? false
-        case .scale, .inputScale: format == .gguf && place.slot.takesScale
+        case .scale, .inputScale: format == .gguf && takesScale
         }
     }
 

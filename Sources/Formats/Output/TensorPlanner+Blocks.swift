@@ -17,8 +17,8 @@ extension TensorPlanner {
 
     /// Whether llama.cpp multiplies what the matrix gives by a scale beside it, and nothing else with it.
     private func takesScale(_ role: WeightRole) -> Bool {
-        guard role.slot.takesScale,
-            let architecture = changes.model?.architecture ?? source.architecture
+        guard let architecture = changes.model?.architecture ?? source.architecture,
+            architecture.rule(for: role.slot)?.takesScale ?? false
         else { return false }
         guard case .block(_, let slot) = role.slot, slot.isFeedForward else { return true }
         let bias = WeightRole(role.slot, .bias)

@@ -48,7 +48,9 @@ extension BlockRunner {
             project(rows, down, from: activations.gated, into: output)
         case .mixture(let mixture):
             let input = normFeedForward(block, activations, rows: rows, into: activations.normed)
-            mixForward(mixture, from: input, into: output, rows: rows)
+            mixForward(
+                mixture, from: input, stream: feedForwardInput(activations), into: output,
+                rows: rows)
         }
     }
 
@@ -98,8 +100,8 @@ extension BlockRunner {
         case .mixture(let mixture):
             let input = normFeedForward(block, activations, rows: rows, into: scratch.normed)
             mixBackward(
-                step, mixture, input: input, outputGradient: source,
-                into: scratch.normedGradient)
+                step, mixture, input: input, stream: feedForwardInput(activations),
+                outputGradient: source, into: scratch.normedGradient, streamGradient: gradient)
         case .gated(_, _, let down), .fusedGated(_, let down), .plain(_, let down):
             if step.wants(.feedForwardDown) { activate(activations, rows: rows) }
             projectBackward(

@@ -5,71 +5,85 @@ import Formats
 /// after the other, each on its tokens packed together.
 extension BlockRunner {
     /// output = Σ share · expert(input) over each row's experts + the shared part
+    ///
+    /// - Parameter stream: what the router and the experts read where they have norms of their own.
     func mixForward(
-        _ weights: MixtureWeights, from input: ActivationMatrix, into output: ActivationMatrix,
-        rows: Int
+        _ weights: MixtureWeights, from input: ActivationMatrix, stream: ActivationMatrix,
+        into output: ActivationMatrix, rows: Int
     ) {
         guard let mixture else { return }
         mixture.reserve(rows: rows, backward: false)
-        let routing = route(weights, mixture, from: input, rows: rows)
-        output.clear(rows)
-        for (index, expert) in weights.experts.enumerated() {
-            let assignments = routing.uses(of: index)
-            guard !assignments.isEmpty else { continue }
-            run(expert, assignments, mixture, from: input)
-            forEachPart(of: assignments.count) { part in
-                for row in part {
-                    addScaledForward(
-                        output.row(assignments[row].token), assignments[row].share,
-                        mixture.expert.output.row(row), count: output.width)
-                }
-            }
+        let inputs = inputs(of: weights, mixture, input, stream: stream, rows: rows)
+        let routing = route(weights, mixture, from: inputs.router, rows: rows)
+        let sum = mixture.own?.sum ?? output
+        addUp(weights, routing, mixture, from: inputs.experts, into: sum, rows: rows)
+        if let norms = weights.ownNorms {
+            _ = norm(rows, norms.expertsOutput, from: sum, into: output)
         }
         guard let shared = weights.shared, let memory = mixture.shared else { return }
         run(shared, memory, mixture, from: input, rows: rows)
+        let given = normShared(weights, memory, mixture, rows: rows)
         forEachPart(of: rows) { part in
             for row in part {
                 addScaledForward(
-                    output.row(row), share(of: shared, mixture, row: row),
-                    memory.output.row(row), count: output.width)
+                    output.row(row), share(of: shared, mixture, row: row), given.row(row),
+                    count: output.width)
             }
         }
     }
 
     /// Takes the gradient of a mixture's output back to its input, overwriting it, and to its weights.
+    ///
+    /// - Parameter streamGradient: what the gradient of the stream is added to where the router and the experts read that.
     func mixBackward(
         _ step: BackwardStep, _ weights: MixtureWeights, input: ActivationMatrix,
-        outputGradient: ActivationMatrix, into inputGradient: ActivationMatrix
+        stream: ActivationMatrix, outputGradient: ActivationMatrix,
+        into inputGradient: ActivationMatrix, streamGradient: ActivationMatrix
     ) {
         guard let mixture else { return }
         mixture.reserve(rows: step.rows, backward: true)
-        let routing = route(weights, mixture, from: input, rows: step.rows)
+        let inputs = inputs(of: weights, mixture, input, stream: stream, rows: step.rows)
+        let routing = route(weights, mixture, from: inputs.router, rows: step.rows)
         inputGradient.clear(step.rows)
+        let sumGradient = sumBackward(
+            step, weights, routing, mixture, from: inputs.experts, outputGradient: outputGradient)
+        let expertGradient = mixture.own?.expertInputGradient ?? inputGradient
         for (index, expert) in weights.experts.enumerated() {
             let assignments = routing.uses(of: index)
             guard !assignments.isEmpty else { continue }
-            run(expert, assignments, mixture, from: input)
-            forEachPart(of: assignments.count) { part in
-                for row in part {
-                    let use = assignments[row]
-                    mixture.shareGradient.row(use.token)[use.slot] = dotForward(
-                        outputGradient.row(use.token), mixture.expert.output.row(row),
-                        count: outputGradient.width)
-                }
-            }
+            run(expert, assignments, mixture, from: inputs.experts)
+            shareBackward(
+                step, weights, assignments, of: index, mixture, outputGradient: sumGradient)
             backward(
-                step, expert, assignments, mixture, outputGradient: outputGradient,
-                addedTo: inputGradient)
+                step, expert, assignments, mixture, outputGradient: sumGradient,
+                addedTo: expertGradient)
         }
-        routing.backward(mixture.logits.row(0), shareGradient: mixture.shareGradient.row(0))
-        projectBackward(
-            step.rows, weights.router, weights.router.role, input: input,
-            outputGradient: mixture.logits, into: inputGradient, accumulating: true, step.sink)
-        guard let shared = weights.shared, let memory = mixture.shared else { return }
-        run(shared, memory, mixture, from: input, rows: step.rows)
-        backward(
-            step, shared, memory, mixture, input: input, outputGradient: outputGradient,
+        routeBackward(
+            step, weights, routing, mixture, input: inputs.router, addedTo: inputGradient)
+        sharedBackward(
+            step, weights, mixture, input: input, outputGradient: outputGradient,
             addedTo: inputGradient)
+        guard let norms = weights.ownNorms, let own = mixture.own else { return }
+        normBackward(
+            step.rows, norms.experts, step.role(.expertNorm), input: stream,
+            outputGradient: own.expertInputGradient, addedTo: streamGradient, step.sink)
+        divideByRoot(own.routerInputGradient, count: step.rows)
+        normBackward(
+            step.rows, norms.router, step.role(.expertRouterNorm), input: stream,
+            outputGradient: own.routerInputGradient, addedTo: streamGradient, step.sink)
+    }
+
+    // MARK: - The router
+
+    /// What the router and the experts read: the input, or norms of the stream.
+    private func inputs(
+        of weights: MixtureWeights, _ mixture: MixtureMemory, _ input: ActivationMatrix,
+        stream: ActivationMatrix, rows: Int
+    ) -> (router: ActivationMatrix, experts: ActivationMatrix) {
+        guard let norms = weights.ownNorms, let own = mixture.own else { return (input, input) }
+        let routerInput = norm(rows, norms.router, from: stream, into: own.routerInput)
+        divideByRoot(routerInput, count: rows)
+        return (routerInput, norm(rows, norms.experts, from: stream, into: own.expertInput))
     }
 
     private func route(
@@ -79,10 +93,81 @@ extension BlockRunner {
         project(rows, weights.router, from: input, into: mixture.logits)
         return Routing(
             logits: mixture.logits.row(0), tokens: rows, experts: mixture.experts,
-            choiceBias: weights.choiceBias?.floats)
+            choiceBias: weights.choiceBias?.floats, expertScales: weights.ownNorms?.scale.floats)
+    }
+
+    private func routeBackward(
+        _ step: BackwardStep, _ weights: MixtureWeights, _ routing: Routing,
+        _ mixture: MixtureMemory, input: ActivationMatrix, addedTo inputGradient: ActivationMatrix
+    ) {
+        routing.backward(mixture.logits.row(0), shareGradient: mixture.shareGradient.row(0))
+        projectBackward(
+            step.rows, weights.router, weights.router.role, input: input,
+            outputGradient: mixture.logits,
+            into: mixture.own?.routerInputGradient ?? inputGradient,
+            accumulating: mixture.own == nil, step.sink)
+    }
+
+    /// What a router with a norm of its own reads is divided by the root of its width.
+    private func divideByRoot(_ rows: ActivationMatrix, count: Int) {
+        let scale = 1 / Float(rows.width).squareRoot()
+        forEachPart(of: count) { part in
+            scaleForward(rows.row(part.lowerBound), by: scale, count: part.count * rows.width)
+        }
+    }
+
+    /// The gradient of each token's share of an expert that has just run, and of the scale of the shares.
+    private func shareBackward(
+        _ step: BackwardStep, _ weights: MixtureWeights, _ assignments: [Routing.Use],
+        of expert: Int, _ mixture: MixtureMemory, outputGradient: ActivationMatrix
+    ) {
+        let scale = weights.ownNorms?.scale.floats[expert] ?? 1
+        let scaleGradient = step.sink.weights[step.role(.expertScale)]?.floats
+        for (row, use) in assignments.enumerated() {
+            let gradient = dotForward(
+                outputGradient.row(use.token), mixture.expert.output.row(row),
+                count: outputGradient.width)
+            mixture.shareGradient.row(use.token)[use.slot] = scale * gradient
+            scaleGradient?[expert] += use.unscaledShare * gradient
+        }
     }
 
     // MARK: - Experts
+
+    /// sum = Σ share · expert(input) over each row's experts
+    private func addUp(
+        _ weights: MixtureWeights, _ routing: Routing, _ mixture: MixtureMemory,
+        from input: ActivationMatrix, into sum: ActivationMatrix, rows: Int
+    ) {
+        sum.clear(rows)
+        for (index, expert) in weights.experts.enumerated() {
+            let assignments = routing.uses(of: index)
+            guard !assignments.isEmpty else { continue }
+            run(expert, assignments, mixture, from: input)
+            forEachPart(of: assignments.count) { part in
+                for row in part {
+                    addScaledForward(
+                        sum.row(assignments[row].token), assignments[row].share,
+                        mixture.expert.output.row(row), count: sum.width)
+                }
+            }
+        }
+    }
+
+    /// The gradient of what the experts give together, from that of the mixture's output.
+    private func sumBackward(
+        _ step: BackwardStep, _ weights: MixtureWeights, _ routing: Routing,
+        _ mixture: MixtureMemory, from input: ActivationMatrix, outputGradient: ActivationMatrix
+    ) -> ActivationMatrix {
+        guard let norms = weights.ownNorms, let own = mixture.own else { return outputGradient }
+        addUp(weights, routing, mixture, from: input, into: own.sum, rows: step.rows)
+        own.expertInputGradient.clear(step.rows)
+        own.sumGradient.clear(step.rows)
+        normBackward(
+            step.rows, norms.expertsOutput, step.role(.expertPostNorm), input: own.sum,
+            outputGradient: outputGradient, addedTo: own.sumGradient, step.sink)
+        return own.sumGradient
+    }
 
     /// Leaves an expert's outputs for its rows in the mixture's memory.
     private func run(
@@ -144,6 +229,36 @@ extension BlockRunner {
         shared.router == nil ? 1 : sigmoidForward(mixture.sharedLogit.row(row)[0])
     }
 
+    /// The shared part's outputs after the norm of a dense part beside experts.
+    private func normShared(
+        _ weights: MixtureWeights, _ memory: MixtureMemory.UnitMemory, _ mixture: MixtureMemory,
+        rows: Int
+    ) -> ActivationMatrix {
+        guard let own = mixture.own else { return memory.output }
+        return norm(rows, weights.ownNorms?.denseOutput, from: memory.output, into: own.dense)
+    }
+
+    /// The way back through the shared part and the norm of what it gives.
+    private func sharedBackward(
+        _ step: BackwardStep, _ weights: MixtureWeights, _ mixture: MixtureMemory,
+        input: ActivationMatrix, outputGradient: ActivationMatrix,
+        addedTo inputGradient: ActivationMatrix
+    ) {
+        guard let shared = weights.shared, let memory = mixture.shared else { return }
+        run(shared, memory, mixture, from: input, rows: step.rows)
+        var gradient = outputGradient
+        if let norms = weights.ownNorms, let own = mixture.own {
+            own.denseGradient.clear(step.rows)
+            normBackward(
+                step.rows, norms.denseOutput, step.role(.densePostNorm), input: memory.output,
+                outputGradient: outputGradient, addedTo: own.denseGradient, step.sink)
+            gradient = own.denseGradient
+        }
+        backward(
+            step, shared, memory, mixture, input: input, outputGradient: gradient,
+            addedTo: inputGradient)
+    }
+
     /// The way back through the shared part, which has just run.
     private func backward(
         _ step: BackwardStep, _ shared: SharedExpertWeights, _ memory: MixtureMemory.UnitMemory,
@@ -195,20 +310,21 @@ extension BlockRunner {
         _ inner: ExpertWeights.Inner, _ memory: MixtureMemory.UnitMemory,
         from input: ActivationMatrix, rows: Int
     ) {
+        let layout = configuration.fusedExperts ?? .stacked
         switch (inner, memory.gateUp) {
-        case (.turns(let projection), let fused?):
+        case (.fused(let projection), let fused?):
             project(rows, projection, from: input, into: fused)
             forEachPart(of: rows) { part in
                 let first = part.lowerBound
                 splitRows(
                     [memory.gate, memory.up].map { ($0.row(first), $0.width) },
-                    fused: fused.row(first), layout: .headwise(heads: memory.gate.width),
+                    fused: fused.row(first), layout: layout,
                     tokens: part.count)
             }
         case (.separate(let gate, let up), _):
             project(rows, gate, from: input, into: memory.gate)
             project(rows, up, from: input, into: memory.up)
-        case (.turns, nil): preconditionFailure("no memory for a fused matrix")
+        case (.fused, nil): preconditionFailure("no memory for a fused matrix")
         }
     }
 
@@ -232,20 +348,21 @@ extension BlockRunner {
                 count: part.count * memory.up.width)
         }
         var projections: [(Projection, ActivationMatrix)] = []
+        let layout = configuration.fusedExperts ?? .stacked
         switch (unit.inner, memory.gateUp) {
-        case (.turns(let projection), let fused?):
+        case (.fused(let projection), let fused?):
             forEachPart(of: rows) { part in
                 let first = part.lowerBound
                 joinRows(
                     fused.row(first),
                     parts: [memory.gateGradient, memory.upGradient].map {
                         (UnsafePointer($0.row(first)), $0.width)
-                    }, layout: .headwise(heads: memory.gate.width), tokens: part.count)
+                    }, layout: layout, tokens: part.count)
             }
             projections = [(projection, fused)]
         case (.separate(let gate, let up), _):
             projections = [(gate, memory.gateGradient), (up, memory.upGradient)]
-        case (.turns, nil): preconditionFailure("no memory for a fused matrix")
+        case (.fused, nil): preconditionFailure("no memory for a fused matrix")
         }
         for (index, (projection, gradient)) in projections.enumerated() {
             projectBackward(

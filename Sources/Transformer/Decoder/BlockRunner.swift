@@ -59,8 +59,7 @@ struct BlockRunner: Sendable {
         }
         mixture = configuration.sizes.experts.map {
             MixtureMemory(
-                $0, hiddenSize: configuration.sizes.hiddenSize,
-                isFused: configuration.slots.contains(.expertGateUp))
+                $0, sizes: configuration.sizes, isFused: configuration.fusedExperts != nil)
         }
         fusedGateUp = configuration.blockSizes.map {
             ActivationMatrix(width: 2 * configuration.innerWidth($0))

@@ -69,13 +69,19 @@ package struct DecoderConfiguration: Sendable, Hashable {
         case .attentionQueryKeyValue:
             headLayout.rows(
                 ofPart: index, widths: [own.queryWidth, own.keyValueWidth, own.keyValueWidth])
-        case .expertGateUp:
-            FusedLayout.headwise(heads: ofExpert).rows(
-                ofPart: index, widths: [ofExpert, ofExpert])
+        case .expertGateUp, .expertGateUpByTurns:
+            fusedExperts?.rows(ofPart: index, widths: [ofExpert, ofExpert])
         default:
             FusedLayout.stacked.rows(
                 ofPart: index, widths: [innerWidth(own), innerWidth(own)])
         }
+    }
+
+    /// Where experts' gates and ups are one matrix, how its rows lie; nil where they are two.
+    var fusedExperts: FusedLayout? {
+        if slots.contains(.expertGateUp) { return .stacked }
+        guard slots.contains(.expertGateUpByTurns) else { return nil }
+        return .headwise(heads: sizes.experts?.feedForwardSize ?? 0)
     }
 
     /// The block whose keys and values a block of attention reads: itself, or an earlier one.

@@ -117,6 +117,19 @@ package struct MixtureWeights: Sendable {
     package let choiceBias: FloatBuffer?
     package let experts: [ExpertWeights]
     package let shared: SharedExpertWeights?
+    /// Where the shared part is the block's dense one; nil where all read the same and their outputs are added as they are.
+    package let ownNorms: MixtureNorms?
+}
+
+/// The norms of a mixture beside a dense part (Gemma 4): output = normed(Σ share · expert(normed(stream))) +
+/// normed(dense(input)), with the router reading a norm of the stream too, divided by the root of its width.
+package struct MixtureNorms: Sendable {
+    package let router: NormWeights
+    package let experts: NormWeights
+    package let expertsOutput: NormWeights
+    package let denseOutput: NormWeights
+    /// (experts): what shares are multiplied by.
+    package let scale: FloatBuffer
 }
 
 /// A feed-forward part that every token goes through: unit(x) · σ(router(x)), or unit(x) where there is no router.
@@ -134,8 +147,8 @@ package struct ExpertWeights: Sendable {
     /// What the gated unit reads.
     package enum Inner: Sendable {
         case separate(gate: Projection, up: Projection)
-        /// Both in one matrix, their rows by turns.
-        case turns(Projection)
+        /// Both in one matrix, its rows as `DecoderConfiguration.fusedExperts` says.
+        case fused(Projection)
     }
 }
 
@@ -379,15 +392,42 @@ private struct WeightLoader<Source: WeightSource> {
                     inner: try inner(index, expert, width: width),
                     down: try projection(
                         index, .expertDown, rows: hidden, columns: width, expert: expert))
-            }, shared: try experts.sharedFeedForwardSize.map { try shared(index, width: $0) })
+            },
+            shared: experts.isBesideDense
+                ? try dense(index)
+                : try experts.sharedFeedForwardSize.map { try shared(index, width: $0) },
+            ownNorms: experts.isBesideDense ? try mixtureNorms(index, experts.count) : nil)
+    }
+
+    private func mixtureNorms(_ index: Int, _ experts: Int) throws -> MixtureNorms {
+        let hidden = configuration.sizes.hiddenSize
+        return MixtureNorms(
+            router: try norm(.block(index, .expertRouterNorm), count: hidden),
+            experts: try norm(.block(index, .expertNorm), count: hidden),
+            expertsOutput: try norm(.block(index, .expertPostNorm), count: hidden),
+            denseOutput: try norm(.block(index, .densePostNorm), count: hidden),
+            scale: try vector(.block(index, .expertScale), count: experts))
+    }
+
+    /// The block's dense part as one that every token goes through beside its experts.
+    private func dense(_ index: Int) throws -> SharedExpertWeights {
+        let hidden = configuration.sizes.hiddenSize
+        let width = configuration.sizes(ofBlock: index).feedForwardSize
+        return SharedExpertWeights(
+            unit: ExpertWeights(
+                inner: .separate(
+                    gate: try projection(index, .feedForwardGate, rows: width, columns: hidden),
+                    up: try projection(index, .feedForwardUp, rows: width, columns: hidden)),
+                down: try projection(index, .feedForwardDown, rows: hidden, columns: width)),
+            router: nil)
     }
 
     private func inner(_ index: Int, _ expert: Int, width: Int) throws -> ExpertWeights.Inner {
         let hidden = configuration.sizes.hiddenSize
-        guard !configuration.slots.contains(.expertGateUp) else {
-            return .turns(
-                try projection(
-                    index, .expertGateUp, rows: 2 * width, columns: hidden, expert: expert))
+        let fused = [BlockSlot.expertGateUp, .expertGateUpByTurns]
+        if let slot = fused.first(where: configuration.slots.contains) {
+            return .fused(
+                try projection(index, slot, rows: 2 * width, columns: hidden, expert: expert))
         }
         return .separate(
             gate: try projection(index, .expertGate, rows: width, columns: hidden, expert: expert),

@@ -117,7 +117,7 @@ extension ExpertWeights {
     fileprivate var projections: [Projection] {
         switch inner {
         case .separate(let gate, let up): [gate, up, down]
-        case .turns(let gateUp): [gateUp, down]
+        case .fused(let gateUp): [gateUp, down]
         }
     }
 }

@@ -18,7 +18,38 @@ final class MixtureMemory: Sendable {
     /// (R, 1): what that part's output is multiplied by before its sigmoid, and the gradient of it.
     let sharedLogit: ActivationMatrix
     let sharedLogitGradient: ActivationMatrix
+    /// Of what has norms of its own beside a dense part; nil where nothing has.
+    let own: OwnMemory?
     let experts: Experts
+
+    /// Memory of the norms of a mixture beside a dense part, all (R, D).
+    final class OwnMemory: Sendable {
+        let routerInput: ActivationMatrix
+        let expertInput: ActivationMatrix
+        /// What the experts give together, before its norm.
+        let sum: ActivationMatrix
+        /// What the dense part gives, after its norm.
+        let dense: ActivationMatrix
+        let routerInputGradient: ActivationMatrix
+        let expertInputGradient: ActivationMatrix
+        let sumGradient: ActivationMatrix
+        let denseGradient: ActivationMatrix
+
+        init(hiddenSize: Int) {
+            func matrix() -> ActivationMatrix { ActivationMatrix(width: hiddenSize) }
+            (routerInput, expertInput, sum, dense) = (matrix(), matrix(), matrix(), matrix())
+            (routerInputGradient, expertInputGradient) = (matrix(), matrix())
+            (sumGradient, denseGradient) = (matrix(), matrix())
+        }
+
+        fileprivate func reserve(rows: Int, backward: Bool) {
+            for matrix in [routerInput, expertInput, sum, dense] { matrix.reserve(rows) }
+            guard backward else { return }
+            for matrix in [routerInputGradient, expertInputGradient, sumGradient, denseGradient] {
+                matrix.reserve(rows)
+            }
+        }
+    }
 
     /// Memory of one gated feed-forward part.
     ///
@@ -61,7 +92,8 @@ final class MixtureMemory: Sendable {
     }
 
     /// - Parameter isFused: whether gate and up of an expert are one matrix.
-    init(_ experts: Experts, hiddenSize: Int, isFused: Bool) {
+    init(_ experts: Experts, sizes: Hyperparameters, isFused: Bool) {
+        let hiddenSize = sizes.hiddenSize
         self.experts = experts
         logits = ActivationMatrix(width: experts.count)
         shareGradient = ActivationMatrix(width: experts.usedCount)
@@ -69,9 +101,10 @@ final class MixtureMemory: Sendable {
         inputGradient = ActivationMatrix(width: hiddenSize)
         expert = UnitMemory(
             width: experts.feedForwardSize, hiddenSize: hiddenSize, isFused: isFused)
-        shared = experts.sharedFeedForwardSize.map {
-            UnitMemory(width: $0, hiddenSize: hiddenSize)
-        }
+        let sharedSize =
+            experts.isBesideDense ? sizes.feedForwardSize : experts.sharedFeedForwardSize
+        shared = sharedSize.map { UnitMemory(width: $0, hiddenSize: hiddenSize) }
+        own = experts.isBesideDense ? OwnMemory(hiddenSize: hiddenSize) : nil
         sharedLogit = ActivationMatrix(width: 1)
         sharedLogitGradient = ActivationMatrix(width: 1)
     }
@@ -79,6 +112,7 @@ final class MixtureMemory: Sendable {
     /// Makes room for this many rows.
     func reserve(rows: Int, backward: Bool) {
         for unit in [expert, shared] { unit?.reserve(rows: rows, backward: backward) }
+        own?.reserve(rows: rows, backward: backward)
         for matrix in [logits, input, sharedLogit] { matrix.reserve(rows) }
         guard backward else { return }
         for matrix in [inputGradient, shareGradient, sharedLogitGradient] { matrix.reserve(rows) }

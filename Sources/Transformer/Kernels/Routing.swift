@@ -16,6 +16,8 @@ package struct Routing: Sendable {
         package let slot: Int
         /// What the expert's output is multiplied by.
         package let share: Float
+        /// The same before the expert's own scale.
+        package let unscaledShare: Float
     }
 
     package let tokens: Int
@@ -37,10 +39,11 @@ package struct Routing: Sendable {
     ///   - tokens: how many there are
     ///   - experts: the numbers of the mixture
     ///   - choiceBias: (experts), added to scores where experts are chosen; nil where there is none
+    ///   - expertScales: (experts), by which shares are multiplied in the end; nil where there are none
     /// - Precondition: 1 ≤ usedCount ≤ count.
     package init(
         logits: UnsafePointer<Float>, tokens: Int, experts: Experts,
-        choiceBias: UnsafePointer<Float>? = nil
+        choiceBias: UnsafePointer<Float>? = nil, expertScales: UnsafePointer<Float>? = nil
     ) {
         precondition(experts.usedCount >= 1 && experts.usedCount <= experts.count)
         var scores = Array(UnsafeBufferPointer(start: logits, count: tokens * experts.count))
@@ -61,7 +64,9 @@ package struct Routing: Sendable {
             let divisor = experts.normalizesShares ? Self.sum(taken, experts.scoring) : 1
             for (slot, expert) in used.enumerated() {
                 let share = taken[slot] / divisor * scale
-                uses[expert].append(Use(token: token, slot: slot, share: share))
+                let scaled = expertScales.map { share * $0[expert] } ?? share
+                uses[expert].append(
+                    Use(token: token, slot: slot, share: scaled, unscaledShare: share))
                 chosen.append(expert)
                 shares.append(share)
             }
@@ -101,7 +106,7 @@ package struct Routing: Sendable {
     /// - Precondition: 0 ≤ expert < the count of experts.
     package func uses(of expert: Int) -> [Use] { usesOfExpert[expert] }
 
-    /// The gradient of the router's logits from that of the shares.
+    /// The gradient of the router's logits from that of the shares, before experts' own scales.
     ///
     /// With p the softmax, c the scale, S the used experts, w their shares and g the shares' gradients, a logit's is
     /// w_i (g_i − Σ_S w g / c) for i in S, and −p_i Σ_S w g for others where shares are not normalised. With σ the

@@ -40,10 +40,16 @@ enum StreamWriters {
         }
     }
 
-    /// The norm that what a weight writes may pass before it reaches the stream; nil where none can stand.
-    static func norm(behind slot: WeightRole.Slot) -> BlockSlot? {
-        if case .block(_, .perLayerOutput) = slot { return .perLayerNorm }
-        return site(of: slot).flatMap { norm(behind: $0.site) }
+    /// The norms that what a weight writes may pass before it reaches the stream.
+    static func norms(behind slot: WeightRole.Slot) -> [BlockSlot] {
+        if case .block(_, .perLayerOutput) = slot { return [.perLayerNorm] }
+        let first: [BlockSlot] =
+            switch slot {
+            case .block(_, .feedForwardDown): [.densePostNorm]
+            case .block(_, .expertDown): [.expertPostNorm]
+            default: []
+            }
+        return first + (site(of: slot).flatMap { norm(behind: $0.site) }.map { [$0] } ?? [])
     }
 
     /// Where a weight of a block writes to the stream, itself or as the norm behind what does; nil where it does neither.

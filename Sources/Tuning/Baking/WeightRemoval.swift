@@ -54,16 +54,18 @@ package struct WeightRemoval {
         }
     }
 
-    /// The weight of the norm that what a weight writes passes before it reaches the stream, as it is applied; nil without
-    /// one.
+    /// The weights of the norms that what a weight writes passes before it reaches the stream, as they are applied,
+    /// multiplied with each other; nil without one.
     private static func norm(
         behind role: WeightRole, _ configuration: DecoderConfiguration,
         _ weights: CheckpointWeights
     ) throws -> [Float]? {
-        guard let block = role.block, let slot = StreamWriters.norm(behind: role.slot),
-            configuration.slots(ofBlock: block).contains(slot)
-        else { return nil }
-        return try weights.vector(.block(block, slot))?.values
+        guard let block = role.block else { return nil }
+        let norms = try StreamWriters.norms(behind: role.slot)
+            .filter(configuration.slots(ofBlock: block).contains)
+            .compactMap { try weights.vector(.block(block, $0))?.values }
+        guard let first = norms.first else { return nil }
+        return norms.dropFirst().reduce(first) { zip($0, $1).map { $0 * $1 } }
     }
 
     /// What is removed before a norm, so that after it the steps have nothing left to remove.

@@ -169,6 +169,10 @@ import Testing
         Row("experts.sharedFeedForwardSize", .kept("qwen2_moe")) {
             $0.experts?.sharedFeedForwardSize = 9
         },
+        Row(
+            "experts.isBesideDense", .told("qwen3_moe", "shares of experts"),
+            .told("qwen3_moe", "shares of experts")
+        ) { $0.experts?.isBesideDense = true },
     ]
 
     /// The names and values of all members, those of the values inside under names with points.

@@ -105,6 +105,23 @@ import Testing
         }
     }
 
+    @Test func expertsStandBesideDensePartsOfOneWidth() throws {
+        let experts = try #require(try numbers("gemma4-moe").experts)
+        #expect(experts.isBesideDense && experts.normalizesShares)
+        #expect((experts.count, experts.usedCount, experts.feedForwardSize) == (5, 2, 10))
+        #expect(try numbers("gemma4-moe", ["enable_moe_block": nil]).experts == nil)
+        for members: [String: JSONValue?] in [
+            ["num_experts": .null], ["num_experts": .integer(0)], ["num_experts": .integer(1)],
+            ["top_k_experts": nil], ["top_k_experts": .integer(6)],
+            ["moe_intermediate_size": .integer(0)], ["enable_moe_block": .integer(1)],
+            ["use_double_wide_mlp": .bool(true), "num_kv_shared_layers": .integer(1)],
+        ] {
+            #expect(throws: CheckpointError.self, "\(members)") {
+                try numbers("gemma4-moe", members)
+            }
+        }
+    }
+
     @Test func aFileReadsKeysWhereLlamaCppDoes() throws {
         #expect(try metadataNumbers() == numbers("gemma4"))
         #expect(try metadataNumbers(withoutValues: [1]).blockKinds[1].valuesAreKeys)

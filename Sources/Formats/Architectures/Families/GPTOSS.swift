@@ -66,7 +66,7 @@ extension Architecture {
             block.rule(
                 .expertRouter, "mlp.router", "ffn_gate_inp", [.experts, .hidden], bias: .always),
             block.rule(
-                .expertGateUp, "mlp.experts.gate_up_proj", nil,
+                .expertGateUpByTurns, "mlp.experts.gate_up_proj", nil,
                 [.experts, .expertGateUpWidth, .hidden], bias: .always,
                 transform: .transposedExperts, bareNames: [.safetensors]),
             block.rule(.expertGate, nil, "ffn_gate_exps", inner, bias: .always),

@@ -26,7 +26,7 @@ extension Architecture {
             .gemma4FeedForward, .gemma4KeyValueHeads, .gemma4HeadSize, .gemma4Rope(config),
             .embeddingScaleByWidth, .unscaledAttention, .logitCap(standard: 30),
             .gemma4BlockSizes, .gemma4Windows(config), .gemma4Sharing,
-            .gemma4PerLayerInputs(isInConfig: hasInputs),
+            .gemma4PerLayerInputs(isInConfig: hasInputs), .gemma4Experts(isInConfig: hasInputs),
         ]
     }
 
@@ -35,7 +35,7 @@ extension Architecture {
     private static let gemma4UnifiedConfig = gemma4Config(window: 1024, context: 262_144)
 
     private static func gemma4Config(window: Int, context: Int) -> ConfigFormat {
-        var config = ConfigFormat(
+        ConfigFormat(
             activation: "hidden_activation", standardActivation: "gelu_pytorch_tanh",
             sortsRopeByAttention: true, fillsHeadSize: true,
             standard: [
@@ -59,11 +59,9 @@ extension Architecture {
             ],
             only: [
                 // Pictures alone are seen from both sides.
-                ("use_bidirectional_attention", .string("vision")),
-                ("enable_moe_block", .bool(false)),
-            ])
-        config.implied = ["num_experts", "top_k_experts", "moe_intermediate_size"]
-        return config.sized(
+                ("use_bidirectional_attention", .string("vision"))
+            ]
+        ).sized(
             vocabulary: 262_144, width: 2304, feedForward: 9216, blocks: 30, heads: 8,
             keyValueHeads: 4, context: context)
     }
@@ -72,7 +70,8 @@ extension Architecture {
         order: MetadataFormat.standard + [
             "final_logit_softcapping", "attention.sliding_window", "attention.shared_kv_layers",
             "embedding_length_per_layer_input", "attention.sliding_window_pattern",
-            "attention.key_length_swa", "attention.value_length_swa", "rope.dimension_count",
+            "attention.key_length_swa", "attention.value_length_swa", "expert_feed_forward_length",
+            "rope.dimension_count",
             "rope.dimension_count_swa",
         ])
 
@@ -88,7 +87,8 @@ extension Architecture {
     private static let gemma4Weights: [WeightRule] = {
         let all = BlockNames()
         var rules = ModelNames().model(
-            blocks: gemma4Attention + all.gatedFeedForward() + gemma4Norms + gemma4PerLayerInput,
+            blocks: gemma4Attention + all.gatedFeedForward() + gemma4Experts + gemma4Norms
+                + gemma4PerLayerInput,
             divisors: ModelNames.llama3Divisors)
         rules += [
             WeightRule(
@@ -126,6 +126,31 @@ extension Architecture {
                 bias: bias),
             all.rule(.attentionQueryNorm, "self_attn.q_norm", "attn_q_norm", [.headSize]),
             keys.rule(.attentionKeyNorm, "self_attn.k_norm", "attn_k_norm", [.headSize]),
+        ]
+    }()
+
+    /// Beside the dense part; the norm before that is the dense part's alone.
+    private static let gemma4Experts: [WeightRule] = {
+        let names = BlockNames(holders: .mixtures)
+        let bare: Set<FileFormat> = [.safetensors, .gguf]
+        return [
+            names.rule(.expertRouter, "router.proj", "ffn_gate_inp", [.experts, .hidden]),
+            names.rule(
+                .expertRouterNorm, "router.scale", "ffn_gate_inp.scale", [.hidden],
+                bareNames: bare),
+            names.rule(
+                .expertScale, "router.per_expert_scale", "ffn_down_exps.scale", [.experts],
+                bareNames: bare),
+            names.rule(
+                .expertGateUp, "experts.gate_up_proj", "ffn_gate_up_exps",
+                [.experts, .expertGateUpWidth, .hidden], bareNames: [.safetensors]),
+            names.rule(
+                .expertDown, "experts.down_proj", "ffn_down_exps",
+                [.experts, .hidden, .expertFeedForward], bareNames: [.safetensors],
+                takesScale: false),
+            names.norm(.expertNorm, "pre_feedforward_layernorm_2", "pre_ffw_norm_2"),
+            names.norm(.densePostNorm, "post_feedforward_layernorm_1", "post_ffw_norm_1"),
+            names.norm(.expertPostNorm, "post_feedforward_layernorm_2", "post_ffw_norm_2"),
         ]
     }()
 

@@ -239,6 +239,16 @@ FAMILIES = {
         "layer_types": ["sliding_attention", "sliding_attention", "full_attention", "full_attention"],
         "rope_parameters": GEMMA4_ROPE,
     }),
+    # As Gemma 4 26B-A4B is: experts beside the dense part.
+    "gemma4-moe": ("gemma4_text", gemma4, 4, {
+        "hidden_size": 16, "intermediate_size": 20, "num_hidden_layers": 3, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "num_global_key_value_heads": 1, "attention_k_eq_v": True, "head_dim": 6,
+        "global_head_dim": 16, "max_position_embeddings": 64, "rms_norm_eps": 1e-6, "sliding_window": 6,
+        "hidden_size_per_layer_input": 0, "final_logit_softcapping": 30.0, "enable_moe_block": True,
+        "num_experts": 5, "top_k_experts": 2, "moe_intermediate_size": 10,
+        "layer_types": ["sliding_attention", "sliding_attention", "full_attention"],
+        "rope_parameters": GEMMA4_ROPE,
+    }),
     "mistral3": ("mistral3", byte_level("tekken", specials=TEKKEN), 4, {
         "text_config": {
             "model_type": "mistral", "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2,
@@ -509,7 +519,7 @@ def randomise(model, generator):
         for name, parameter in model.named_parameters():
             values = torch.randn(parameter.shape, generator=generator)
             if parameter.ndim == 1:
-                is_norm_weight = name.endswith("weight")
+                is_norm_weight = name.endswith(("weight", "router.scale", "per_expert_scale"))
                 is_around_one = is_norm_weight and (not adds_one or "linear_attn" in name or "visual" in name)
                 # Decays that leave something of the first token to the last one.
                 values = 0.3 * values + (1 if is_around_one else 0) - (3 if name.endswith("A_log") else 0)
@@ -527,6 +537,9 @@ def randomise(model, generator):
             if model_type.startswith("gemma4") and "q_norm" in name:
                 # Its scores are not divided by the root of the width.
                 values = values / parameter.shape[0] ** 0.5
+            if "router.proj" in name:
+                # Its input is divided by the root of the width.
+                values = parameter.shape[1] ** 0.5 * values
             if "per_layer_input_gate" in name:
                 # It reads the stream as it is; where all of a narrow input is in the activation's tail, the norm behind
                 # it makes rounding large.
@@ -551,7 +564,7 @@ class Streams:
             block.register_forward_hook(self._leave(index))
             self._watch_middle(index, block, model.config.get_text_config())
         for module in model.modules():
-            if type(module).__name__.endswith("TopKRouter"):
+            if type(module).__name__.endswith(("TopKRouter", "Gemma4TextRouter")):
                 module.register_forward_hook(self._watch_experts)
 
     def _enter(self, index):
@@ -588,10 +601,13 @@ class Streams:
             lambda module, arguments: self.found.update({name: arguments[0][0]}))
 
     def _watch_experts(self, router, arguments, output):
-        # Shares by sigmoid, and what is added to them where experts are chosen, or by softmax.
-        shares = output[0].sigmoid() + arguments[1] if len(arguments) > 1 else output[0].softmax(-1)
+        # Shares by sigmoid, and what is added to them where experts are chosen, or by softmax; Gemma 4 gives them itself.
+        used = router.top_k if hasattr(router, "top_k") else router.config.top_k_experts
+        shares = output[0] if type(router).__name__ == "Gemma4TextRouter" else output[0].softmax(-1)
+        if len(arguments) > 1:
+            shares = output[0].sigmoid() + arguments[1]
         sorted_shares = shares.sort(descending=True).values
-        gap = sorted_shares[:, router.top_k - 1] - sorted_shares[:, router.top_k]
+        gap = sorted_shares[:, used - 1] - sorted_shares[:, used]
         self.margin = min(self.margin, gap.min().item())
 
     def run(self, model, tokens):
@@ -617,7 +633,7 @@ def stored(tensors, model_type):
         if model_type == "gpt_neox":
             name = name.replace("lm_head", "embed_out")
         prefix, matched, kind = name.partition(".experts.")
-        if not matched or model_type == "gpt_oss":
+        if not matched or model_type in ("gpt_oss", "gemma4_text"):
             result[name] = tensor
             continue
         gate, up, down = ("w1", "w3", "w2") if model_type == "mixtral" else ("gate_proj", "up_proj", "down_proj")

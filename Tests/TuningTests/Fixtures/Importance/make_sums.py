@@ -93,6 +93,8 @@ class Sums:
 
     def experts(self, path):
         block = f"blk.{path.split('.')[2]}"
+        # Gemma 4's files have both in one matrix.
+        inner = ["gate", "up"] if ".mlp." in path or ".feed_forward." in path else ["gate_up"]
 
         def hook(module, arguments):
             hidden, chosen = arguments[0], arguments[1]
@@ -106,8 +108,8 @@ class Sums:
                     else:
                         gate, up = (module.gate_up_proj[expert] @ row).chunk(2)
                         gated = module.act_fn(gate) * up
-                    self.add(f"{block}.ffn_gate_exps.weight", row, expert, count)
-                    self.add(f"{block}.ffn_up_exps.weight", row, expert, count)
+                    for part in inner:
+                        self.add(f"{block}.ffn_{part}_exps.weight", row, expert, count)
                     self.add(f"{block}.ffn_down_exps.weight", gated, expert, count)
         return hook
 
