@@ -4,7 +4,14 @@ extension Architecture {
     /// A weight of a folder as published folders of the family have it; a packed one stays as it is.
     func separated(_ storage: WeightStorage) -> [WeightStorage] {
         guard case .plain(let tensor) = storage else { return [storage] }
-        return separated(tensor).map { .plain($0) }
+        guard separatesExperts, let prediction, tensor.name.hasPrefix(prediction.layers) else {
+            return separated(tensor).map { .plain($0) }
+        }
+        // Blocks that predict further tokens stand outside the modules that folder names tell of.
+        let (own, layers) = (prediction.ownLayers, prediction.layers)
+        return named(.own).separated(
+            tensor.named(own + tensor.name.dropFirst(layers.count))
+        ).map { .plain($0.named(layers + $0.name.dropFirst(own.count))) }
     }
 
     /// A tensor of a folder as published folders of the family have it: each expert's matrices by themselves, the router

@@ -172,6 +172,29 @@ import Testing
         }
     }
 
+    /// As transformers 5 holds the experts of the model's own blocks; published folders have them of such blocks as well.
+    @Test(arguments: [FolderNames.own, FolderNames.optional("model.")])
+    func expertsInOneTensorAreTakenApart(_ names: FolderNames) throws {
+        let family = Architecture(
+            name: "mixture", huggingFaceModelType: "mixture", huggingFaceClass: "Mixture",
+            weights: ModelNames().model(
+                blocks: BlockNames().experts(
+                    "mlp", gate: "gate_proj", up: "up_proj", down: "down_proj")),
+            folderNames: names, prediction: .qwen(NormRule()))
+        let path = try folder.write([UInt8](repeating: 0, count: 192), as: "bytes")
+        let tensor = StoredTensor(
+            description: TensorDescription(
+                name: "mtp.layers.0.mlp.experts.gate_up_proj", type: .f32, shape: [2, 6, 4]),
+            bytes: try MappedFile(path: path).bytes)
+        let parts = family.separated(.plain(tensor)).map { WeightTensor($0) }
+        #expect(
+            parts.map(\.name)
+                == [0, 1].flatMap { expert in
+                    ["gate", "up"].map { "mtp.layers.0.mlp.experts.\(expert).\($0)_proj.weight" }
+                })
+        #expect(parts.allSatisfy { $0.shape == [3, 4] })
+    }
+
     @Test func moreThanThereAreBlocksIsRefused() throws {
         let source = try FamilyFixture("qwen3_5").open()
         let error = #expect(throws: CheckpointError.self) {
