@@ -86,10 +86,11 @@ package final class Checkpoint: Sendable {
 
     private convenience init(path: String, gguf: GGUFFile) throws {
         let name = gguf.metadata["general.architecture"]?.text
+        let family = name.flatMap { Architecture.named($0, metadata: gguf.metadata) }
         self.init(
-            path: path, source: .gguf(gguf), architectureName: name,
-            architecture: name.flatMap { Architecture.named($0, metadata: gguf.metadata) },
-            warnings: gguf.warnings, content: gguf.tensors.map { .plain($0) }, quantization: nil,
+            path: path, source: .gguf(gguf), architectureName: name, architecture: family,
+            warnings: gguf.warnings,
+            content: gguf.tensors.map { .plain(family?.inRows($0) ?? $0) }, quantization: nil,
             skipList: nil)
     }
 

@@ -224,7 +224,7 @@ package struct QuantizationCheck: Sendable {
     ) -> (QuantizationMix?, [Exception]) {
         let matrices = tensors.map { MixAssignment.Matrix(name: $0.name, shape: $0.shape) }
         let chosen = zip(tensors, matrices).filter {
-            QuantizableTensor.isQuantizable($0.1.name, dimensions: $0.1.shape.count)
+            QuantizableTensor.isQuantizable($0.1.name, shape: $0.1.shape)
         }.sorted { MixAssignment.Matrix.precedes($0.1, $1.1) }
         let declared = metadata[MetadataFormat.fileType]?.integer.flatMap(UInt32.init(exactly:))
         func exceptions(_ mix: QuantizationMix) -> [Exception] {

@@ -36,8 +36,7 @@ struct MatrixTypes {
                 MixAssignment.Matrix.precedes(Self.matrix($0), Self.matrix($1))
             }
         let isChosen = sorted.map {
-            QuantizableTensor.isQuantizable(
-                $0.description.name, dimensions: $0.description.shape.count)
+            QuantizableTensor.isQuantizable($0.description.name, shape: $0.description.shape)
                 && !edited.contains(ExactString($0.description.name))
         }
         let chosen = zip(sorted, isChosen).filter(\.1).map { Self.matrix($0.0) }
@@ -61,7 +60,7 @@ struct MatrixTypes {
                 + "anew adds one rounding to another, and what is told is the second alone"
         }
         try tellUnweighted()
-        return typed
+        return policy.mix == nil ? typed : typed.map(\.withoutSingleRows)
     }
 
     /// Refuses a type for a head that the output does not have, and tells where nothing is left as it is.

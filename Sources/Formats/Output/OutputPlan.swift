@@ -12,14 +12,15 @@ package struct OutputPlan: Sendable {
         /// What the errors of quantised values are weighted by; nil where all count alike.
         let importance: TensorImportance?
 
+        /// - Parameter columns: nil for those that the content has in this shape.
         init(
-            _ description: TensorDescription, _ content: TensorContent, shard: Int = 0,
-            importance: TensorImportance? = nil
+            _ description: TensorDescription, _ content: TensorContent, columns: Int? = nil,
+            shard: Int = 0, importance: TensorImportance? = nil
         ) {
             self.description = description
             self.content = content
             self.importance = importance
-            columns = content.columns(of: description.shape)
+            self.columns = columns ?? content.columns(of: description.shape)
             self.shard = shard
         }
 

@@ -31,11 +31,11 @@ package enum TensorCategory: Sendable, Hashable {
 
 /// Which tensors of a GGUF file `llama-quantize` takes other types for.
 package enum QuantizableTensor {
-    /// Whether a tensor of this name and number of dimensions is quantised: weights of two dimensions or more, but for
-    /// small ones that spoil much, such as the routers of experts.
-    package static func isQuantizable(_ name: String, dimensions: Int) -> Bool {
-        dimensions >= 2 && name.hasSuffix("weight") && !spared.contains(where: name.contains)
-            && !sparedNames.contains(name)
+    /// Whether a tensor of this name and shape, outputs first, is quantised: weights of two dimensions or more, but for
+    /// small ones that spoil much, such as the routers of experts. A single row has one dimension.
+    package static func isQuantizable(_ name: String, shape: [Int]) -> Bool {
+        shape.drop { $0 == 1 }.count >= 2 && name.hasSuffix("weight")
+            && !spared.contains(where: name.contains) && !sparedNames.contains(name)
     }
 
     private static let sparedNames: Set<String> = ["position_embd.weight", "token_types.weight"]

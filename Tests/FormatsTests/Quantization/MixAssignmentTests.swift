@@ -37,6 +37,16 @@ import Testing
         #expect(names.isSubset(of: own))
     }
 
+    /// A router of one expert that every token goes through is a row, which ggml counts as a vector.
+    @Test func whatGgmlCountsAsAVectorIsNotQuantised() {
+        let name = "blk.0.ffn_gate_inp_shexp.weight"
+        for shape in [[256], [1, 256], [1, 1, 256]] {
+            #expect(!QuantizableTensor.isQuantizable(name, shape: shape))
+        }
+        #expect(QuantizableTensor.isQuantizable(name, shape: [2, 256]))
+        #expect(QuantizableTensor.isQuantizable(name, shape: [256, 1]))
+    }
+
     @Test func numbersOfFilesTellMixes() {
         for mix in QuantizationMix.all {
             let names = QuantizationMix.mixes(ofFileType: mix.fileType).map(\.name)
@@ -134,7 +144,7 @@ struct MixFixture: CustomTestStringConvertible, Sendable {
             }
         }
         matrices.removeAll {
-            !QuantizableTensor.isQuantizable($0.name, dimensions: $0.shape.count)
+            !QuantizableTensor.isQuantizable($0.name, shape: $0.shape)
         }
     }
 
