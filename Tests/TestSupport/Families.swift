@@ -11,7 +11,8 @@ public enum Families {
         "lfm2-wrapped", "lfm2_moe", "llama", "llama-biased", "llama-yarn", "ministral3",
         "ministral3-wrapped", "mistral", "mistral3", "mixtral", "olmo2", "olmo3", "phi3", "phi4",
         "qwen2", "qwen2_moe", "qwen2_moe-dense", "qwen3", "qwen3_5", "qwen3_5-wrapped",
-        "qwen3_moe", "seed_oss", "smollm3", "stablelm", "stablelm-parallel", "starcoder2",
+        "qwen3_5_moe", "qwen3_5_moe-wrapped", "qwen3_moe", "seed_oss", "smollm3", "stablelm",
+        "stablelm-parallel", "starcoder2",
     ]
 
     /// Those that can be GGUF files: llama.cpp has no keys for the ramp of that Llama's yarn, an EXAONE 4 has windows in 64

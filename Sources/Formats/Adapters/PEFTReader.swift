@@ -58,7 +58,9 @@ struct PEFTReader {
     private func role(
         ofModule module: String, _ tensor: StoredTensor, _ part: WeightRole.Part = .weight
     ) throws(AdapterError) -> WeightRole {
-        if part == .weight, let router = FusedExperts.router(of: module), halves.has(router) {
+        if part == .weight, let router = base.architecture?.fusedRouter(of: module),
+            halves.has(router)
+        {
             return router
         }
         return try halves.role(of: "\(module).\(part.rawValue)", for: tensor)
@@ -128,7 +130,8 @@ struct PEFTReader {
         _ tensor: StoredTensor, _ half: AdapterTensors.Half, ofMatrix module: String, depth: Int
     ) throws(AdapterError) {
         guard case .lora(let configuration) = request.scheme else { return }
-        if let block = FusedExperts.block(of: module), base.architecture?.separatesExperts ?? false
+        if let architecture = base.architecture, architecture.separatesExperts,
+            let block = architecture.fusedExpertBlock(of: module)
         {
             let targets = Self.parameters(of: module, configuration)
             guard depth < targets.count, let slot = targets.dropLast(depth).last?.slots.first

@@ -79,7 +79,9 @@ extension ModelNumber {
                 let sizes = numbers.sizes(ofBlock: block)
                 let place = "of block \(block)"
                 try keys.require(sizes.headSize, "head width \(place)")
-                try keys.require(sizes.feedForwardSize, "feed-forward width \(place)")
+                if let own = numbers.blockKinds[block].feedForwardSize {
+                    try keys.require(own, "feed-forward width \(place)")
+                }
                 try keys.require(sizes.keyValueHeadCount, "key/value heads \(place)")
                 guard sizes.headCount % sizes.keyValueHeadCount == 0 else {
                     throw .contradiction(

@@ -74,6 +74,13 @@ struct ConfigFormat: Sendable {
         return changed
     }
 
+    /// The same with values of more keys that a file leaves out.
+    func with(_ standard: [String: JSONValue]) -> ConfigFormat {
+        var changed = self
+        changed.standard.merge(standard) { _, new in new }
+        return changed
+    }
+
     /// LayerNorm, as the families before Llama have it.
     func withLayerNorm(_ epsilonKey: String = "layer_norm_eps") -> ConfigFormat {
         var changed = self

@@ -1,5 +1,5 @@
 /// The experts of a block as transformers 5 holds them in memory, and saves them where it is told to: one module
-/// `mlp.experts` with two parameters, each of all experts, beside the router `mlp.gate`.
+/// `mlp.experts` with two parameters, each of all experts, beside the router `mlp.gate`. Names are those of rules.
 struct FusedExperts: Sendable {
     struct Parameter: Sendable {
         let name: String
@@ -52,5 +52,27 @@ struct FusedExperts: Sendable {
         // The canonical spelling only: "01" is another name.
         guard let block = Int(digits), block >= 0, String(block) == digits else { return nil }
         return block
+    }
+}
+
+extension Architecture {
+    /// The block whose experts a folder's module holds, or nil where it is none of experts.
+    func fusedExpertBlock(of module: String) -> Int? {
+        folderNames.inRules(module).lazy.compactMap(FusedExperts.block(of:)).first
+    }
+
+    /// The router that a folder's module is, or nil.
+    func fusedRouter(of module: String) -> WeightRole? {
+        folderNames.inRules(module).lazy.compactMap(FusedExperts.router(of:)).first
+    }
+
+    /// The router whose weight a folder's tensor is, or nil.
+    func fusedRouter(ofTensor name: String) -> WeightRole? {
+        folderNames.inRules(name).lazy.compactMap(FusedExperts.router(ofTensor:)).first
+    }
+
+    /// The block whose experts' weights a folder's tensor holds, and which; nil where it holds none.
+    func fusedParameter(ofTensor name: String) -> (block: Int, slots: [BlockSlot])? {
+        folderNames.inRules(name).lazy.compactMap(FusedExperts.parameter(ofTensor:)).first
     }
 }

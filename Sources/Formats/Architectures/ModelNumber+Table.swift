@@ -74,6 +74,36 @@ extension ModelNumber {
         return number
     }
 
+    /// That of a family all of whose blocks have experts: a file may name it, and nothing is as wide.
+    static func unusedFeedForwardSize(_ format: ConfigFormat) -> ModelNumber {
+        let (key, metadataKey) = (format.feedForwardSize, "feed_forward_length")
+        var number = ModelNumber("feed-forward width", loss: .told) {
+            $0.feedForwardSize == 0 ? "none" : "\($0.feedForwardSize)"
+        }
+        number.config = ConfigPlace(
+            members: [key],
+            read: { keys, numbers in numbers.feedForwardSize = try keys.count(key) ?? 0 },
+            write: { numbers, config in
+                if numbers.feedForwardSize > 0 { config[key] = .integer(numbers.feedForwardSize) }
+            })
+        number.metadata = MetadataPlace(
+            keys: [metadataKey],
+            read: { keys, numbers in
+                let size = try keys.integer(metadataKey, blocks: numbers.blockCount) ?? 0
+                numbers.feedForwardSize = size
+            },
+            write: { numbers throws(CheckpointError) in
+                numbers.feedForwardSize > 0
+                    ? [(metadataKey, .count(numbers.feedForwardSize))] : []
+            })
+        number.check = { numbers, keys throws(CheckpointError) in
+            let size = numbers.feedForwardSize
+            guard size != 0 else { return }
+            try keys.require(size, keys.name(config: key, metadata: metadataKey))
+        }
+        return number
+    }
+
     /// Every head has a key and a value of its own where a file does not say.
     ///
     /// - Parameter isListed: whether the converter writes it for each block.
@@ -377,6 +407,9 @@ extension ModelNumber {
             try keys.require(
                 experts.usedCount, in: experts.count, "number of experts a token uses")
             try keys.require(experts.feedForwardSize, "width of an expert")
+            if let shared = experts.sharedFeedForwardSize {
+                try keys.require(shared, "width of the shared expert")
+            }
         }
         return number
     }()

@@ -20,7 +20,7 @@ package struct Wrapper: Sendable {
     let tiesEmbeddings: Bool
 
     /// Every wrapper that rtedit knows.
-    static let all = [gemma3, mistral3, lfm2, qwen35, gemma4, gemma4Unified]
+    static let all = [gemma3, mistral3, lfm2, qwen35, qwen35Mixture, gemma4, gemma4Unified]
 
     /// Gemma 3 from 4B on.
     static let gemma3 = Wrapper(
@@ -43,6 +43,11 @@ package struct Wrapper: Sendable {
         modelType: "qwen3_5", families: [.qwen35], standardType: "qwen3_5_text",
         names: FolderNames(places: [.init(own: "model.", inFiles: ["model.language_model."])]),
         carried: ["model.visual."], tiesEmbeddings: false)
+
+    /// The same with mixtures of experts.
+    static let qwen35Mixture = Wrapper(
+        modelType: "qwen3_5_moe", families: [.qwen35Mixture], standardType: "qwen3_5_moe_text",
+        names: qwen35.names, carried: qwen35.carried, tiesEmbeddings: false)
 
     /// Gemma 4 with towers for pictures and sound.
     static let gemma4 = Wrapper(

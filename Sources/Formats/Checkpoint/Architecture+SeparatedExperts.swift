@@ -22,12 +22,12 @@ extension Architecture {
         guard separatesExperts, role(of: tensor.name, in: .safetensors) == nil else {
             return [tensor]
         }
-        if let router = FusedExperts.router(ofTensor: tensor.name),
+        if let router = fusedRouter(ofTensor: tensor.name),
             let name = name(of: router, in: .safetensors)
         {
             return [tensor.named(name)]
         }
-        guard let (block, slots) = FusedExperts.parameter(ofTensor: tensor.name),
+        guard let (block, slots) = fusedParameter(ofTensor: tensor.name),
             tensor.shape.count == 3, tensor.shape[0] <= tensor.bytes.count
         else { return [tensor] }
         var parts: [StoredTensor] = []
@@ -69,11 +69,11 @@ extension StoredTensor {
 extension Checkpoint {
     /// Whether the folder's experts lie in one tensor of each block; `tensors` has them one by one.
     var hasFusedExperts: Bool {
-        guard case .huggingFace(let files) = source, architecture?.separatesExperts ?? false else {
-            return false
-        }
+        guard case .huggingFace(let files) = source, let architecture,
+            architecture.separatesExperts
+        else { return false }
         return files.shards.contains { shard in
-            shard.file.tensors.contains { FusedExperts.parameter(ofTensor: $0.name) != nil }
+            shard.file.tensors.contains { architecture.fusedParameter(ofTensor: $0.name) != nil }
         }
     }
 }

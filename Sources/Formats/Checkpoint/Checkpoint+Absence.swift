@@ -112,8 +112,8 @@ extension Checkpoint {
 
     /// The tensor that holds this weight of all experts of its block, where each expert should have its own.
     private func expertStack(for role: WeightRole) -> WeightTensor? {
-        guard let block = role.block, format == .safetensors,
-            architecture?.separatesExperts ?? false
+        guard let block = role.block, format == .safetensors, let architecture,
+            architecture.separatesExperts
         else { return nil }
         switch role.slot {
         case .block(_, .expertGate), .block(_, .expertUp), .block(_, .expertDown),
@@ -121,7 +121,7 @@ extension Checkpoint {
             break
         default: return nil
         }
-        let fused = FusedExperts.tensorNames(ofBlock: block)
+        let fused = FusedExperts.tensorNames(ofBlock: block).map(architecture.folderNames.inFile)
         if let tensor = tensors.first(where: { $0.name == fused[0] })
             ?? tensors.first(where: { fused.contains($0.name) })
         {

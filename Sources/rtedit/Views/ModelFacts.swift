@@ -80,7 +80,8 @@ struct ModelFacts {
         do {
             let numbers = try checkpoint.storedHyperparameters()
             add("blocks", "\(numbers.blockCount)")
-            add("width", "\(numbers.hiddenSize), feed-forward \(numbers.feedForwardSize)")
+            let inner = numbers.feedForwardSize
+            add("width", "\(numbers.hiddenSize)" + (inner > 0 ? ", feed-forward \(inner)" : ""))
             add(
                 "attention",
                 "\(numbers.headCount) heads of \(numbers.headSize), \(numbers.keyValueHeadCount) key/value heads"

@@ -127,6 +127,7 @@ import Testing
         "glm4": [false, false, false, false], "ernie4_5": [false, false, true, true],
         "lfm2": [false, false, false, false],
         "qwen3_5_text": [false, false, true, false],
+        "qwen3_5_moe_text": [false, false, true, false],
         "gpt_oss": [true, false, true, false], "qwen2_moe": [false, false, false, false],
         "seed_oss": [false, false, true, true],
         "lfm2_moe": [false, false, false, false],

@@ -57,7 +57,7 @@ import Testing
         tensor?.bytes.withUnsafeBytes { Array($0) }
     }
 
-    @Test(arguments: ["mixtral", "qwen3_moe"])
+    @Test(arguments: ["mixtral", "qwen3_moe", "qwen3_5_moe"])
     func theModelIsTheSame(family: String) throws {
         let (original, other) = try (FamilyFixture(family).open(), fused(family).open())
         #expect(other.hasFusedExperts && !original.hasFusedExperts)
@@ -71,7 +71,7 @@ import Testing
         #expect(comparison.isSame)
     }
 
-    @Test(arguments: ["mixtral", "qwen3_moe"])
+    @Test(arguments: ["mixtral", "qwen3_moe", "qwen3_5_moe"])
     func outputsAreTheSame(family: String) throws {
         let (original, other) = try (FamilyFixture(family).open(), fused(family).open())
         let first = try folder.write(original, as: "first.gguf")

@@ -12,28 +12,64 @@ extension Architecture {
             .ropeSections(qwen35Config, standard: [11, 11, 10]),
         ], tokenizer: TokenizerLayout(preTokenizerNames: ["qwen35"]), prediction: .qwen(.plusOne))
 
-    private static let qwen35Config = ConfigFormat(
-        rotaryShare: "partial_rotary_factor", fillsHeadSize: true,
-        standard: [
-            "num_key_value_heads": .integer(4), "head_dim": .integer(256),
-            "partial_rotary_factor": .number(0.25), "linear_conv_kernel_dim": .integer(4),
-            "linear_key_head_dim": .integer(128), "linear_value_head_dim": .integer(128),
-            "linear_num_key_heads": .integer(16), "linear_num_value_heads": .integer(32),
-        ], only: [("attn_output_gate", .bool(true))],
-        implied: ["mamba_ssm_dtype", "mtp_use_dedicated_embeddings"]
-    ).sized(
+    /// Qwen 3.5 and 3.6 with a mixture of experts, and a shared one whose output is gated, in place of every feed-forward part.
+    package static let qwen35Mixture = Architecture(
+        name: "qwen35moe", huggingFaceModelType: "qwen3_5_moe_text",
+        huggingFaceClass: "Qwen3_5MoeForCausalLM",
+        weights: ModelNames().model(
+            blocks: qwen35Mixers
+                + BlockNames().experts("mlp", gate: "gate_proj", up: "up_proj", down: "down_proj")
+                + BlockNames().sharedExpert(
+                    "mlp.shared_expert", router: "mlp.shared_expert_gate") + qwen35Norms,
+            norm: .plusOne),
+        config: qwen35MixtureConfig, metadata: qwen35MixtureMetadata,
+        numbers: [
+            .blocksBesidePredictors(qwen35MixtureConfig),
+            .unusedFeedForwardSize(qwen35MixtureConfig), .qwenDeltaNet,
+            .ropeSections(qwen35MixtureConfig, standard: [11, 11, 10]),
+            .experts(
+                count: ["num_experts", "num_local_experts"], size: "moe_intermediate_size",
+                shares: nil, shared: "shared_expert_intermediate_size"),
+        ], tokenizer: TokenizerLayout(preTokenizerNames: ["qwen35"]), prediction: .qwen(.plusOne))
+
+    private static let qwen35Config = qwen35Format.sized(
         vocabulary: 248_320, width: 4096, feedForward: 12_288, blocks: 32, heads: 16,
         keyValueHeads: 4, context: 32_768)
 
-    private static let qwen35Metadata = MetadataFormat(
-        order: MetadataFormat.standard.flatMap { key in
-            key == "rope.freq_base" ? ["rope.dimension_sections", key] : [key]
-        } + [
-            "nextn_predict_layers", "ssm.conv_kernel", "ssm.state_size", "ssm.group_count",
-            "ssm.time_step_rank",
-            "ssm.inner_size", "attention.recurrent_layers", "full_attention_interval",
-            "rope.dimension_count",
-        ])
+    private static let qwen35MixtureConfig = qwen35Format.with([
+        "num_experts": .integer(256), "num_experts_per_tok": .integer(8),
+        "moe_intermediate_size": .integer(512), "shared_expert_intermediate_size": .integer(512),
+    ]).sized(
+        vocabulary: 248_320, width: 2048, feedForward: nil, blocks: 40, heads: 16,
+        keyValueHeads: 2, context: 32_768)
+
+    private static let qwen35Format = ConfigFormat(
+        rotaryShare: "partial_rotary_factor", fillsHeadSize: true,
+        standard: [
+            "head_dim": .integer(256), "partial_rotary_factor": .number(0.25),
+            "linear_conv_kernel_dim": .integer(4),
+            "linear_key_head_dim": .integer(128), "linear_value_head_dim": .integer(128),
+            "linear_num_key_heads": .integer(16), "linear_num_value_heads": .integer(32),
+        ], only: [("attn_output_gate", .bool(true))],
+        implied: ["mamba_ssm_dtype", "mtp_use_dedicated_embeddings"])
+
+    private static let qwen35Metadata = qwen35Metadata(of: [])
+
+    private static let qwen35MixtureMetadata = qwen35Metadata(of: [
+        "expert_feed_forward_length", "expert_shared_feed_forward_length",
+    ])
+
+    private static func qwen35Metadata(of experts: [String]) -> MetadataFormat {
+        MetadataFormat(
+            order: MetadataFormat.standard.flatMap { key in
+                key == "rope.freq_base" ? ["rope.dimension_sections", key] : [key]
+            } + experts + [
+                "nextn_predict_layers", "ssm.conv_kernel", "ssm.state_size", "ssm.group_count",
+                "ssm.time_step_rank", "ssm.inner_size", "attention.recurrent_layers",
+                "full_attention_interval",
+                "rope.dimension_count",
+            ])
+    }
 
     private static let qwen35Norms = [
         BlockNames().norm(.attentionNorm, "input_layernorm", "attn_norm", .plusOne),

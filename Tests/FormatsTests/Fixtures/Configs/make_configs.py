@@ -22,7 +22,10 @@ VERSION = transformers.__version__.split(".")[0]
 
 # The old spelling has one rotary base; transformers 5 takes its class's for windows then, whatever the file says. transformers 4
 # knows neither Qwen 3.5 nor Gemma 4.
-NEW_ONLY = {"olmo3", "qwen3_5", "qwen3_5_text", "gemma4", "gemma4_text", "gemma4_unified", "gemma4_unified_text"}
+NEW_ONLY = {
+    "olmo3", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_5_moe_text", "gemma4", "gemma4_text", "gemma4_unified",
+    "gemma4_unified_text",
+}
 
 
 def in_old_spelling(config):

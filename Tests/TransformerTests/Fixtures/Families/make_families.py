@@ -114,6 +114,7 @@ DELTA = {
     "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25},
 }
 SECTIONS = {**DELTA["rope_parameters"], "mrope_section": [1, 1, 0], "mrope_interleaved": True}
+SHARING = {"moe_intermediate_size": 10, "shared_expert_intermediate_size": 14, "num_experts": 4, "num_experts_per_tok": 2}
 
 GROWING = {
     "rope_type": "yarn", "rope_theta": 10000.0, "beta_fast": 1.5, "beta_slow": 0.25, "mscale": 1.0, "mscale_all_dim": 1.0,
@@ -459,6 +460,19 @@ FAMILIES = {
         "vision_config": QWEN_VISION, "image_token_id": 7, "video_token_id": 8, "vision_start_token_id": 9,
         "vision_end_token_id": 10,
     }),
+    "qwen3_5_moe": ("qwen3_5_moe_text", byte_level("qwen35", "Qwen2Tokenizer", QWEN), 5, {
+        **DELTA, **SHARING, "num_hidden_layers": 3, "rope_parameters": SECTIONS,
+        "layer_types": ["linear_attention", "full_attention", "linear_attention"],
+    }),
+    # As published folders are: the experts of a block in one tensor.
+    "qwen3_5_moe-wrapped": ("qwen3_5_moe", byte_level("qwen35", "Qwen2Tokenizer", QWEN), 4, {
+        "text_config": {
+            **DELTA, **SHARING, "num_hidden_layers": 2, "rope_parameters": SECTIONS,
+            "layer_types": ["linear_attention", "full_attention"],
+        },
+        "vision_config": {**QWEN_VISION, "model_type": "qwen3_5_moe_vision"}, "image_token_id": 7, "video_token_id": 8,
+        "vision_start_token_id": 9, "vision_end_token_id": 10,
+    }),
     "qwen2_moe": ("qwen2_moe", byte_level("qwen2", "Qwen2Tokenizer", QWEN), 4, {
         "hidden_size": 24, "intermediate_size": 36, "moe_intermediate_size": 10, "shared_expert_intermediate_size": 14,
         "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64,
@@ -487,17 +501,22 @@ FAMILIES = {
 # Folders whose text decoder is a part of them, and the classes that load them.
 WRAPPERS = {
     name: AutoModelForImageTextToText
-    for name in ("gemma3", "mistral3", "lfm2_vl", "qwen3_5", "gemma4", "gemma4_unified")
+    for name in ("gemma3", "mistral3", "lfm2_vl", "qwen3_5", "qwen3_5_moe", "gemma4", "gemma4_unified")
 }
 # Those of whose names the decoder's stands first in a file.
 LLAVA = ("gemma3", "mistral3")
 # What stands beside the text decoder.
 BESIDE_TEXT = ("vision_tower", "multi_modal", "model.vision", "model.visual", "model.embed_vision")
 
+# Those whose experts lie in one tensor of each block, as the model holds them.
+FUSED = ("qwen3_5_moe-wrapped",)
+# Those with a block that predicts one more token.
+PREDICTING = ("qwen3_5-wrapped", "qwen3_5_moe-wrapped")
+
 # How far apart the last expert used and the first one not used must be, in probability: rounding must not decide.
 EXPERT_MARGIN = 1e-3
 # Seeds that keep it.
-SEEDS = {"mixtral": 3, "qwen3_moe": 1, "gpt_oss": 3, "qwen2_moe": 0, "qwen2_moe-dense": 1, "lfm2_moe": 0}
+SEEDS = {"mixtral": 3, "qwen3_moe": 1, "gpt_oss": 3, "qwen2_moe": 0, "qwen2_moe-dense": 1, "lfm2_moe": 0, "qwen3_5_moe": 12, "qwen3_5_moe-wrapped": 1}
 
 
 def special_ids(folder):
@@ -633,7 +652,7 @@ def stored(tensors, model_type):
         if model_type == "gpt_neox":
             name = name.replace("lm_head", "embed_out")
         prefix, matched, kind = name.partition(".experts.")
-        if not matched or model_type in ("gpt_oss", "gemma4_text"):
+        if not matched or model_type in ("gpt_oss", "gemma4_text") or tensor.ndim < 3:
             result[name] = tensor
             continue
         gate, up, down = ("w1", "w3", "w2") if model_type == "mixtral" else ("gate_proj", "up_proj", "down_proj")
@@ -701,7 +720,7 @@ def as_transformers_4(config):
             config["text_config"].pop(outside, None)
         config.pop("transformers_version", None)
         return config
-    if config["model_type"] == "qwen3_5_text":
+    if config["model_type"] in ("qwen3_5_text", "qwen3_5_moe_text"):
         # No release of transformers 4 knows it.
         return config
     if config["model_type"].startswith("gemma4"):
@@ -784,15 +803,17 @@ def make(name):
         config, attn_implementation="eager", experts_implementation="eager", dtype=torch.float32).eval()
     generator = torch.Generator().manual_seed(seed)
     randomise(model, generator)
-    model.save_pretrained(folder)
+    model.save_pretrained(folder, save_original_format=name not in FUSED)
     saved = load_file(folder / "model.safetensors")
     buffers = {
         name: values for name, values in model.named_buffers() if name.endswith(("expert_bias", "layer_scalar"))
     }
-    expected = stored({**dict(model.named_parameters()), **buffers}, model_type)
+    expected = {**dict(model.named_parameters()), **buffers}
+    if name not in FUSED:
+        expected = stored(expected, model_type)
     assert saved.keys() == expected.keys(), saved.keys() ^ expected.keys()
     assert all(torch.equal(saved[key], expected[key]) for key in saved)
-    if name == "qwen3_5-wrapped":
+    if name in PREDICTING:
         add_predictor(folder, saved, generator)
     if style == 4:
         path = folder / "config.json"
@@ -818,7 +839,7 @@ def make(name):
     for key, values in stored(found, model_type).items():
         reference[f"gradient.{key}"] = values
     untrained = (*BESIDE_TEXT, "mtp.", "expert_bias", "layer_scalar")
-    assert {f"gradient.{key}" for key in saved if not any(part in key for part in untrained)} <= reference.keys()
+    assert {f"gradient.{key}" for key in stored(saved, model_type) if not any(part in key for part in untrained)} <= reference.keys()
     for key, values in reference.items():
         assert torch.isfinite(values).all(), key
         reference[key] = values.contiguous() if values.dtype == torch.int32 else values.float().contiguous()

@@ -29,7 +29,7 @@ ARCHITECTURES = {
     "gemma3_text": "gemma3", "gemma4_text": "gemma4", "gemma4_unified_text": "gemma4", "gpt_neox": "gptneox",
     "granitemoehybrid": "granite", "ministral3": "mistral3", "mistral": "llama",
     "qwen3_5_text": "qwen35", "mixtral": "llama", "olmo3": "olmo2", "qwen3_moe": "qwen3moe", "ernie4_5": "ernie4_5",
-    "gpt_oss": "gpt-oss", "qwen2_moe": "qwen2moe", "seed_oss": "seed_oss", "lfm2_moe": "lfm2moe"}
+    "gpt_oss": "gpt-oss", "qwen2_moe": "qwen2moe", "seed_oss": "seed_oss", "lfm2_moe": "lfm2moe", "qwen3_5_moe_text": "qwen35moe"}
 
 # Modules of Granite 4 whose projections are apart in GGUF files, or that gguf does not know in this architecture, as it knows
 # none of Qwen 2 MoE's dense blocks.
