@@ -1,5 +1,6 @@
 /// The experts of a block as transformers 5 holds them in memory, and saves them where it is told to: one module
-/// `mlp.experts` with two parameters, each of all experts, beside the router `mlp.gate`. Names are those of rules.
+/// `mlp.experts` (`feed_forward.experts` in LFM 2) with two parameters, each of all experts, beside the router `mlp.gate`.
+/// Names are those of rules.
 struct FusedExperts: Sendable {
     struct Parameter: Sendable {
         let name: String
@@ -14,8 +15,9 @@ struct FusedExperts: Sendable {
     ]
 
     private static let layers = "model.layers."
-    private static let experts = ".mlp.experts"
-    private static let router = ".mlp.gate"
+    private static let parents = [".mlp", ".feed_forward"]
+    private static let experts = ".experts"
+    private static let router = ".gate"
 
     /// The block whose experts the module holds, or nil where it is none of experts.
     static func block(of module: String) -> Int? { block(of: module, suffix: experts) }
@@ -43,12 +45,16 @@ struct FusedExperts: Sendable {
 
     /// The names of the tensors of a block's experts.
     static func tensorNames(ofBlock block: Int) -> [String] {
-        parameters.map { "\(layers)\(block)\(experts).\($0.name)" }
+        parents.flatMap { parent in
+            parameters.map { "\(layers)\(block)\(parent)\(experts).\($0.name)" }
+        }
     }
 
     private static func block(of module: String, suffix: String) -> Int? {
-        guard module.hasPrefix(layers), module.hasSuffix(suffix) else { return nil }
-        let digits = module.dropFirst(layers.count).dropLast(suffix.count)
+        guard module.hasPrefix(layers),
+            let ending = parents.map({ $0 + suffix }).first(where: module.hasSuffix)
+        else { return nil }
+        let digits = module.dropFirst(layers.count).dropLast(ending.count)
         // The canonical spelling only: "01" is another name.
         guard let block = Int(digits), block >= 0, String(block) == digits else { return nil }
         return block

@@ -35,7 +35,8 @@ import Testing
                     continue
                 }
                 let parameter = slot == .expertDown ? "down_proj" : "gate_up_proj"
-                experts["model.layers.\(block).mlp.experts.\(parameter)", default: []].append(
+                let module = family == "lfm2_moe" ? "feed_forward" : "mlp"
+                experts["model.layers.\(block).\(module).experts.\(parameter)", default: []].append(
                     ([expert, slot == .expertUp ? 1 : 0], tensor))
             }
             return others
@@ -57,7 +58,7 @@ import Testing
         tensor?.bytes.withUnsafeBytes { Array($0) }
     }
 
-    @Test(arguments: ["mixtral", "qwen3_moe", "qwen3_5_moe"])
+    @Test(arguments: ["mixtral", "qwen3_moe", "qwen3_5_moe", "lfm2_moe"])
     func theModelIsTheSame(family: String) throws {
         let (original, other) = try (FamilyFixture(family).open(), fused(family).open())
         #expect(other.hasFusedExperts && !original.hasFusedExperts)
@@ -71,7 +72,7 @@ import Testing
         #expect(comparison.isSame)
     }
 
-    @Test(arguments: ["mixtral", "qwen3_moe", "qwen3_5_moe"])
+    @Test(arguments: ["mixtral", "qwen3_moe", "qwen3_5_moe", "lfm2_moe"])
     func outputsAreTheSame(family: String) throws {
         let (original, other) = try (FamilyFixture(family).open(), fused(family).open())
         let first = try folder.write(original, as: "first.gguf")
