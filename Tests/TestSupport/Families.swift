@@ -11,7 +11,8 @@ public enum Families {
         "lfm2-wrapped", "lfm2_moe", "llama", "llama-biased", "llama-yarn", "ministral3",
         "ministral3-wrapped", "mistral", "mistral3", "mixtral", "olmo2", "olmo3", "phi3", "phi4",
         "qwen2", "qwen2_moe", "qwen2_moe-dense", "qwen3", "qwen3_5", "qwen3_5-wrapped",
-        "qwen3_5_moe", "qwen3_5_moe-wrapped", "qwen3_moe", "seed_oss", "smollm3", "stablelm",
+        "qwen3_5_moe", "qwen3_5_moe-wrapped", "qwen3_moe", "qwen3_next", "seed_oss", "smollm3",
+        "stablelm",
         "stablelm-parallel", "starcoder2",
     ]
 

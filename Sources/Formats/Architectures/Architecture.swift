@@ -138,7 +138,8 @@ package struct Architecture: Sendable {
         .llama, .mistral, .mistralSmall, .ministral3, .mixtral, .qwen2, .qwen3, .qwen3Mixture,
         .gemma, .gemma2, .gemma3, .phi3, .gpt2, .gptNeoX, .olmo2, .olmo3, .granite, .granite4,
         .starCoder2, .stableLM, .smolLM3, .lfm2, .lfm2Mixture,
-        .arcee, .exaone4, .cohere2, .glm4, .ernie45, .seedOSS, .qwen35, .qwen35Mixture, .gptOSS,
+        .arcee, .exaone4, .cohere2, .glm4, .ernie45, .seedOSS, .qwen35, .qwen35Mixture, .qwen3Next,
+        .gptOSS,
         .qwen2Mixture, .gemma4, .gemma4Unified,
     ]
 

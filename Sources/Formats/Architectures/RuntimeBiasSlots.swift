@@ -34,7 +34,7 @@ package enum RuntimeBiasSlots {
         (
             .used, .ignored,
             """
-            qwen3_next olmo olmoe cohere deepseek_v3 granitemoe apertus
+            olmo olmoe cohere deepseek_v3 granitemoe apertus
             phimoe bitnet hunyuan_v1_dense dots1 diffllama nanochat
             """
         ),

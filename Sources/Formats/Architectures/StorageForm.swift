@@ -162,6 +162,7 @@ extension WeightRule {
             StorageForm(isTransposed: true)
         case (.channelwise, .safetensors, .weight): StorageForm(hasUnitLength: true)
         case (.plusOne, .safetensors, .weight): StorageForm(shift: 1)
+        case (.logarithms, .safetensors, .weight): StorageForm(curve: .negatedPower)
         case (.rotaryRows, .gguf, _):
             StorageForm(rows: block.map { .splittingHeads(headSize: $0.headSize) } ?? .same)
         case (.headwiseRows, .gguf, _):

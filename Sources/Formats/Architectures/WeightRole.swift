@@ -102,8 +102,12 @@ package enum BlockSlot: String, Hashable, Sendable, CaseIterable {
     case attentionQueryGate
     /// A gated delta net's queries, keys and values in one matrix, and the gate on its output.
     case deltaQueryKeyValue, deltaGate
+    /// Both in one matrix, head of keys by head: its query, its key, its values, their gates.
+    case deltaQueryKeyValueGate
     /// What its states decay by and how strongly rows are written to them, a row for each head.
     case deltaDecay, deltaStrength
+    /// Both in one matrix, head of keys by head: the strengths of its values, then their decays.
+    case deltaStrengthDecay
     /// A few taps for each channel of queries, keys and values.
     case deltaTaps
     /// A number for each head: what decays' exponents are multiplied by, and what is added before.
@@ -210,6 +214,8 @@ extension BlockSlot {
         case .attentionQueryKeyValue: [.attentionQuery, .attentionKey, .attentionValue]
         case .feedForwardGateUp: [.feedForwardGate, .feedForwardUp]
         case .expertGateUp, .expertGateUpByTurns: [.expertGate, .expertUp]
+        case .deltaQueryKeyValueGate: [.deltaQueryKeyValue, .deltaGate]
+        case .deltaStrengthDecay: [.deltaStrength, .deltaDecay]
         default: [self]
         }
     }
@@ -221,7 +227,8 @@ extension BlockSlot {
             .attentionQueryKeyValue, .attentionQueryNorm, .attentionKeyNorm, .attentionPostNorm,
             .attentionSinks, .convolutionInput, .convolutionTaps, .convolutionOutput,
             .attentionQueryGate,
-            .deltaQueryKeyValue, .deltaGate, .deltaDecay, .deltaStrength, .deltaTaps, .deltaRate,
+            .deltaQueryKeyValue, .deltaGate, .deltaQueryKeyValueGate, .deltaDecay, .deltaStrength,
+            .deltaStrengthDecay, .deltaTaps, .deltaRate,
             .deltaDecayBias, .deltaNorm, .deltaOutput,
             .predictionEmbeddingNorm, .predictionStreamNorm, .predictionInput:
             true

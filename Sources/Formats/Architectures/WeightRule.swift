@@ -80,6 +80,8 @@ package struct WeightRule: Sendable {
         case deltaWidth, deltaValueWidth
         /// Its heads of values, and one of them.
         case deltaHeads, deltaValueSize
+        /// Queries, keys, values and gates together, and strengths with decays.
+        case deltaGatedWidth, deltaRates
         /// The positions that its convolution sees.
         case deltaTaps
         /// What a block gets beside the stream, and all blocks together.
@@ -102,6 +104,8 @@ package struct WeightRule: Sendable {
         /// Rows are (head, {query, key, value}, head size) in Hugging Face, ({query, key, value}, head, head size) in
         /// GGUF (GPT-NeoX).
         case headwiseRows
+        /// Hugging Face stores the logarithm of the negative.
+        case logarithms
         /// Something of each head of a gated delta net's values: neighbouring heads share a key in Hugging Face, heads that
         /// have the same rest by the number of keys in GGUF.
         case valueHeads(ValueHeads)
@@ -221,6 +225,8 @@ package struct WeightRule: Sendable {
             case .deltaWidth: model.deltaNet?.width ?? 0
             case .deltaValueWidth: model.deltaNet?.valueWidth ?? 0
             case .deltaHeads: model.deltaNet?.valueHeads ?? 0
+            case .deltaGatedWidth: model.deltaNet.map { $0.width + $0.valueWidth } ?? 0
+            case .deltaRates: 2 * (model.deltaNet?.valueHeads ?? 0)
             case .deltaValueSize: model.deltaNet?.valueSize ?? 0
             case .deltaTaps: model.deltaNet?.taps ?? 0
             case .expertGateUpWidth: 2 * (model.experts?.feedForwardSize ?? 0)

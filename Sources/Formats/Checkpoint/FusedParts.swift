@@ -16,6 +16,9 @@ extension Architecture {
         if role.slot.isOfExperts {
             return tensor.turns(of: slot.parts.map { .block(block, $0, role.part) }) ?? [tensor]
         }
+        if slot == .deltaQueryKeyValueGate, let sizes = model.deltaNet {
+            return tensor.deltaParts(ofBlock: block, sizes) ?? [tensor]
+        }
         guard tensor.hasCanonicalRows else { return [tensor] }
         var pieces: [WeightTensor] = []
         var first = 0

@@ -207,6 +207,9 @@ struct HuggingFacePlanner {
         let parts = slot.parts.map { WeightRole.block(block, $0, role.part) }
             .compactMap { source.tensor($0) ?? prediction.tensor($0) }
         if fused.slot.isOfExperts { return try planner.turns(named: name, from: parts) }
+        if slot == .deltaQueryKeyValueGate {
+            return try planner.deltaMatrix(named: name, role: fused, from: parts)
+        }
         return try planner.stack(named: name, from: parts, isFused: true)
     }
 

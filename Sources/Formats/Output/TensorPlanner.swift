@@ -104,6 +104,28 @@ struct TensorPlanner {
             TensorContent(.parts(parts, rows: stored.first ?? 0)), shard: shard)
     }
 
+    /// The matrix of a folder that holds a gated delta net's queries, keys, values and gates, head of keys by head.
+    ///
+    /// - Throws: as `tensor`; `CheckpointError.cannotExpress` where edits change one, or rows are missing.
+    func deltaMatrix(
+        named name: String, role: WeightRole, from parts: [WeightTensor]
+    ) throws -> OutputPlan.Tensor {
+        let slots = parts.map(\.role?.slot)
+        guard !changes.roles.contains(where: { slots.contains($0.slot) }) else {
+            throw CheckpointError.cannotExpress(
+                fact:
+                    "'\(name)' holds two weights head by head, of which edits cannot change one while the "
+                    + "format is changed: write the edit first, then convert")
+        }
+        guard let sizes = try source.storedHyperparameters().deltaNet,
+            let matrix = WeightTensor.deltaMatrix(of: parts, role: role, sizes)
+        else {
+            throw CheckpointError.cannotExpress(
+                fact: "'\(name)' holds \(parts.count) weights of other shapes than its rows have")
+        }
+        return try tensor(named: name, from: matrix)
+    }
+
     /// One tensor for two of one shape whose rows lie by turns in one matrix in files of the output's format: of matrices
     /// of experts, or of their biases.
     ///

@@ -10,10 +10,7 @@ extension BlockRunner {
         _ weights: DeltaNetWeights, _ block: Int, _ activations: DeltaNetActivations,
         _ texts: [MixedRows], from input: ActivationMatrix, rows: Int
     ) {
-        project(rows, weights.queryKeyValue, from: input, into: activations.projected)
-        project(rows, weights.gate, from: input, into: activations.gate)
-        project(rows, weights.decay, from: input, into: activations.decayInput)
-        project(rows, weights.strength, from: input, into: activations.strengthInput)
+        projectInputs(weights, activations, from: input, rows: rows)
         convolve(weights, block, activations, texts)
         let shape = configuration.deltaRule
         forEachPart(of: rows) { part in
@@ -152,8 +149,9 @@ extension BlockRunner {
 
     private var deltaSlots: [BlockSlot] {
         [
-            .deltaQueryKeyValue, .deltaGate, .deltaDecay, .deltaStrength, .deltaTaps, .deltaRate,
-            .deltaDecayBias, .deltaNorm,
+            .deltaQueryKeyValue, .deltaGate, .deltaQueryKeyValueGate, .deltaDecay,
+            .deltaStrength, .deltaStrengthDecay, .deltaTaps, .deltaRate, .deltaDecayBias,
+            .deltaNorm,
         ]
     }
 
@@ -228,15 +226,10 @@ extension BlockRunner {
         _ step: BackwardStep, _ weights: DeltaNetWeights, _ gradients: DeltaNetGradients,
         input: ActivationMatrix, into inputGradient: ActivationMatrix?
     ) {
-        let projections: [(Projection, BlockSlot, ActivationMatrix)] = [
-            (weights.queryKeyValue, .deltaQueryKeyValue, gradients.projected),
-            (weights.gate, .deltaGate, gradients.gate),
-            (weights.decay, .deltaDecay, gradients.decay),
-            (weights.strength, .deltaStrength, gradients.strength),
-        ]
-        for (index, (projection, slot, outputGradient)) in projections.enumerated() {
+        let projections = inputGradients(weights, gradients, rows: step.rows)
+        for (index, (projection, outputGradient)) in projections.enumerated() {
             projectBackward(
-                step.rows, projection, step.role(slot), input: input,
+                step.rows, projection, projection.role, input: input,
                 outputGradient: outputGradient, into: inputGradient, accumulating: index > 0,
                 step.sink)
         }

@@ -21,6 +21,8 @@ struct BlockRunner: Sendable {
     /// (R, 2F): gate and up of one matrix, by the sizes of blocks.
     let fusedGateUp: [ActivationMatrix]
 
+    /// Gated delta nets' projections in one matrix.
+    let fusedDelta: FusedDeltaMemory
     /// The blocks' inputs beside the stream, where there are any.
     let perLayer: PerLayerMemory?
     /// Memory of the experts, where there are any.
@@ -51,6 +53,7 @@ struct BlockRunner: Sendable {
         fusedHeads = configuration.blockSizes.map {
             ActivationMatrix(width: $0.queryWidth + 2 * $0.keyValueWidth)
         }
+        fusedDelta = FusedDeltaMemory(configuration.deltaRule)
         fusedQueryGate = configuration.blockSizes.map {
             ActivationMatrix(width: 2 * $0.queryWidth)
         }
@@ -71,6 +74,7 @@ struct BlockRunner: Sendable {
         update.reserve(rows)
         queryFactors?.reserve(rows)
         perLayer?.reserve(rows: rows)
+        fusedDelta.reserve(rows: rows)
         for matrix in rotations.flatMap({ [$0.cosine, $0.sine] }) { matrix.reserve(rows) }
         if configuration.slots.contains(.attentionQueryKeyValue) {
             for matrix in fusedHeads { matrix.reserve(rows) }

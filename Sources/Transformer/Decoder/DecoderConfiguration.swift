@@ -69,6 +69,12 @@ package struct DecoderConfiguration: Sendable, Hashable {
         case .attentionQueryKeyValue:
             headLayout.rows(
                 ofPart: index, widths: [own.queryWidth, own.keyValueWidth, own.keyValueWidth])
+        case .deltaQueryKeyValueGate:
+            FusedLayout.headwise(heads: deltaRule.keyHeads).rows(
+                ofPart: index, widths: [sizes.deltaNet?.width ?? 0, deltaRule.valueWidth])
+        case .deltaStrengthDecay:
+            FusedLayout.headwise(heads: deltaRule.keyHeads).rows(
+                ofPart: index, widths: [deltaRule.valueHeads, deltaRule.valueHeads])
         case .expertGateUp, .expertGateUpByTurns:
             fusedExperts?.rows(ofPart: index, widths: [ofExpert, ofExpert])
         default:

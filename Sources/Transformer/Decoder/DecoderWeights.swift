@@ -66,14 +66,8 @@ package struct ShortConvolutionWeights: Sendable {
 ///
 /// Letters: K width of all keys, V width of all values, H heads of values, D hidden size.
 package struct DeltaNetWeights: Sendable {
-    /// (2K + V, D): the rows of queries, of keys, of values
-    package let queryKeyValue: Projection
-    /// (V, D): the gate on the output
-    package let gate: Projection
-    /// (H, D): what states decay by
-    package let decay: Projection
-    /// (H, D): how strongly rows are written to states
-    package let strength: Projection
+    package let inputs: Inputs
+    package let rates: Rates
     /// (2K + V, taps)
     package let taps: FloatBuffer
     /// (H): what decays' exponents are multiplied by
@@ -84,6 +78,22 @@ package struct DeltaNetWeights: Sendable {
     package let norm: NormWeights
     /// (D, V)
     package let output: Projection
+
+    /// What the rule's queries, keys and values come of, and the gate on its output.
+    package enum Inputs: Sendable {
+        /// (2K + V, D): the rows of queries, of keys, of values; (V, D)
+        case separate(queryKeyValue: Projection, gate: Projection)
+        /// (2K + 2V, D), head of keys by head: its query, its key, its values, their gates
+        case fused(Projection)
+    }
+
+    /// What states decay by, and how strongly rows are written to them.
+    package enum Rates: Sendable {
+        /// (H, D) each
+        case separate(decay: Projection, strength: Projection)
+        /// (2H, D), head of keys by head: the strengths of its values, then their decays
+        case fused(Projection)
+    }
 }
 
 /// How a block makes queries, keys and values.
@@ -323,16 +333,39 @@ private struct WeightLoader<Source: WeightSource> {
         )
         let taps = configuration.sizes.deltaNet?.taps ?? 0
         return DeltaNetWeights(
-            queryKeyValue: try projection(
-                index, .deltaQueryKeyValue, rows: width, columns: hidden),
-            gate: try projection(index, .deltaGate, rows: values, columns: hidden),
-            decay: try projection(index, .deltaDecay, rows: heads, columns: hidden),
-            strength: try projection(index, .deltaStrength, rows: heads, columns: hidden),
+            inputs: try deltaInputs(index, width: width, values: values),
+            rates: try deltaRates(index, heads: heads),
             taps: try vector(.block(index, .deltaTaps), count: width * taps),
             rate: try vector(.block(index, .deltaRate), count: heads),
             decayBias: try vector(.block(index, .deltaDecayBias), count: heads),
             norm: try norm(WeightRole.block(index, .deltaNorm).slot, count: shape.valueSize),
             output: try projection(index, .deltaOutput, rows: hidden, columns: values))
+    }
+
+    private func deltaInputs(
+        _ index: Int, width: Int, values: Int
+    ) throws -> DeltaNetWeights.Inputs {
+        let hidden = configuration.sizes.hiddenSize
+        let fused = BlockSlot.deltaQueryKeyValueGate
+        guard !configuration.slots.contains(fused) else {
+            return .fused(
+                try projection(index, fused, rows: width + values, columns: hidden))
+        }
+        return .separate(
+            queryKeyValue: try projection(
+                index, .deltaQueryKeyValue, rows: width, columns: hidden),
+            gate: try projection(index, .deltaGate, rows: values, columns: hidden))
+    }
+
+    private func deltaRates(_ index: Int, heads: Int) throws -> DeltaNetWeights.Rates {
+        let hidden = configuration.sizes.hiddenSize
+        guard !configuration.slots.contains(.deltaStrengthDecay) else {
+            return .fused(
+                try projection(index, .deltaStrengthDecay, rows: 2 * heads, columns: hidden))
+        }
+        return .separate(
+            decay: try projection(index, .deltaDecay, rows: heads, columns: hidden),
+            strength: try projection(index, .deltaStrength, rows: heads, columns: hidden))
     }
 
     private func heads(_ index: Int) throws -> HeadWeights {

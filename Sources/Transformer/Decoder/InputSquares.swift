@@ -81,10 +81,25 @@ extension MixerWeights {
         case .attention(let weights): weights.heads.projections + [weights.output]
         case .shortConvolution(let weights): [weights.input, weights.output]
         case .deltaNet(let weights):
-            [
-                weights.queryKeyValue, weights.gate, weights.decay, weights.strength,
-                weights.output,
-            ]
+            weights.inputs.projections + weights.rates.projections + [weights.output]
+        }
+    }
+}
+
+extension DeltaNetWeights.Inputs {
+    fileprivate var projections: [Projection] {
+        switch self {
+        case .separate(let queryKeyValue, let gate): [queryKeyValue, gate]
+        case .fused(let projection): [projection]
+        }
+    }
+}
+
+extension DeltaNetWeights.Rates {
+    fileprivate var projections: [Projection] {
+        switch self {
+        case .separate(let decay, let strength): [decay, strength]
+        case .fused(let projection): [projection]
         }
     }
 }

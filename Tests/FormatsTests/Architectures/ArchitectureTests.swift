@@ -128,6 +128,7 @@ import Testing
         "lfm2": [false, false, false, false],
         "qwen3_5_text": [false, false, true, false],
         "qwen3_5_moe_text": [false, false, true, false],
+        "qwen3_next": [false, false, true, false],
         "gpt_oss": [true, false, true, false], "qwen2_moe": [false, false, false, false],
         "seed_oss": [false, false, true, true],
         "lfm2_moe": [false, false, false, false],

@@ -71,19 +71,16 @@ extension Architecture {
             ])
     }
 
-    private static let qwen35Norms = [
+    static let qwen35Norms = [
         BlockNames().norm(.attentionNorm, "input_layernorm", "attn_norm", .plusOne),
         BlockNames().norm(
             .feedForwardNorm, "post_attention_layernorm", "post_attention_norm", .plusOne),
     ]
 
     /// llama.cpp loads biases of query, key and value, and none of what puts out.
-    private static let qwen35Mixers = {
-        let (attention, net) = (
-            BlockNames(holders: .mixing(.attention)), BlockNames(holders: .mixing(.deltaNet))
-        )
+    static let qwen35Attention = {
+        let attention = BlockNames(holders: .mixing(.attention))
         let bias = WeightRule.Bias.flag("attention_bias")
-        let bare: Set<FileFormat> = [.gguf, .safetensors]
         return [
             attention.rule(
                 .attentionQueryGate, "self_attn.q_proj", "attn_q", [.queryGateWidth, .hidden],
@@ -96,7 +93,13 @@ extension Architecture {
             attention.rule(
                 .attentionOutput, "self_attn.o_proj", "attn_output", [.hidden, .queryWidth],
                 bias: .flag("attention_bias", isInGGUF: false)),
-        ] + attention.queryKeyNorms(ofHeads: true, .plusOne) + [
+        ] + attention.queryKeyNorms(ofHeads: true, .plusOne)
+    }()
+
+    private static let qwen35Mixers = {
+        let net = BlockNames(holders: .mixing(.deltaNet))
+        let bare: Set<FileFormat> = [.gguf, .safetensors]
+        return qwen35Attention + [
             net.rule(
                 .deltaDecayBias, "linear_attn.dt_bias", "ssm_dt.bias", [.deltaHeads],
                 transform: .valueHeads(.singleRows), bareNames: bare),

@@ -45,7 +45,7 @@ PRE_TOKENIZERS = {
     "llama": "llama-bpe", "llama-yarn": "smollm", "qwen2": "qwen2", "qwen3": "qwen2", "qwen3_moe": "qwen2",
     "qwen2_moe": "qwen2", "gpt_oss": "gpt-4o",
     "phi4": "gpt-2", "gpt2": "gpt-2", "gpt_neox": "olmo", "gpt_neox-sequential": "olmo", "olmo2": "dbrx",
-    "qwen3_5": "qwen35", "qwen3_5-wrapped": "qwen35", "qwen3_5_moe": "qwen35",
+    "qwen3_next": "qwen2", "qwen3_5": "qwen35", "qwen3_5-wrapped": "qwen35", "qwen3_5_moe": "qwen35",
     "qwen3_5_moe-wrapped": "qwen35", "mistral3": "tekken", "ministral3": "tekken", "ministral3-wrapped": "tekken",
     "olmo3": "dbrx", "smollm3": "llama-bpe", "granite": "refact", "granite4": "dbrx", "arcee": "llama-bpe",
     "exaone4": "exaone4", "cohere2": "command-r", "glm4": "glm4", "starcoder2": "starcoder", "stablelm": "stablelm2",

@@ -473,6 +473,11 @@ FAMILIES = {
         "vision_config": {**QWEN_VISION, "model_type": "qwen3_5_moe_vision"}, "image_token_id": 7, "video_token_id": 8,
         "vision_start_token_id": 9, "vision_end_token_id": 10,
     }),
+    "qwen3_next": ("qwen3_next", byte_level("qwen2", "Qwen2Tokenizer", QWEN), 5, {
+        **DELTA, **SHARING, "num_hidden_layers": 3, "norm_topk_prob": True,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000000.0, "partial_rotary_factor": 0.25},
+        "layer_types": ["linear_attention", "full_attention", "linear_attention"],
+    }),
     "qwen2_moe": ("qwen2_moe", byte_level("qwen2", "Qwen2Tokenizer", QWEN), 4, {
         "hidden_size": 24, "intermediate_size": 36, "moe_intermediate_size": 10, "shared_expert_intermediate_size": 14,
         "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64,
@@ -516,7 +521,8 @@ PREDICTING = ("qwen3_5-wrapped", "qwen3_5_moe-wrapped")
 # How far apart the last expert used and the first one not used must be, in probability: rounding must not decide.
 EXPERT_MARGIN = 1e-3
 # Seeds that keep it.
-SEEDS = {"mixtral": 3, "qwen3_moe": 1, "gpt_oss": 3, "qwen2_moe": 0, "qwen2_moe-dense": 1, "lfm2_moe": 0, "qwen3_5_moe": 12, "qwen3_5_moe-wrapped": 1}
+SEEDS = {"mixtral": 3, "qwen3_moe": 1, "gpt_oss": 3, "qwen2_moe": 0, "qwen2_moe-dense": 1, "lfm2_moe": 0, "qwen3_5_moe": 12, "qwen3_5_moe-wrapped": 1,
+    "qwen3_next": 17}
 
 
 def special_ids(folder):
@@ -530,7 +536,7 @@ def special_ids(folder):
 def randomise(model, generator):
     """Values that let no norm, bias or head be mistaken for an absent or a uniform one."""
     model_type = model.config.get_text_config().model_type
-    adds_one = model_type.startswith(("gemma", "qwen3_5")) and not model_type.startswith("gemma4")
+    adds_one = model_type.startswith(("gemma", "qwen3_5", "qwen3_next")) and not model_type.startswith("gemma4")
     with torch.no_grad():
         for name, buffer in model.named_buffers():
             if name.endswith("layer_scalar"):

@@ -29,13 +29,14 @@ ARCHITECTURES = {
     "gemma3_text": "gemma3", "gemma4_text": "gemma4", "gemma4_unified_text": "gemma4", "gpt_neox": "gptneox",
     "granitemoehybrid": "granite", "ministral3": "mistral3", "mistral": "llama",
     "qwen3_5_text": "qwen35", "mixtral": "llama", "olmo3": "olmo2", "qwen3_moe": "qwen3moe", "ernie4_5": "ernie4_5",
-    "gpt_oss": "gpt-oss", "qwen2_moe": "qwen2moe", "seed_oss": "seed_oss", "lfm2_moe": "lfm2moe", "qwen3_5_moe_text": "qwen35moe"}
+    "gpt_oss": "gpt-oss", "qwen2_moe": "qwen2moe", "seed_oss": "seed_oss", "lfm2_moe": "lfm2moe", "qwen3_5_moe_text": "qwen35moe",
+    "qwen3_next": "qwen3next"}
 
 # Modules of Granite 4 whose projections are apart in GGUF files, or that gguf does not know in this architecture, as it knows
 # none of Qwen 2 MoE's dense blocks.
 APART = {
     "shared_mlp.input_linear": ("ffn_gate", "ffn_up"), "shared_mlp.output_linear": ("ffn_down",),
-    "mlp.gate_proj": ("ffn_gate",), "mlp.up_proj": ("ffn_up",), "mlp.down_proj": ("ffn_down",)}
+    "linear_attn.in_proj_qkvz": ("attn_qkv", "attn_gate"), "mlp.gate_proj": ("ffn_gate",), "mlp.up_proj": ("ffn_up",), "mlp.down_proj": ("ffn_down",)}
 
 
 def load(folder):
@@ -115,8 +116,8 @@ class Sums:
 
 
 def as_gguf(name, values, config):
-    """Sums by the columns of GGUF files, which have the heads of a delta net's values in another order."""
-    if not name.endswith(".ssm_out.weight"):
+    """Sums by the columns of GGUF files, which have the heads of a Qwen 3.5's delta nets' values in another order."""
+    if not name.endswith(".ssm_out.weight") or config.model_type == "qwen3_next":
         return values
     keys, heads = config.linear_num_key_heads, config.linear_num_value_heads
     return values.reshape(1, keys, heads // keys, -1).transpose(1, 2).reshape(1, -1)
