@@ -78,6 +78,13 @@ struct GGUFKeys: NumberKeys {
         return list
     }
 
+    func requiredIntegers(_ key: String, blocks: Int) throws(CheckpointError) -> [Int] {
+        guard let values = try integers(key, blocks: blocks) else {
+            throw .missingKey(file: file, key: full(key))
+        }
+        return values
+    }
+
     func required(_ key: String, blocks: Int) throws(CheckpointError) -> Int {
         guard let value = try integer(key, blocks: blocks) else {
             throw .missingKey(file: file, key: full(key))

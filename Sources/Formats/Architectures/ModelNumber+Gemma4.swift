@@ -15,7 +15,7 @@ extension ModelNumber {
         number.metadata = MetadataPlace(
             keys: [metadataKey],
             read: { keys, numbers in
-                let widths = try keys.requiredList(metadataKey, blocks: numbers.blockCount)
+                let widths = try keys.requiredIntegers(metadataKey, blocks: numbers.blockCount)
                 numbers.feedForwardSize = widths.first ?? 0
             },
             write: { numbers throws(CheckpointError) in
@@ -32,21 +32,21 @@ extension ModelNumber {
         let (key, metadataKey) = ("num_key_value_heads", "attention.head_count_kv")
         var number = ModelNumber("key/value heads") { "\($0.keyValueHeadCount)" }
         number.config = ConfigPlace(
-            members: [key, ConfigTable.globalHeads],
+            members: [key, Gemma4ConfigTable.globalHeads],
             read: { keys, numbers in
-                numbers.keyValueHeadCount = try ConfigTable(keys, numbers).full.keyValueHeads
+                numbers.keyValueHeadCount = try Gemma4ConfigTable(keys, numbers).full.keyValueHeads
             },
             write: { numbers, config in
                 let own = numbers.windowedSizes?.keyValueHeadCount
                 config[key] = .integer(own ?? numbers.keyValueHeadCount)
-                config[ConfigTable.globalHeads] =
+                config[Gemma4ConfigTable.globalHeads] =
                     own == nil || own == numbers.keyValueHeadCount
                     ? .null : .integer(numbers.keyValueHeadCount)
             })
         number.metadata = MetadataPlace(
             keys: [metadataKey],
             read: { keys, numbers in
-                let heads = try keys.requiredList(metadataKey, blocks: numbers.blockCount)
+                let heads = try keys.requiredIntegers(metadataKey, blocks: numbers.blockCount)
                 let windowed = try keys.windowedBlocks(numbers.blockCount)
                 let full = windowed.firstIndex(of: false) ?? 0
                 numbers.keyValueHeadCount = heads[full]
@@ -65,14 +65,16 @@ extension ModelNumber {
         let (key, valueKey) = ("attention.key_length", "attention.value_length")
         var number = ModelNumber("head width") { "\($0.headSize)" }
         number.config = ConfigPlace(
-            members: [ConfigFormat.headSize, ConfigTable.globalWidth, ConfigTable.overrides],
+            members: [
+                ConfigFormat.headSize, Gemma4ConfigTable.globalWidth, Gemma4ConfigTable.overrides,
+            ],
             read: { keys, numbers in
-                numbers.headSize = try ConfigTable(keys, numbers).full.headSize
+                numbers.headSize = try Gemma4ConfigTable(keys, numbers).full.headSize
             },
             write: { numbers, config in
                 let own = numbers.windowedSizes?.headSize ?? numbers.headSize
                 config[ConfigFormat.headSize] = .integer(own)
-                config[ConfigTable.globalWidth] = .integer(numbers.headSize)
+                config[Gemma4ConfigTable.globalWidth] = .integer(numbers.headSize)
             })
         number.metadata = MetadataPlace(
             keys: [key, valueKey],
@@ -85,7 +87,7 @@ extension ModelNumber {
                 [(key, .count(numbers.headSize)), (valueKey, .count(numbers.headSize))]
             })
         number.check = { numbers, keys throws(CheckpointError) in
-            let name = keys.name(config: ConfigTable.globalWidth, metadata: key)
+            let name = keys.name(config: Gemma4ConfigTable.globalWidth, metadata: key)
             try keys.require(numbers.headSize, name)
         }
         return number
@@ -98,8 +100,8 @@ extension ModelNumber {
         let (key, valueKey) = ("attention.key_length_swa", "attention.value_length_swa")
         return blockSizes.kept(
             ConfigPlace(read: { keys, numbers in
-                let table = try ConfigTable(keys, numbers)
-                let widens = try keys.flag(ConfigTable.widens) ?? false
+                let table = try Gemma4ConfigTable(keys, numbers)
+                let widens = try keys.flag(Gemma4ConfigTable.widens) ?? false
                 let (product, overflow) = numbers.feedForwardSize.multipliedReportingOverflow(by: 2)
                 let wide = overflow ? 0 : product
                 let (heads, width) = (numbers.keyValueHeadCount, numbers.headSize)
@@ -115,8 +117,8 @@ extension ModelNumber {
                 read: { keys, numbers in
                     let blocks = numbers.blockCount
                     let windowed = try keys.windowedBlocks(blocks)
-                    let heads = try keys.requiredList("attention.head_count_kv", blocks: blocks)
-                    let widths = try keys.requiredList("feed_forward_length", blocks: blocks)
+                    let heads = try keys.requiredIntegers("attention.head_count_kv", blocks: blocks)
+                    let widths = try keys.requiredIntegers("feed_forward_length", blocks: blocks)
                     let width = try keys.required(key)
                     try keys.require(valueKey, .only([.integer(width)]))
                     let model = numbers
@@ -141,10 +143,10 @@ extension ModelNumber {
         let dimensionsKey = "rope.dimension_count_swa"
         return window.kept(
             ConfigPlace(
-                members: ["sliding_window", ConfigTable.types],
+                members: ["sliding_window", Gemma4ConfigTable.types],
                 read: { keys, numbers in
                     let size = try keys.required("sliding_window")
-                    let table = try ConfigTable(keys, numbers)
+                    let table = try Gemma4ConfigTable(keys, numbers)
                     let rope = try keys.windowRope(format, headSize: table.window.headSize)
                     try numbers.changeKinds(keys) { block, kind in
                         guard table.windowed[block] else { return }
@@ -153,8 +155,10 @@ extension ModelNumber {
                 },
                 write: { numbers, config in
                     config["sliding_window"] = numbers.shortestWindow.map { .integer($0) } ?? .null
-                    config[ConfigTable.types] = .array(
-                        numbers.windowed.map { .string($0 ? LayerType.windowed : LayerType.full) })
+                    config[Gemma4ConfigTable.types] = .array(
+                        numbers.windowed.map {
+                            .string($0 ? Gemma4LayerType.windowed : Gemma4LayerType.full)
+                        })
                 }),
             MetadataPlace(
                 keys: [
@@ -194,10 +198,13 @@ extension ModelNumber {
         let key = "attention.shared_kv_layers"
         return sharedKeys.kept(
             ConfigPlace(
-                members: [ConfigTable.shared, ConfigTable.widens, ConfigTable.valuesAreKeys],
+                members: [
+                    Gemma4ConfigTable.shared, Gemma4ConfigTable.widens,
+                    Gemma4ConfigTable.valuesAreKeys,
+                ],
                 read: { keys, numbers in
-                    let table = try ConfigTable(keys, numbers)
-                    let valuesAreKeys = try keys.flag(ConfigTable.valuesAreKeys) ?? false
+                    let table = try Gemma4ConfigTable(keys, numbers)
+                    let valuesAreKeys = try keys.flag(Gemma4ConfigTable.valuesAreKeys) ?? false
                     try numbers.changeKinds(keys) { block, kind in
                         guard block >= table.firstShared else {
                             kind.valuesAreKeys = valuesAreKeys && !table.windowed[block]
@@ -206,16 +213,17 @@ extension ModelNumber {
                         kind.keySource = table.windowed[..<table.firstShared].lastIndex(
                             of: table.windowed[block])
                         guard kind.keySource != nil else {
-                            throw keys.withoutKeys(block, ConfigTable.shared, of: table.sharing)
+                            throw keys.withoutKeys(
+                                block, Gemma4ConfigTable.shared, of: table.sharing)
                         }
                     }
                 },
                 write: { numbers, config in
                     let kinds = numbers.blockKinds
-                    config[ConfigTable.shared] = .integer(kinds.count { $0.keySource != nil })
-                    config[ConfigTable.widens] = .bool(
+                    config[Gemma4ConfigTable.shared] = .integer(kinds.count { $0.keySource != nil })
+                    config[Gemma4ConfigTable.widens] = .bool(
                         kinds.contains { $0.feedForwardSize != nil })
-                    config[ConfigTable.valuesAreKeys] = .bool(
+                    config[Gemma4ConfigTable.valuesAreKeys] = .bool(
                         kinds.contains(where: \.valuesAreKeys))
                 }),
             MetadataPlace(
@@ -316,135 +324,17 @@ extension Hyperparameters {
         let windows = windowed.firstIndex(of: true).flatMap(rope(ofBlock:))
         return .record(
             (
-                LayerType.full,
+                Gemma4LayerType.full,
                 .record(
                     ("partial_rotary_factor", .number(Double(2 * turned) / Double(headSize))),
                     ("rope_theta", .number(rope.base)), ("rope_type", .string("proportional")))
             ),
             (
-                LayerType.windowed,
+                Gemma4LayerType.windowed,
                 .record(
                     ("rope_theta", .number(windows?.base ?? 10_000)),
                     ("rope_type", .string("default")))
             ))
-    }
-}
-
-/// The kinds of attention in `layer_types`.
-private enum LayerType {
-    static let windowed = "sliding_attention"
-    static let full = "full_attention"
-}
-
-/// The table of blocks as a `config.json` has it, older ones by two numbers for all blocks that see all positions, newer ones by
-/// what is other in each.
-private struct ConfigTable {
-    static let types = "layer_types"
-    static let overrides = "per_layer_config"
-    static let globalWidth = "global_head_dim"
-    static let globalHeads = "num_global_key_value_heads"
-    static let shared = "num_kv_shared_layers"
-    static let widens = "use_double_wide_mlp"
-    static let valuesAreKeys = "attention_k_eq_v"
-    private static let heads = "num_key_value_heads"
-
-    struct Sizes: Equatable {
-        var headSize: Int
-        var keyValueHeads: Int
-    }
-
-    /// Whether each block has the window.
-    let windowed: [Bool]
-    /// Of blocks that see all positions.
-    let full: Sizes
-    let window: Sizes
-    /// The first block that reads another's keys and values.
-    let firstShared: Int
-
-    /// How many do.
-    var sharing: Int { windowed.count - firstShared }
-
-    /// - Throws: `CheckpointError` for lists of another length and blocks that differ where they may not.
-    init(_ keys: ConfigKeys, _ numbers: Hyperparameters) throws {
-        let blocks = numbers.blockCount
-        windowed = try Self.windowed(keys, blocks: blocks)
-        let count = try keys.count(Self.shared) ?? 0
-        try keys.require(blocks - count, in: blocks, "blocks without those of '\(Self.shared)'")
-        firstShared = blocks - count
-        let plain = Sizes(
-            headSize: try keys.required(ConfigFormat.headSize),
-            keyValueHeads: try keys.required(Self.heads))
-        guard let listed = try keys.object(Self.overrides) else {
-            window = plain
-            let valuesAreKeys = try keys.flag(Self.valuesAreKeys) ?? false
-            full = Sizes(
-                headSize: try keys.required(Self.globalWidth),
-                keyValueHeads: try valuesAreKeys
-                    ? keys.integer(Self.globalHeads) ?? plain.keyValueHeads : plain.keyValueHeads)
-            return
-        }
-        let sizes = try Self.sizes(listed, plain, blocks: blocks, file: keys.file)
-        let windowed = windowed
-        func shared(by isWindowed: Bool) throws -> Sizes {
-            let alike = windowed.indices.filter { windowed[$0] == isWindowed }
-            let first = alike.first.map { sizes[$0] } ?? plain
-            guard let other = alike.first(where: { sizes[$0] != first }) else { return first }
-            throw CheckpointError.unsupportedFeature(
-                file: keys.file,
-                fact:
-                    "\(Self.overrides): block \(other) has \(sizes[other].keyValueHeads) key/value heads "
-                    + "of \(sizes[other].headSize) and block \(alike[0]) \(first.keyValueHeads) of "
-                    + "\(first.headSize); blocks of one kind of attention must be alike")
-        }
-        (full, window) = (try shared(by: false), try shared(by: true))
-    }
-
-    /// Every sixth block sees all positions where the file does not say, and the last whatever it says.
-    private static func windowed(_ keys: ConfigKeys, blocks: Int) throws -> [Bool] {
-        try keys.require(blocks, in: Hyperparameters.largestTable, "number of blocks")
-        var windowed = (0..<blocks).map { !($0 + 1).isMultiple(of: 6) }
-        if let types = try keys.texts(Self.types) {
-            guard types.count == blocks else {
-                throw CheckpointError.contradiction(
-                    file: keys.file,
-                    fact: "\(Self.types) has \(types.count) entries for \(blocks) blocks")
-            }
-            windowed = try types.map { type in
-                guard [LayerType.windowed, LayerType.full].contains(type) else {
-                    throw CheckpointError.unsupportedFeature(
-                        file: keys.file, fact: "attention of type '\(type)' is not supported")
-                }
-                return type == LayerType.windowed
-            }
-        }
-        windowed[blocks - 1] = false
-        return windowed
-    }
-
-    private static func sizes(
-        _ overrides: JSONObject, _ plain: Sizes, blocks: Int, file: String
-    ) throws -> [Sizes] {
-        var sizes = [Sizes](repeating: plain, count: blocks)
-        for member in overrides.members {
-            guard let block = Int(member.key), sizes.indices.contains(block),
-                let own = member.value.object
-            else {
-                throw CheckpointError.contradiction(
-                    file: file,
-                    fact: "\(Self.overrides) has an entry '\(member.key)' for \(blocks) blocks")
-            }
-            let known = [ConfigFormat.headSize, heads]
-            if let other = own.members.first(where: { !known.contains($0.key) }) {
-                throw CheckpointError.unsupportedFeature(
-                    file: file,
-                    fact: "\(Self.overrides): block \(block) has a '\(other.key)' of its own, "
-                        + "which is not supported")
-            }
-            let keys = ConfigKeys(config: own, file: file)
-            sizes[block].headSize = try keys.integer(ConfigFormat.headSize) ?? plain.headSize
-            sizes[block].keyValueHeads = try keys.integer(heads) ?? plain.keyValueHeads
-        }
-        return sizes
     }
 }
 
@@ -453,7 +343,7 @@ extension ConfigKeys {
     fileprivate func proportionalRope(
         _ format: ConfigFormat, headSize: Int
     ) throws -> RopeParameters {
-        let rope = try ropeParameters(format, kind: LayerType.full)
+        let rope = try ropeParameters(format, kind: Gemma4LayerType.full)
         try rope.require("rope_type", .string("proportional"))
         try rope.require("factor", .number(1))
         let share = try rope.number("partial_rotary_factor") ?? 1
@@ -470,7 +360,7 @@ extension ConfigKeys {
     }
 
     fileprivate func windowRope(_ format: ConfigFormat, headSize: Int) throws -> RopeParameters {
-        let rope = try ropeParameters(format, kind: LayerType.windowed)
+        let rope = try ropeParameters(format, kind: Gemma4LayerType.windowed)
         try rope.require("rope_type", .string("default"))
         try rope.require("partial_rotary_factor", .number(1))
         return RopeParameters(base: try rope.requiredNumber("rope_theta"), dimensions: headSize)
@@ -488,24 +378,6 @@ extension NumberKeys {
 }
 
 extension GGUFKeys {
-    /// A number of each block: one for all, or a list.
-    fileprivate func requiredList(
-        _ key: String, blocks: Int
-    ) throws(CheckpointError) -> [Int] {
-        try require(blocks, in: Hyperparameters.largestTable, "number of blocks")
-        guard case .array(let array) = metadata[full(key)] else {
-            return [Int](repeating: try required(key), count: blocks)
-        }
-        guard let list = array.integers else {
-            throw .wrongValue(file: file, key: full(key), expected: "an integer or integers")
-        }
-        guard list.count == blocks else {
-            throw .contradiction(
-                file: file, fact: "\(full(key)) has \(list.count) entries for \(blocks) blocks")
-        }
-        return list
-    }
-
     /// Whether each block has the window.
     fileprivate func windowedBlocks(_ blocks: Int) throws(CheckpointError) -> [Bool] {
         guard let flags = flags(WindowKeys.patternKey) else {

@@ -45,13 +45,16 @@ extension Architecture {
 
     private static let qwen35Format = ConfigFormat(
         rotaryShare: "partial_rotary_factor", fillsHeadSize: true,
-        standard: [
-            "head_dim": .integer(256), "partial_rotary_factor": .number(0.25),
-            "linear_conv_kernel_dim": .integer(4),
-            "linear_key_head_dim": .integer(128), "linear_value_head_dim": .integer(128),
-            "linear_num_key_heads": .integer(16), "linear_num_value_heads": .integer(32),
-        ], only: [("attn_output_gate", .bool(true))],
+        standard: qwenNetStandard, only: [("attn_output_gate", .bool(true))],
         implied: ["mamba_ssm_dtype", "mtp_use_dedicated_embeddings"])
+
+    /// What the configurations of all Qwens with gated delta nets take where a file does not say.
+    static let qwenNetStandard: [String: JSONValue] = [
+        "head_dim": .integer(256), "partial_rotary_factor": .number(0.25),
+        "linear_conv_kernel_dim": .integer(4),
+        "linear_key_head_dim": .integer(128), "linear_value_head_dim": .integer(128),
+        "linear_num_key_heads": .integer(16), "linear_num_value_heads": .integer(32),
+    ]
 
     private static let qwen35Metadata = qwen35Metadata(of: [])
 

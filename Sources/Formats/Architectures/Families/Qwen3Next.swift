@@ -28,17 +28,12 @@ extension Architecture {
         ], tokenizer: TokenizerLayout(preTokenizerNames: ["qwen2"]), prediction: .qwen(.plusOne))
 
     private static let qwen3NextConfig = ConfigFormat(
-        rotaryShare: "partial_rotary_factor", fillsHeadSize: true,
-        standard: [
-            "head_dim": .integer(256), "partial_rotary_factor": .number(0.25),
-            "linear_conv_kernel_dim": .integer(4),
-            "linear_key_head_dim": .integer(128), "linear_value_head_dim": .integer(128),
-            "linear_num_key_heads": .integer(16), "linear_num_value_heads": .integer(32),
-            "num_experts": .integer(512), "num_experts_per_tok": .integer(10),
-            "moe_intermediate_size": .integer(512),
-            "shared_expert_intermediate_size": .integer(512), "norm_topk_prob": .bool(true),
-        ]
-    ).sized(
+        rotaryShare: "partial_rotary_factor", fillsHeadSize: true, standard: qwenNetStandard
+    ).with([
+        "num_experts": .integer(512), "num_experts_per_tok": .integer(10),
+        "moe_intermediate_size": .integer(512), "shared_expert_intermediate_size": .integer(512),
+        "norm_topk_prob": .bool(true),
+    ]).sized(
         vocabulary: 151_936, width: 2048, feedForward: 5632, blocks: 48, heads: 16,
         keyValueHeads: 2, context: 32_768)
 
