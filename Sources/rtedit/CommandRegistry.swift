@@ -6,6 +6,7 @@ enum CommandRegistry {
         TokenizeCommand(),
         TraceCommand(),
         GenerateCommand(),
+        ChatCommand(),
         ExtractCommand(),
         VectorCommand(),
         ScaleCommand(),

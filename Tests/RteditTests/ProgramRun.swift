@@ -19,12 +19,16 @@ struct ProgramRun {
     }
 
     /// Runs the program to its end. Variables that change its output are cleared first.
+    ///
+    /// - Parameter input: what its standard input holds, less than a pipe's buffer.
     static func rtedit(
-        _ arguments: [String], environment: [String: String] = [:]
+        _ arguments: [String], input: String? = nil, environment: [String: String] = [:]
     ) throws -> ProgramRun {
         let output = Pipe()
         let errors = Pipe()
-        let process = try start(arguments, environment: environment, output: output, errors: errors)
+        let process = try start(
+            arguments, input: input.map(Self.pipe) ?? FileHandle.nullDevice,
+            environment: environment, output: output, errors: errors)
         // What is printed here fits the pipe's buffer, so that one can be read after the other.
         let outputBytes = output.fileHandleForReading.readDataToEndOfFile()
         let errorBytes = errors.fileHandleForReading.readDataToEndOfFile()
@@ -46,9 +50,18 @@ struct ProgramRun {
         return String(errors.drop { !$0.isNewline }.dropFirst())
     }
 
+    /// A pipe that holds a text.
+    private static func pipe(_ text: String) -> Pipe {
+        let pipe = Pipe()
+        pipe.fileHandleForWriting.write(Data(text.utf8))
+        try? pipe.fileHandleForWriting.close()
+        return pipe
+    }
+
     /// Starts the program with streams of the caller's.
     static func start(
-        _ arguments: [String], environment: [String: String] = [:], output: Any, errors: Any
+        _ arguments: [String], input: Any = FileHandle.nullDevice,
+        environment: [String: String] = [:], output: Any, errors: Any
     ) throws -> Process {
         let process = Process()
         process.executableURL = program
@@ -57,7 +70,7 @@ struct ProgramRun {
         for name in ["COLUMNS", "NO_COLOR"] { variables[name] = nil }
         variables["TERM"] = "xterm"
         process.environment = variables.merging(environment) { $1 }
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = input
         process.standardOutput = output
         process.standardError = errors
         try process.run()

@@ -5,6 +5,7 @@ package enum FileError: Failure {
     case cannotOpen(path: String, reason: SystemReason)
     case cannotRead(path: String, reason: SystemReason)
     case notAFile(path: String)
+    case tooLong(path: String, limit: Int)
     case exists(path: String)
     case cannotCreate(path: String, reason: SystemReason)
     case cannotReserve(path: String, bytes: Int, reason: SystemReason)
@@ -27,7 +28,7 @@ package enum FileError: Failure {
 
     package var kind: FailureKind {
         switch self {
-        case .cannotOpen, .cannotRead, .notAFile, .changed, .overtaken: .input
+        case .cannotOpen, .cannotRead, .notAFile, .tooLong, .changed, .overtaken: .input
         case .exists, .cannotCreate, .cannotReserve, .cannotWrite, .cannotReplace, .notReplaceable,
             .incomplete, .busy, .cannotPutBack, .badJournal:
             .output
@@ -50,6 +51,8 @@ package enum FileError: Failure {
         case .cannotOpen(let path, let reason): "\(path): cannot open: \(reason)"
         case .cannotRead(let path, let reason): "\(path): cannot read: \(reason)"
         case .notAFile(let path): "\(path): is not a regular file"
+        case .tooLong(let path, let limit):
+            "\(path): has more than the \(limit) bytes that are read"
         case .exists(let path): "\(path): exists already (--force replaces it)"
         case .cannotCreate(let path, let reason): "\(path): cannot create: \(reason)"
         case .cannotReserve(let path, let bytes, let reason):

@@ -40,6 +40,31 @@ package final class MappedFile: Sendable {
         self.size = size
     }
 
+    /// Holds bytes that come from no file.
+    ///
+    /// - Parameter path: what errors call them.
+    /// - Throws: `FileError.cannotRead` where the system gives no memory for them.
+    init(path: String, copying bytes: [UInt8]) throws(FileError) {
+        self.path = path
+        size = bytes.count
+        registration = nil
+        guard !bytes.isEmpty else {
+            base = nil
+            return
+        }
+        let address = mmap(
+            nil, bytes.count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let address, address != MAP_FAILED else {
+            throw .cannotRead(path: path, reason: SystemReason.current)
+        }
+        bytes.withUnsafeBytes { bytes in
+            if let start = bytes.baseAddress {
+                address.copyMemory(from: start, byteCount: bytes.count)
+            }
+        }
+        base = Shared(UnsafeRawPointer(address))
+    }
+
     deinit {
         registration?.end()
         if let base { munmap(UnsafeMutableRawPointer(mutating: base.pointer), size) }

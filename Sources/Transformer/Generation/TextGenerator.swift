@@ -60,15 +60,18 @@ package struct TextGenerator {
     ///
     /// - Parameters:
     ///   - prompt: the tokens to continue; at least one.
+    ///   - memory: what earlier texts of the same decoder left; what this one shares with them is not run again.
     ///   - receive: called with each token as it is chosen; false ends the generation after that token.
     /// - Returns: the generated tokens, and why there are no more.
     /// - Throws: what `Decoder.forward` throws, `SamplingError.noLikelyToken`, and what `receive` throws.
     package mutating func generate(
-        from prompt: [Int], receive: (Int) throws -> Bool = { _ in true }
+        from prompt: [Int], memory: GenerationMemory? = nil,
+        receive: (Int) throws -> Bool = { _ in true }
     ) throws -> Result {
-        let cache = SequenceCache(decoder.configuration)
+        let memory = memory ?? GenerationMemory(decoder.configuration)
+        let cache = memory.cache
         var tokens: [Int] = []
-        var fresh = prompt
+        var fresh = Array(prompt[memory.begin(prompt, interventions: options.interventions)...])
         while tokens.count < options.maximumTokens {
             guard
                 cache.length + fresh.count <= decoder.configuration.positionLimit || tokens.isEmpty
@@ -78,10 +81,10 @@ package struct TextGenerator {
             if decoder.configuration.outgrowsCache(
                 of: cache.length, at: cache.length + fresh.count)
             {
-                cache.truncate(to: 0)
+                memory.forget()
                 fresh = prompt + tokens
             }
-            let token = try next(after: fresh, cache)
+            let token = try next(after: fresh, memory)
             guard !options.stopTokens.contains(token) else {
                 return Result(tokens: tokens, stopReason: .stopToken(token))
             }
@@ -93,15 +96,16 @@ package struct TextGenerator {
     }
 
     /// Runs the new tokens and chooses the one that follows.
-    private mutating func next(after tokens: [Int], _ cache: SequenceCache) throws -> Int {
+    private mutating func next(after tokens: [Int], _ memory: GenerationMemory) throws -> Int {
         var chosen: Int?
         var sampler = self.sampler
         let logits = LogitsReceiver(scope: .last) { _, _, logits in
             chosen = try sampler.choose(from: logits)
         }
         try decoder.forward(
-            [DecoderSlice(tokens, cache: cache)], interventions: options.interventions,
+            [DecoderSlice(tokens, cache: memory.cache)], interventions: options.interventions,
             logits: logits)
+        memory.note(tokens)
         self.sampler = sampler
         guard let chosen else { throw ForwardError.noTokens(slice: 0) }
         return chosen

@@ -16,11 +16,12 @@ package struct CertifiedFile: Sendable, Hashable {
         sha256 = file.sha256(advance: advance)
     }
 
-    /// Reads the whole file.
+    /// Reads the whole file, or standard input for `-`.
     ///
     /// - Throws: `FileError` where it cannot be opened.
     package init(path: String) throws(FileError) {
-        self.init(name: PathParts(path).name, try MappedFile(path: path)) { _ in }
+        let file = try StandardInput.file(orAt: path)
+        self.init(name: PathParts(file.path).name, file) { _ in }
     }
 
     init(_ object: StrictObject) throws(CertificateError) {

@@ -26,6 +26,39 @@ package enum Prompt: Sendable, Hashable {
         guard !turns.isEmpty else { throw .empty(place: place) }
         self = .chat(system: turns["system"], user: turns["user"], assistant: turns["assistant"])
     }
+
+    /// Reads a file of prompts, one JSON object `{"prompt": X}` a line, or standard input for `-`.
+    ///
+    /// - Returns: the prompts with their places ("file:line"); other members of the objects are left alone.
+    /// - Throws: what `JSONLines.read` throws, and `PromptError` for a line that has no prompt.
+    package static func readFile(_ path: String) throws -> [(prompt: Prompt, place: String)] {
+        try JSONLines.read(path).map { place, object in
+            guard let value = object["prompt"] else {
+                throw PromptError.missingMember(place: place, key: "prompt")
+            }
+            return (try Prompt(value, place: place), place)
+        }
+    }
+
+    /// The prompt with a system message where it has none of its own; a plain string becomes a user's turn.
+    package func withSystem(_ system: String) -> Prompt {
+        switch self {
+        case .text(let text): .chat(system: system, user: text, assistant: nil)
+        case .chat(let own, let user, let assistant):
+            .chat(system: own ?? system, user: user, assistant: assistant)
+        }
+    }
+
+    /// As a line of a file of prompts has it.
+    package var json: JSONValue {
+        switch self {
+        case .text(let text): return .string(text)
+        case .chat(let system, let user, let assistant):
+            let turns = [("system", system), ("user", user), ("assistant", assistant)]
+            return .object(
+                JSONObject(turns.compactMap { key, text in text.map { .init(key, .string($0)) } }))
+        }
+    }
 }
 
 /// A prompt that cannot be read or rendered.
@@ -75,17 +108,19 @@ package enum PromptError: Failure, Equatable {
 
 /// Files of one JSON object a line.
 package enum JSONLines {
-    /// Reads the objects of a file with their places ("file:line"); empty lines are passed over.
+    /// Reads the objects of a file, or of standard input for `-`, with their places ("file:line"); empty lines are passed
+    /// over.
     ///
     /// - Throws: `FileError`, `JSONError` with the line as its source, `PromptError.noLines` for an empty file, `.longLine`.
     package static func read(_ path: String) throws -> [(place: String, object: JSONObject)] {
-        let text = try MappedFile(path: path).bytes
+        let file = try StandardInput.file(orAt: path)
+        let text = file.bytes
         var objects: [(place: String, object: JSONObject)] = []
         var start = 0
         var number = 0
         while start < text.count {
             number += 1
-            let place = "\(path):\(number)"
+            let place = "\(file.path):\(number)"
             let (line, isBlank) = try line(of: text, from: start, place: place)
             defer { start += line.count + 1 }
             guard !isBlank else { continue }
@@ -94,7 +129,7 @@ package enum JSONLines {
             }
             objects.append((place, object))
         }
-        guard !objects.isEmpty else { throw PromptError.noLines(file: path) }
+        guard !objects.isEmpty else { throw PromptError.noLines(file: file.path) }
         return objects
     }
 

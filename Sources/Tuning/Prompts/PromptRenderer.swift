@@ -44,6 +44,15 @@ package struct PromptRenderer: Sendable {
         return tokens
     }
 
+    /// The tokens of a conversation, up to where the assistant's next message begins.
+    ///
+    /// - Throws: `ChatTemplateError` where it cannot be rendered, `PromptError.noTokens` for an empty result.
+    package func tokens(of messages: [ChatMessage], place: String) throws -> [Int] {
+        let tokens = tokenizer.encode(try render(messages))
+        guard !tokens.isEmpty else { throw PromptError.noTokens(place: place) }
+        return tokens
+    }
+
     /// The tokens of a prompt, with the assistant's own text as the completion.
     ///
     /// The tokens are those of `tokens(_:asChat:place:)`. A token that covers the end of the turns and the beginning
@@ -115,9 +124,13 @@ package struct PromptRenderer: Sendable {
         var messages: [ChatMessage] = []
         if let system { messages.append(ChatMessage(.system, system)) }
         if let user { messages.append(ChatMessage(.user, user)) }
+        return try render(messages) + (assistant ?? "")
+    }
+
+    private func render(_ messages: [ChatMessage]) throws -> String {
         let rendering = try template.get().rendering(of: messages, at: moment)
         if rendering.asksForMoment { witness.note(moment) }
-        return rendering.text + (assistant ?? "")
+        return rendering.text
     }
 }
 

@@ -51,6 +51,21 @@ package struct VectorSpecification: Sendable, Hashable {
         self.blocks = blocks
     }
 
+    /// The text that names it, whatever the file's name is.
+    package var text: String {
+        "\(file):\(scale)" + (blocks.map { "@\(BlockSet.text($0))" } ?? "")
+    }
+
+    /// The same vector at another scale.
+    package func scaled(to scale: Float) -> VectorSpecification {
+        VectorSpecification(file: file[...], scale: scale, blocks: blocks)
+    }
+
+    /// The same vector in other blocks.
+    package func moved(to blocks: [Int]?) -> VectorSpecification {
+        VectorSpecification(file: file[...], scale: scale, blocks: blocks)
+    }
+
     /// What a text may mean, the longest file first.
     private static func readings(of text: String) -> [VectorSpecification] {
         func withoutScale(_ text: Substring, blocks: [Int]?) -> [VectorSpecification] {

@@ -172,17 +172,22 @@ enum SteeringOptions {
         return blocks
     }
 
-    /// The interventions a call asks for on a model, in the order of its options. Vectors of another model are told.
+    /// The interventions a call asks for on a model, in the order of its options.
+    ///
+    /// - Parameter tellsBases: whether vectors of another model are told.
     static func interventions(
-        _ arguments: ParsedArguments, on session: ModelSession, _ console: Console
+        _ arguments: ParsedArguments, on session: ModelSession, _ console: Console,
+        tellsBases: Bool = true
     ) throws -> [Intervention] {
         // Numbers as they are stored: a bias can be baked beside codes.
         let numbers = try session.checkpoint.storedHyperparameters()
         // Not every command can remove a direction.
         let options = files.filter(arguments.declares)
         let vectors = options.filter { $0.name != scaling.name }
-        try session.tellOtherBases(vectors.flatMap { arguments.values($0) }, console)
-        if arguments.declares(scaling) {
+        if tellsBases {
+            try session.tellOtherBases(vectors.flatMap { arguments.values($0) }, console)
+        }
+        if tellsBases, arguments.declares(scaling) {
             try session.tellOtherBases(arguments.values(scaling), console) {
                 try ScalingFile.read($0).base
             }

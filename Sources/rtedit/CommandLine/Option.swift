@@ -39,9 +39,11 @@ struct Option: Sendable {
     }
 
     /// An option with a value that may be given several times, each value adding to the others.
-    static func list(_ name: String, _ valueName: String, _ help: String) -> Option {
+    static func list(
+        _ name: String, _ valueName: String, short: Character? = nil, _ help: String
+    ) -> Option {
         Option(
-            name: name, short: nil, help: help,
+            name: name, short: short, help: help,
             value: Value(
                 name: valueName, standard: nil, allowed: [], isRequired: false, isRepeatable: true))
     }

@@ -5,31 +5,15 @@ import Tuning
 /// `rtedit generate`
 struct GenerateCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
-    static let prompt = Option.value(
-        "prompt", "TEXT", short: "p", "What to continue.", isRequired: true)
-    static let chat = Option.flag(
-        "chat", "Take the prompt as a user's turn; needs a chat template.")
-    static let system = Option.value("system", "TEXT", "The system message; implies --chat.")
-    static let maxTokens = Knob.integer(
-        "max-tokens", "N", short: "n", "Generate at most so many tokens.", standard: 128)
-    static let temperature = Knob.number(
-        "temperature", "X", "Sampling temperature; 0 takes the likeliest token.", standard: 0,
-        in: 0...1e6)
-    static let topK = Knob.integer(
-        "top-k", "K", "Sample among the K likeliest tokens only; 0: all.", standard: 0)
-    static let topP = Knob.number(
-        "top-p", "P", "Sample among the likeliest tokens that make up this probability.",
-        standard: 1, in: 0...1)
-    static let seed = Knob.integer("seed", "N", "Seed of the sampling.", standard: 0)
-
     let name = "generate"
     let summary = "Generate text, steered online or not."
+    let details = """
+        Every prompt is answered by itself, with the same seed, so that an answer does not depend on the others. With \
+        --json each is a line with one object. The end of the last line of standard input is not part of a prompt.
+        """
     let positionals = [Self.model]
-    let options =
-        Option.declared([
-            Self.prompt, Self.chat, Self.system, ChatOptions.date, Self.maxTokens, Self.temperature,
-            Self.topK, Self.topP, Self.seed,
-        ]) + SteeringOptions.all
+    let options = PromptOptions.all + SamplingCall.all + SteeringOptions.all
+    let groups = [OptionGroup(.atLeastOne, [PromptOptions.prompt, PromptOptions.prompts])]
     let examples = [
         Example("Continue a text:", "rtedit generate model.gguf --prompt \"Once upon a time\""),
         Example(
@@ -38,6 +22,9 @@ struct GenerateCommand: Command {
         Example(
             "Sample with a seed:",
             "rtedit generate m.gguf -p \"A haiku:\" --temperature 0.8 --seed 7"),
+        Example(
+            "Many prompts, a line of JSON each:",
+            "rtedit generate m.gguf --chat --prompts p.jsonl --json > answers.jsonl"),
     ]
 
     func multiplies(_ arguments: ParsedArguments) -> Bool { true }
@@ -47,24 +34,42 @@ struct GenerateCommand: Command {
         let interventions = try SteeringOptions.interventions(
             arguments, on: session, console)
         let renderer = try session.renderer()
-        let text = try arguments.text(Self.prompt)
-        let system = arguments.textIfGiven(Self.system)
-        let prompt: Prompt =
-            arguments.has(Self.chat) || system != nil
-            ? .chat(system: system, user: text, assistant: nil) : .text(text)
-        let tokens = try renderer.tokens(prompt, place: "--prompt")
-        var generator = try TextGenerator(
-            session.decoder(),
-            options: .init(
-                maximumTokens: arguments.value(Self.maxTokens),
-                stopTokens: renderer.tokenizer.endOfGeneration,
-                sampling: SamplingOptions(
-                    temperature: arguments.value(Self.temperature),
-                    topK: arguments.value(Self.topK),
-                    topP: arguments.value(Self.topP),
-                    seed: UInt64(arguments.value(Self.seed))),
-                interventions: interventions))
-        var stream = TokenTextStream(renderer.tokenizer)
+        let asChat = arguments.has(PromptOptions.chat)
+        let prompts = try PromptOptions.prompts(arguments).map { prompt, place in
+            (prompt, try renderer.tokens(prompt, asChat: asChat, place: place))
+        }
+        let options = TextGenerator.Options(
+            maximumTokens: try arguments.value(SamplingCall.maxTokens),
+            stopTokens: renderer.tokenizer.endOfGeneration,
+            sampling: try SamplingCall.options(arguments), interventions: interventions)
+        let decoder = try session.decoder()
+        for (index, (prompt, tokens)) in prompts.enumerated() {
+            if prompts.count > 1 {
+                if index > 0 { console.print() }
+                console.print("prompt \(index + 1) of \(prompts.count)", style: .strong)
+            }
+            let generator = try TextGenerator(decoder, options: options)
+            let result = try answer(tokens, by: generator, renderer.tokenizer, console)
+            console.report(
+                JSONObject([
+                    .init("text", .string(renderer.tokenizer.decode(result.tokens))),
+                    .init("tokens", .array(result.tokens.map { .integer($0) })),
+                    .init("prompt", prompt.json),
+                    .init("prompt_tokens", .array(tokens.map { .integer($0) })),
+                    .init("stop", .string(result.stopReason.name)),
+                ]))
+            // With many prompts a reader should not wait for the last.
+            console.flush()
+        }
+        return .done
+    }
+
+    /// Prints the answer while it comes.
+    private func answer(
+        _ tokens: [Int], by generator: TextGenerator, _ tokenizer: Tokenizer, _ console: Console
+    ) throws -> TextGenerator.Result {
+        var generator = generator
+        var stream = TokenTextStream(tokenizer)
         let start = ContinuousClock.now
         let result = try generator.generate(from: tokens) { token in
             console.write(stream.push(token))
@@ -75,18 +80,14 @@ struct GenerateCommand: Command {
         console.detail(
             "\(tokens.count) tokens read, \(result.tokens.count) generated in \(Quantity.fixed(elapsed, 2)) s"
         )
-        console.report(
-            JSONObject([
-                .init("text", .string(renderer.tokenizer.decode(result.tokens))),
-                .init("tokens", .array(result.tokens.map { .integer($0) })),
-                .init("prompt_tokens", .array(tokens.map { .integer($0) })),
-                .init("stop", .string(Self.words(result.stopReason))),
-            ]))
-        return .done
+        return result
     }
+}
 
-    private static func words(_ reason: TextGenerator.StopReason) -> String {
-        switch reason {
+extension TextGenerator.StopReason {
+    /// As results name it.
+    var name: String {
+        switch self {
         case .stopToken: "end"
         case .maximumTokens: "length"
         case .contextLimit: "context"

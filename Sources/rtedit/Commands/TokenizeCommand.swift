@@ -5,7 +5,8 @@ import Tuning
 /// `rtedit tokenize`
 struct TokenizeCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
-    static let text = Positional("TEXT", "The text; leave it out with --decode.", isOptional: true)
+    static let text = Positional(
+        "TEXT", "The text, '-' for standard input; leave it out with --decode.", isOptional: true)
     static let chat = Option.flag(
         "chat", "Render the text as a user's turn with the chat template.")
     static let noSpecial = Option.flag(
@@ -35,7 +36,7 @@ struct TokenizeCommand: Command {
             tokens = ids
             console.print(tokenizer.decode(ids, skipSpecial: false))
         } else {
-            let text = try arguments.text(Self.text)
+            let text = try PromptOptions.text(arguments.text(Self.text))
             let usesSpecial = !arguments.has(Self.noSpecial)
             tokens =
                 arguments.has(Self.chat)

@@ -250,12 +250,7 @@ struct VerifyCommand: Command {
         let asChat = arguments.has(Self.chat)
         var prompts = Self.standardPrompts.map { (Prompt.text($0), "built-in prompt") }
         if let path = arguments.textIfGiven(Self.prompts) {
-            prompts = try JSONLines.read(path).map { place, object in
-                guard let value = object["prompt"] else {
-                    throw PromptError.missingMember(place: place, key: "prompt")
-                }
-                return (try Prompt(value, place: place), place)
-            }
+            prompts = try Prompt.readFile(path)
         }
         return try prompts.map { prompt, place in
             (

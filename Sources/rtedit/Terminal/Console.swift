@@ -59,7 +59,8 @@ final class Console: Sendable {
         flush()
     }
 
-    /// Prints the result as one line of JSON with `--json`; otherwise nothing. To be called once. Numbers that are not
+    /// Prints a result as one line of JSON with `--json`; otherwise nothing. Called once, but for each prompt of several
+    /// where a command answers those. Numbers that are not
     /// finite are text: "nan", "inf", "-inf".
     func report(_ result: @autoclosure () -> JSONObject) {
         guard settings.isJSON else { return }

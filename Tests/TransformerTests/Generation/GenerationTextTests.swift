@@ -102,4 +102,24 @@ import Testing
             try model.decoder(), options: .init(maximumTokens: 8, interventions: [steering]))
         #expect(try plain.generate(from: [1, 2]).tokens != steered.generate(from: [1, 2]).tokens)
     }
+
+    /// Texts that begin alike, turn back, or are steered otherwise: memory of the last changes nothing.
+    @Test func memoryOfTheLastTextChangesNothing() throws {
+        let model = try SmallModel()
+        let decoder = try model.decoder()
+        let memory = GenerationMemory(decoder.configuration)
+        let push = Intervention(
+            block: 0, vector: (0..<SmallModel.sizes.hiddenSize).map { Float($0 % 5) - 2 })
+        let texts: [([Int], [Intervention])] = [
+            ([5, 6, 7], []), ([5, 6, 7, 8, 9, 10], []), ([5, 6], []), ([5, 6, 7], [push]),
+            ([5, 6, 7, 1], [push]), ([9], []), ([9], []),
+        ]
+        for (text, interventions) in texts {
+            let options = TextGenerator.Options(maximumTokens: 12, interventions: interventions)
+            var fresh = try TextGenerator(decoder, options: options)
+            var remembering = try TextGenerator(decoder, options: options)
+            let expected = try fresh.generate(from: text)
+            #expect(try remembering.generate(from: text, memory: memory) == expected)
+        }
+    }
 }
