@@ -112,8 +112,10 @@ extension BaseIdentity {
 
     /// Compares the identity with a model: by the values of its weights where the file has them, else by its hash.
     ///
+    /// - Parameter isExact: whether the hash decides where the file has one, whatever it takes to read all weights.
     /// - Throws: `FileError` where the model's files cannot be read.
-    package func relation(to checkpoint: Checkpoint) throws -> Relation {
+    package func relation(to checkpoint: Checkpoint, isExact: Bool = false) throws -> Relation {
+        if isExact, hash != nil { return try relationByHash(to: checkpoint) }
         if !sample.isEmpty {
             let own = WeightSample(of: checkpoint).values
             guard own.reduce(0, { $0 + $1.count }) == sample.count else { return .otherModel }
@@ -131,9 +133,13 @@ extension BaseIdentity {
             }
             return .same
         }
-        guard let hash else { return .unknown }
         let size = checkpoint.tensors.reduce(0) { $0 + $1.byteCount }
         guard size <= Self.largestHashed else { return .unknown }
+        return try relationByHash(to: checkpoint)
+    }
+
+    private func relationByHash(to checkpoint: Checkpoint) throws -> Relation {
+        guard let hash else { return .unknown }
         let own = try checkpoint.weightsHash()
         return own == hash ? .same : .otherBytes(hash: own)
     }

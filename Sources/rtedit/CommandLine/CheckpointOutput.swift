@@ -23,10 +23,65 @@ struct CheckpointOutput {
     /// - Throws: `UsageError` where it is empty; as `checkTarget`, unless nothing is to be written.
     init(_ arguments: ParsedArguments, _ positional: Positional) throws {
         path = try arguments.outputPath(positional)
+        try Self.checkName(path, place: positional.name)
+        if arguments.isGiven(Self.shardSize), path.hasSuffix(".safetensors") {
+            throw UsageError.contradiction(
+                option: Self.shardSize.option.flagText,
+                fact: "\(path) is one file; name a folder for files of a size")
+        }
         guard !arguments.has(Self.dryRun) else { return }
         // The files of a split model have names of their own, which the writer checks.
         let isSplit = path.hasSuffix(".gguf") && arguments.isGiven(Self.shardSize)
         try checkTarget(replacing: arguments.replacesOutputs || isSplit)
+    }
+
+    /// The extensions of outputs; any other name is a folder's.
+    private static let extensions = ["gguf", "safetensors", "rtdelta"]
+
+    /// Refuses a name that looks like a file's of a kind that is not written: it would become a folder.
+    ///
+    /// Names of models have dots too, as in Llama-3.1-8B: an extension begins with a letter and has only letters and
+    /// digits. A slash at the end says that a folder is meant.
+    private static func checkName(_ path: String, place: String) throws(UsageError) {
+        guard !path.hasSuffix("/"), let dot = PathParts(path).name.lastIndex(of: ".") else {
+            return
+        }
+        let name = PathParts(path).name
+        let ending = String(name[name.index(after: dot)...])
+        let isExtension =
+            ending.first?.isLetter ?? false
+            && ending.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) }
+        guard dot > name.startIndex, isExtension, !extensions.contains(ending) else { return }
+        let nearest = Suggestion.nearest(to: ending.lowercased(), among: extensions)
+        let hint = nearest.map { "; did you mean '.\($0)'?" } ?? ""
+        throw .contradiction(
+            option: place,
+            fact: "no files of kind '.\(ending)' are written: \(path) would be a folder\(hint) "
+                + "'\(path)/' says that a folder is meant")
+    }
+
+    /// Refuses a size that gives every tensor a file of its own; tells of tensors that are larger than their file shall be.
+    private func checkShards(
+        of plan: OutputPlan, _ arguments: ParsedArguments, _ console: Console
+    ) throws {
+        guard let limit = try arguments.value(Self.shardSize), !isPatch else { return }
+        let sizes = plan.tensors.map { $0.description.byteCount ?? 0 }
+        guard
+            let largest = plan.tensors.max(by: {
+                $0.description.byteCount ?? 0 < $1.description.byteCount ?? 0
+            }), let size = largest.description.byteCount, size > limit
+        else { return }
+        let place = Self.shardSize.option
+        let name = largest.description.name
+        if sizes.count > 1, Packing.groups(sizes, limit: limit).count == sizes.count {
+            throw arguments.invalid(
+                place, arguments.textIfGiven(place) ?? "",
+                "a size for files: each of \(sizes.count) tensors would have its own; the largest, '\(name)', has "
+                    + "\(Quantity.bytes(size))")
+        }
+        console.note(
+            "tensor '\(name)' has \(Quantity.bytes(size)), more than \(place.flagText): tensors are not split, and its "
+                + "file is larger")
     }
 
     /// Whether the output is a patch from the source rather than a checkpoint.
@@ -71,6 +126,7 @@ struct CheckpointOutput {
         let format = format(from: source)
         let plan = try OutputPlan(source: source, edits: edits, format: format)
         for note in plan.notes { console.note(note) }
+        try checkShards(of: plan, arguments, console)
         let total = plan.tensorByteCount
         let copied = plan.tensors.count { $0.isCopy }
         var report = JSONObject([

@@ -7,6 +7,8 @@ struct ModelSession {
     let checkpoint: Checkpoint
     let crew: WorkCrew
     private let console: Console
+    /// Whether vectors of another model are refused.
+    private let isStrict: Bool
     /// The day that chat templates write, where the call fixes it.
     private let day: TemplateMoment?
 
@@ -19,6 +21,8 @@ struct ModelSession {
     ) throws {
         self.console = console
         day = try ChatOptions.day(arguments)
+        isStrict =
+            arguments.declares(SteeringOptions.strict) && arguments.has(SteeringOptions.strict)
         checkpoint = try Checkpoint.open(path)
         if refusesContradictions { try checkpoint.validate() }
         for warning in checkpoint.warnings { console.warning(warning) }
@@ -27,14 +31,14 @@ struct ModelSession {
 
     func decoder() throws -> Decoder { try Decoder(checkpoint: checkpoint, crew: crew) }
 
-    /// Tells of vectors that were found in another model than this one.
+    /// Tells of vectors that were found in another model than this one, or refuses them where the call is strict.
     ///
     /// - Parameter specifications: as users name vectors.
     func tellOtherBases(_ specifications: [String], _ console: Console) throws {
         try tellOtherBases(specifications, console) { try VectorFile.base($0) }
     }
 
-    /// Tells of files that were made with another model than this one.
+    /// Tells of files that were made with another model than this one, or refuses them where the call is strict.
     ///
     /// - Parameters:
     ///   - specifications: as users name the files.
@@ -49,19 +53,10 @@ struct ModelSession {
         }
         for file in files {
             let base = try base(file)
-            let found = base.name.map { "'\($0)'" } ?? "a '\(base.modelHint)' model"
-            let hash = base.hash.map { " (SHA-256 \($0.prefix(12))…)" } ?? ""
-            switch try base.relation(to: checkpoint) {
-            case .unknown, .same: break
-            case .otherModel:
-                console.warning(
-                    "\(file): was found in \(found)\(hash), which has other weights than "
-                        + "\(checkpoint.path) ('\(checkpoint.name)'): it may mean nothing there")
-            case .otherBytes(let own):
-                console.warning(
-                    "\(file): was found in \(found)\(hash), and \(checkpoint.path) "
-                        + "('\(checkpoint.name)') is another file (SHA-256 \(own.prefix(12))…): right "
-                        + "only if one is made from the other, as by convert")
+            let relation = try base.relation(to: checkpoint, isExact: isStrict)
+            if let foreign = ForeignVector(file, base, relation, model: checkpoint) {
+                if isStrict { throw foreign }
+                console.warning(foreign.description)
             }
         }
     }
@@ -122,6 +117,9 @@ enum SteeringOptions {
         "written",
         "Remove the directions of --ablate from what is written to the stream at their places, not from the stream: "
             + "at any strength and in any blocks, weights can then do the same.")
+    static let strict = Option.flag(
+        "strict",
+        "Refuse vectors that were found in other weights than the model's, by the hash in their files.")
     static let convention = Knob.choice(
         "vector-convention", "NAME",
         "How files number blocks: 'generator' for files of llama.cpp's own vector generator.",
@@ -131,7 +129,7 @@ enum SteeringOptions {
     static let files = [vector, ablate, scaling]
 
     static let all = Option.declared([
-        vector, ablate, scaling, everywhere, within, written, convention,
+        vector, ablate, scaling, everywhere, within, written, convention, strict,
     ])
 
     /// What an option of `files` asks for.

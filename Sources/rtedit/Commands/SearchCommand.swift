@@ -67,6 +67,7 @@ struct SearchCommand: Command {
         Self.vector, Self.probe, Self.text, Self.textTokens, Self.maxKL, Self.maxPerplexity,
         Self.objective, Self.opposite, Self.strengths, Self.trials, Self.seed, EvalCommand.window,
         EvalCommand.stride, EvalCommand.chat, ChatOptions.date, SteeringOptions.convention,
+        SteeringOptions.strict,
         Self.memory, Self.output, Self.resume,
     ])
     let groups = [OptionGroup(.atLeastOne, [Self.vector])]

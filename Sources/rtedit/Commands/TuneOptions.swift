@@ -192,7 +192,8 @@ enum TuneOptions {
         OptionSection(
             "Objectives",
             [
-                vector, SteeringOptions.convention, objective, position, site, limit,
+                vector, SteeringOptions.convention, SteeringOptions.strict, objective, position,
+                site, limit,
                 contrastPositive, contrastNegative, contrastStrength, contrastBlocks, steer,
                 steerProbability, steerStrength,
             ]),
@@ -238,7 +239,7 @@ enum TuneOptions {
     static let neutral = Option.declared([
         vector, steer, data, ChatOptions.date, validation, text, type, adapter,
         CheckpointOutput.shardSize,
-        run, saveEvery, resume, dryRun,
+        run, saveEvery, resume, dryRun, SteeringOptions.strict,
     ])
 
     private static func readObjectives(

@@ -1,0 +1,69 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Calls that would surprise their user, as the built program refuses them.
+@Suite struct GuardProgramTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    private func convert(_ output: String, _ more: String...) throws -> ProgramRun {
+        try ProgramRun.rtedit(["convert", Samples.tinyModel, folder.path(output)] + more)
+    }
+
+    @Test func namesOfOtherFilesDoNotBecomeFolders() throws {
+        for name in ["out.ggfu", "out.bin", "out.GGUF", "model.v2.pth", "x.json"] {
+            let run = try convert(name)
+            #expect(run.exitCode == 2, "\(name): \(run.errors)")
+            #expect(
+                run.errorLine.contains(
+                    "OUT: no files of kind '.\(name.split(separator: ".").last ?? "")'"))
+            #expect(try folder.names().isEmpty)
+        }
+        #expect(try convert("out.ggfu").errorLine.contains("did you mean '.gguf'?"))
+        for name in ["Llama-3.1-8B", "plain", ".hidden", "out.bin/", "v1.5"] {
+            let run = try convert(name, "--dry-run")
+            #expect(run.exitCode == 0, "\(name): \(run.errors)")
+        }
+    }
+
+    @Test func sizesThatGiveEveryTensorAFileAreRefused() throws {
+        let run = try convert("m.gguf", "--shard-size", "5")
+        #expect(run.exitCode == 2)
+        #expect(run.errorLine.contains("each of 56 tensors"), "\(run.errorLine)")
+        #expect(run.errorLine.contains("'token_embd.weight', has 262"), "\(run.errorLine)")
+        #expect(try folder.names().isEmpty)
+        let single = try convert("m.safetensors", "--shard-size", "5GB")
+        #expect(single.exitCode == 2 && single.errorLine.contains("is one file"))
+        let told = try convert("m.gguf", "--shard-size", "200kB")
+        #expect(told.exitCode == 0)
+        #expect(told.errors.contains("tensor 'token_embd.weight' has 262"), "\(told.errors)")
+    }
+
+    /// Light changes of a model's weights are its own for a warning, and others for a strict call.
+    @Test func aStrictCallTakesVectorsOfTheseWeightsOnly() throws {
+        let vector = folder.path("v.gguf")
+        let made = try ProgramRun.rtedit([
+            "extract", Samples.tinyModel, "--pairs", Samples.tinyPairs, "-o", vector, "--quiet",
+        ])
+        #expect(made.exitCode == 0, "\(made.errors)")
+        let edited = folder.path("edited.gguf")
+        let baked = try ProgramRun.rtedit([
+            "bake", Samples.tinyModel, edited, "--vector", "\(vector)@1", "--quiet",
+        ])
+        #expect(baked.exitCode == 0, "\(baked.errors)")
+        func generate(_ model: String, _ more: String...) throws -> ProgramRun {
+            try ProgramRun.rtedit(
+                ["generate", model, "-p", "It", "-n", "2", "--vector", vector] + more)
+        }
+        #expect(try generate(Samples.tinyModel, "--strict").exitCode == 0)
+        #expect(try generate(edited).exitCode == 0)
+        let strict = try generate(edited, "--strict")
+        #expect(strict.exitCode == 3 && strict.output.isEmpty, "\(strict.errors)")
+        #expect(strict.errorLine.contains("v.gguf: was found in"), "\(strict.errorLine)")
+        #expect(strict.errorLine.contains("is another file (SHA-256"), "\(strict.errorLine)")
+    }
+}
