@@ -119,7 +119,8 @@ enum SteeringOptions {
             + "at any strength and in any blocks, weights can then do the same.")
     static let strict = Option.flag(
         "strict",
-        "Refuse vectors that were found in other weights than the model's, by the hash in their files.")
+        "Refuse vectors that were found in other weights than the model's, by the hash in their files."
+    )
     static let convention = Knob.choice(
         "vector-convention", "NAME",
         "How files number blocks: 'generator' for files of llama.cpp's own vector generator.",
