@@ -11,7 +11,7 @@ root := $(shell [[ $$(id -u) == 0 ]] || echo sudo)
 install_packages := $(root) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q $(packages) </dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup packages build demo tests test families routes verification sanitize bench experiment check-deep lint \
+.PHONY: help setup packages build demo tests test families routes verification sanitize bench experiment pages check-deep lint \
     install uninstall dist clean
 
 help: ## List the targets.
@@ -75,6 +75,9 @@ check-deep: build tests sanitize ## The sanitizer; stop, fail and double runs (n
 
 bench: build ## Measure the speed on the real model.
 	samples/bench.sh
+
+pages: build ## Make every page from real runs and check it in headless Chromium.
+	samples/pages.sh
 
 experiment: build ## Compare ways of tuning a trait into the real model; one to two hours.
 	samples/experiment.sh

@@ -19,6 +19,7 @@ enum CommandRegistry {
         DiffCommand(),
         EvalCommand(),
         SearchCommand(),
+        SweepCommand(),
         ImatrixCommand(),
         CompareTypesCommand(),
         BenchCommand(),

@@ -83,10 +83,10 @@ import Testing
     ])
     func whatDoesNotGoTogetherIsRefused(words: [String]) throws {
         let path = try vector()
-        let given = words.map { $0 == "V" ? path + "@2" : $0 }
+        let given = words.map { $0 == "V" ? path + ":1@2" : $0 }
         let run = try ProgramRun.rtedit(
             ["bake", Samples.tinyModel, folder.path("out.gguf")]
-                + (given.contains(path + "@2") ? [] : ["--vector", path + "@2"]) + given)
+                + (given.contains(path + ":1@2") ? [] : ["--vector", path + ":1@2"]) + given)
         #expect(run.exitCode == 2, "\(run.errors)")
         #expect(given.contains { $0.hasPrefix("--") && run.errorLine.contains($0) })
     }

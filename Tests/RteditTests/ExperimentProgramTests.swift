@@ -41,7 +41,8 @@ import Testing
             let names = try FileManager.default.contentsOfDirectory(atPath: output).sorted()
             #expect(
                 names == [
-                    "report.md", "tiny-cosines.svg", "tiny-held-out.svg", "tiny-perplexity.svg",
+                    "report.html", "report.md", "tiny-cosines.svg", "tiny-held-out.svg",
+                    "tiny-perplexity.svg",
                     "tiny-unseen-form.svg", "tiny.jsonl",
                 ])
         }
@@ -93,7 +94,7 @@ import Testing
         #expect(try folder.names() == before)
     }
 
-    @Test(arguments: ["report.md", "tiny-perplexity.svg", "tiny.jsonl"])
+    @Test(arguments: ["report.md", "report.html", "tiny-perplexity.svg", "tiny.jsonl"])
     func filesThatAreThereAreKeptUnlessTheyMayBeReplaced(name: String) throws {
         let folder = try TemporaryFolder()
         let path = try trait(in: folder)

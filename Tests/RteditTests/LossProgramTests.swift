@@ -120,7 +120,9 @@ import Testing
             ["bake", "\(vector).b.gguf"],
         ] {
             let call = { (model: String) in
-                [arguments[0], model] + arguments.dropFirst() + ["--vector", vector, "--force"]
+                [arguments[0], model] + arguments.dropFirst() + [
+                    "--vector", vector + ":0.1@2", "--force",
+                ]
             }
             #expect(try ProgramRun.rtedit(call(Samples.tinyModel)).errors.isEmpty)
             let run = try ProgramRun.rtedit(call(other))

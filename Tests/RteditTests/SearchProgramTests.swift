@@ -130,7 +130,10 @@ import Tuning
         let resumed = try search("--text", story, "--resume", output: "out")
         #expect(resumed.exitCode == 0, "\(resumed.errors)")
         #expect(resumed.output == whole.output)
-        #expect(try names.map { try bytes(ofFile: "\(out)/\($0)") } == files)
+        // The page names its own call.
+        for (name, file) in zip(names, files) where name != "report.html" {
+            #expect(try bytes(ofFile: "\(out)/\(name)") == file)
+        }
 
         // What is not the same search is named.
         for (option, value, name) in [

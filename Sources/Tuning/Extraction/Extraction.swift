@@ -62,6 +62,8 @@ package struct Extraction: Sendable {
     package let tokenCount: Int
     /// How many pairs the directions are of: those whose sides differ up to the tokens compared.
     package let pairCount: Int
+    /// How many lines of a file they come from: pairs of one line do not tell twice.
+    package let groupCount: Int
 
     /// The number of folds of the cross-validation.
     package static let folds = 5
@@ -89,11 +91,15 @@ package struct Extraction: Sendable {
         self = only
     }
 
-    private init(vector: SteeringVector, blocks: [BlockResult], tokenCount: Int, pairCount: Int) {
+    private init(
+        vector: SteeringVector, blocks: [BlockResult], tokenCount: Int, pairCount: Int,
+        groupCount: Int
+    ) {
         self.vector = vector
         self.blocks = blocks
         self.tokenCount = tokenCount
         self.pairCount = pairCount
+        self.groupCount = groupCount
     }
 
     /// Extracts a vector at each of some positions.
@@ -184,7 +190,9 @@ package struct Extraction: Sendable {
                     projectedOut: options.nuisance.names,
                     lengthLost: isProjected ? byBlock { $0.lengthLost ?? 0 } : [:],
                     signAgreement: groups.count > 1 ? byBlock { $0.signAgreement ?? 0 } : [:],
-                    activationNorm: byBlock(\.activationNorm))),
-            blocks: results, tokenCount: tokenCount, pairCount: groups.count)
+                    // Of latent vectors it is the length of what was sought, not of the stream.
+                    activationNorm: options.method == .latent ? [:] : byBlock(\.activationNorm))),
+            blocks: results, tokenCount: tokenCount, pairCount: groups.count,
+            groupCount: Set(groups).count)
     }
 }

@@ -61,6 +61,16 @@ package enum Prompt: Sendable, Hashable {
     }
 }
 
+extension Prompt {
+    /// What a person would call the prompt: the text, or the user's turn.
+    package var question: String {
+        switch self {
+        case .text(let text): text
+        case .chat(let system, let user, let assistant): user ?? assistant ?? system ?? ""
+        }
+    }
+}
+
 /// A prompt that cannot be read or rendered.
 package enum PromptError: Failure, Equatable {
     case notAPrompt(place: String)

@@ -10,6 +10,13 @@ package struct ProbeSplit: Sendable, Hashable {
     /// The fewest probes that can be divided.
     package static let fewest = 4
 
+    /// All of them choose, and none reports.
+    package init(all count: Int) {
+        choice = Array(0..<count)
+        coarse = []
+        heldOut = []
+    }
+
     /// Halves, by lot; of an odd number of probes the larger part chooses.
     ///
     /// - Parameters:

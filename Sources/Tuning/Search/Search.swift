@@ -34,7 +34,7 @@ package final class Search {
     }
 
     private let vectors: [SearchVector]
-    private let options: SearchOptions
+    let options: SearchOptions
     private let measurement: SearchMeasurement
     private var results: ResultsFile
     private let advance: (Int) -> Void
@@ -127,7 +127,8 @@ package final class Search {
 
     // MARK: - Measurements
 
-    private func trial(_ point: SearchPoint, _ part: SearchPart) throws -> SearchTrial {
+    /// A measured steering, counted where it is one of the choice.
+    func trial(_ point: SearchPoint, _ part: SearchPart) throws -> SearchTrial {
         let key =
             "\(part.rawValue) \(point.candidate.vector):\(point.scaleAndBlocks(in: vectors))"
         let plain = try plain(part)
@@ -142,7 +143,8 @@ package final class Search {
         return SearchTrial(point, part, figures, plain: plain, options: options)
     }
 
-    private func plain(_ part: SearchPart) throws -> SearchFigures {
+    /// The plain model, which must be finite.
+    func plain(_ part: SearchPart) throws -> SearchFigures {
         if let known = plain[part] { return known }
         let found = try measured("\(part.rawValue) plain", part) { try measurement.plain(part) }
         guard found.isFinite else { throw SearchError.notFinite(part: part.rawValue) }

@@ -6,9 +6,14 @@ package enum SearchError: Failure, Equatable {
     case noBlocks(file: String)
     case fewProbes(file: String, count: Int, needed: Int)
     case notFinite(part: String)
+    case unknownNorm(file: String)
+    case manyTrials(sets: Int, strengths: Int, limit: Int)
 
     package var kind: FailureKind {
-        if case .scaled = self { .usage } else { .input }
+        switch self {
+        case .scaled, .unknownNorm, .manyTrials: .usage
+        case .noBlocks, .fewProbes, .notFinite: .input
+        }
     }
 
     package var description: String {
@@ -21,6 +26,11 @@ package enum SearchError: Failure, Equatable {
                 + "reports on the other"
         case .notFinite(let part):
             "the model's predictions on the \(part) probes are not finite without steering"
+        case .unknownNorm(let file):
+            "\(file): does not say how long the stream is, as vectors of 'extract' do, so that a strength in % "
+                + "means nothing: give multiples such as 0.5,1,2"
+        case .manyTrials(let sets, let strengths, let limit):
+            "\(sets) sets of blocks at \(strengths) strengths are more than \(limit) steerings"
         }
     }
 }

@@ -10,6 +10,8 @@ package struct SearchVector: Sendable {
     package let blocks: [Int]
     /// Of strength 1, one for each of the blocks.
     let interventions: [Intervention]
+    /// What strength 1 pushes the stream by in each block, in units of its length, where the file knows that.
+    var pushes: [Int: Double] = [:]
 }
 
 extension SearchVector {
@@ -33,6 +35,8 @@ extension SearchVector {
         file = specification.file
         site = first.site
         blocks = interventions.map(\.block)
+        let vector = try VectorFile.read(file, convention: convention)
+        for block in blocks { pushes[block] = vector.relativePush(in: [block]) }
     }
 }
 

@@ -5,6 +5,8 @@ package import Transformer
 package struct VectorSpecification: Sendable, Hashable {
     package let file: String
     package let scale: Float
+    /// Whether the text says the scale.
+    package let namesScale: Bool
     /// Nil: all blocks of the file.
     package let blocks: [Int]?
 
@@ -36,18 +38,19 @@ package struct VectorSpecification: Sendable, Hashable {
             guard let parsed = Self.scale(number) else {
                 throw .badSpecification(text: text, reason: "'\(number)' is no finite scale")
             }
-            scale = parsed
+            (scale, namesScale) = (parsed, true)
             rest = rest[..<colon]
         } else {
-            scale = 1
+            (scale, namesScale) = (1, false)
         }
         guard !rest.isEmpty else { throw .badSpecification(text: text, reason: "it names no file") }
         file = String(rest)
     }
 
-    private init(file: Substring, scale: Float = 1, blocks: [Int]? = nil) {
+    private init(file: Substring, scale: Float? = nil, blocks: [Int]? = nil) {
         self.file = String(file)
-        self.scale = scale
+        self.scale = scale ?? 1
+        namesScale = scale != nil
         self.blocks = blocks
     }
 

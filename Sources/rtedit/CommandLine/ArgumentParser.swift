@@ -73,7 +73,9 @@ struct ArgumentParser {
         if word.hasPrefix("--") {
             let parts = word.dropFirst(2).split(
                 separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            if let option = command.allOptions.first(where: { $0.name == parts[0] }) {
+            let known = command.allOptions.first { $0.name == parts[0] }
+            let other = command.allOptions.first { $0.otherName.map { $0 == parts[0] } ?? false }
+            if let option = known ?? other {
                 return (option, parts.count > 1 ? String(parts[1]) : nil)
             }
         } else if let option = command.allOptions.first(where: {

@@ -173,10 +173,12 @@ enum SteeringOptions {
 
     /// The interventions a call asks for on a model, in the order of its options.
     ///
-    /// - Parameter tellsBases: whether vectors of another model are told.
+    /// - Parameters:
+    ///   - tellsBases: whether vectors of another model, and what SPECs leave out, are told.
+    ///   - tellsStrength: whether the vectors are added to the stream, so that their strength means something.
     static func interventions(
         _ arguments: ParsedArguments, on session: ModelSession, _ console: Console,
-        tellsBases: Bool = true
+        tellsBases: Bool = true, tellsStrength: Bool = true
     ) throws -> [Intervention] {
         // Numbers as they are stored: a bias can be baked beside codes.
         let numbers = try session.checkpoint.storedHyperparameters()
@@ -200,6 +202,10 @@ enum SteeringOptions {
             let specification = try VectorSpecification(text)
             if operation == .scaleOutput {
                 return try specification.scalings(blockCount: numbers.blockCount)
+            }
+            if operation == .add, tellsStrength {
+                try SteeringNotes(specification, convention: convention)
+                    .tell(on: console, isNew: tellsBases)
             }
             var found = try specification.interventions(
                 operation, convention: convention, hiddenSize: numbers.hiddenSize,

@@ -20,6 +20,8 @@ struct Option: Sendable {
     let help: String
     /// Nil: the option is a flag.
     let value: Value?
+    /// Another name that it is taken by.
+    var otherName: String?
 
     /// An option that is given or not.
     static func flag(_ name: String, short: Character? = nil, _ help: String) -> Option {

@@ -12,8 +12,6 @@ struct CompareTypesCommand: Command {
         "The types and mixes to compare, as convert names them, separated by commas.",
         standard: nil, text: nil
     ) { text throws(Misread) in try names(in: text) }
-    static let report = Option.value(
-        "report", "FILE", "Write one page of HTML with the table and a drawing.")
 
     /// What is compared where the call does not say.
     private static let usualTypes = [
@@ -40,7 +38,7 @@ struct CompareTypesCommand: Command {
     let positionals = [Self.model]
     let options = Option.declared([
         Self.text, Self.types, TypeOptions.importance, EvalCommand.window, EvalCommand.stride,
-        Self.report, TypeOptions.allowsRequantizing,
+        ReportOption.report, TypeOptions.allowsRequantizing,
     ])
     let examples = [
         Example(
@@ -54,7 +52,7 @@ struct CompareTypesCommand: Command {
     func multiplies(_ arguments: ParsedArguments) -> Bool { true }
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
-        let output = try arguments.outputPathIfGiven(Self.report)
+        let output = try arguments.outputPathIfGiven(ReportOption.report)
         if let output {
             try AtomicFile.checkTarget(output, replacing: arguments.replacesOutputs)
         }
@@ -73,7 +71,13 @@ struct CompareTypesCommand: Command {
             rows, passage: passage, model: session.checkpoint.path,
             importance: arguments.textIfGiven(TypeOptions.importance))
         view.show(on: console)
-        if let output { try write(view, to: output, arguments, console) }
+        if let output {
+            let source = try PageSource(
+                arguments, models: [("model", session.checkpoint)],
+                files: [Self.text, TypeOptions.importance])
+            try ReportOption.write(
+                TypeComparisonPage(view: view, source: source).html, to: output, arguments, console)
+        }
         var report = view.json
         report["report"] = output.map { .string($0) } ?? .null
         console.report(report)
@@ -168,15 +172,5 @@ struct CompareTypesCommand: Command {
             "\(row.name): \(Quantity.bytes(row.byteCount)), KL \(EvaluationView.nats(row.divergence))"
         )
         return row
-    }
-
-    private func write(
-        _ view: TypeComparisonView, to path: String, _ arguments: ParsedArguments,
-        _ console: Console
-    ) throws {
-        let file = try AtomicFile(path: path, replacing: arguments.replacesOutputs)
-        try file.append(Array(TypeComparisonPage(view: view).html.utf8))
-        try file.commit()
-        console.print("\(path): the report")
     }
 }

@@ -9,8 +9,6 @@ struct DiffCommand: Command {
     static let tensors = Option.flag("tensors", "List every tensor, largest change first.")
     static let explain = Option.flag(
         "explain", "Say what kind of edit leads from A to B, with the evidence.")
-    static let report = Option.value(
-        "report", "FILE", "Write one page of HTML with drawings; explains too.")
     static let vector = Option.value(
         "recover-vector", "FILE", "Write the vector that B's biases add or its weights lost.")
     static let adapter = Option.value(
@@ -33,7 +31,8 @@ struct DiffCommand: Command {
         """
     let positionals = [Self.first, Self.second]
     let options = Option.declared([
-        Self.tensors, Self.explain, TypeOptions.importance, Self.report, Self.vector, Self.adapter,
+        Self.tensors, Self.explain, TypeOptions.importance, ReportOption.report, Self.vector,
+        Self.adapter,
         Self.rank,
     ])
     let examples = [
@@ -46,7 +45,7 @@ struct DiffCommand: Command {
     /// Explanations decompose matrices.
     func multiplies(_ arguments: ParsedArguments) -> Bool {
         arguments.has(Self.explain)
-            || [Self.report, Self.vector, Self.adapter].contains {
+            || [ReportOption.report, Self.vector, Self.adapter].contains {
                 arguments.textIfGiven($0) != nil
             }
     }
@@ -54,12 +53,12 @@ struct DiffCommand: Command {
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let rank = try arguments.value(Self.rank)
         if arguments.isGiven(TypeOptions.importance),
-            !arguments.has(Self.explain), !arguments.isGiven(Self.report)
+            !arguments.has(Self.explain), !arguments.isGiven(ReportOption.report)
         {
             throw UsageError.needs(
                 option: TypeOptions.importance.flagText, other: Self.explain.flagText)
         }
-        let outputs = try [Self.report, Self.vector].compactMap {
+        let outputs = try [ReportOption.report, Self.vector].compactMap {
             try arguments.outputPathIfGiven($0)
         }
         for path in outputs {
@@ -125,12 +124,13 @@ struct DiffCommand: Command {
                         + BlockSet.text(vector.blocks))
             }
         }
-        if let path = arguments.textIfGiven(Self.report) {
-            let page = DifferencePage(comparison: comparison, explanation: explanation)
-            let file = try AtomicFile(path: path, replacing: arguments.replacesOutputs)
-            try file.append(Array(page.html.utf8))
-            try file.commit()
-            console.print("\(path): the report")
+        if let path = arguments.textIfGiven(ReportOption.report) {
+            let source = try PageSource(
+                arguments, models: [("A", comparison.a), ("B", comparison.b)],
+                files: [TypeOptions.importance])
+            let page = DifferencePage(
+                comparison: comparison, explanation: explanation, source: source)
+            try ReportOption.write(page.html, to: path, arguments, console)
         }
     }
 

@@ -41,7 +41,9 @@ struct EvalCommand: Command {
         Option.declared([
             Self.probe, Self.text, Self.against, Self.chat, ChatOptions.date, Self.window,
             Self.stride,
-        ]) + SteeringOptions.all + Option.declared([Self.resamples, Self.seed])
+        ])
+        + SteeringOptions.all
+        + Option.declared([Self.resamples, Self.seed, ReportOption.report])
     let groups = [OptionGroup(.exactlyOne, [Self.probe, Self.text])]
     let examples = [
         Example(
@@ -56,19 +58,28 @@ struct EvalCommand: Command {
         let bootstrap = Bootstrap(
             resamples: try arguments.value(Self.resamples),
             seed: UInt64(try arguments.value(Self.seed)))
+        let report = try ReportOption.path(arguments)
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
-        let call = EvaluationCall(
+        var call = EvaluationCall(
             arguments: arguments, console: console, session: session,
             decoder: try session.decoder(), renderer: try session.renderer(),
             interventions: try SteeringOptions.interventions(
                 arguments, on: session, console),
-            view: EvaluationView(console: console, bootstrap: bootstrap))
+            view: EvaluationView(console: console, bootstrap: bootstrap),
+            page: EvaluationPage(
+                model: session.checkpoint.path,
+                steering: SteeringOptions.files.flatMap { arguments.values($0) },
+                bootstrap: bootstrap))
         let members =
             if let path = arguments.textIfGiven(Self.probe) {
                 try call.probe(path)
             } else {
                 try call.text(arguments.text(Self.text))
             }
+        if let report {
+            try ReportOption.write(
+                call.page.html(source: call.source()), to: report, arguments, console)
+        }
         console.report(JSONObject(members))
         return .done
     }
@@ -83,8 +94,35 @@ private struct EvaluationCall {
     let renderer: PromptRenderer
     let interventions: [Intervention]
     let view: EvaluationView
+    /// What was found until now.
+    var page: EvaluationPage
+    private var other: ModelSession?
 
-    func probe(_ path: String) throws -> [JSONObject.Member] {
+    init(
+        arguments: ParsedArguments, console: Console, session: ModelSession, decoder: Decoder,
+        renderer: PromptRenderer, interventions: [Intervention], view: EvaluationView,
+        page: EvaluationPage
+    ) {
+        self.arguments = arguments
+        self.console = console
+        self.session = session
+        self.decoder = decoder
+        self.renderer = renderer
+        self.interventions = interventions
+        self.view = view
+        self.page = page
+    }
+
+    /// What the page was made of.
+    func source() throws -> PageSource {
+        try PageSource(
+            arguments,
+            models: [("model", session.checkpoint)]
+                + (other.map { [("against", $0.checkpoint)] } ?? []),
+            files: [EvalCommand.probe, EvalCommand.text], vectors: SteeringOptions.files)
+    }
+
+    mutating func probe(_ path: String) throws -> [JSONObject.Member] {
         for option in [EvalCommand.window, EvalCommand.stride] where arguments.isGiven(option) {
             throw UsageError.conflict([EvalCommand.probe.flagText, option.option.flagText])
         }
@@ -98,6 +136,7 @@ private struct EvaluationCall {
             interventions: interventions
         ) { done, _ in progress.reach(done) }
         progress.finish()
+        page.probes = (probes, result)
         let members = view.show(result)
         guard let other else { return members }
         let prompts = try probes.map {
@@ -109,10 +148,11 @@ private struct EvaluationCall {
             from: other.decoder, to: decoder, prompts: prompts, interventions: interventions
         ) { done, _ in comparing.reach(done) }
         comparing.finish()
+        page.divergence = (divergence, other.path)
         return members + view.show(divergence, against: other.path)
     }
 
-    func text(_ path: String) throws -> [JSONObject.Member] {
+    mutating func text(_ path: String) throws -> [JSONObject.Member] {
         if arguments.has(EvalCommand.chat) {
             throw UsageError.conflict([EvalCommand.text.flagText, EvalCommand.chat.flagText])
         }
@@ -128,6 +168,7 @@ private struct EvaluationCall {
             of: tokens, windows: windows, decoder: decoder, interventions: interventions
         ) { done, _ in progress.reach(done) }
         progress.finish()
+        page.perplexity = (result, windows)
         let members = view.show(result, windows: windows)
         guard let other else { return members }
         let comparing = console.progress("comparing", total: count, unit: .things("windows"))
@@ -136,13 +177,15 @@ private struct EvaluationCall {
             interventions: interventions
         ) { done, _ in comparing.reach(done) }
         comparing.finish()
+        page.divergence = (divergence, other.path)
         return members + view.show(divergence, against: other.path)
     }
 
     /// The model to compare with, if one is asked for, with the vocabulary checked before anything is computed.
-    private func reference() throws -> (path: String, decoder: Decoder)? {
+    private mutating func reference() throws -> (path: String, decoder: Decoder)? {
         guard let path = arguments.textIfGiven(EvalCommand.against) else { return nil }
         let other = try ModelSession(path, arguments, console, crew: session.crew)
+        self.other = other
         let decoder = try other.decoder()
         try Divergence.checkVocabularies(model: self.decoder, other: decoder)
         if path.hasSuffix(".safetensors") {

@@ -34,8 +34,8 @@ struct ExperimentCommand: Command {
         For each trait: the model as it is, steered online, tuned by the token loss, by the representation loss, by \
         both, and away from the direction, each in both directions and with several seeds; measured on held-out probes, \
         on probes of another form, on prose, and under later steering. Blocks, strengths and learning rates are chosen \
-        on the trait's validation probes, under a bound on perplexity. The folder receives report.md with the table and \
-        the verdicts, drawings as SVG, and every result as a JSON line.
+        on the trait's validation probes, under a bound on perplexity. The folder receives report.html and report.md with the \
+        table and the verdicts, drawings as SVG, and every result as a JSON line.
         """
     let positionals = [Self.model]
     let options = Option.declared([
@@ -72,7 +72,7 @@ struct ExperimentCommand: Command {
         }
         let (text, ordinary) = (try tokens(Self.text), try tokens(Self.ordinary))
         let clock = ContinuousClock.now
-        var page = "# Experiment on \(session.checkpoint.name)\n\n"
+        var parts: [ExperimentPage] = []
         var verdicts: [JSONValue] = []
         for trait in traits {
             let path = "\(folder)/\(trait.name).jsonl"
@@ -90,9 +90,9 @@ struct ExperimentCommand: Command {
             }
             let outcome = try experiment.run()
             let part = ExperimentPage(outcome: outcome)
-            page += part.markdown
+            parts.append(part)
             for drawing in part.drawings {
-                try Self.write(drawing.content, to: "\(folder)/\(drawing.name)")
+                try Self.write(drawing.content.text, to: "\(folder)/\(drawing.name)")
             }
             verdicts += Claim.all(outcome).map { claim in
                 .object(
@@ -103,7 +103,15 @@ struct ExperimentCommand: Command {
                     ]))
             }
         }
+        let page =
+            "# Experiment on \(session.checkpoint.name)\n\n" + parts.map(\.markdown).joined()
         try Self.write(page, to: "\(folder)/report.md")
+        let source = try PageSource(
+            arguments, models: [("model", session.checkpoint)],
+            files: [Self.trait, Self.text, Self.ordinary])
+        try Self.write(
+            ExperimentReport(model: session.checkpoint.name, parts: parts).html(source: source),
+            to: "\(folder)/report.html")
         console.print(page)
         console.report(
             JSONObject([.init("output", .string(folder)), .init("claims", .array(verdicts))]))
@@ -134,8 +142,10 @@ struct ExperimentCommand: Command {
                     path, replacing: isContinued || arguments.replacesOutputs)
             }
         }
-        try AtomicFile.checkTarget(
-            "\(folder)/report.md", replacing: !continued.isEmpty || arguments.replacesOutputs)
+        for name in ["report.md", "report.html"] {
+            try AtomicFile.checkTarget(
+                "\(folder)/\(name)", replacing: !continued.isEmpty || arguments.replacesOutputs)
+        }
         return continued
     }
 

@@ -92,12 +92,17 @@ extension ExtractCall {
         try VectorFile.write(extraction.vector, to: output, replacing: arguments.replacesOutputs)
         let view = LatentView(latent: latent, tokenizer: renderer.tokenizer)
         view.show(on: console)
-        ExtractionView(console: console).show(extraction)
+        let recommendation = recommendation(for: extraction, decoder, output)
+        ExtractionView(console: console).show(
+            extraction, recommended: recommendation.blocks)
         tellKept(kept, of: found)
         console.print(
             "\(output): \(extraction.blocks.count) directions from \(extraction.pairCount) pairs of "
                 + "sentences")
+        recommendation.show(on: console)
+        try writePage(extraction, recommendation, nil)
         var report = report(extraction, read: found.count, identical: identical, output: output)
+        report["recommendation"] = recommendation.json
         report["reconstruction"] = view.json
         console.report(report)
     }

@@ -124,7 +124,12 @@ struct SearchCommand: Command {
         console.note("\(count) trials in \(time)")
         let view = SearchView(
             outcome, split: split, model: session.checkpoint, hasText: text != nil)
-        try folder?.write(view, probes: probePath, split: split)
+        if let folder {
+            let source = try PageSource(
+                arguments, models: [("model", session.checkpoint)],
+                files: [Self.probe, Self.text], vectors: [Self.vector])
+            try folder.write(view, source: source, probes: probePath, split: split)
+        }
         view.show(on: console)
         var report = view.json
         report["output"] = folder.map { .string($0.path) } ?? .null
@@ -137,6 +142,16 @@ struct SearchCommand: Command {
     private static func searchOptions(
         _ arguments: ParsedArguments
     ) throws -> SearchOptions {
+        var options = try limits(arguments)
+        options.signs =
+            try arguments.value(strengths) ?? (options.isOpposite ? .negative : .positive)
+        options.trials = try arguments.value(trials)
+        options.seed = UInt64(try arguments.value(seed))
+        return options
+    }
+
+    /// What is looked for, what it may cost, and how it is measured.
+    static func limits(_ arguments: ParsedArguments) throws -> SearchOptions {
         if arguments.textIfGiven(text) == nil {
             let others = Option.declared([maxPerplexity, EvalCommand.window, EvalCommand.stride])
             if let given = others.first(where: arguments.isGiven) {
@@ -146,20 +161,16 @@ struct SearchCommand: Command {
         var options = SearchOptions()
         options.objective = try arguments.value(objective)
         options.isOpposite = arguments.has(opposite)
-        options.signs =
-            try arguments.value(strengths) ?? (options.isOpposite ? .negative : .positive)
         options.limits = SearchLimits(
             divergence: try arguments.value(maxKL),
             perplexity: try arguments.value(maxPerplexity))
-        options.trials = try arguments.value(trials)
-        options.seed = UInt64(try arguments.value(seed))
         options.memory = try arguments.value(memory)
         options.asChat = arguments.has(EvalCommand.chat)
         return options
     }
 
     /// The vectors, and what they are known by.
-    private static func vectors(
+    static func vectors(
         _ arguments: ParsedArguments, _ session: ModelSession, _ console: Console
     ) throws -> (vectors: [SearchVector], hashes: [JSONValue]) {
         let texts = arguments.values(vector)
@@ -178,7 +189,8 @@ struct SearchCommand: Command {
         return (vectors, hashes)
     }
 
-    private static func text(
+    /// The tokens of the text, and the windows they are read in.
+    static func text(
         _ arguments: ParsedArguments, _ renderer: PromptRenderer, _ decoder: Decoder
     ) throws -> (tokens: [Int], windows: SlidingWindows)? {
         let limit = try arguments.value(textTokens)
@@ -228,15 +240,17 @@ private struct SearchFolder {
         }
     }
 
-    func write(_ view: SearchView, probes: String, split: ProbeSplit) throws {
+    func write(
+        _ view: SearchView, source: PageSource, probes: String, split: ProbeSplit
+    ) throws {
         let lines = try JSONLines.read(probes).map {
             JSONWriter().text(.object($0.object)) + "\n"
         }
         try write(split.choice.map { lines[$0] }.joined(), to: "choice.jsonl")
         try write(split.heldOut.map { lines[$0] }.joined(), to: "held-out.jsonl")
-        try write(view.frontDrawing, to: "front.svg")
-        try write(view.blockDrawing, to: "blocks.svg")
-        try write(SearchPage(view: view).html, to: "report.html")
+        try write(view.frontDrawing.text, to: "front.svg")
+        try write(view.blockDrawing.text, to: "blocks.svg")
+        try write(SearchPage(view: view, source: source).html, to: "report.html")
         let best = "best.txt"
         if let specification = view.bestSpecification {
             try write(specification + "\n", to: best)

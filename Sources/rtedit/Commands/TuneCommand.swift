@@ -44,10 +44,12 @@ struct TuneCommand: Command {
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let request = try TuneRequest(arguments)
         let output = try CheckpointOutput(arguments, Self.output)
+        let report = try ReportOption.path(arguments)
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let base = session.checkpoint
         let numbers = try base.hyperparameters()
-        let vectors = try SteeringOptions.interventions(arguments, on: session, console)
+        let vectors = try SteeringOptions.interventions(
+            arguments, on: session, console, tellsStrength: false)
         let selection = try request.selection(
             of: base, vectors: vectors, blockCount: numbers.blockCount)
         let terms = request.objectives.terms(vectors, tuned: selection)
@@ -86,8 +88,21 @@ struct TuneCommand: Command {
             return .checkFailed
         }
         view.showTable(on: console)
+        // OUT may be MODEL itself.
+        let source = try report.map { _ in
+            try PageSource(
+                arguments, models: [("model", base)],
+                files: [TuneOptions.data, TuneOptions.validation, TuneOptions.text],
+                vectors: [TuneOptions.vector, TuneOptions.steer])
+        }
         let written = try write(
             model, as: request.outputType, to: output, crew: session.crew, arguments, console)
+        if let report, let source {
+            let page = TuningPage(
+                view: view, history: try TuningHistory(folder: run.folder), names: terms.names,
+                model: base.path, output: output.path, source: source)
+            try ReportOption.write(page.html, to: report, arguments, console)
+        }
         console.report(view.json(output: written))
         return .done
     }

@@ -217,7 +217,9 @@ enum TuneOptions {
         OptionSection(
             "Output",
             [
-                type, adapter, CheckpointOutput.shardSize, run, saveEvery, resume, dryRun,
+                type, adapter, CheckpointOutput.shardSize, ReportOption.report, run, saveEvery,
+                resume,
+                dryRun,
             ]),
     ]
 
@@ -238,8 +240,8 @@ enum TuneOptions {
     /// The rest: files that are known by their contents, and what has no say in the result.
     static let neutral = Option.declared([
         vector, steer, data, ChatOptions.date, validation, text, type, adapter,
-        CheckpointOutput.shardSize,
-        run, saveEvery, resume, dryRun, SteeringOptions.strict,
+        CheckpointOutput.shardSize, ReportOption.report, run, saveEvery, resume, dryRun,
+        SteeringOptions.strict,
     ])
 
     private static func readObjectives(

@@ -25,8 +25,6 @@ struct VerifyCommand: Command {
     static let check = Option.value(
         "check", "FILE",
         "Hash and measure again what a certificate was made of, with its settings, and compare.")
-    static let report = Option.value(
-        "report", "FILE", "Write one page of HTML with drawings.")
 
     let name = "verify"
     let summary = "Prove from disk that an edited checkpoint equals online steering, or its base."
@@ -53,7 +51,8 @@ struct VerifyCommand: Command {
         SteeringOptions.all
         + Option.declared([
             Self.prompts, Self.chat, ChatOptions.date, Self.positions, Self.tolerance,
-            Self.maxTokens, TypeOptions.importance, Self.certificate, Self.check, Self.report,
+            Self.maxTokens, TypeOptions.importance, Self.certificate, Self.check,
+            ReportOption.report,
         ])
     let examples = [
         Example(
@@ -159,10 +158,11 @@ struct VerifyCommand: Command {
             throw UsageError.conflict([Self.certificate.flagText, Self.check.flagText])
         }
         let certificate = try arguments.outputPathIfGiven(Self.certificate)
-        let report = try arguments.outputPathIfGiven(Self.report)
+        let report = try arguments.outputPathIfGiven(ReportOption.report)
         if let report, report == certificate {
             throw arguments.invalid(
-                Self.report, report, "another file than that of \(Self.certificate.flagText)")
+                ReportOption.report, report,
+                "another file than that of \(Self.certificate.flagText)")
         }
         for path in [certificate, report].compactMap(\.self) {
             try AtomicFile.checkTarget(path, replacing: arguments.replacesOutputs)
@@ -174,7 +174,9 @@ struct VerifyCommand: Command {
         _ base: ModelSession, _ edited: ModelSession, _ arguments: ParsedArguments,
         _ console: Console
     ) throws -> Certificate.Subject? {
-        guard [Self.certificate, Self.check, Self.report].contains(where: arguments.isGiven) else {
+        guard
+            [Self.certificate, Self.check, ReportOption.report].contains(where: arguments.isGiven)
+        else {
             return nil
         }
         let files = (try base.checkpoint.files(), try edited.checkpoint.files())
@@ -223,12 +225,11 @@ struct VerifyCommand: Command {
             try certificate.write(to: path, replacing: arguments.replacesOutputs)
             console.print("\(path): the certificate")
         }
-        if let path = arguments.textIfGiven(Self.report) {
-            let page = VerificationPage(view: view, certificate: certificate)
-            let file = try AtomicFile(path: path, replacing: arguments.replacesOutputs)
-            try file.append(Array(page.html.utf8))
-            try file.commit()
-            console.print("\(path): the report")
+        if let path = arguments.textIfGiven(ReportOption.report) {
+            // The files and their hashes are those of the certificate.
+            let source = try PageSource(arguments, models: [])
+            let page = VerificationPage(view: view, certificate: certificate, source: source)
+            try ReportOption.write(page.html, to: path, arguments, console)
         }
     }
 

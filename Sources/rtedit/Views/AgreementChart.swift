@@ -13,8 +13,8 @@ struct AgreementChart {
     /// The bound, drawn over all blocks.
     let bound: Double
 
-    /// Told apart on light and dark ground, the edited model's first.
-    static let colors = ["#0072b2", "#e69f00", "#cc79a7", "#009e73"]
+    /// The edited model's first.
+    static let colors = SVG.Ink.series.prefix(4).map(\.use)
     /// Powers of ten that the scale can reach; what lies beyond is drawn at its ends.
     private static let range = -16.0...8.0
     /// What has no place on the scale is drawn as far below the least of the others.
@@ -33,8 +33,9 @@ struct AgreementChart {
         return (least.rounded(.down) - Self.gap, max(most.rounded(.up), least.rounded(.down) + 1))
     }
 
-    var svg: String {
-        var drawing = SVG(width: width, height: bottom + 36)
+    var drawing: SVG {
+        var drawing = SVG(
+            title: "Difference from the reference by block", width: width, height: bottom + 36)
         let (lowest, highest) = exponents
         let y = ChartScale([lowest, highest], from: bottom, to: top)
         let count = lines.map(\.values.count).max() ?? 1
@@ -45,21 +46,21 @@ struct AgreementChart {
         }
         for power in stride(from: lowest, through: highest, by: 1) {
             drawing.line(
-                left, y.place(power), width - right, y.place(power), color: "var(--line)")
+                left, y.place(power), width - right, y.place(power), color: SVG.Ink.line.use)
             drawing.label(
                 power == lowest ? "0" : "1e\(Int(power))", left - 6, y.place(power) + 4,
-                anchor: .end, size: 11, color: "currentColor")
+                anchor: .end, size: 11, color: SVG.Ink.ink.use)
         }
         for tick in x.ticks where tick >= 0 && tick == tick.rounded() && Int(tick) < count {
             drawing.label(
                 "\(Int(tick))", x.place(tick), bottom + 16, anchor: .middle, size: 11,
-                color: "currentColor")
+                color: SVG.Ink.ink.use)
         }
         drawing.line(
-            left, height(bound), width - right, height(bound), color: "currentColor", width: 1.5)
+            left, height(bound), width - right, height(bound), color: SVG.Ink.ink.use, width: 1.5)
         drawing.label(
             "tolerance \(Quantity.scientific(bound, 1))", width - right, height(bound) - 5,
-            anchor: .end, size: 11, color: "currentColor")
+            anchor: .end, size: 11, color: SVG.Ink.ink.use)
         for line in lines {
             let points = line.values.enumerated().map { block, value in
                 (x: x.place(Double(block)), y: height(value))
@@ -72,8 +73,8 @@ struct AgreementChart {
         addTitles(to: &drawing, x, count)
         drawing.label(
             "block", (left + width - right) / 2, bottom + 32, anchor: .middle, size: 11,
-            color: "currentColor")
-        return drawing.inline
+            color: SVG.Ink.ink.use)
+        return drawing
     }
 
     /// What the pointer is told where it rests on a block.
@@ -85,7 +86,7 @@ struct AgreementChart {
             }
             drawing.rectangle(
                 x.place(Double(block)) - step / 2, top, width: step, height: bottom - top,
-                color: "currentColor", opacity: 0,
+                color: SVG.Ink.ink.use, opacity: 0,
                 title: "block \(block): \(figures.joined(separator: "; "))")
         }
     }

@@ -18,24 +18,25 @@ struct DifferenceHeatMap {
         return min(1, max(0.08, 1 - log10(change) / faintestPower))
     }
 
-    var svg: String {
+    var drawing: SVG {
         let blocks = Set(tensors.compactMap(\.role?.block)).sorted()
         let kinds = Self.kinds(tensors)
         let cells = Dictionary(grouping: tensors) { Cell(kind: $0.kind, block: $0.role?.block) }
         let columns: [Int?] = [nil] + blocks.map { $0 }
         let top = 30.0
         var drawing = SVG(
+            title: "Change by block and kind of weight",
             width: Self.left + Double(columns.count) * Self.cell + 20,
             height: top + Double(kinds.count) * Self.cell + 20)
         for (column, block) in columns.enumerated() where block.map({ $0 % 2 == 0 }) ?? true {
             drawing.label(
                 block.map(String.init) ?? "–", Self.left + (Double(column) + 0.5) * Self.cell,
-                top - 8, anchor: .middle, size: 10, color: "currentColor")
+                top - 8, anchor: .middle, size: 10, color: SVG.Ink.ink.use)
         }
         for (row, kind) in kinds.enumerated() {
             let y = top + Double(row) * Self.cell
             drawing.label(
-                kind, Self.left - 8, y + 12, anchor: .end, size: 11, color: "currentColor")
+                kind, Self.left - 8, y + 12, anchor: .end, size: 11, color: SVG.Ink.ink.use)
             for (column, block) in columns.enumerated() {
                 guard let found = cells[Cell(kind: kind, block: block)] else { continue }
                 Self.draw(
@@ -43,7 +44,7 @@ struct DifferenceHeatMap {
                     in: &drawing)
             }
         }
-        return drawing.inline
+        return drawing
     }
 
     private struct Cell: Hashable {
@@ -63,11 +64,12 @@ struct DifferenceHeatMap {
                 ? "change \(Quantity.scientific(change, 2))" : "other shape or missing"
         let title = "\(block.map { "block \($0) " } ?? "")\(kind): \(size)"
         drawing.rectangle(
-            place.x + 1, place.y + 1, width: cell - 2, height: cell - 2, color: "currentColor",
+            place.x + 1, place.y + 1, width: cell - 2, height: cell - 2, color: SVG.Ink.ink.use,
             opacity: 0.07, title: title)
         if change > 0 {
             drawing.rectangle(
-                place.x + 1, place.y + 1, width: cell - 2, height: cell - 2, color: "var(--heat)",
+                place.x + 1, place.y + 1, width: cell - 2, height: cell - 2,
+                color: SVG.Ink.heat.use,
                 opacity: shade(change), title: title)
         }
     }
@@ -83,29 +85,29 @@ struct DifferenceHeatMap {
 struct SpectrumChart {
     let spectra: [(name: String, values: [Double])]
 
-    /// Colours that are told apart on light and dark ground, and by most who do not see all colours.
-    static let colors = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9"]
+    static let colors = SVG.Ink.series.map(\.use)
     /// Values below this power of ten of the first are not drawn.
     private static let lowestPower = -4.0
 
-    var svg: String {
+    var drawing: SVG {
         let (left, right, top, bottom) = (50.0, 20.0, 16.0, 250.0)
         let width = 640.0
-        var drawing = SVG(width: width, height: bottom + 36)
+        var drawing = SVG(
+            title: "Singular values of the largest changes", width: width, height: bottom + 36)
         let most = spectra.map(\.values.count).max() ?? 1
         let x = ChartScale([1, Double(max(most, 2))], from: left, to: width - right)
         let y = ChartScale([Self.lowestPower, 0], from: bottom, to: top)
         for power in stride(from: Self.lowestPower, through: 0, by: 1) {
             drawing.line(
-                left, y.place(power), width - right, y.place(power), color: "var(--line)")
+                left, y.place(power), width - right, y.place(power), color: SVG.Ink.line.use)
             drawing.label(
                 "1e\(Int(power))", left - 6, y.place(power) + 4, anchor: .end, size: 11,
-                color: "currentColor")
+                color: SVG.Ink.ink.use)
         }
         for tick in x.ticks where tick >= 1 && tick == tick.rounded() {
             drawing.label(
                 Quantity.fixed(tick, 0), x.place(tick), bottom + 16, anchor: .middle, size: 11,
-                color: "currentColor")
+                color: SVG.Ink.ink.use)
         }
         for (index, spectrum) in spectra.enumerated() {
             guard let first = spectrum.values.first, first > 0 else { continue }
@@ -123,7 +125,7 @@ struct SpectrumChart {
         }
         drawing.label(
             "singular value number", (left + width - right) / 2, bottom + 32, anchor: .middle,
-            size: 11, color: "currentColor")
-        return drawing.inline
+            size: 11, color: SVG.Ink.ink.use)
+        return drawing
     }
 }

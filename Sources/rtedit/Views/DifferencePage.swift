@@ -8,6 +8,7 @@ import Tuning
 struct DifferencePage {
     let comparison: CheckpointComparison
     let explanation: Explanation
+    let source: PageSource
 
     /// How many rows tables have.
     private static let longList = 30
@@ -27,7 +28,8 @@ struct DifferencePage {
                 \(settings)
                 \(tokens)
                 \(notes)
-                """
+                """,
+            source: source
         ).html
     }
 
@@ -47,7 +49,7 @@ struct DifferencePage {
             "Change by block and kind",
             "<p>The shade is the order of magnitude of the change in units of the weights' own size: blank "
                 + "for none, faint at 1e-6, full at 1. The first column is outside the blocks.</p>"
-                + "<div class=\"wide\">\(DifferenceHeatMap(tensors: comparison.tensors).svg)</div>")
+                + HTMLPage.chart(DifferenceHeatMap(tensors: comparison.tensors).drawing))
     }
 
     private var spectra: String {
@@ -56,10 +58,9 @@ struct DifferencePage {
         let shown = all.prefix(SpectrumChart.colors.count)
         let chart = SpectrumChart(
             spectra: shown.map { ($0.change.tensor.name, $0.spectrum.values) })
-        let legend = zip(shown, SpectrumChart.colors).map { entry, color in
-            "<li><span style=\"background:\(color)\"></span>"
-                + "\(SVG.escaped(entry.change.tensor.name))</li>"
-        }.joined()
+        let legend = zip(shown, SpectrumChart.colors).map {
+            (name: $0.change.tensor.name, color: $1)
+        }
         let rows = all.prefix(Self.longList).map { change, spectrum in
             let beyond = spectrum.residualEnergy / max(spectrum.energy, .leastNormalMagnitude)
             return [
@@ -71,8 +72,9 @@ struct DifferencePage {
         return HTMLPage.section(
             "Spectra of the largest changes",
             "<p>Singular values of B − A, each in units of the first: a line that falls at once is a change of "
-                + "low rank.</p><div class=\"wide\">\(chart.svg)</div><ul class=\"legend\">\(legend)</ul>"
+                + "low rank.</p>\(HTMLPage.chart(chart.drawing, legend: legend))"
                 + HTMLPage.table(
+                    "Spectra",
                     [
                         "tensor", "rank", "99 % of the energy in", "first value",
                         "beyond what was found",
@@ -97,6 +99,7 @@ struct DifferencePage {
         return HTMLPage.section(
             "Largest changes, \(min(changed.count, Self.longList)) of \(changed.count) tensors",
             HTMLPage.table(
+                "Changed tensors",
                 ["tensor", "type", "status", "RMSE", "change/norm", "cosine", "changed"], rows))
     }
 
@@ -109,20 +112,20 @@ struct DifferencePage {
                 DifferenceView.clipped(setting.b), setting.isDifference ? "" : "listed only",
             ]
         }
-        return HTMLPage.section("Metadata", HTMLPage.table(["group", "name", "A", "B", ""], rows))
+        return HTMLPage.section(
+            "Metadata",
+            HTMLPage.table("Settings that differ", ["group", "name", "A", "B", ""], rows))
     }
 
     private var tokens: String {
         let lines = DifferenceView.tokenLines(comparison.tokenizer, limit: Self.longList)
         guard !lines.isEmpty else { return "" }
-        return HTMLPage.section("Tokens", lines.map { "<p>\(SVG.escaped($0))</p>" }.joined())
+        return HTMLPage.section("Tokens", lines.map(HTMLPage.paragraph).joined())
     }
 
     private var notes: String {
         let lines = comparison.notes + comparison.leftOut
         guard !lines.isEmpty else { return "" }
-        return HTMLPage.section(
-            "Not compared",
-            "<ul>\(lines.map { "<li>\(SVG.escaped($0))</li>" }.joined())</ul>")
+        return HTMLPage.section("Not compared", HTMLPage.list(lines))
     }
 }

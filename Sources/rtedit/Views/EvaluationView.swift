@@ -10,26 +10,32 @@ struct EvaluationView {
 
     /// Prints the table of a probe, overall and by category.
     func show(_ result: ProbeResult) -> [JSONObject.Member] {
-        var table = Table([
-            .left("category"), .right("probes"), .right("margin"), .right("95 %"),
-            .right("accuracy"), .right("95 %"),
-        ])
-        let categories = result.categories
-        let parts = categories.count > 1 ? categories.map { ($0.name ?? "-", $0.result) } : []
-        for (name, result) in parts + [("all", result)] {
-            table.add(
-                name, "\(result.items.count)", Quantity.fixed(result.meanMargin, 3),
-                Self.text(result.marginInterval(bootstrap)) { Quantity.fixed($0, 3) },
-                Quantity.percent(result.accuracy),
-                Self.text(result.accuracyInterval(bootstrap)) { Quantity.percent($0) })
-        }
+        var table = Table(
+            Self.probeTitles.enumerated().map { $0 == 0 ? .left($1) : .right($1) })
+        for row in Self.probeRows(result, bootstrap) { table.add(row) }
         console.print(table)
-        let rows = categories.map { name, result in
+        let rows = result.categories.map { name, result in
             JSONValue.object(
                 JSONObject(
                     [.init("category", name.map { .string($0) } ?? .null)] + members(result)))
         }
         return members(result) + [.init("categories", .array(rows))]
+    }
+
+    static let probeTitles = ["category", "probes", "margin", "95 %", "accuracy", "95 %"]
+
+    /// A row for each category, where there are several, and one for all probes.
+    static func probeRows(_ result: ProbeResult, _ bootstrap: Bootstrap) -> [[String]] {
+        let categories = result.categories
+        let parts = categories.count > 1 ? categories.map { ($0.name ?? "-", $0.result) } : []
+        return (parts + [("all", result)]).map { name, result in
+            [
+                name, "\(result.items.count)", Quantity.fixed(result.meanMargin, 3),
+                text(result.marginInterval(bootstrap)) { Quantity.fixed($0, 3) },
+                Quantity.percent(result.accuracy),
+                text(result.accuracyInterval(bootstrap)) { Quantity.percent($0) },
+            ]
+        }
     }
 
     private func members(_ result: ProbeResult) -> [JSONObject.Member] {
@@ -74,14 +80,8 @@ struct EvaluationView {
     func show(_ result: Divergence, against other: String) -> [JSONObject.Member] {
         console.print(
             "KL(\(other) || model) in nats at \(result.positions) positions", style: .strong)
-        var table = Table([
-            .right("mean"), .right("median"), .right("p95"), .right("max"), .right("reverse mean"),
-            .right("same top token"),
-        ])
-        table.add(
-            Self.nats(result.mean), Self.nats(result.median), Self.nats(result.percentile95),
-            Self.nats(result.largest), Self.nats(result.reverseMean),
-            Quantity.percent(result.topAgreement))
+        var table = Table(Self.divergenceTitles.map(Table.Column.right))
+        table.add(Self.divergenceRow(result))
         console.print(table)
         let object = JSONObject([
             .init("positions", .integer(result.positions)), .init("kl_mean", .number(result.mean)),
@@ -92,6 +92,17 @@ struct EvaluationView {
             .init("top1_agreement", .number(result.topAgreement)),
         ])
         return [.init("divergence", .object(object))]
+    }
+
+    static let divergenceTitles = [
+        "mean", "median", "p95", "max", "reverse mean", "same top token",
+    ]
+
+    static func divergenceRow(_ result: Divergence) -> [String] {
+        [
+            nats(result.mean), nats(result.median), nats(result.percentile95),
+            nats(result.largest), nats(result.reverseMean), Quantity.percent(result.topAgreement),
+        ]
     }
 
     /// Small divergences keep their digits.

@@ -5,12 +5,12 @@ struct ExperimentPage {
     let outcome: Experiment.Outcome
 
     /// The drawings' names and contents.
-    var drawings: [(name: String, content: String)] {
+    var drawings: [(name: String, content: SVG)] {
         let summaries = outcome.summaries
         let trait = outcome.trait
         func chart(
             _ title: String, _ unit: String, _ figure: (ConditionSummary) -> ConditionSummary.Figure
-        ) -> String {
+        ) -> SVG {
             let rows = summaries.map { summary in
                 let found = figure(summary)
                 return IntervalChart.Row(
@@ -20,12 +20,13 @@ struct ExperimentPage {
             }
             return IntervalChart(
                 title: title, unit: unit, rows: rows, mark: rows.first?.value
-            ).svg
+            ).drawing
         }
         let odds = "log-odds of \(trait.positive) over \(trait.negative), nats; bars: 95 % interval"
         let lines = summaries.map {
-            BlockChart.Line(
-                name: $0.condition.name, values: $0.cosines, color: Self.color(of: $0.condition))
+            LineChart.Line(
+                name: $0.condition.name, values: $0.cosines, color: Self.color(of: $0.condition),
+                isDashed: !$0.condition.isPositive)
         }
         let names = Self.drawingNames(of: trait)
         return [
@@ -40,10 +41,10 @@ struct ExperimentPage {
             ),
             (
                 names[3],
-                BlockChart(
+                LineChart(
                     title: "\(trait.name): cosine of stream and vector", unit: "cosine",
                     lines: lines
-                ).svg
+                ).drawing
             ),
         ]
     }
@@ -53,37 +54,46 @@ struct ExperimentPage {
         ["held-out", "unseen-form", "perplexity", "cosines"].map { "\(trait.name)-\($0).svg" }
     }
 
+    var title: String {
+        let name = outcome.trait.name
+        return name.prefix(1).uppercased() + name.dropFirst()
+    }
+
+    /// What the trait's two sides are, and what was chosen on its validation probes.
+    var choiceLine: String {
+        let (trait, choices) = (outcome.trait, outcome.choices)
+        let strengths = [true, false].map { (sign: Bool) in
+            "\(sign ? "+" : "−")\(Quantity.fixed(choices.strengths[sign] ?? 0, 2))"
+        }
+        let rates = Condition.Method.allCases.compactMap { method in
+            choices.learningRates[method].map {
+                "\(method.rawValue) \(Quantity.scientific($0, 0))"
+            }
+        }
+        return
+            "Positive is \(trait.positive), negative \(trait.negative). Chosen on validation probes: blocks "
+            + "\(choices.blocks.lowerBound)–\(choices.blocks.upperBound); online strengths "
+            + "\(strengths.joined(separator: ", ")); learning rates \(rates.joined(separator: ", "))."
+    }
+
+    /// Each condition's greedy answer to the first held-out prompt, in one line.
+    var samples: [[String]] {
+        outcome.summaries.map { summary in
+            let words = summary.sample.split(whereSeparator: \.isNewline)
+            return [summary.condition.name, words.joined(separator: " ")]
+        }
+    }
+
     /// The page's part about this trait.
     var markdown: String {
-        let trait = outcome.trait
-        let choices = outcome.choices
-        let title = trait.name.prefix(1).uppercased() + trait.name.dropFirst()
-        var text = "## \(Self.escaped(title))\n\n"
-        text += "Positive is \(Self.escaped(trait.positive)), "
-        text += "negative \(Self.escaped(trait.negative)). "
-        text += "Chosen on validation probes: blocks "
-        text += "\(choices.blocks.lowerBound)–\(choices.blocks.upperBound); online strengths "
+        var text = "## \(Self.escaped(title))\n\n\(Self.escaped(choiceLine))\n\n"
         text +=
-            [true, false].map { (sign: Bool) in
-                "\(sign ? "+" : "−")\(Quantity.fixed(choices.strengths[sign] ?? 0, 2))"
-            }.joined(separator: ", ")
-        text += "; learning rates "
-        text +=
-            Condition.Method.allCases.compactMap { method in
-                choices.learningRates[method].map {
-                    "\(method.rawValue) \(Quantity.scientific($0, 0))"
-                }
-            }.joined(separator: ", ")
-        text += ".\n\n"
-        text += table + "\n" + claims + "\n"
+            Self.table(Self.titles, rows) + "\n" + Self.table(Self.claimTitles, claimRows) + "\n"
         for drawing in drawings {
             text += "![\(Self.escaped(drawing.name))](<\(drawing.name)>)\n"
         }
         text += "\n### Free text\n\nGreedy answers to the first held-out prompt:\n\n"
-        for summary in outcome.summaries {
-            let sample = summary.sample.split(whereSeparator: \.isNewline).joined(separator: " ")
-            text += "- **\(summary.condition.name)**: \(Self.escaped(sample))\n"
-        }
+        for sample in samples { text += "- **\(sample[0])**: \(Self.escaped(sample[1]))\n" }
         return text + "\n"
     }
 
@@ -97,12 +107,15 @@ struct ExperimentPage {
         return result
     }
 
-    private var table: String {
-        var text =
-            "| condition | held-out log-odds | share | unseen form | share | perplexity | KL to untuned | "
-            + "free text | as is / steered + / steered − |\n|---|---|---|---|---|---|---|---|---|\n"
-        for summary in outcome.summaries {
-            let cells = [
+    static let titles = [
+        "condition", "held-out log-odds", "share", "unseen form", "share", "perplexity",
+        "KL to untuned", "free text", "as is / steered + / steered −",
+    ]
+
+    /// The figures of each condition.
+    var rows: [[String]] {
+        outcome.summaries.map { summary in
+            [
                 summary.condition.name, Self.text(summary.heldOut),
                 Quantity.percent(summary.heldOutShare.value), Self.text(summary.unseenForm),
                 Quantity.percent(summary.unseenFormShare.value), Self.text(summary.perplexity),
@@ -111,23 +124,29 @@ struct ExperimentPage {
                 [summary.plain, summary.steeredUp, summary.steeredDown]
                     .map { Quantity.fixed($0, 2) }.joined(separator: " / "),
             ]
-            text += "| " + cells.joined(separator: " | ") + " |\n"
         }
-        return text
     }
 
-    private var claims: String {
-        var text = "| claim | difference (nats) | verdict |\n|---|---|---|\n"
-        for claim in Claim.all(outcome) {
+    static let claimTitles = ["claim", "difference (nats)", "verdict"]
+
+    /// What was claimed before, and what came of it.
+    var claimRows: [[String]] {
+        Claim.all(outcome).map { claim in
             let interval =
                 claim.interval.map {
                     " [\(Quantity.fixed($0.lower, 2)), \(Quantity.fixed($0.upper, 2))]"
                 } ?? ""
-            text +=
-                "| \(claim.text) | \(Quantity.fixed(claim.difference, 2))\(interval) | "
-                + "\(claim.verdict.rawValue) |\n"
+            return [
+                claim.text, Quantity.fixed(claim.difference, 2) + interval, claim.verdict.rawValue,
+            ]
         }
-        return text
+    }
+
+    /// A table of Markdown.
+    private static func table(_ titles: [String], _ rows: [[String]]) -> String {
+        func line(_ cells: [String]) -> String { "| \(cells.joined(separator: " | ")) |\n" }
+        let rule = "|\(titles.map { _ in "---|" }.joined())\n"
+        return line(titles) + rule + rows.map(line).joined()
     }
 
     private static func text(_ figure: ConditionSummary.Figure) -> String {
@@ -136,13 +155,13 @@ struct ExperimentPage {
             + " [\(Quantity.fixed(interval.lower, 2)), \(Quantity.fixed(interval.upper, 2))]"
     }
 
+    /// One for each method; the negative directions' lines are dashed.
     private static func color(of condition: Condition) -> String {
-        let hues: [Condition.Method: (String, String)] = [
-            .untuned: ("#444", "#444"), .online: ("#e69f00", "#b57400"),
-            .token: ("#56b4e9", "#0072b2"), .representation: ("#7ad151", "#2a8a3a"),
-            .both: ("#f07ca8", "#b2185b"), .away: ("#9467bd", "#9467bd"),
+        let inks: [Condition.Method: SVG.Ink] = [
+            .untuned: .ink, .online: SVG.Ink.series[1], .token: SVG.Ink.series[0],
+            .representation: SVG.Ink.series[2], .both: SVG.Ink.series[3],
+            .away: SVG.Ink.series[5],
         ]
-        let (positive, negative) = hues[condition.method] ?? ("#000", "#000")
-        return condition.isPositive ? positive : negative
+        return (inks[condition.method] ?? .ink).use
     }
 }

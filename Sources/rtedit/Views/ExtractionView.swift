@@ -5,38 +5,76 @@ import Tuning
 struct ExtractionView {
     let console: Console
 
-    /// Prints how well each block's direction does.
-    func show(_ extraction: Extraction) {
-        let isProjected = extraction.blocks.contains { $0.lengthLost != nil }
-        var columns: [Table.Column] = [
-            .right("block"), .right("length"), .right("stream"), .right("share"), .right("agree"),
-            .right("pairs right"), .right("AUC"), .right("d"),
-        ]
-        if isProjected { columns.append(.right("length lost")) }
-        var table = Table(columns)
-        for block in extraction.blocks {
+    static let titles = [
+        "block", "length", "stream", "share", "agree", "pairs right", "AUC", "d",
+    ]
+
+    /// A row for each block.
+    static func rows(_ extraction: Extraction) -> [[String]] {
+        extraction.blocks.map { block in
             let share = block.length / max(block.activationNorm, .leastNormalMagnitude)
-            table.add(
-                [
-                    "\(block.block)", Quantity.fixed(block.length, 3),
-                    Quantity.fixed(block.activationNorm, 1), Quantity.percent(share),
-                    block.signAgreement.map(Quantity.percent) ?? "-",
-                ] + Self.cells(block.heldOut) + [block.lengthLost.map(Quantity.percent) ?? "-"])
+            return [
+                "\(block.block)", Quantity.fixed(block.length, 3),
+                Quantity.fixed(block.activationNorm, 1), Quantity.percent(share),
+                block.signAgreement.map(Quantity.percent) ?? "-",
+            ] + cells(block.heldOut)
+        }
+    }
+
+    /// Prints how well each block's direction does, with d drawn as far as the terminal is wide.
+    ///
+    /// - Parameter recommended: the blocks that are marked.
+    func show(_ extraction: Extraction, recommended: [Int]) {
+        let isProjected = extraction.blocks.contains { $0.lengthLost != nil }
+        let titles = Self.titles + (isProjected ? ["length lost"] : [])
+        let rows = zip(extraction.blocks, Self.rows(extraction)).map { block, row in
+            row + (isProjected ? [block.lengthLost.map(Quantity.percent) ?? "-"] : [])
+        }
+        var plain = Table(titles.map(Table.Column.right))
+        for row in rows { plain.add(row) }
+        let bars = bars(extraction, beside: plain.header.displayWidth + 4)
+        var table = Table(titles.map(Table.Column.right) + [.left("")])
+        for (index, row) in rows.enumerated() {
+            let isMarked = recommended.contains(extraction.blocks[index].block)
+            table.add(row + [(isMarked ? "> " : "  ") + bars[index]])
         }
         console.print(table)
     }
 
+    /// Longer bars say no more.
+    private static let longestBar = 24
+    /// Shorter ones say nothing.
+    private static let shortestBar = 4
+
+    /// A bar for each block's d, in eighths of a column; none where the terminal is narrow.
+    private func bars(_ extraction: Extraction, beside used: Int) -> [String] {
+        let room = min(Self.longestBar, console.width - used)
+        let effects = extraction.blocks.map { max(0, $0.heldOut?.effectSize ?? 0) }
+        guard room >= Self.shortestBar, let most = effects.max(), most > 0, most.isFinite else {
+            return effects.map { _ in "" }
+        }
+        return effects.map { effect in
+            let eighths = Int((effect / most * Double(8 * room)).rounded())
+            let rest = eighths % 8
+            return String(repeating: "█", count: eighths / 8)
+                + (rest > 0 ? String(Array("▏▎▍▌▋▊▉")[rest - 1]) : "")
+        }
+    }
+
+    static let offsetTitles = ["token", "best block", "pairs right", "AUC", "d"]
+
+    /// The best block of every offset.
+    static func rows(_ scan: OffsetScan) -> [[String]] {
+        scan.entries.map { entry in
+            let best = entry.bestBlock
+            return ["\(entry.offset)", best.map { "\($0.block)" } ?? "-"] + cells(best?.heldOut)
+        }
+    }
+
     /// Prints the best block of every offset.
     func show(_ scan: OffsetScan) {
-        var table = Table([
-            .right("token"), .right("best block"), .right("pairs right"), .right("AUC"),
-            .right("d"),
-        ])
-        for entry in scan.entries {
-            let best = entry.bestBlock
-            table.add(
-                ["\(entry.offset)", best.map { "\($0.block)" } ?? "-"] + Self.cells(best?.heldOut))
-        }
+        var table = Table(Self.offsetTitles.map(Table.Column.right))
+        for row in Self.rows(scan) { table.add(row) }
         console.print(table)
     }
 

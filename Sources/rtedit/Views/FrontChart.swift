@@ -13,32 +13,34 @@ struct FrontChart {
     /// Trials further beyond the limit than so many times it are left out of the drawing.
     private static let reach = 3.0
 
-    private static let (grey, blue, red) = ("#bbbbbb", "#0072b2", "#b2185b")
+    private static let (grey, blue, red) = (
+        SVG.Ink.mark.use, SVG.Ink.series[0].use, SVG.Ink.series[4].use
+    )
 
-    var svg: String {
+    var drawing: SVG {
         let (left, right, top, bottom) = (60.0, 190.0, 40.0, 340.0)
         let width = 760.0
         let end = limit > 0 ? limit * Self.reach : .infinity
         let shown = trials.filter { $0.divergence <= end }
         let points = front.filter { $0.divergence <= end }
-        var drawing = SVG(width: width, height: bottom + 44)
+        var drawing = SVG(title: title, width: width, height: bottom + 44)
         let x = ChartScale(
             [0, limit] + shown.map(\.divergence), from: left, to: width - right)
         let y = ChartScale(
             [0] + shown.map(\.effect) + points.map(\.heldOut), from: bottom, to: top)
         drawing.label(title, 12, 22, size: 15)
         for tick in y.ticks {
-            drawing.line(left, y.place(tick), width - right, y.place(tick), color: "#e5e5e5")
+            drawing.line(left, y.place(tick), width - right, y.place(tick), color: SVG.Ink.line.use)
             drawing.label(
-                Quantity.fixed(tick, 2), left - 8, y.place(tick) + 4, anchor: .end, size: 11,
-                color: "#666")
+                y.text(tick), left - 8, y.place(tick) + 4, anchor: .end, size: 11,
+                color: SVG.Ink.muted.use)
         }
         for tick in x.ticks {
             drawing.label(
-                Quantity.fixed(tick, x.upper - x.lower < 0.2 ? 3 : 2), x.place(tick), bottom + 16,
-                anchor: .middle, size: 11, color: "#666")
+                x.text(tick), x.place(tick), bottom + 16,
+                anchor: .middle, size: 11, color: SVG.Ink.muted.use)
         }
-        drawing.line(x.place(limit), top, x.place(limit), bottom, color: "#999")
+        drawing.line(x.place(limit), top, x.place(limit), bottom, color: SVG.Ink.muted.use)
         for trial in shown {
             drawing.circle(
                 x.place(trial.divergence), y.place(trial.effect), radius: 2.5, color: Self.grey)
@@ -57,7 +59,7 @@ struct FrontChart {
         }
         let names = [
             (Self.grey, "a trial"), (Self.blue, "the front; the best is large"),
-            (Self.red, "the same, held-out"), ("#999", "the limit"),
+            (Self.red, "the same, held-out"), (SVG.Ink.muted.use, "the limit"),
         ]
         for (index, (color, name)) in names.enumerated() {
             let place = top + 12 + Double(index) * 20
@@ -68,6 +70,6 @@ struct FrontChart {
             "KL(plain || steered), nats", (left + width - right) / 2, bottom + 36, anchor: .middle,
             size: 11)
         drawing.label(effect, left, top - 6, size: 11)
-        return drawing.text
+        return drawing
     }
 }

@@ -1,18 +1,18 @@
-import Tuning
-
 /// A search as a page of HTML.
 struct SearchPage {
     let view: SearchView
+    let source: PageSource
 
     var html: String {
         var body = "<h1>\(SVG.escaped("Search in \(view.model)"))</h1>"
-        body += "<div class=\"verdict\"><p>\(SVG.escaped(view.question))</p>"
-        body += "<p>\(SVG.escaped(view.verdict))</p>"
-        if let bake = view.bakeLine { body += "<p>\(SVG.escaped(bake))</p>" }
-        body += "<p>\(SVG.escaped(view.plainLine))</p></div>"
-        body += HTMLPage.section("The front", view.frontDrawing)
-        body += HTMLPage.table(SearchView.titles, view.rows)
-        body += HTMLPage.section("Single blocks", view.blockDrawing)
-        return HTMLPage(title: "rtedit search: \(view.model)", body: body).html
+        body += HTMLPage.verdict(
+            [view.question, view.verdict] + [view.bakeLine].compactMap(\.self) + [view.plainLine])
+        body += HTMLPage.section(
+            "The front",
+            HTMLPage.chart(view.frontDrawing)
+                + HTMLPage.table(
+                    "Trials that no other is better than", SearchView.titles, view.rows))
+        body += HTMLPage.section("Single blocks", HTMLPage.chart(view.blockDrawing))
+        return HTMLPage(title: "rtedit search: \(view.model)", body: body, source: source).html
     }
 }

@@ -231,7 +231,7 @@ struct SearchView {
     // MARK: - Drawings
 
     /// Effect over divergence: all trials on the data of the choice, the front, the held-out probes, the limit.
-    var frontDrawing: String {
+    var frontDrawing: SVG {
         FrontChart(
             title: "What moves the probe, and what it costs",
             effect: isByAccuracy ? "accuracy moved" : "margin moved (nats)",
@@ -242,21 +242,21 @@ struct SearchView {
             },
             best: outcome.best.map { ($0.trial.figures.divergence ?? 0, $0.trial.effect) },
             limit: outcome.options.limits.divergence
-        ).svg
+        ).drawing
     }
 
     /// What single blocks move at the limits, by the first look.
-    var blockDrawing: String {
-        let colors = ["#0072b2", "#b2185b", "#2a8a3a", "#b57400", "#9467bd", "#444"]
-        return BlockChart(
+    var blockDrawing: SVG {
+        LineChart(
             title: "What a single block is expected to move at the limits",
             unit: isByAccuracy ? "accuracy" : "nats",
             lines: outcome.blocks.enumerated().map { index, line in
-                BlockChart.Line(
+                let (color, isDashed) = SVG.Ink.line(index)
+                return LineChart.Line(
                     name: (line.isNegative ? "− " : "+ ")
                         + PathParts(outcome.vectors[line.vector].file).name,
-                    values: line.effects, color: colors[index % colors.count])
+                    values: line.effects, color: color, isDashed: isDashed)
             }
-        ).svg
+        ).drawing
     }
 }

@@ -68,26 +68,40 @@ struct TuningView {
 
     /// Losses and cosines before and after: of the validation, or without one of the first and last step.
     func showTable(on console: Console) {
-        guard let start, let end else { return }
-        let isValidated = summary.firstValidation != nil
-        var table = Table([
-            .left(isValidated ? "validation" : "training"),
-            .right(isValidated ? "untuned" : "first step"),
-            .right(isValidated ? "tuned" : "last step"),
-        ])
+        guard start != nil, end != nil else { return }
+        var table = Table(
+            tableTitles.enumerated().map { $0 == 0 ? .left($1) : .right($1) })
+        for row in tableRows { table.add(row) }
+        console.print(table)
+        console.print("\(outcomeLine); run: \(folder)")
+    }
+
+    /// How many steps were made, and which was the best.
+    var outcomeLine: String {
+        let best = summary.bestStep.map { ", the best of them \($0)" } ?? ""
+        return "\(summary.step) of \(summary.steps) steps\(best)"
+    }
+
+    var tableTitles: [String] {
+        summary.firstValidation != nil
+            ? ["validation", "untuned", "tuned"] : ["training", "first step", "last step"]
+    }
+
+    var tableRows: [[String]] {
+        guard let start, let end else { return [] }
+        var rows: [[String]] = []
         func add(_ name: String, _ before: Double?, _ after: Double?) {
-            table.add(
+            rows.append([
                 name, before.map { Quantity.fixed($0, 4) } ?? "-",
-                after.map { Quantity.fixed($0, 4) } ?? "-")
+                after.map { Quantity.fixed($0, 4) } ?? "-",
+            ])
         }
         for (name, pair) in zip(names, zip(start.terms, end.terms)) { add(name, pair.0, pair.1) }
         add("total", start.total, end.total)
         for (block, cosine) in start.cosines.sorted(by: { $0.key < $1.key }) {
             add("cosine, block \(block)", cosine, end.cosines[block])
         }
-        console.print(table)
-        let best = summary.bestStep.map { ", the best of them \($0)" } ?? ""
-        console.print("\(summary.step) of \(summary.steps) steps\(best); run: \(folder)")
+        return rows
     }
 
     // MARK: - JSON

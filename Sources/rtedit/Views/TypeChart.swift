@@ -14,12 +14,14 @@ struct TypeChart {
 
     /// What rounding leaves between equal models is drawn as this, and so is nothing at all.
     private static let least = 1e-8
-    private static let (grey, blue) = ("#999999", "#0072b2")
+    private static let (grey, blue) = (SVG.Ink.mark.use, SVG.Ink.series[0].use)
     private static let (left, right, top, bottom) = (70.0, 70.0, 40.0, 420.0)
     private static let width = 760.0
 
-    var svg: String {
-        var drawing = SVG(width: Self.width, height: Self.bottom + 44)
+    var drawing: SVG {
+        var drawing = SVG(
+            title: "Size of the files against their distance from the source", width: Self.width,
+            height: Self.bottom + 44)
         let x = ChartScale(
             points.map { Double($0.byteCount) }, from: Self.left, to: Self.width - Self.right)
         let y = ChartScale(points.map(Self.exponent), from: Self.bottom, to: Self.top)
@@ -34,21 +36,22 @@ struct TypeChart {
             let label = labels.place(point.name, at: place)
             drawing.label(point.name, label.x, label.y, anchor: label.anchor, size: 11)
         }
-        return drawing.text
+        return drawing
     }
 
     private func drawAxes(_ x: ChartScale, _ y: ChartScale, in drawing: inout SVG) {
         let end = Self.width - Self.right
         for (value, exponent) in Self.ticks(from: y.lower, to: y.upper) {
-            drawing.line(Self.left, y.place(exponent), end, y.place(exponent), color: "#e5e5e5")
+            drawing.line(
+                Self.left, y.place(exponent), end, y.place(exponent), color: SVG.Ink.line.use)
             drawing.label(
                 EvaluationView.nats(value), Self.left - 8, y.place(exponent) + 4, anchor: .end,
-                size: 11, color: "#666")
+                size: 11, color: SVG.Ink.muted.use)
         }
         for tick in x.ticks {
             drawing.label(
                 Quantity.bytes(Int(tick)), x.place(tick), Self.bottom + 16, anchor: .middle,
-                size: 11, color: "#666")
+                size: 11, color: SVG.Ink.muted.use)
         }
         drawing.label(
             "size of the file", (Self.left + end) / 2, Self.bottom + 36, anchor: .middle, size: 11)

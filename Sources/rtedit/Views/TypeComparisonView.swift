@@ -61,13 +61,13 @@ struct TypeComparisonView {
 
     // MARK: - Drawing
 
-    var drawing: String {
+    var drawing: SVG {
         let points = zip(rows, front).map { row, isOnFront in
             TypeChart.Point(
                 name: row.name, byteCount: row.byteCount, divergence: row.divergence,
                 isOnFront: isOnFront)
         }
-        return TypeChart(points: points.filter(\.divergence.isFinite)).svg
+        return TypeChart(points: points.filter(\.divergence.isFinite)).drawing
     }
 
     // MARK: - JSON
@@ -104,16 +104,21 @@ struct TypeComparisonView {
 /// A comparison of types as a page of HTML.
 struct TypeComparisonPage {
     let view: TypeComparisonView
+    let source: PageSource
 
     var html: String {
         let title = "Types of \(view.model)"
         let body =
             "<h1>\(SVG.escaped(title))</h1>"
-            + "<div class=\"verdict\"><p>\(SVG.escaped(view.sentence))</p></div>"
-            + HTMLPage.section("Size against divergence", view.drawing)
-            + HTMLPage.table(TypeComparisonView.titles, view.cells)
-            + "<p>\(SVG.escaped(Self.legend))</p>"
-        return HTMLPage(title: "rtedit compare-types: \(view.model)", body: body).html
+            + HTMLPage.verdict([view.sentence])
+            + HTMLPage.section(
+                "Size against divergence",
+                HTMLPage.chart(view.drawing)
+                    + HTMLPage.table("Every type", TypeComparisonView.titles, view.cells)
+                    + HTMLPage.paragraph(Self.legend))
+        return HTMLPage(
+            title: "rtedit compare-types: \(view.model)", body: body, source: source
+        ).html
     }
 
     private static let legend =

@@ -7,6 +7,7 @@ import Tuning
 struct VerificationPage {
     let view: VerificationView
     let certificate: Certificate
+    let source: PageSource
 
     private var result: Verification { view.result }
 
@@ -21,7 +22,8 @@ struct VerificationPage {
                 \(weights)
                 \(subject)
                 \(settings)
-                """
+                """,
+            source: source
         ).html
     }
 
@@ -37,15 +39,13 @@ struct VerificationPage {
             AgreementChart.Line(name: line.0, values: line.1, color: color)
         }
         let chart = AgreementChart(lines: drawn, bound: result.tolerance.relative)
-        let legend = drawn.map { line in
-            "<li><span style=\"background:\(line.color)\"></span>\(SVG.escaped(line.name))</li>"
-        }.joined()
+        let legend = drawn.map { (name: $0.name, color: $0.color) }
         return HTMLPage.section(
             "Agreement by block",
             "<p>The largest ‖difference‖ / ‖stream‖ of any token after each block. The edited file must stay "
                 + "below the tolerance; what it must not be taken for must not.</p>"
-                + "<div class=\"wide\">\(chart.svg)</div><ul class=\"legend\">\(legend)</ul>"
-                + list(result.controls.map(VerificationView.line)))
+                + HTMLPage.chart(chart.drawing, legend: legend)
+                + HTMLPage.list(result.controls.map(VerificationView.line)))
     }
 
     private var figures: String {
@@ -54,7 +54,10 @@ struct VerificationPage {
             + result.unreached.map { "not compared: \($0)" } + [view.toleranceLine]
             + view.resolutions
         return HTMLPage.section(
-            "Figures", list(lines) + HTMLPage.table(VerificationView.blockTitles, view.blockRows))
+            "Figures",
+            HTMLPage.list(lines)
+                + HTMLPage.table(
+                    "After every block", VerificationView.blockTitles, view.blockRows))
     }
 
     private var texts: String {
@@ -72,7 +75,7 @@ struct VerificationPage {
     private var weights: String {
         HTMLPage.section(
             "Weights and tokenizers",
-            list(
+            HTMLPage.list(
                 [view.weightLine] + result.weights.changes.map(VerificationView.line)
                     + [view.costLine].compactMap(\.self) + view.tokenizerLines))
     }
@@ -88,7 +91,8 @@ struct VerificationPage {
         let prompts = certificate.prompts
         all.append(["tokens", "of \(prompts.texts) texts", "", prompts.tokensHash])
         return HTMLPage.section(
-            "What was compared", HTMLPage.table(["", "file", "bytes", "SHA-256"], all))
+            "What was compared",
+            HTMLPage.table("Every file", ["part", "file", "bytes", "SHA-256"], all))
     }
 
     private var settings: String {
@@ -110,12 +114,7 @@ struct VerificationPage {
             ("kernels", machine.kernels), ("C library", machine.library),
             ("threads", "\(machine.threads)"),
         ]
-        return HTMLPage.section("How", HTMLPage.table(["", ""], rows.map { [$0.0, $0.1] }))
-    }
-
-    // MARK: - Pieces
-
-    private func list(_ lines: [String]) -> String {
-        "<ul>\(lines.map { "<li>\(SVG.escaped($0))</li>" }.joined())</ul>"
+        return HTMLPage.section(
+            "How", HTMLPage.table("Settings and machine", ["", ""], rows.map { [$0.0, $0.1] }))
     }
 }
