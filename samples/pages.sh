@@ -5,7 +5,7 @@
 #
 #     samples/pages.sh              makes and checks the pages, in .rtedit-pages/
 #     samples/pages.sh --pictures   also draws docs/pictures/ from them
-#     samples/pages.sh --keep       checks the pages that are there
+#     samples/pages.sh --keep       takes the pages that are there
 #
 # The runs are on the model of the demo, or without a network on the small one in samples/tiny/.
 set -euo pipefail
@@ -121,7 +121,7 @@ picture() {
 }
 
 mkdir -p "$work/shots"
-[ "${1:-}" = --keep ] || make_pages
+[[ " $* " = *" --keep "* ]] || make_pages
 failed=0
 say "in the browser"
 for page in "$pages"/*.html; do
@@ -130,7 +130,7 @@ for page in "$pages"/*.html; do
     done
 done
 [ "$failed" = 0 ] || { echo "pages: faults were found" >&2; exit 1; }
-if [ "${1:-}" = --pictures ]; then
+if [[ " $* " = *" --pictures "* ]]; then
     mkdir -p docs/pictures
     picture sweep sweep 800,760
     picture extract extract 800,700
