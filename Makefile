@@ -106,13 +106,17 @@ uninstall: ## Remove what `make install` installed.
 	rm -f "$(DESTDIR)$(PREFIX)/bin/rtedit" \
 	    $(foreach page,$(pages),"$(DESTDIR)$(PREFIX)/$(firstword $(subst =, ,$(page)))")
 
+# What of the samples people use; the rest is for those who build rtedit.
+dist_samples := $(addprefix samples/,demo.sh fetch-model.sh tiny mood honesty text)
+
 dist: ## Pack the program with all it needs but libc, zstd and OpenBLAS: .build/rtedit-VERSION-PLATFORM.tar.gz.
 	rm -rf .build/dist
 	$(MAKE) --no-print-directory install DESTDIR=.build/dist PREFIX=/$(archive)
 	strip .build/dist/$(archive)/bin/rtedit
 	install -D -m 644 -t .build/dist/$(archive)/share/doc/rtedit README.md CHANGELOG.md LICENSE SECURITY.md
-	install -D -m 644 -t .build/dist/$(archive)/share/rtedit/samples/tiny \
-	    samples/tiny/tiny-mood.gguf samples/tiny/*.jsonl samples/tiny/README.md
+	install -D -m 644 -t .build/dist/$(archive)/share/doc/rtedit/docs docs/*.md
+	mkdir -p .build/dist/$(archive)/share/rtedit
+	tar --exclude=__pycache__ -c $(dist_samples) | tar -x -C .build/dist/$(archive)/share/rtedit
 	tar -C .build/dist --sort=name --owner=0 --group=0 --numeric-owner \
 	    --mtime="@$$(git log -1 --format=%ct 2>/dev/null || echo 0)" -c $(archive) | gzip -n >.build/$(archive).tar.gz
 	@ls -l .build/$(archive).tar.gz

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # The main job on a real model, from start to end: find a mood direction, steer with it, bake it into a quantised
-# GGUF and into a Hugging Face folder, and prove both from disk. Needs `.build/release/rtedit` (`make demo` builds it).
+# GGUF and into a Hugging Face folder, and prove both from disk. Runs `.build/release/rtedit` (`make demo` builds it), or the
+# program of the archive that it lies in. RTEDIT_DEMO is the folder for what it makes.
 #
 # Without a network it runs on the small model in samples/tiny/ instead, and says so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 rtedit=.build/release/rtedit
-work=.rtedit-demo
+[[ -x $rtedit ]] || rtedit=../../bin/rtedit
+work=${RTEDIT_DEMO:-.rtedit-demo}
 out=$work/out
 mkdir -p "$work"
 rm -rf "$out" && mkdir -p "$out"

@@ -6,14 +6,16 @@ struct Program {
 
     /// Does what the words after the program's name ask for; all errors become a line and an exit code here.
     func run(_ words: [String]) -> ExitCode {
-        var console = Console()
+        // A call that cannot be read has its error as an object too.
+        var console = Console(Console.Settings(isJSON: words.contains(Option.json.flagText)))
         var topic = "rtedit help"
         do {
             let (command, rest) = try select(words)
             if let command { topic = "rtedit help \(command.name)" }
-            let arguments = try ArgumentParser(command: command ?? HelpCommand { commands }).parse(
-                rest)
-            console = Console(arguments.consoleSettings)
+            let selected = command ?? HelpCommand { commands }
+            let arguments = try ArgumentParser(command: selected).parse(rest)
+            let record = CallRecord(selected, arguments)
+            console = Console(arguments.consoleSettings) { record.member(on: $0) }
             let code = try run(command, arguments, console)
             // What was read of a file that changed meanwhile is neither what it was nor what it is.
             if let change = MappedFiles.change { throw change }
@@ -52,12 +54,15 @@ struct Program {
     }
 
     private func report(_ error: any Error, on console: Console, help topic: String) -> ExitCode {
-        guard let failure = error as? any Failure else {
-            console.error(String(describing: error))
-            return .input
-        }
-        let hint = failure.kind == .usage ? " (see '\(topic)')" : ""
-        console.error(failure.description + hint)
-        return ExitCode(failure.kind)
+        let failure = error as? any Failure
+        let kind = failure?.kind ?? .input
+        let hint = kind == .usage ? " (see '\(topic)')" : ""
+        let report = ErrorReport(
+            kind: kind, message: (failure?.description ?? String(describing: error)) + hint,
+            file: ErrorReport.file(of: error))
+        console.error(report.message)
+        console.report(report.json, isRecorded: false)
+        console.flush()
+        return ExitCode(kind)
     }
 }

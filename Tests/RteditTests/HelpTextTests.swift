@@ -24,6 +24,8 @@ struct HelpTextTests {
                                           any number. Default: \(cores).
                   --json                  Print one JSON object on standard output, and nothing
                                           else there.
+                  --no-hashes             With --json, do not hash the inputs, which takes a
+                                          pass over them.
                   -q, --quiet             No notes, warnings or progress.
                   -v, --verbose           More notes.
                   --no-progress           No progress line.

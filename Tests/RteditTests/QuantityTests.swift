@@ -46,4 +46,17 @@ struct QuantityTests {
             Progress.line(label: "x", done: 0, total: 0, unit: .things("y"), elapsed: .zero)
                 == "x: 0 of 0 y, 0 y/s")
     }
+
+    /// How far the work is and how long it takes stay, whatever the width.
+    @Test func progressFitsTheTerminal() {
+        func line(_ width: Int, unit: Progress.Unit = .bytes) -> String {
+            Progress.line(
+                label: "baking", done: 420, total: 1000, unit: unit, elapsed: .seconds(2),
+                width: width)
+        }
+        #expect(line(55) == "baking: 42 %, 420 B of 1.0 kB, 210 B/s, 2.76 s left")
+        #expect(line(50) == "baking: 42 %, 420 B of 1.0 kB, 2.76 s left")
+        #expect(line(30) == "baking: 42 %, 2.76 s left")
+        #expect(line(80, unit: .share) == "baking: 42 %, 2.76 s left")
+    }
 }

@@ -12,6 +12,9 @@ package enum MappedFiles {
         /// What changed before its map went.
         var change: FileError?
         var sources: [UnsafeMutablePointer<Entry>: Source] = [:]
+        /// Every file that was mapped, once, in the order of that.
+        var read: [InputFile] = []
+        var known: Set<FileIdentity> = []
         /// What this process has put in place, as it was then.
         var own: [FilePlace: FileIdentity] = [:]
     }
@@ -40,6 +43,10 @@ package enum MappedFiles {
             let source = Source(
                 path: path, identity: FileIdentity(status), place: FilePlace(path))
             entry = MappedFiles.state.withLock { state in
+                if state.known.insert(source.identity).inserted {
+                    state.read.append(
+                        InputFile(path: path, size: size, identity: source.identity))
+                }
                 let path = strdup(path) ?? UnsafeMutablePointer<CChar>.allocate(capacity: 1)
                 let entry: UnsafeMutablePointer<Entry>
                 if let free = state.free.popLast() {
@@ -99,6 +106,16 @@ package enum MappedFiles {
         pathBytes(at: address).map { String(cString: $0) }
     }
 
+    // MARK: - Inputs
+
+    /// The files that were read so far, without those that this process has made, in the order in which they were opened.
+    package static var inputs: [InputFile] {
+        state.withLock { state in
+            let own = Set(state.own.values)
+            return state.read.filter { !own.contains($0.identity) }
+        }
+    }
+
     // MARK: - Changes
 
     /// What changed of the files read so far, by their sizes and times; nil where nothing did. A file that another has
@@ -142,5 +159,22 @@ package enum MappedFiles {
             }
         }
         if let overtaken { throw .overtaken(path: overtaken.path) }
+    }
+}
+
+/// A file that was read.
+package struct InputFile: Sendable {
+    package let path: String
+    /// Its size in bytes when it was opened.
+    package let size: Int
+    /// The file itself, as it was then.
+    package let identity: FileIdentity
+
+    /// The SHA-256 of its content; nil where the path leads to another file or content by now.
+    package func sha256() -> String? {
+        guard FileIdentity(path: path) == identity, let file = try? MappedFile(path: path) else {
+            return nil
+        }
+        return file.sha256()
     }
 }

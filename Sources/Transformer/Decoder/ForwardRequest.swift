@@ -42,6 +42,13 @@ package struct StreamPlace: Sendable, Hashable {
     package let tokens: Range<Int>
 }
 
+extension StreamPlace {
+    /// How many of the slice's tokens the work is worth that is done when the output of the place's block is seen.
+    func tokensDone(blockCount: Int) -> Int {
+        tokens.lowerBound + tokens.count * (block + 1) / max(blockCount, 1)
+    }
+}
+
 /// Sees the residual stream at the sites as it flows by, after the interventions.
 ///
 /// A long slice arrives in several parts, in order. The rows (tokens, hidden size) are the decoder's own
@@ -62,6 +69,20 @@ package struct StreamObserver {
         self.scope = scope
         self.receiveUnchanged = receiveUnchanged
         self.receive = receive
+    }
+}
+
+extension StreamObserver {
+    /// Sees no values, only how far a pass over a slice of so many tokens has got.
+    ///
+    /// - Parameter advance: called with how many tokens were run, and of how many.
+    static func progress(
+        in decoder: Decoder, count: Int, _ advance: @escaping (Int, Int) -> Void
+    ) -> StreamObserver {
+        let blockCount = decoder.configuration.sizes.blockCount
+        return StreamObserver(sites: [.residPost]) { place, _ in
+            advance(place.tokensDone(blockCount: blockCount), count)
+        }
     }
 }
 

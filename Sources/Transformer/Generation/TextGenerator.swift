@@ -47,6 +47,8 @@ package struct TextGenerator {
     private let decoder: Decoder
     private let options: Options
     private var sampler: Sampler
+    /// Called with how many tokens of the prompt were run, and of how many, before the first token is chosen.
+    package var reading: ((Int, Int) -> Void)?
 
     /// - Throws: `SamplingError.badOption`.
     package init(_ decoder: Decoder, options: Options) throws(SamplingError) {
@@ -84,7 +86,7 @@ package struct TextGenerator {
                 memory.forget()
                 fresh = prompt + tokens
             }
-            let token = try next(after: fresh, memory)
+            let token = try next(after: fresh, memory, reading: tokens.isEmpty ? reading : nil)
             guard !options.stopTokens.contains(token) else {
                 return Result(tokens: tokens, stopReason: .stopToken(token))
             }
@@ -96,7 +98,9 @@ package struct TextGenerator {
     }
 
     /// Runs the new tokens and chooses the one that follows.
-    private mutating func next(after tokens: [Int], _ memory: GenerationMemory) throws -> Int {
+    private mutating func next(
+        after tokens: [Int], _ memory: GenerationMemory, reading: ((Int, Int) -> Void)?
+    ) throws -> Int {
         var chosen: Int?
         var sampler = self.sampler
         let logits = LogitsReceiver(scope: .last) { _, _, logits in
@@ -104,6 +108,7 @@ package struct TextGenerator {
         }
         try decoder.forward(
             [DecoderSlice(tokens, cache: memory.cache)], interventions: options.interventions,
+            observer: reading.map { .progress(in: decoder, count: tokens.count, $0) },
             logits: logits)
         memory.note(tokens)
         self.sampler = sampler

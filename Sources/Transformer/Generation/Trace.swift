@@ -28,11 +28,12 @@ package struct Trace: Sendable {
     ///   - cache: the text so far, which the tokens continue and are added to; nil where they are all of it.
     ///   - sequenceLength: see `DecoderSlice`.
     ///   - keepsUnchanged: whether to keep the stream before interventions too.
+    ///   - reading: called with how many tokens were run, and of how many.
     /// - Throws: what `Decoder.forward` throws.
     package init(
         of tokens: [Int], in decoder: Decoder, interventions: [Intervention] = [],
         continuing cache: SequenceCache? = nil, sequenceLength: Int? = nil,
-        keepsUnchanged: Bool = false
+        keepsUnchanged: Bool = false, reading: ((Int, Int) -> Void)? = nil
     ) throws {
         let sizes = decoder.configuration.sizes
         var recorder = Recorder()
@@ -44,6 +45,9 @@ package struct Trace: Sendable {
                         Self.name(place), rows, columns: sizes.hiddenSize, tokens: tokens.count)
                 } : nil
         ) { place, rows in
+            if place.site == .residPost {
+                reading?(place.tokensDone(blockCount: sizes.blockCount), tokens.count)
+            }
             recorder.record(Self.name(place), rows, columns: sizes.hiddenSize, tokens: tokens.count)
         }
         let logits = LogitsReceiver(scope: .all) { _, _, rows in

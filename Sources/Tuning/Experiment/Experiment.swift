@@ -105,13 +105,13 @@ package final class Experiment {
         evaluator = ModelEvaluator(
             base: decoder, firstBlock: choices.blocks.lowerBound, byteLimit: Self.prefixBytes)
         let trainer = trainer(directions)
-        var records: [ExperimentRecord] = []
-        for condition in Condition.all {
-            for seed in 0..<(condition.isTuned ? options.seeds : 1) {
-                records.append(
-                    try record(
-                        condition, seed: seed, choices, directions, training, trainer))
-            }
+        let runs = Condition.all.flatMap { condition in
+            (0..<(condition.isTuned ? options.seeds : 1)).map { (condition, $0) }
+        }
+        let records = try runs.enumerated().map { index, run in
+            try record(
+                run.0, seed: run.1, place: "run \(index + 1) of \(runs.count)", choices,
+                directions, training, trainer)
         }
         return Outcome(trait: trait, choices: choices, records: records)
     }
@@ -201,7 +201,7 @@ package final class Experiment {
     /// A result of the file, or a new one that is put there.
     private func measured(_ key: String, _ measure: () throws -> JSONObject) throws -> JSONObject {
         if let known = results[key] { return known }
-        report("\(trait.name): \(key)")
+        report("\(trait.name), choosing: \(key)")
         let found = try measure()
         try results.add(key, found)
         return found
@@ -268,7 +268,8 @@ package final class Experiment {
     // MARK: - Measurements
 
     private func record(
-        _ condition: Condition, seed: Int, _ choices: Choices, _ directions: [Int: [Float]],
+        _ condition: Condition, seed: Int, place: String, _ choices: Choices,
+        _ directions: [Int: [Float]],
         _ training: [ModelEvaluator.Question], _ trainer: ExperimentTraining
     ) throws -> ExperimentRecord {
         let key = ExperimentRecord.key(condition, seed: seed)
@@ -279,14 +280,14 @@ package final class Experiment {
         }
         var model = decoder
         if condition.isTuned {
-            report("\(trait.name): tuning \(key)")
+            report("\(trait.name), \(place): tuning \(key)")
             model = try trainer.model(
                 for: condition, training, blocks: choices.blocks,
                 learningRate: choices.learningRates[condition.method] ?? options.learningRates[0],
                 seed: UInt64(seed)
             ).decoder
         }
-        report("\(trait.name): measuring \(key)")
+        report("\(trait.name), \(place): measuring \(key)")
         func steering(_ isPositive: Bool) -> [Intervention] {
             let strength = choices.strengths[isPositive] ?? 0
             return interventions(

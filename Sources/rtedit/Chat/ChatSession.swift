@@ -227,6 +227,8 @@ struct ChatSession {
                 maximumTokens: longest, stopTokens: renderer.tokenizer.endOfGeneration,
                 sampling: sampling, interventions: interventions))
         var stream = TokenTextStream(renderer.tokenizer)
+        let reading = console.progress("reading", total: tokens.count, unit: .things("tokens"))
+        generator.reading = { done, _ in reading.reach(done) }
         let result = try Interruption.deferring(onRequest: {}) { isRequested in
             try generator.generate(from: tokens, memory: memory) { token in
                 console.write(stream.push(token))

@@ -20,6 +20,9 @@ protocol Command: Sendable {
     /// Whether this call multiplies matrices, so that it matters how well that goes on this processor.
     func multiplies(_ arguments: ParsedArguments) -> Bool
 
+    /// Whether this call reads all weights of its models, so that hashing them too takes no other time.
+    func readsWeights(_ arguments: ParsedArguments) -> Bool
+
     /// Does the work. Results go to `console.print` and `console.report`.
     ///
     /// Throws a `Failure` for whatever ends in an exit code from 2 to 5.
@@ -34,6 +37,7 @@ extension Command {
     var groups: [OptionGroup] { [] }
 
     func multiplies(_ arguments: ParsedArguments) -> Bool { false }
+    func readsWeights(_ arguments: ParsedArguments) -> Bool { multiplies(arguments) }
 
     /// The command's own options, then those of every command.
     var allOptions: [Option] { options + Option.common }

@@ -65,6 +65,8 @@ extension Option {
         standard: Processor.onlineCores, in: 1...1024)
     static let json = flag(
         "json", "Print one JSON object on standard output, and nothing else there.")
+    static let noHashes = flag(
+        "no-hashes", "With --json, do not hash the inputs, which takes a pass over them.")
     static let quiet = flag("quiet", short: "q", "No notes, warnings or progress.")
     static let verbose = flag("verbose", short: "v", "More notes.")
     static let noProgress = flag("no-progress", "No progress line.")
@@ -73,6 +75,6 @@ extension Option {
     static let version = flag("version", "Show the version and do nothing else.")
 
     static let common = declared([
-        threads, json, quiet, verbose, noProgress, force, help, version,
+        threads, json, noHashes, quiet, verbose, noProgress, force, help, version,
     ])
 }

@@ -53,6 +53,8 @@ struct BakeCommand: Command {
         arguments.isGiven(FitOptions.calibration)
     }
 
+    func readsWeights(_ arguments: ParsedArguments) -> Bool { true }
+
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let name = try arguments.text(Self.method)
         try FitOptions.check(arguments, method: name, automatic: Self.automatic)

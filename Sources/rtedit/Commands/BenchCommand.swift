@@ -51,12 +51,15 @@ struct BenchCommand: Command {
         let runs = try arguments.value(Self.runs)
         // Any tokens do: the work does not depend on them.
         let tokens = (0..<prefill).map { ($0 * 7919 + 1) % vocabulary }
+        let progress = console.progress("measuring", total: 2 * (runs + 1), unit: .things("runs"))
         let reading = try Self.medianSeconds(runs) {
+            defer { progress.advance() }
             try decoder.forward(
                 [DecoderSlice(tokens, cache: SequenceCache(decoder.configuration))],
                 logits: LogitsReceiver(scope: .last) { _, _, _ in })
         }
         let writing = try Self.medianSeconds(runs) {
+            defer { progress.advance() }
             let cache = SequenceCache(decoder.configuration)
             for index in 0..<new {
                 try decoder.forward(
@@ -64,6 +67,7 @@ struct BenchCommand: Command {
                     logits: LogitsReceiver(scope: .last) { _, _, _ in })
             }
         }
+        progress.finish()
         let (read, written) = (Double(prefill) / reading, Double(new) / writing)
         var table = Table([
             .left("model"), .right("threads"), .right("prefill \(prefill)"),

@@ -36,6 +36,8 @@ struct ConvertCommand: Command {
             "rtedit convert folder small.gguf --type q4_k_m --imatrix imatrix.gguf"),
     ]
 
+    func readsWeights(_ arguments: ParsedArguments) -> Bool { true }
+
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let output = try CheckpointOutput(arguments, Self.output)
         let session = try ModelSession(arguments.text(Self.model), arguments, console)

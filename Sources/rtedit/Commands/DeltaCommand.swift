@@ -35,6 +35,8 @@ struct DeltaCommand: Command {
         Example("Bake into a patch:", "rtedit bake m.gguf mood.rtdelta --vector mood.gguf"),
     ]
 
+    func readsWeights(_ arguments: ParsedArguments) -> Bool { true }
+
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         switch Action(rawValue: try arguments.text(Self.action)) {
         case .create?: try create(arguments, console)

@@ -50,6 +50,8 @@ struct DiffCommand: Command {
             }
     }
 
+    func readsWeights(_ arguments: ParsedArguments) -> Bool { true }
+
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let rank = try arguments.value(Self.rank)
         if arguments.isGiven(TypeOptions.importance),

@@ -57,10 +57,10 @@ enum FitOptions {
             TextFile.read(path), file: path, tokenizer: tokenizer,
             tokenLimit: arguments.value(tokens),
             positionLimit: DecoderConfiguration(source).positionLimit)
-        let progress = console.progress("fitting", total: 100, unit: .things("%"))
+        let progress = console.progress("fitting", total: 1000, unit: .share)
         let fitting = try Fitting(
             wanted, among: interventions, in: source, format: format, on: text, crew: session.crew
-        ) { done, all in progress.reach(100 * done / max(all, 1)) }
+        ) { done, all in progress.reach(1000 * done / max(all, 1)) }
         progress.finish()
         return fitting
     }

@@ -71,6 +71,8 @@ struct GenerateCommand: Command {
         var generator = generator
         var stream = TokenTextStream(tokenizer)
         let start = ContinuousClock.now
+        let reading = console.progress("reading", total: tokens.count, unit: .things("tokens"))
+        generator.reading = { done, _ in reading.reach(done) }
         let result = try generator.generate(from: tokens) { token in
             console.write(stream.push(token))
             return true

@@ -33,6 +33,8 @@ struct MergeCommand: Command {
             "rtedit merge m.gguf lora.gguf merged.gguf --scale 0.5 --type f16"),
     ]
 
+    func readsWeights(_ arguments: ParsedArguments) -> Bool { true }
+
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let output = try CheckpointOutput(arguments, Self.output)
         let session = try ModelSession(arguments.text(Self.model), arguments, console)

@@ -50,7 +50,11 @@ struct TraceCommand: Command {
                 asChat: arguments.has(Self.chat),
                 place: "--prompt")
         }
-        let trace = try Trace(of: tokens, in: session.decoder(), interventions: interventions)
+        let reading = console.progress("reading", total: tokens.count, unit: .things("tokens"))
+        let trace = try Trace(
+            of: tokens, in: session.decoder(), interventions: interventions,
+            reading: { done, _ in reading.reach(done) })
+        reading.finish()
         try TraceFile.write(trace, to: output, replacing: arguments.replacesOutputs)
         console.print("\(output): \(trace.entries.count + 1) tensors of \(tokens.count) tokens")
         console.report(

@@ -244,7 +244,8 @@ struct TuneCommand: Command {
             console.note("stopping after this step; the same signal again stops at once")
         } _: { isRequested in
             try run.run(shouldStop: isRequested) { progress in
-                console.showProgress(TuningView.line(progress, names: names))
+                console.showProgress(
+                    TuningView.line(progress, names: names, width: console.progressWidth))
             }
         }
     }

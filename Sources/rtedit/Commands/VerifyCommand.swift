@@ -107,7 +107,7 @@ struct VerifyCommand: Command {
         let tokenizers = try TokenizerAgreement(
             base: base.checkpoint, edited: edited.checkpoint, prompts: prompts,
             tokenizer: { try edited.renderer().tokenizer })
-        let progress = console.progress("verifying", total: 100, unit: .things("%"))
+        let progress = console.progress("verifying", total: 1000, unit: .share)
         let verification = try Verification(
             base: base.checkpoint, edited: edited.checkpoint, interventions: interventions,
             prompts: compared,
@@ -116,7 +116,7 @@ struct VerifyCommand: Command {
             textLength: arguments.value(Self.maxTokens), crew: base.crew,
             stopTokens: renderer.tokenizer.endOfGeneration,
             decode: { renderer.tokenizer.decode($0) }
-        ) { done, all in progress.reach(100 * done / max(all, 1)) }
+        ) { done, all in progress.reach(1000 * done / max(all, 1)) }
         progress.finish()
         let view = VerificationView(verification, tokenizers: tokenizers)
         view.show(on: console)

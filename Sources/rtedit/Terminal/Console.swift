@@ -18,6 +18,8 @@ final class Console: Sendable {
     enum Style: Sendable { case plain, strong, good, bad, faint }
 
     let settings: Settings
+    /// The member that every result has beside its own.
+    private let record: (@Sendable (Console) -> JSONObject.Member)?
     /// The columns to lay text out for.
     let width: Int
     private let state = Mutex(State())
@@ -30,8 +32,13 @@ final class Console: Sendable {
         var showsProgress = false
     }
 
-    init(_ settings: Settings = Settings()) {
+    /// - Parameter record: what every result of `--json` has beside its own members.
+    init(
+        _ settings: Settings = Settings(),
+        record: (@Sendable (Console) -> JSONObject.Member)? = nil
+    ) {
         self.settings = settings
+        self.record = record
         width = StandardStream.width
         if canShowProgress {
             Interruption.whenEnding { [weak self] in self?.clearProgressIfFree() }
@@ -62,9 +69,13 @@ final class Console: Sendable {
     /// Prints a result as one line of JSON with `--json`; otherwise nothing. Called once, but for each prompt of several
     /// where a command answers those. Numbers that are not
     /// finite are text: "nan", "inf", "-inf".
-    func report(_ result: @autoclosure () -> JSONObject) {
+    ///
+    /// - Parameter isRecorded: whether the call and its inputs stand beside, as they do but for errors.
+    func report(_ result: @autoclosure () -> JSONObject, isRecorded: Bool = true) {
         guard settings.isJSON else { return }
-        put(JSONWriter(notFinite: .text).text(.object(result())) + "\n")
+        var object = result()
+        if isRecorded, let member = record?(self) { object[member.key] = member.value }
+        put(JSONWriter(notFinite: .text).text(.object(object)) + "\n")
     }
 
     private func putResult(_ text: String) {
@@ -158,15 +169,16 @@ extension Console {
 extension Console {
     /// Progress is for people at a terminal who have not asked for silence.
     var canShowProgress: Bool {
-        StandardStream.error.isTerminal && !settings.isQuiet && !settings.isJSON
-            && !settings.hidesProgress
+        StandardStream.error.isTerminal && !settings.isQuiet && !settings.hidesProgress
     }
+
+    /// The columns of a progress line. The last column stays free: some terminals wrap when it is written.
+    var progressWidth: Int { width - 1 }
 
     /// Shows a line in place of the last one. It is gone as soon as anything else is written.
     func showProgress(_ line: String) {
         guard canShowProgress else { return }
-        // The last column stays free: some terminals wrap when it is written.
-        let text = PrintableText.line(line).clipped(to: width - 1)
+        let text = PrintableText.line(line).clipped(to: progressWidth)
         state.withLock { state in
             state.showsProgress = true
             _ = StandardStream.error.write(Array("\r\(text)\u{1B}[K".utf8))

@@ -9,6 +9,8 @@ final class Progress: Sendable {
         case bytes
         /// A noun in the plural: "tokens", "blocks".
         case things(String)
+        /// Parts of a whole that is no count of anything: the total is in steps.
+        case share
     }
 
     private let console: Console
@@ -60,35 +62,48 @@ final class Progress: Sendable {
             guard now - state.lastDrawing >= .milliseconds(100) else { return nil }
             state.lastDrawing = now
             return Self.line(
-                label: label, done: state.done, total: total, unit: unit, elapsed: now - begin)
+                label: label, done: state.done, total: total, unit: unit, elapsed: now - begin,
+                width: console.progressWidth)
         }
         if let line { console.showProgress(line) }
     }
 
     /// The line's text: "baking: 42 %, 12.3 of 29.1 GB, 1.2 GB/s, 14.0 s left".
-    static func line(label: String, done: Int, total: Int, unit: Unit, elapsed: Duration) -> String
-    {
+    ///
+    /// - Parameter width: the columns there are; rate and amount are left out where they have no place.
+    static func line(
+        label: String, done: Int, total: Int, unit: Unit, elapsed: Duration, width: Int = Int.max
+    ) -> String {
         let done = total > 0 ? min(done, total) : done
         let seconds = elapsed / .seconds(1)
         let rate = seconds > 0 ? Double(done) / seconds : 0
-        let noun: String
-        let amount: String
-        switch unit {
-        case .bytes:
-            noun = "B"
-            amount = "\(Quantity.bytes(done)) of \(Quantity.bytes(total))"
-        case .things(let plural):
-            noun = plural
-            amount = "\(done) of \(total) \(plural)"
-        }
-        var parts = [amount, "\(Quantity.scaled(rate))\(noun)/s"]
+        var parts: [String] =
+            switch unit {
+            case .bytes:
+                [
+                    "\(Quantity.bytes(done)) of \(Quantity.bytes(total))",
+                    "\(Quantity.scaled(rate))B/s",
+                ]
+            case .things(let plural):
+                ["\(done) of \(total) \(plural)", "\(Quantity.scaled(rate))\(plural)/s"]
+            case .share: []
+            }
         if total > 0 {
             parts.insert("\(Int(100 * Double(done) / Double(total))) %", at: 0)
             if rate > 0, done < total {
                 parts.append("\(Quantity.duration(.seconds(Double(total - done) / rate))) left")
             }
         }
-        return "\(label): \(parts.joined(separator: ", "))"
+        return line(label: label, parts: parts, width: width)
+    }
+
+    /// A label and what is said of it. Where that is too long, what stands before the end is left out: how far the work
+    /// has got, at the beginning, and the time that is left, at the end, stay.
+    static func line(label: String, parts: [String], width: Int) -> String {
+        var parts = parts
+        func text() -> String { "\(label): \(parts.joined(separator: ", "))" }
+        while parts.count > 2, text().displayWidth > width { parts.remove(at: parts.count - 2) }
+        return text()
     }
 }
 

@@ -14,12 +14,21 @@ struct EvaluationView {
             Self.probeTitles.enumerated().map { $0 == 0 ? .left($1) : .right($1) })
         for row in Self.probeRows(result, bootstrap) { table.add(row) }
         console.print(table)
+        let own = result.items.map { item in
+            JSONValue.object(
+                JSONObject([
+                    .init("category", item.category.map { .string($0) } ?? .null),
+                    .init("correct", .integer(item.correct)), .init("right", .bool(item.isRight)),
+                    .init("margin", .number(item.margin)),
+                    .init("log_probabilities", .array(item.logProbabilities.map { .number($0) })),
+                ]))
+        }
         let rows = result.categories.map { name, result in
             JSONValue.object(
                 JSONObject(
                     [.init("category", name.map { .string($0) } ?? .null)] + members(result)))
         }
-        return members(result) + [.init("categories", .array(rows))]
+        return members(result) + [.init("categories", .array(rows)), .init("rows", .array(own))]
     }
 
     static let probeTitles = ["category", "probes", "margin", "95 %", "accuracy", "95 %"]

@@ -15,7 +15,7 @@ struct TuningView {
     }
 
     /// "tuning: 34 %, step 12 of 35, toward 0.412, token 2.310, cosine 0.176, 1.2 k tokens/s, 12.3 s left"
-    static func line(_ progress: TuningProgress, names: [String]) -> String {
+    static func line(_ progress: TuningProgress, names: [String], width: Int) -> String {
         var parts = [
             "\(100 * progress.step / max(progress.steps, 1)) %",
             "step \(progress.step) of \(progress.steps)",
@@ -26,7 +26,7 @@ struct TuningView {
         }
         parts.append("\(Quantity.scaled(progress.tokensPerSecond))tokens/s")
         parts.append("\(Quantity.duration(.seconds(progress.secondsLeft))) left")
-        return "tuning: " + parts.joined(separator: ", ")
+        return Progress.line(label: "tuning", parts: parts, width: width)
     }
 
     /// That the run was interrupted, and how to go on.
