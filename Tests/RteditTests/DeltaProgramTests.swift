@@ -71,7 +71,7 @@ import Testing
         let names = try folder.names()
         let output = folder.path("out")
         let wrong = try delta("apply", target, patch, output)
-        #expect(wrong.exitCode == 3 && wrong.errorLine.contains("is not the patch's base: tensor"))
+        #expect(wrong.exitCode == 3 && wrong.errorLine.contains("is not the patch's base: "))
         let noPatch = try delta("apply", Samples.tinyModel, target, output)
         #expect(noPatch.exitCode == 3 && noPatch.errorLine.contains("does not begin with"))
         let exists = try delta("apply", Samples.tinyModel, patch, target)

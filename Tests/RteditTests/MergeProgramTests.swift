@@ -11,7 +11,7 @@ import Testing
     }
 
     private func merge(_ arguments: String...) throws -> ProgramRun {
-        try ProgramRun.rtedit(["merge", Samples.tinyModel] + arguments)
+        try ProgramRun.rtedit(["merge", Samples.tinyModel] + arguments + ["--no-note"])
     }
 
     private let peft = Samples.path("../Tests/FormatsTests/Fixtures/Adapters/plain")

@@ -58,11 +58,12 @@ import Testing
     @Test(arguments: ["adapter.gguf", "adapter"])
     func anAdapterMergesIntoTheSameModel(adapter: String) throws {
         let more = ["--lora", "4", "--representation-learning-rate", "1e-2"]
-        #expect(try ProgramRun.rtedit(words("whole.gguf", more)).exitCode == 0)
+        #expect(try ProgramRun.rtedit(words("whole.gguf", more + ["--no-note"])).exitCode == 0)
         let run = try ProgramRun.rtedit(words(adapter, more + ["--adapter"]))
         #expect(run.exitCode == 0, "\(run.errors)")
         let merged = try ProgramRun.rtedit([
             "merge", Samples.tinyModel, folder.path(adapter), folder.path("merged.gguf"),
+            "--no-note",
         ])
         #expect(merged.exitCode == 0, "\(merged.errors)")
         let whole = try bytes(ofFile: folder.path("whole.gguf"))

@@ -50,6 +50,13 @@ package struct Adapter: Sendable {
         return edits
     }
 
+    /// The file that holds the values of an adapter.
+    ///
+    /// - Parameter path: as for `read`
+    package static func weightsFile(_ path: String) -> String {
+        Folder.exists(path) ? PathParts.join(path, PEFTFolder.weightsName) : path
+    }
+
     /// Reads a PEFT folder or a llama.cpp LoRA file.
     ///
     /// - Parameters:

@@ -19,7 +19,7 @@ struct PEFTFolder {
         isFile = true
     }
 
-    private static let weightsName = "adapter_model.safetensors"
+    static let weightsName = "adapter_model.safetensors"
     private static let configurationName = "adapter_config.json"
 
     // MARK: - Reading

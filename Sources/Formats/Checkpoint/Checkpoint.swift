@@ -185,13 +185,16 @@ package final class Checkpoint: Sendable {
             }
     }
 
-    /// What people call the model: `general.name` of a GGUF file or else its file's name, or the name of the folder.
+    /// What people call the model: `general.name` of a GGUF file or else its file's name; of a folder the name in its
+    /// `rtedit.json` or its own.
     package var name: String {
         switch source {
         case .gguf(let gguf):
             if let name = gguf.metadata["general.name"]?.text, !name.isEmpty { return name }
             return PathParts(path).name
-        case .huggingFace(let files): return PathParts.name(ofFolder: files.folder) ?? "model"
+        case .huggingFace(let files):
+            if let name = (try? files.history())?.name { return name }
+            return PathParts.name(ofFolder: files.folder) ?? "model"
         }
     }
 

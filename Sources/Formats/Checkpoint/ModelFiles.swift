@@ -7,7 +7,7 @@ enum ModelFiles {
         "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt",
         "spiece.model", "sentencepiece.bpe.model", "tekken.json", "chat_template.jinja",
         "chat_template.json", "additional_chat_templates", "preprocessor_config.json",
-        "processor_config.json", "tf_model.h5", "flax_model.msgpack",
+        "processor_config.json", "tf_model.h5", "flax_model.msgpack", EditHistory.fileName,
     ]
 
     /// Weights in one file, in shards, and their index: `START.END`, `START-…END`, `START.END.index.json`.

@@ -15,6 +15,7 @@ struct SettingComparison {
         self.b = b
         let hasNumbers = compareNumbers(ignoresVocabularySize: ignoresVocabularySize)
         compareKeys(hasNumbers: hasNumbers)
+        compareHistories()
         try compareGeneration()
     }
 
@@ -84,7 +85,7 @@ struct SettingComparison {
         case (.gguf(let first), .gguf(let second)):
             differences += SettingDifference.between(
                 Self.keys(first.metadata), Self.keys(second.metadata), .key
-            ) { !hasNumbers && !$0.hasPrefix("general.") }
+            ) { !hasNumbers && !$0.hasPrefix("general.") && !MetadataKeys.isOfHistory($0) }
         case (.huggingFace(let first), .huggingFace(let second)):
             // Bare weights have no configuration to differ from.
             // A multimodal folder beside a language model by itself is compared by its text decoder's.
@@ -97,6 +98,24 @@ struct SettingComparison {
                 Self.fields(configA), Self.fields(configB), .key
             ) { !hasNumbers && !descriptions.contains($0) }
         default: break
+        }
+    }
+
+    /// Lists what was done to one of the models and not to the other, where it stands among no keys.
+    private mutating func compareHistories() {
+        if a.format == .gguf, b.format == .gguf { return }
+        let (first, second) = (history(of: a), history(of: b))
+        differences += SettingDifference.between(first, second, .key) { _ in false }
+    }
+
+    private mutating func history(
+        of checkpoint: Checkpoint
+    ) -> [(name: String, value: SettingValue)] {
+        do {
+            return try checkpoint.history().entries.map { ($0.key, SettingValue($0.value)) }
+        } catch {
+            notes.append("\(error)")
+            return []
         }
     }
 

@@ -13,6 +13,10 @@ package enum CheckpointEdit: Sendable {
     case setMetadata(key: String, GGUFValue?)
     /// Sets a member of the `config.json` of a Hugging Face output, or removes it.
     case setMember(key: String, JSONValue?)
+    /// Sets a key of a GGUF output, or a member of the `config.json` of another, from what its user wrote.
+    case assign(MetadataAssignment)
+    /// Says in the output what it is called and what was done to it, after what its source says of that.
+    case record(EditHistoryChange)
 }
 
 extension CheckpointEdit {
@@ -67,6 +71,10 @@ extension CheckpointEdit: CustomStringConvertible {
             value == nil ? "remove metadata \(key)" : "set metadata \(key)"
         case .setMember(let key, let value):
             value == nil ? "remove \(key) of config.json" : "set \(key) of config.json"
+        case .assign(let assignment): "set \(assignment.key)"
+        case .record(let change):
+            [change.name.map { "name it \($0.quoted)" }, change.edit.map { "note: \($0.call)" }]
+                .compactMap(\.self).joined(separator: "; ")
         case .model(let architecture, _): "write as a model of architecture \(architecture)"
         }
     }

@@ -13,6 +13,9 @@ struct EditList {
     private(set) var roles: [WeightRole] = []
     private(set) var metadata: [(key: String, value: GGUFValue?)] = []
     private(set) var members: [(key: String, value: JSONValue?)] = []
+    private(set) var assignments: [MetadataAssignment] = []
+    /// What the output says of itself beyond its source.
+    private(set) var history: EditHistoryChange?
     private(set) var types: TypePolicy?
     /// What the output is, where it is another model than the source.
     private(set) var model: TargetModel?
@@ -41,6 +44,16 @@ struct EditList {
                     throw Self.contradiction("\(key.quoted) of config.json is set twice")
                 }
                 members.append((key, value))
+            case .assign(let assignment):
+                guard !assignments.contains(where: { $0.key == assignment.key }) else {
+                    throw Self.contradiction("\(assignment.key.quoted) is set twice")
+                }
+                assignments.append(assignment)
+            case .record(let change):
+                guard history == nil else {
+                    throw Self.contradiction("two edits are to be noted as one")
+                }
+                history = change
             case .model(let architecture, let numbers):
                 guard model == nil else {
                     throw Self.contradiction("the output is to be two models")

@@ -212,9 +212,25 @@ struct GGUFPlanner {
         var metadata = metadata
         if let policy = changes.types { metadata.describe(policy) }
         for change in changes.metadata { metadata[change.key] = change.value }
+        try record(in: &metadata)
+        try metadata.assign(changes.assignments)
         return OutputPlan(
             source: source, tensors: tensors, container: .gguf(metadata: metadata),
             notes: notes + types.notes, refusal: types.refusal)
+    }
+
+    /// Says in the output's metadata what was done to the model.
+    private func record(in metadata: inout GGUFMetadata) throws {
+        guard let change = changes.history else {
+            // A GGUF file's own keys are there already.
+            if source.format == .safetensors, let history = try? source.history() {
+                history.write(to: &metadata, known: 0)
+            }
+            return
+        }
+        let history = try source.history()
+        history.applying(change, to: source.name)
+            .write(to: &metadata, known: source.format == .gguf ? history.edits.count : 0)
     }
 
     /// The names of the tensors to which edits give a type.

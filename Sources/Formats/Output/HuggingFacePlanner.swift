@@ -73,18 +73,35 @@ struct HuggingFacePlanner {
             config?.setType(Hyperparameters.torchName(type))
         }
         for change in changes.members { config?[change.key] = change.value }
+        if let assignment = changes.assignments.first, config == nil {
+            throw CheckpointError.cannotExpress(
+                fact:
+                    "\(assignment.key.quoted) of config.json is to be set, but bare weights have none"
+            )
+        }
+        needsConfiguration = needsConfiguration || !changes.assignments.isEmpty
+        try config?.assign(changes.assignments)
+        let history = try history()
+        let isNoted = history != nil
         var (copies, skipped) = try otherFiles(files)
-        copies.removeAll { packing.replacedFiles.contains($0) }
+        copies.removeAll {
+            packing.replacedFiles.contains($0) || isNoted && $0 == EditHistory.fileName
+        }
         return OutputPlan(
             source: source, tensors: tensors,
             container: .huggingFace(
                 OutputPlan.HuggingFaceLayout(
                     config: config,
                     shards: files.shards.map {
-                        .init(name: $0.name, metadata: packing.metadata($0.file.metadata))
+                        .init(
+                            name: $0.name,
+                            metadata: packing.metadata($0.file.metadata).filter {
+                                !(isNoted && $0.key == EditHistory.weightsKey)
+                            })
                     },
                     isIndexed: files.indexName != nil, sourceFolder: files.folder, copies: copies,
-                    files: packing.otherFiles, needsConfiguration: needsConfiguration)),
+                    files: packing.otherFiles, history: history,
+                    needsConfiguration: needsConfiguration)),
             notes: notes + separation + packing.notes
                 + Folder.note(linksIn: files.folder, files.names + copies)
                 + (skipped.isEmpty
@@ -94,6 +111,15 @@ struct HuggingFacePlanner {
                             + "regular files)"
                     ])
         )
+    }
+
+    /// What the output is to say of what was done to the model; nil where it says nothing, or its source's files do.
+    private func history() throws -> EditHistory? {
+        if let change = changes.history {
+            return try source.history().applying(change, to: source.name)
+        }
+        guard let history = try? source.history(), !history.edits.isEmpty else { return nil }
+        return history
     }
 
     /// Says that the output has other tensors than the source's files.
@@ -153,6 +179,7 @@ struct HuggingFacePlanner {
             architecture: architecture, biasFlags: biases.flags, type: planner.types.main,
             tokenizer: tokenizer)
         for change in changes.members { config[change.key] = change.value }
+        try config.assign(changes.assignments)
         let (tokenizerFiles, tokenizerLosses) = try tokenizer.huggingFaceOutput(
             config: config, file: source.path)
         var losses = try ConversionLoss.notes(of: numbers, in: config, architecture)
@@ -178,7 +205,9 @@ struct HuggingFacePlanner {
                     isIndexed: false, sourceFolder: "", copies: [],
                     files: (tokenizerFiles
                         + [generation(tokenizer, gguf.metadata)]).map { ($0.name, $0.bytes) },
+                    history: try history(),
                     needsConfiguration: biases.flags.values.contains(true)
+                        || !changes.assignments.isEmpty
                         || !newHead(architecture, numbers).isEmpty)),
             notes: losses + source.leftOutPredictors(prediction)
                 + (source.tensors.contains { $0.role?.part == .scale }

@@ -63,11 +63,13 @@ package struct OutputLayout: Sendable {
         case .huggingFace(let layout) where path.hasSuffix(".safetensors"):
             guard !layout.needsConfiguration else {
                 throw CheckpointError.cannotExpress(
-                    fact: "\(path): biases need their flag in config.json; write a folder instead")
+                    fact:
+                        "\(path): the output needs members of a config.json; write a folder instead"
+                )
             }
             let header = try SafetensorsHeader(
                 path: path, tensors: plan.tensors.map(\.description),
-                metadata: layout.shards.first?.metadata ?? [])
+                metadata: (layout.shards.first?.metadata ?? []) + layout.historyOfWeights)
             files = [
                 File(
                     name: PathParts(path).name, head: header.bytes, header.layout,
@@ -108,6 +110,9 @@ package struct OutputLayout: Sendable {
             let source = try MappedFile(path: layout.sourceFolder + "/" + name)
             files.append(File(name: name, .mapped(source.bytes), size: source.size))
         }
+        if let history = layout.history {
+            files.append(File(name: EditHistory.fileName, history.file))
+        }
         for (name, bytes) in layout.files { files.append(File(name: name, bytes)) }
         if let index = shards.index { files.append(File(name: SafetensorsIndex.fileName, index)) }
         if let config = layout.config {
@@ -117,6 +122,15 @@ package struct OutputLayout: Sendable {
             files.append(File(name: "config.json", text))
         }
         return files
+    }
+}
+
+extension OutputPlan.HuggingFaceLayout {
+    /// The history as weights have it that stand in no folder.
+    fileprivate var historyOfWeights: [SafetensorsMetadata] {
+        history.map {
+            [SafetensorsMetadata(EditHistory.weightsKey, JSONWriter().text(.object($0.json)))]
+        } ?? []
     }
 }
 

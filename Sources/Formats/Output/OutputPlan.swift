@@ -85,6 +85,8 @@ package struct OutputPlan: Sendable {
         package var copies: [String]
         /// Further files: the tokenizer where the source is no folder that has it.
         package var files: [(name: String, bytes: [UInt8])]
+        /// What was done to the model, where the files do not say it already; nil to say nothing.
+        package var history: EditHistory?
         /// Whether the weights cannot be read without the `config.json`.
         package var needsConfiguration: Bool
     }

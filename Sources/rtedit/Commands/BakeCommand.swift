@@ -28,7 +28,7 @@ struct BakeCommand: Command {
         SteeringOptions.all
         + Option.declared(
             [Self.method, Self.type] + FitOptions.all
-                + [CheckpointOutput.shardSize, CheckpointOutput.dryRun])
+                + [CheckpointOutput.shardSize, CheckpointOutput.dryRun]) + NoteOptions.all
     let groups = [OptionGroup(.atLeastOne, SteeringOptions.files)]
     let examples = [
         Example(
@@ -37,6 +37,9 @@ struct BakeCommand: Command {
         Example(
             "Into a Hugging Face folder:",
             "rtedit bake m.gguf cheerful --vector mood.gguf:1.5@10-15"),
+        Example(
+            "Under a name of its own:",
+            "rtedit bake m.gguf o.gguf --vector v.gguf --name Cheerful-135M"),
         Example(
             "Without a direction, that of block 12:",
             "rtedit bake m.gguf open.gguf --ablate refusal.gguf@12 --everywhere"),
@@ -62,6 +65,7 @@ struct BakeCommand: Command {
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let source = session.checkpoint
         let format = output.format(from: source)
+        _ = try NoteOptions.assignments(arguments, source, format)
         if source.architecture == nil || source.quantization != nil {
             // What keeps every vector out is worth more to the user than a complaint about the files.
             let answers = BakeRoutes.answers(in: source, format: format)
@@ -91,7 +95,10 @@ struct BakeCommand: Command {
             }
             throw error
         }
-        let edits = try edits(of: plan, into: source, format: format, arguments)
+        var edits = try edits(of: plan, into: source, format: format, arguments)
+        edits += try NoteOptions.edits(
+            arguments, self, base: source, format: format,
+            method: plan.steps.map(\.route.name).joined(separator: ","))
         for step in plan.steps {
             for remark in try step.route.remarks(on: step.interventions, in: source) {
                 console.note(remark)

@@ -23,9 +23,10 @@ struct MergeCommand: Command {
         would keep it where less than half is kept. What an adapter asks for beyond that is refused by its key.
         """
     let positionals = [Self.model, Self.adapter, Self.output]
-    let options = Option.declared([
-        Self.scale, Self.type, CheckpointOutput.shardSize, CheckpointOutput.dryRun,
-    ])
+    let options =
+        Option.declared([
+            Self.scale, Self.type, CheckpointOutput.shardSize, CheckpointOutput.dryRun,
+        ]) + NoteOptions.all
     let examples = [
         Example("Into a quantised GGUF:", "rtedit merge m.gguf adapter merged.gguf"),
         Example(
@@ -42,8 +43,15 @@ struct MergeCommand: Command {
         let type = try arguments.value(Self.type)
         let adapter = try Adapter.read(arguments.text(Self.adapter), for: session.checkpoint)
         for note in adapter.notes { console.note(note) }
+        let file = try Adapter.weightsFile(arguments.text(Self.adapter))
+        let edits =
+            try adapter.edits(strength: strength, type: type)
+            + NoteOptions.edits(
+                arguments, self, base: session.checkpoint,
+                format: output.format(from: session.checkpoint),
+                inputs: [(arguments.text(Self.adapter), MappedFile(path: file).sha256())])
         try output.write(
-            session.checkpoint, edits: adapter.edits(strength: strength, type: type),
+            session.checkpoint, edits: edits,
             crew: session.crew, arguments, console)
         return .done
     }

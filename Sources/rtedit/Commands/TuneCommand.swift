@@ -68,6 +68,7 @@ struct TuneCommand: Command {
             ).show(on: console)
             return .done
         }
+        let notes = try notes(request, terms.names, arguments, base, output)
         let model = try TuningModel(
             base: base, selection: selection, form: request.form, seed: request.options.seed,
             crew: session.crew)
@@ -96,7 +97,8 @@ struct TuneCommand: Command {
                 vectors: [TuneOptions.vector, TuneOptions.steer])
         }
         let written = try write(
-            model, as: request.outputType, to: output, crew: session.crew, arguments, console)
+            model, as: request.outputType, to: output, notes, crew: session.crew, arguments, console
+        )
         if let report, let source {
             let page = TuningPage(
                 view: view, history: try TuningHistory(folder: run.folder), names: terms.names,
@@ -232,6 +234,17 @@ struct TuneCommand: Command {
             strength: try arguments.value(TuneOptions.steerStrength), seed: seed)
     }
 
+    /// What the output is to say of itself; nothing for an adapter.
+    private func notes(
+        _ request: TuneRequest, _ objectives: [String], _ arguments: ParsedArguments,
+        _ base: Checkpoint, _ output: CheckpointOutput
+    ) throws -> [CheckpointEdit] {
+        guard request.outputType != nil else { return [] }
+        return try NoteOptions.edits(
+            arguments, self, base: base, format: output.format(from: base),
+            method: objectives.joined(separator: ","))
+    }
+
     // MARK: - During
 
     /// Runs until the end or the first signal.
@@ -254,15 +267,16 @@ struct TuneCommand: Command {
 
     /// Writes what the model has become.
     ///
+    /// - Parameter notes: what the output says of itself.
     /// - Parameter type: of tuned matrices; nil for an adapter.
     /// - Returns: a report of the output.
     private func write(
         _ model: TuningModel, as type: TuningModel.OutputType?, to output: CheckpointOutput,
-        crew: WorkCrew, _ arguments: ParsedArguments, _ console: Console
+        _ notes: [CheckpointEdit], crew: WorkCrew, _ arguments: ParsedArguments, _ console: Console
     ) throws -> JSONObject {
         if let type {
             return try output.save(
-                model.base, edits: model.edits(as: type), crew: crew, arguments, console
+                model.base, edits: model.edits(as: type) + notes, crew: crew, arguments, console
             ).report
         }
         let adapter = try model.adapter()

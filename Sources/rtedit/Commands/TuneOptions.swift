@@ -218,8 +218,7 @@ enum TuneOptions {
             "Output",
             [
                 type, adapter, CheckpointOutput.shardSize, ReportOption.report, run, saveEvery,
-                resume,
-                dryRun,
+                resume, dryRun, NoteOptions.name, NoteOptions.set, NoteOptions.noNote,
             ]),
     ]
 
@@ -241,7 +240,7 @@ enum TuneOptions {
     static let neutral = Option.declared([
         vector, steer, data, ChatOptions.date, validation, text, type, adapter,
         CheckpointOutput.shardSize, ReportOption.report, run, saveEvery, resume, dryRun,
-        SteeringOptions.strict,
+        SteeringOptions.strict, NoteOptions.name, NoteOptions.set, NoteOptions.noNote,
     ])
 
     private static func readObjectives(

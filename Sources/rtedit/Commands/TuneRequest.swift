@@ -56,6 +56,7 @@ struct TuneRequest {
         for pair in [
             [Names.validation, Names.validationShare.option],
             [Names.adapter, Names.type.option], [Names.adapter, CheckpointOutput.shardSize.option],
+            [Names.adapter, NoteOptions.name], [Names.adapter, NoteOptions.set],
         ] where pair.allSatisfy(arguments.isGiven) {
             throw .conflict(pair.map(\.flagText))
         }

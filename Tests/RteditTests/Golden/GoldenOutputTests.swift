@@ -23,12 +23,18 @@ import Testing
     /// Runs the program and notes what it wrote, or that it refused.
     private func run(_ record: Record, _ name: String, _ arguments: [String], output: String) throws
     {
-        let run = try ProgramRun.rtedit(arguments + ["--quiet", "--threads", "2"])
+        let run = try ProgramRun.rtedit(
+            arguments + Self.plainly(arguments) + ["--quiet", "--threads", "2"])
         guard run.exitCode == 0 else {
             record.lines.append((name, "exit \(run.exitCode)"))
             return
         }
         record.lines.append((name, try Self.digest(output)))
+    }
+
+    /// Without the note of an edit, which has the program's version.
+    private static func plainly(_ arguments: [String]) -> [String] {
+        ["bake", "merge"].contains(arguments.first) ? ["--no-note"] : []
     }
 
     /// The SHA-256 of a file, or of a folder's names and files in their order.
@@ -156,15 +162,18 @@ import Testing
         func file(_ name: String, _ arguments: [String]) throws -> String {
             let output = folder.path(name)
             let run = try ProgramRun.rtedit(
-                [arguments[0], arguments[1], output] + arguments.dropFirst(2))
+                [arguments[0], arguments[1], output] + arguments.dropFirst(2)
+                    + Self.plainly(arguments))
             try #require(run.exitCode == 0, "\(run.errors)")
             return output
         }
         let merged = folder.path("merged.gguf")
-        _ = try ProgramRun.rtedit(["merge", tiny, Self.adapter("plain"), merged])
+        _ = try ProgramRun.rtedit(["merge", tiny, Self.adapter("plain"), merged, "--no-note"])
         let quantised = folder.path("quantised.gguf")
         _ = try ProgramRun.rtedit(
-            ["merge", tiny, Self.adapter("plain"), quantised, "--type", "q8_0"])
+            [
+                "merge", tiny, Self.adapter("plain"), quantised, "--type", "q8_0", "--no-note",
+            ])
         let pairs: [(String, String, String)] = [
             ("bake", tiny, try file("baked.gguf", ["bake", tiny, "--vector", vector + ":0.25"])),
             ("merge", tiny, merged), ("requantised", merged, quantised),
