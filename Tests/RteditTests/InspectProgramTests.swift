@@ -91,6 +91,23 @@ struct InspectProgramTests {
         #expect(run.errorLine.contains("patch"))
     }
 
+    @Test func whatCanBeDoneIsSaid() throws {
+        let matrix = Samples.path("../Tests/FormatsTests/Fixtures/Importance")
+        let names = try FileManager.default.contentsOfDirectory(atPath: matrix)
+        let imatrix = try #require(
+            names.first { $0.hasSuffix(".imatrix.gguf") || $0.hasSuffix(".dat") })
+        for (path, call) in [
+            (try vector(), "rtedit bake MODEL OUT --vector"),
+            (adapter, "rtedit merge MODEL"), (matrix + "/" + imatrix, "--imatrix"),
+        ] {
+            let run = try ProgramRun.rtedit(["inspect", path])
+            #expect(run.exitCode == 0 && run.output.contains(call), "\(run.output)\(run.errors)")
+            let report = try json(try ProgramRun.rtedit(["inspect", path, "--json"]))
+            let uses = report["uses"]?.array
+            #expect(uses?.isEmpty == false)
+        }
+    }
+
     @Test func whatIsNoModelIsRefusedByEveryCommandInOneWay() throws {
         let path = try vector()
         for call in [

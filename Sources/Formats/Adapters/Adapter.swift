@@ -79,7 +79,7 @@ package struct Adapter: Sendable {
         case let content:
             throw AdapterError.notAnAdapter(
                 path: path,
-                reason: content.map { "it is \($0.rawValue)" }
+                reason: content.map { "it is \($0.words)" }
                     ?? "it begins neither like a GGUF nor like a safetensors file")
         }
     }

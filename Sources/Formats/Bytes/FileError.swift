@@ -19,6 +19,10 @@ package enum FileError: Failure {
     case changed(path: String)
     /// Another program has replaced a file that is to be replaced by what was made of it.
     case overtaken(path: String)
+    /// A run was killed while it replaced the first part of the file.
+    case headPending(path: String)
+    /// The old first part of a file is not that of the file which has its name now.
+    case otherHead(path: String, kept: String)
     /// Another run puts files in place in a folder, and does not come to an end.
     case busy(path: String)
     /// Files that were moved aside could not be put back.
@@ -28,7 +32,9 @@ package enum FileError: Failure {
 
     package var kind: FailureKind {
         switch self {
-        case .cannotOpen, .cannotRead, .notAFile, .tooLong, .changed, .overtaken: .input
+        case .cannotOpen, .cannotRead, .notAFile, .tooLong, .changed, .overtaken, .headPending,
+            .otherHead:
+            .input
         case .exists, .cannotCreate, .cannotReserve, .cannotWrite, .cannotReplace, .notReplaceable,
             .incomplete, .busy, .cannotPutBack, .badJournal:
             .output
@@ -65,6 +71,11 @@ package enum FileError: Failure {
         case .changed(let path): "\(path): was changed while it was read"
         case .overtaken(let path):
             "\(path): was replaced by another program while it was read; it is left as that made it"
+        case .headPending(let path):
+            "\(path): a run that changed its metadata in place was killed; 'rtedit metadata \(path)' puts the old "
+                + "metadata back"
+        case .otherHead(let path, let kept):
+            "\(path): is not the file whose old metadata a killed run left in \(kept); remove that file"
         case .busy(let path): "\(path): another run is putting its files in place there"
         case .cannotPutBack(let path, let kept, let reason):
             "\(path): cannot be put back: \(reason); the old files are in \(kept)"

@@ -29,7 +29,7 @@ package enum MappedFiles {
 
     private struct Source {
         let path: String
-        let identity: FileIdentity
+        var identity: FileIdentity
         /// Where the file has its name.
         let place: FilePlace
     }
@@ -138,6 +138,16 @@ package enum MappedFiles {
     static func noteReplacement(of targets: [String]) {
         state.withLock { state in
             for target in targets { state.own[FilePlace(target)] = FileIdentity(path: target) }
+        }
+    }
+
+    /// Notes that this process itself has written into a file that it has mapped.
+    static func noteWriting(into path: String) {
+        guard let now = FileIdentity(path: path) else { return }
+        state.withLock { state in
+            for (entry, source) in state.sources where now.isSameFile(as: source.identity) {
+                state.sources[entry]?.identity = now
+            }
         }
     }
 

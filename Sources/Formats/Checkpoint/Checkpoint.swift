@@ -65,7 +65,7 @@ package final class Checkpoint: Sendable {
         case .gguf: return try Checkpoint(path: path, model: GGUFFile.open(path))
         case .safetensors: return try Checkpoint(path: path, files: HuggingFaceFiles(weights: path))
         case let other?:
-            throw CheckpointError.notAModel(path: path, reason: "it is \(other.rawValue)")
+            throw CheckpointError.notAModel(path: path, reason: "it is \(other.words)")
         case nil: break
         }
         // What begins like nothing known: the reader of the named format says what is wrong with it.

@@ -9,6 +9,7 @@ package enum CheckpointContent: Sendable, Equatable {
     case scaling
     case adapter
     case patch
+    case importanceMatrix
 
     /// Judged by the files' content, whatever their names end in.
     ///
@@ -35,7 +36,8 @@ package enum CheckpointContent: Sendable, Equatable {
             switch GGUFContent(try GGUFFile.open(path).metadata) {
             case .steeringVector: return .steeringVector
             case .adapter: return .adapter
-            case .model, .importanceMatrix: return .model
+            case .importanceMatrix: return .importanceMatrix
+            case .model: return .model
             }
         case .safetensors:
             let file = try SafetensorsFile(path: path)

@@ -57,7 +57,8 @@ package struct HuggingFaceFiles: Sendable {
             try self.init(weights: path + "/" + weights[0])
         } else if weights.isEmpty {
             let gguf = files.filter { $0.hasSuffix(".gguf") }.sorted().first
-            let hint = gguf.map { "; it holds \($0): name that file" } ?? ""
+            let hint =
+                gguf.map { "; it holds \($0): name that file" } ?? Self.hint(of: files, in: path)
             throw CheckpointError.notAModel(
                 path: path, reason: "the folder has no .safetensors file\(hint)")
         } else {
@@ -66,6 +67,18 @@ package struct HuggingFaceFiles: Sendable {
                 reason: "the folder has \(weights.count) .safetensors files and no "
                     + "model.safetensors.index.json")
         }
+    }
+
+    /// What a folder without safetensors files holds in place of them.
+    private static func hint(of files: [String], in folder: String) -> String {
+        let ends = [".bin", ".pth", ".pt", ".ckpt", ".onnx", ".h5", ".msgpack", ".rtdelta"]
+        for end in ends {
+            guard let name = files.filter({ $0.hasSuffix(end) }).min(),
+                let content = FileContent.of(PathParts.join(folder, name))
+            else { continue }
+            return "; \(name) in it is \(content.words)"
+        }
+        return ""
     }
 
     /// Whether a folder with these files is PEFT's.

@@ -14,7 +14,7 @@ extension ImportanceMatrix {
             // A file of another format seldom gets beyond its first numbers.
             if let content = FileContent(file.bytes) {
                 throw ImportanceError(
-                    path: file.path, problem: .notImportance(reason: "it is \(content.rawValue)"))
+                    path: file.path, problem: .notImportance(reason: "it is \(content.words)"))
             }
             throw ImportanceError(path: file.path, problem: error)
         }

@@ -13,6 +13,8 @@ package struct JSONError: Failure, Equatable {
         case textAfterEnd
         case duplicateKey(String)
         case invalidUTF8
+        /// A file of Git LFS stands for the text.
+        case gitPointer
         case controlCharacter(UInt8)
         case invalidEscape
         case loneSurrogate(UInt16)
@@ -35,6 +37,8 @@ extension JSONError.Problem: CustomStringConvertible {
         case .textAfterEnd: "text after the end of the value"
         case .duplicateKey(let key): "key \(key.quoted) occurs twice in one object"
         case .invalidUTF8: "not UTF-8"
+        case .gitPointer:
+            "a pointer of Git LFS to a file that was not fetched; run 'git lfs pull' in its folder"
         case .controlCharacter(let byte): "\(Self.name(byte)) must be escaped inside a string"
         case .invalidEscape: "no such escape sequence"
         case .loneSurrogate(let unit): "surrogate \\u\(String(unit, radix: 16)) without its partner"

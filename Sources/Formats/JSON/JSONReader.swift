@@ -33,7 +33,11 @@ package enum JSONReader {
                 problem: .tooLarge(bytes: bytes.count, limit: sizeLimit))
         }
         return try bytes.withUnsafeBytes { (buffer) throws(JSONError) in
-            try parse(
+            if buffer.starts(with: Array("version https://git-lfs".utf8)) {
+                throw JSONError(
+                    source: source ?? bytes.file.path, offset: 0, problem: .gitPointer)
+            }
+            return try parse(
                 buffer.bindMemory(to: UInt8.self).span, source: source ?? bytes.file.path,
                 readsPython: readsPython)
         }

@@ -16,12 +16,17 @@ package enum MetadataError: Failure, Equatable {
     case existingKey(file: String, key: String)
     /// A key on which the numbers that a model computes depend.
     case computes(key: String, part: String, wayOut: String)
+    /// A file that is to be a key's value and is no text.
+    case notText(file: String)
+    /// A file whose metadata nobody reads.
+    case noMetadata(file: String)
     /// A key that belongs to how the file is laid out.
     case ofLayout(key: String, reason: String)
 
     package var kind: FailureKind {
         switch self {
-        case .malformedHistory: .input
+        case .malformedHistory, .notText: .input
+        case .noMetadata: .unsupported
         default: .usage
         }
     }
@@ -46,6 +51,9 @@ package enum MetadataError: Failure, Equatable {
         case .computes(let key, let part, let wayOut):
             "\(key.quoted) is part of \(part), and a change of it changes what the model computes; "
                 + wayOut
+        case .notText(let file): "\(file): is not text (UTF-8)"
+        case .noMetadata(let file):
+            "\(file): has no metadata that programs read; name the folder that it is in"
         case .ofLayout(let key, let reason): "\(key.quoted) cannot be changed: \(reason)"
         }
     }

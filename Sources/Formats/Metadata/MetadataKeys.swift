@@ -48,7 +48,8 @@ package enum MetadataKeys {
         key.hasPrefix(EditHistory.Key.prefix)
     }
 
-    static let template = "tokenizer.chat_template"
+    /// The key of the chat template.
+    package static let template = "tokenizer.chat_template"
     private static let templates = "tokenizer.chat_templates"
     /// What the keys of files begin with that are no models, and of parts of them.
     private static let computing = ["adapter.", "controlvector.", "rtedit.", "imatrix.", "clip."]

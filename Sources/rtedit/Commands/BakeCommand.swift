@@ -93,7 +93,10 @@ struct BakeCommand: Command {
                 BakeRouteView(refused: interventions, in: source, format: format, routes)
                     .show(on: console)
             }
-            throw error
+            guard let cause = error as? any Failure, cause.kind == .unsupported,
+                name == Self.automatic
+            else { throw error }
+            throw RefusedBake(cause, interventions, in: source, format: format)
         }
         var edits = try edits(of: plan, into: source, format: format, arguments)
         edits += try NoteOptions.edits(

@@ -6,8 +6,8 @@ import Tuning
 struct InspectCommand: Command {
     static let model = Positional(
         "MODEL",
-        "A GGUF file, a safetensors file or a Hugging Face folder; also a steering vector, a scaling, a patch "
-            + "or a low-rank adapter.")
+        "A GGUF file, a safetensors file or a Hugging Face folder; also a steering vector, a scaling, a patch, "
+            + "a low-rank adapter or an importance matrix.")
     static let tensors = Option.flag("tensors", "List every tensor.")
     static let digests = Option.flag(
         "digests", "With --tensors: the SHA-256 of every tensor's bytes.")
@@ -19,7 +19,7 @@ struct InspectCommand: Command {
 
     let name = "inspect"
     let summary =
-        "Show what a checkpoint, a vector, a scaling, a patch or an adapter is, and what can be done with it."
+        "Show what a model, a vector, a scaling, a patch, an adapter or an importance matrix is, and its uses."
     let details = """
         A file is what its content says, whatever its name ends in. A bake is promised where the output was planned: into a \
         format of which nothing would be refused. Exit code 3 where the model's numbers are impossible or contradict its \
@@ -36,10 +36,15 @@ struct InspectCommand: Command {
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let path = try arguments.text(Self.model)
         switch try CheckpointContent.of(path) {
+        case .model where FileContent.of(path) == nil && Self.isImportance(path),
+            .importanceMatrix:
+            return try inspectImportance(path, arguments, console)
         case .model: return try inspectModel(path, arguments, console)
         case .steeringVector:
             let view = try VectorView(path)
             view.show(on: console)
+            let uses = FileUses.ofVector(path, runsInLlamaCpp: view.runsInLlamaCpp)
+            uses.show(on: console)
             let stored = try StoredVector(path)
             if stored.isNumPy {
                 for option in options where arguments.has(option) {
@@ -47,22 +52,29 @@ struct InspectCommand: Command {
                 }
             }
             return try finish(
-                view.json, stored.tensors.map { WeightTensor($0) }, stored.settings, arguments,
+                view.json.adding(uses.member), stored.tensors.map { WeightTensor($0) },
+                stored.settings, arguments,
                 console)
         case .scaling:
             let view = ScalingFileView(try ScalingFile.read(path))
             view.show(on: console)
+            let uses = FileUses.ofScaling(path)
+            uses.show(on: console)
             let file = try SafetensorsFile(path: path)
             let texts = file.metadata.map { JSONObject.Member($0.key, .string($0.value)) }
             return try finish(
-                view.json, file.tensors.map { WeightTensor($0) }, .config(JSONObject(texts)),
+                view.json.adding(uses.member), file.tensors.map { WeightTensor($0) },
+                .config(JSONObject(texts)),
                 arguments, console)
         case .adapter:
             let summary = try AdapterSummary(path: path)
             let view = AdapterView(summary)
             view.show(on: console)
+            let uses = FileUses.ofAdapter(path)
+            uses.show(on: console)
             return try finish(
-                view.json, summary.tensors.map { WeightTensor($0) }, summary.settings, arguments,
+                view.json.adding(uses.member), summary.tensors.map { WeightTensor($0) },
+                summary.settings, arguments,
                 console)
         case .patch:
             for option in options where arguments.has(option) {
@@ -71,9 +83,35 @@ struct InspectCommand: Command {
             }
             let view = PatchView(try PatchFile(path: path))
             view.show(on: console)
-            console.report(view.json)
+            let uses = FileUses.ofPatch(path)
+            uses.show(on: console)
+            console.report(view.json.adding(uses.member))
             return .done
         }
+    }
+
+    /// Whether a file that begins like nothing known is one of the older layout of llama.cpp's matrices.
+    private static func isImportance(_ path: String) -> Bool {
+        !Folder.exists(path) && (try? ImportanceMatrix(contentsOf: path)) != nil
+    }
+
+    private func inspectImportance(
+        _ path: String, _ arguments: ParsedArguments, _ console: Console
+    ) throws -> ExitCode {
+        for option in options where arguments.has(option) {
+            console.note("\(option.flagText) says nothing about an importance matrix")
+        }
+        let matrix = try ImportanceMatrix(contentsOf: path)
+        console.print("format        importance matrix of llama.cpp")
+        var report = ImportanceView(console: console).show(matrix)
+        report["output"] = nil
+        for text in matrix.datasets { console.print("text          \(text)") }
+        let uses = FileUses.ofImportance(path)
+        uses.show(on: console)
+        console.report(
+            JSONObject([.init("kind", .string("importance matrix"))] + report.members)
+                .adding(uses.member))
+        return .done
     }
 
     private func inspectModel(
@@ -218,6 +256,11 @@ struct InspectCommand: Command {
                     })),
         ])
     }
+}
+
+extension JSONObject {
+    /// The object with one more member.
+    fileprivate func adding(_ member: Member) -> JSONObject { JSONObject(members + [member]) }
 }
 
 extension WorkCrew {

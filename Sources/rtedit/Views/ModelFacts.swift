@@ -18,6 +18,7 @@ struct ModelFacts {
         addNumbers(checkpoint)
         addTypes(checkpoint)
         addTokenizer(checkpoint)
+        addHistory(checkpoint)
         addRoutes(checkpoint)
     }
 
@@ -181,6 +182,22 @@ struct ModelFacts {
         } catch {
             add("tokenizer", "none that rtedit can use: \(error)")
             json["tokenizer"] = .null
+        }
+    }
+
+    /// What was done to the model before.
+    private mutating func addHistory(_ checkpoint: Checkpoint) {
+        do {
+            let history = try checkpoint.history()
+            for edit in history.edits {
+                add(
+                    "edited",
+                    "\(edit.call), from \(edit.base.name) (SHA-256 \(edit.base.sha256.prefix(12))…)"
+                )
+            }
+            json["edits"] = .array(history.edits.map { .object($0.json) })
+        } catch {
+            add("edited", "unknown: \(error)")
         }
     }
 

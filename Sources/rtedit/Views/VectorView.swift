@@ -18,6 +18,11 @@ struct VectorView {
         self.init(VectorTerm(name: path, vector: try VectorFile.read(path)), path)
     }
 
+    /// Whether llama.cpp loads the file and steers as rtedit does with it.
+    var runsInLlamaCpp: Bool {
+        format == .gguf && vector.site == .residPost && !vector.blocks.contains(0)
+    }
+
     private var provenance: SteeringVector.Provenance { vector.provenance }
 
     func show(on console: Console) {

@@ -31,7 +31,12 @@ import Testing
         #expect(try content([0x89] + Array("HDF\r\n".utf8)) == .hdf5)
         #expect(try content(Array("version https://git-lfs".utf8)) == .gitPointer)
         #expect(try content(Array(" {\"weight_map\": {}}".utf8)) == .json)
-        #expect(try content([]) == nil)
+        #expect(try content([]) == .empty)
+        #expect(try content([0x08, 0x08, 0x12, 7] + Array("pytorch".utf8)) == .onnx)
+        #expect(try content([0x1F, 0x8B, 8, 0]) == .archive)
+        #expect(try content([UInt8](repeating: 0, count: 257) + Array("ustar".utf8)) == .archive)
+        #expect(try content(Array("\n<!DOCTYPE html><html>".utf8)) == .page)
+        #expect(try content(Array("Entry not found".utf8)) == .text)
         #expect(try content(Array("hello".utf8)) == nil)
     }
 
@@ -54,6 +59,32 @@ import Testing
         #expect(failure?.description.contains("zip archive") ?? false)
     }
 
+    /// What a user fetched in place of a model is named, with the way out.
+    @Test(arguments: [
+        ("<!DOCTYPE html><html></html>", "/resolve/"), ("Entry not found", "fetch it again"),
+        ("version https://git-lfs.github.com/spec/v1\n", "git lfs pull"), ("", "fetch it again"),
+    ])
+    func wrongFilesSayTheWayOut(text: String, words: String) throws {
+        let path = try folder.write(Array(text.utf8), as: "m.gguf")
+        let failure = #expect(throws: CheckpointError.self) { try Checkpoint.open(path) }
+        #expect(failure?.description.contains(words) ?? false, "\(failure?.description ?? "")")
+    }
+
+    @Test func aPointerInPlaceOfJSONIsNamed() throws {
+        let path = try folder.write(
+            Array("version https://git-lfs.github.com/spec/v1\n".utf8), as: "tokenizer.json")
+        let failure = #expect(throws: JSONError.self) {
+            try JSONReader.parse(MappedFile(path: path).bytes)
+        }
+        #expect(failure?.problem == .gitPointer)
+    }
+
+    @Test func aFolderOfPicklesIsNamed() throws {
+        _ = try folder.write(Array("PK".utf8) + [3, 4, 0, 0], as: "pytorch_model.bin")
+        let failure = #expect(throws: CheckpointError.self) { try Checkpoint.open(folder.path) }
+        #expect(failure?.description.contains("save it as safetensors") ?? false)
+    }
+
     @Test func aGGUFFileInAFolderOfSafetensorsIsNamed() throws {
         try FileManager.default.copyItem(
             atPath: Samples.tinyModel, toPath: folder.path("model.safetensors"))
@@ -74,7 +105,7 @@ import Testing
                 "steering vector"
             ),
             ("general.type", "adapter", .adapter, "adapter"),
-            ("general.type", "imatrix", .model, "importance matrix"),
+            ("general.type", "imatrix", .importanceMatrix, "importance matrix"),
         ] {
             let path = try file(key, value)
             #expect(try CheckpointContent.of(path) == content)

@@ -87,7 +87,7 @@ extension GGUFError.Problem: CustomStringConvertible {
         switch self {
         case .notGGUF(let magic):
             "not a GGUF file: it starts with the bytes \(magic), not with 'GGUF'"
-        case .otherFormat(let content): "is \(content.rawValue), and no GGUF file"
+        case .otherFormat(let content): "is no GGUF file, but \(content.words)"
         case .bigEndian: "a big-endian GGUF file; only little-endian ones are supported"
         case .obsoleteVersion(let version):
             "GGUF version \(version) is no longer supported; versions 2 and 3 are"
@@ -136,7 +136,8 @@ extension GGUFError.Problem: CustomStringConvertible {
         case .overlap(let tensor, let offset, let expected):
             "tensor \(tensor.quoted): data is at offset \(offset), overlapping data up to \(expected)"
         case .dataBeyondFile(let tensor, let end, let fileSize):
-            "tensor \(tensor.quoted): data ends at \(end), but the file holds \(fileSize) bytes"
+            "tensor \(tensor.quoted): data ends at \(end), but the file holds \(fileSize) bytes: it was cut "
+                + "off, as by a download that did not end; fetch it again"
         case .fileTooLarge(let tensor):
             "tensor \(tensor.quoted): the end of its data overflows 64 bits"
         case .laterShard(let number, let first):

@@ -18,7 +18,8 @@ package struct GGUFShard: Sendable {
     /// Maps and validates one file.
     ///
     /// - Throws: `FileError` where it cannot be read, `GGUFError` for the first rule of the format it breaks.
-    init(path: String) throws {
+    package init(path: String) throws {
+        guard !HeadReplacement.isPending(path) else { throw FileError.headPending(path: path) }
         let file = try MappedFile(path: path)
         do throws(GGUFError.Problem) {
             var parser = GGUFParser(file.bytes)

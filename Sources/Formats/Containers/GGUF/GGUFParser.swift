@@ -27,7 +27,7 @@ struct GGUFParser {
     mutating func header() throws(GGUFError.Problem) -> (version: UInt32, tensors: Int, keys: Int) {
         let start = reader.bytes.withUnsafeBytes { Array($0.prefix(GGUFFormat.magic.count)) }
         guard start == GGUFFormat.magic else {
-            if let other = FileContent(reader.bytes) { throw .otherFormat(other) }
+            if let other = FileContent(reader.bytes), other != .empty { throw .otherFormat(other) }
             throw .notGGUF(magic: start)
         }
         _ = reader.take(start.count)

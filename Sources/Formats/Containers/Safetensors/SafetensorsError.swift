@@ -54,7 +54,7 @@ extension SafetensorsError.Problem: CustomStringConvertible {
         switch self {
         case .noHeaderLength(let fileSize):
             "a safetensors file starts with an 8-byte header length, but the file holds \(fileSize) bytes"
-        case .otherFormat(let content): "is \(content.rawValue), and no safetensors file"
+        case .otherFormat(let content): "is no safetensors file, but \(content.words)"
         case .headerTooLarge(let length, let limit):
             "the header is \(length) bytes long, but at most \(limit) are allowed"
         case .headerBeyondFile(let length, let remaining):
@@ -82,7 +82,8 @@ extension SafetensorsError.Problem: CustomStringConvertible {
         case .overlap(let tensor, let begin, let expected):
             "tensor \(tensor.quoted): data begins at \(begin), overlapping data that ends at \(expected)"
         case .dataBeyondFile(let tensor, let end, let available):
-            "tensor \(tensor.quoted): data_offsets end at \(end), but the file holds \(available) bytes of data"
+            "tensor \(tensor.quoted): data_offsets end at \(end), but the file holds \(available) bytes of data: "
+                + "it was cut off, as by a download that did not end; fetch it again"
         case .trailingData(let end, let available):
             "data_offsets end at \(end), but the file holds \(available) bytes of data: trailing data"
         case .malformedIndex(let expected): "not an index of safetensors shards: \(expected)"

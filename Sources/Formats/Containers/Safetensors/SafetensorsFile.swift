@@ -69,7 +69,7 @@ package struct SafetensorsFile: Sendable {
     private static func parts(
         of file: MappedFile
     ) throws(SafetensorsError.Problem) -> (text: MappedBytes, data: MappedBytes) {
-        if let other = FileContent(file.bytes), other != .safetensors, other != .json {
+        if let other = FileContent(file.bytes), ![.safetensors, .json, .empty].contains(other) {
             throw .otherFormat(other)
         }
         var reader = ByteReader(file.bytes)

@@ -33,7 +33,7 @@ package enum PatchError: Failure, Equatable {
         switch self {
         case .notAPatch(let path, let content):
             "\(path): does not begin with '\(PatchHead.magicText)'"
-                + (content.map { "; it is \($0.rawValue)" } ?? "")
+                + (content.map { "; it is \($0.words)" } ?? "")
         case .wrongVersion(let path, let found, let supported):
             "\(path): is of format version \(found), but only \(supported) is supported"
         case .wrongSize(let path, let found, let expected):
