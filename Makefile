@@ -122,4 +122,4 @@ dist: ## Pack the program with all it needs but libc, zstd and OpenBLAS: .build/
 	@ls -l .build/$(archive).tar.gz
 
 clean: ## Remove what was built and downloaded.
-	rm -rf .build .build-tests .build-asan .build-tsan $(model_folder)
+	rm -rf .build .build-tests .build-asan .build-tsan .rtedit-pages $(model_folder)

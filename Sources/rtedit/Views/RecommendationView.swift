@@ -74,8 +74,11 @@ struct RecommendationView {
     }
 
     func show(on console: Console) {
-        for (index, line) in lines.enumerated() {
-            console.print(line, style: index > 0 ? .plain : isFound ? .good : .bad)
+        guard let first = lines.first else { return }
+        // A SPEC is copied in one piece.
+        console.print(first, style: isFound ? .good : .bad)
+        for line in lines.dropFirst().flatMap({ $0.wrapped(to: max(20, console.width - 2)) }) {
+            console.print("  " + line)
         }
     }
 
