@@ -13,6 +13,7 @@ enum CommandRegistry {
         BakeCommand(),
         TuneCommand(),
         MergeCommand(),
+        BlendCommand(),
         DeltaCommand(),
         MetadataCommand(),
         CardCommand(),

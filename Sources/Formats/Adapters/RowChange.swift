@@ -30,25 +30,7 @@ struct BaseRows: Sendable {
     func read(
         _ rows: Range<Int>, into values: UnsafeMutableBufferPointer<Float>
     ) throws(QuantizationError) {
-        let columns = columns
-        var reader = try reader(of: rows, columns)
-        for (index, row) in rows.enumerated() {
-            let first = index * columns
-            try reader.read(
-                row: row,
-                into: UnsafeMutableBufferPointer(rebasing: values[first..<(first + columns)]))
-        }
-    }
-
-    private func reader(of rows: Range<Int>, _ columns: Int) throws(QuantizationError) -> RowReader
-    {
-        do throws(CheckpointError) {
-            return try RowReader(source, rows: rows, columns, name: source.tensor?.name ?? "")
-        } catch .cannotEncode(_, _, let problem) {
-            throw problem
-        } catch {
-            throw .unsupported(type: source.tensor?.type ?? .f32)
-        }
+        try source.readRows(rows, columns: columns, into: values)
     }
 }
 

@@ -21,7 +21,7 @@ extension TokenizerComparison {
             notes.append("the tokenizers cannot be compared: \(error)")
             settings.append(
                 SettingDifference(
-                    .tokenizer, "files", "other than B's", "other than A's",
+                    .tokenizer, Self.files, "other than B's", "other than A's",
                     isDifference: a.format == b.format))
         }
     }

@@ -22,8 +22,18 @@ struct CheckpointOutput {
     ///
     /// - Throws: `UsageError` where it is empty; as `checkTarget`, unless nothing is to be written.
     init(_ arguments: ParsedArguments, _ positional: Positional) throws {
-        path = try arguments.outputPath(positional)
-        try Self.checkName(path, place: positional.name)
+        try self.init(
+            arguments, path: arguments.outputPath(positional), place: positional.name)
+    }
+
+    /// The same of an output that an option names.
+    init(_ arguments: ParsedArguments, _ option: Option) throws {
+        try self.init(arguments, path: arguments.outputPath(option), place: option.flagText)
+    }
+
+    private init(_ arguments: ParsedArguments, path: String, place: String) throws {
+        self.path = path
+        try Self.checkName(path, place: place)
         if arguments.isGiven(Self.shardSize), path.hasSuffix(".safetensors") {
             throw UsageError.contradiction(
                 option: Self.shardSize.option.flagText,

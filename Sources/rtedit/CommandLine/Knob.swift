@@ -156,6 +156,22 @@ extension Knob<Double?> {
     }
 }
 
+extension Knob<[Double]> {
+    /// Finite numbers in a range, separated by commas.
+    static func numbers(
+        _ name: String, _ valueName: String, _ help: String, standard: [Double],
+        in range: ClosedRange<Double>
+    ) -> Knob {
+        let text = standard.map(ValueText.text).joined(separator: ",")
+        return Knob(name, valueName, help, standard: standard, text: text) {
+            text throws(Misread) in
+            try ValueText.parts(text).map { part throws(Misread) in
+                try ValueText.number(part, range)
+            }
+        }
+    }
+}
+
 // MARK: - Words
 
 extension Knob where Value: RawRepresentable<String> & CaseIterable {

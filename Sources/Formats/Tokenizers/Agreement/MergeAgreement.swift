@@ -1,5 +1,8 @@
 /// Whether two models merge the same neighbours in the same order, one of them by ranks, the other perhaps by scores.
 struct MergeAgreement {
+    /// The names of its differences.
+    static let (merges, scores) = ("merges", "scores")
+
     /// Nil where they agree.
     private(set) var difference: SettingDifference?
 
@@ -27,13 +30,13 @@ struct MergeAgreement {
         let changed = zip(a, b).count { $0 != $1 }
         guard changed > 0 else { return }
         let text = "\(changed) scores are others"
-        difference = SettingDifference(.tokenizer, "scores", text, text)
+        difference = SettingDifference(.tokenizer, Self.scores, text, text)
     }
 
     private mutating func compare(_ a: MergeSequence, _ b: MergeSequence) {
         guard a.problem == nil, b.problem == nil else {
             difference = SettingDifference(
-                .tokenizer, "merges", a.problem ?? "\(a.merges.count)",
+                .tokenizer, Self.merges, a.problem ?? "\(a.merges.count)",
                 b.problem ?? "\(b.merges.count)")
             return
         }
@@ -41,13 +44,13 @@ struct MergeAgreement {
         let (first, second) = (Set(a.merges), Set(b.merges))
         if first != second {
             difference = SettingDifference(
-                .tokenizer, "merges",
+                .tokenizer, Self.merges,
                 "\(first.count), \(first.subtracting(second).count) of them not in B",
                 "\(second.count), \(second.subtracting(first).count) of them not in A")
         } else if !a.isOrdered(as: b), !b.isOrdered(as: a) {
             let place = zip(a.merges, b.merges).enumerated().first { $0.element.0 != $0.element.1 }
             let text = "another order from merge \(place?.offset ?? 0) on"
-            difference = SettingDifference(.tokenizer, "merges", text, text)
+            difference = SettingDifference(.tokenizer, Self.merges, text, text)
         }
     }
 }

@@ -29,6 +29,22 @@ package struct TokenizerComparison: Sendable {
         !tokens.isEmpty || kindChanges.count > 0 || settings.contains(where: \.isDifference)
     }
 
+    /// By what ordinary texts become other tokens, or ids stand for other tokens, in a few words; nil where neither is so,
+    /// whatever special tokens and templates are for.
+    package var textDifference: String? {
+        if let first = tokens.first {
+            return "\(tokens.count) tokens differ, first that of id \(first.id): "
+                + "\(first.a?.quoted ?? "none") and \(first.b?.quoted ?? "none")"
+        }
+        let names = brokenRules.union([MergeAgreement.merges, MergeAgreement.scores, Self.files])
+        return settings.first { $0.isDifference && names.contains($0.name) }.map {
+            "\($0.name): \($0.a ?? "none") and \($0.b ?? "none")"
+        }
+    }
+
+    /// The name of tokenizers that cannot be compared otherwise.
+    static let files = "files"
+
     /// Of nothing that differs.
     init() {}
 
