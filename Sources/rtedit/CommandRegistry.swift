@@ -7,6 +7,7 @@ enum CommandRegistry {
         TraceCommand(),
         GenerateCommand(),
         ChatCommand(),
+        PairsCommand(),
         ExtractCommand(),
         VectorCommand(),
         ScaleCommand(),

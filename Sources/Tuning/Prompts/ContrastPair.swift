@@ -18,12 +18,18 @@ package struct ContrastPair: Sendable, Hashable {
     /// - Throws: file and JSON errors, and `PromptError` naming file and line.
     package static func read(_ path: String) throws -> [ContrastPair] {
         try JSONLines.read(path).map { place, object in
-            func side(_ key: String) throws(PromptError) -> Prompt {
-                guard let value = object[key] else { throw .missingMember(place: place, key: key) }
-                return try Prompt(value, place: place)
-            }
-            return ContrastPair(
-                positive: try side("positive"), negative: try side("negative"), place: place)
+            try ContrastPair(object, place: place)
         }
+    }
+
+    /// Reads one line of such a file.
+    ///
+    /// - Throws: `PromptError` where a side is missing or no prompt.
+    init(_ object: JSONObject, place: String) throws(PromptError) {
+        func side(_ key: String) throws(PromptError) -> Prompt {
+            guard let value = object[key] else { throw .missingMember(place: place, key: key) }
+            return try Prompt(value, place: place)
+        }
+        self.init(positive: try side("positive"), negative: try side("negative"), place: place)
     }
 }
