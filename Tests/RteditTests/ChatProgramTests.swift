@@ -110,6 +110,7 @@ import Testing
                 [
                     "tune", model, folder.path(output), "--vector", vector + "@2", "--data", data,
                     "--epochs", "1", "--batch", "2", "--validation-share", "0", "--type", "keep",
+                    "--keep-run",
                 ] + more)
         }
         let first = try tune("a.gguf", "--date", "2024-02-09")

@@ -192,7 +192,7 @@ import Transformer
         let words = [
             "tune", Samples.tinyModel, output, "--vector", try vector() + "@2", "--data",
             Samples.path("tiny/probe.jsonl"), "--steps", "400", "--epochs", "400",
-            "--minimum-steps", "400", "--save-every", "2",
+            "--minimum-steps", "400", "--save-every", "2", "--keep-run",
         ]
         let process = try ProgramRun.start(
             words, environment: [KernelChoice.variable: "Haswell"],

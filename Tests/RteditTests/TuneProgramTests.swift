@@ -24,7 +24,7 @@ import Testing
         [
             "tune", Samples.tinyModel, folder.path(output), "--vector", vector + "@2", "--data",
             Self.probe, "--epochs", "6", "--batch", "2", "--validate-every", "4", "--save-every",
-            "5", "--seed", "3",
+            "5", "--seed", "3", "--keep-run",
         ] + more
     }
 
@@ -38,6 +38,32 @@ import Testing
 
     private func state(_ output: String) throws -> [UInt8] {
         try bytes(ofFile: folder.path(output + ".run/state.safetensors"))
+    }
+
+    // MARK: - The run's folder
+
+    @Test func theFolderOfARunIsRemovedUnlessItIsToBeKept() throws {
+        let short = words("a.gguf").filter { $0 != "--keep-run" }
+        let run = try ProgramRun.rtedit(short + ["--json"])
+        #expect(run.exitCode == 0, "\(run.errors)")
+        #expect(run.errors.contains("a.gguf.run: holds the run's state"), "\(run.errors)")
+        #expect(run.errors.contains("a.gguf.run: removed"), "\(run.errors)")
+        #expect(run.output.contains(#""run_kept":false"#))
+        #expect(try folder.names() == ["a.gguf", "mood.gguf"])
+        let named = try ProgramRun.rtedit(
+            short + ["--force", "--run", folder.path("named")])
+        #expect(named.errors.contains("named: kept, a state of"), "\(named.errors)")
+        #expect(try folder.names() == ["a.gguf", "mood.gguf", "named"])
+    }
+
+    @Test func whatTheRunDidNotMakeIsNotRemoved() throws {
+        let path = folder.path("a.gguf.run")
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        try Data("mine".utf8).write(to: URL(fileURLWithPath: path + "/notes.txt"))
+        let run = try ProgramRun.rtedit(words("a.gguf").filter { $0 != "--keep-run" })
+        #expect(run.exitCode == 0, "\(run.errors)")
+        #expect(run.errors.contains("what else is in it is kept"), "\(run.errors)")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: path) == ["notes.txt"])
     }
 
     // MARK: - Outputs
@@ -226,7 +252,7 @@ import Testing
             "a.gguf", "--learning-rate", "1", "--representation-learning-rate", "1", "--schedule",
             "constant", "--warmup", "0", "--clip", "0", "--objective", "token")
         #expect(run.exitCode == 1, "\(run.output) \(run.errors)")
-        #expect(run.errorLine.contains("diverged"))
+        #expect(run.errors.contains("diverged"))
         #expect(!FileManager.default.fileExists(atPath: folder.path("a.gguf")))
     }
 

@@ -91,8 +91,8 @@ package final class TuningRun {
         best =
             validation.isEmpty ? [] : parameters.map { FloatBuffer(count: $0.values.count) }
 
-        let statePath = folder + "/" + RunState.fileName
-        let recordPath = folder + "/run.jsonl"
+        let files = RunFolder(path: folder)
+        let (statePath, recordPath) = (files.statePath, files.recordPath)
         if resumes {
             let state = try RunState(path: statePath)
             let differences = description.differences(from: state.description)
@@ -122,6 +122,13 @@ package final class TuningRun {
             record = try RunRecord(path: recordPath, at: .start)
             try save()
         }
+    }
+
+    /// What the state takes on disk, but for its description.
+    package var stateByteCount: Int {
+        RunFolder.stateByteCount(
+            numbers: parameters.reduce(0) { $0 + $1.values.count },
+            isValidated: !validation.isEmpty)
     }
 
     /// The kernels that the run's steps were and will be made with, each once, in the order of their first use. Where they
@@ -286,7 +293,7 @@ package final class TuningRun {
         try record.flush()
         progress.record = record.mark
         try RunState.write(
-            to: folder + "/" + RunState.fileName, description: description.json,
+            to: RunFolder(path: folder).statePath, description: description.json,
             progress: progress.json,
             sections: Self.sections(
                 progress, parameters: parameters, optimizer: update.optimizer, best: best),

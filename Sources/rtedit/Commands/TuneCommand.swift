@@ -77,6 +77,8 @@ struct TuneCommand: Command {
         if let mixture = KernelMixture(run.kernels) {
             console.note("\(run.folder): \(mixture.description)")
         }
+        let keepsFolder = try keepsFolder(run, arguments)
+        TuningView.tellFolder(run, keepsFolder: keepsFolder, on: console)
         let summary = try carryOut(run, terms, console)
         let view = TuningView(summary, names: terms.names, folder: run.folder)
         guard !summary.isInterrupted else {
@@ -85,7 +87,7 @@ struct TuneCommand: Command {
         }
         view.showNotes(on: console)
         guard summary.isUsable else {
-            console.report(view.json(output: nil))
+            console.report(view.json(output: nil, keepsRun: true))
             return .checkFailed
         }
         view.showTable(on: console)
@@ -105,8 +107,16 @@ struct TuneCommand: Command {
                 model: base.path, output: output.path, source: source)
             try ReportOption.write(page.html, to: report, arguments, console)
         }
-        console.report(view.json(output: written))
+        let isRemoved = !keepsFolder && RunFolder(path: run.folder).remove()
+        view.tellEnd(isRemoved: isRemoved, keepsFolder: keepsFolder, on: console)
+        console.report(view.json(output: written, keepsRun: !isRemoved))
         return .done
+    }
+
+    /// Whether the run's folder stays: where it is asked for, or has a name that the call gives it.
+    private func keepsFolder(_ run: TuningRun, _ arguments: ParsedArguments) throws -> Bool {
+        try arguments.has(TuneOptions.keepRun) || arguments.isGiven(TuneOptions.run)
+            || run.folder != Self.runFolder(for: arguments.text(Self.output))
     }
 
     // MARK: - Before

@@ -181,7 +181,9 @@ enum TuneOptions {
     static let adapter = Option.flag(
         "adapter", "Write the low-rank updates alone: OUT is a .gguf file or a PEFT folder.")
     static let run = Option.value(
-        "run", "DIR", "The folder for state and record; OUT.run unless given.")
+        "run", "DIR", "The folder for state and record, which is kept; OUT.run unless given.")
+    static let keepRun = Option.flag(
+        "keep-run", "Keep OUT.run, which is removed when the output is written.")
     static let saveEvery = Knob.integer(
         "save-every", "N", "Steps between saved states.", standard: usual.saveEvery, in: counts)
     static let resume = Option.value(
@@ -217,7 +219,8 @@ enum TuneOptions {
         OptionSection(
             "Output",
             [
-                type, adapter, CheckpointOutput.shardSize, ReportOption.report, run, saveEvery,
+                type, adapter, CheckpointOutput.shardSize, ReportOption.report, run, keepRun,
+                saveEvery,
                 resume, dryRun, NoteOptions.name, NoteOptions.set, NoteOptions.noNote,
             ]),
     ]
@@ -239,7 +242,7 @@ enum TuneOptions {
     /// The rest: files that are known by their contents, and what has no say in the result.
     static let neutral = Option.declared([
         vector, steer, data, ChatOptions.date, validation, text, type, adapter,
-        CheckpointOutput.shardSize, ReportOption.report, run, saveEvery, resume, dryRun,
+        CheckpointOutput.shardSize, ReportOption.report, run, keepRun, saveEvery, resume, dryRun,
         SteeringOptions.strict, NoteOptions.name, NoteOptions.set, NoteOptions.noNote,
     ])
 

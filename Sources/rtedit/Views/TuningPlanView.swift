@@ -27,11 +27,16 @@ struct TuningPlanView {
         console.print(
             "\(data.training.count) examples, \(data.validation.count) for validation, "
                 + "\(data.texts.count) windows of text; \(steps) steps at most")
+        let state = RunFolder.stateByteCount(
+            numbers: plan.numbers, isValidated: !data.validation.isEmpty)
+        console.print(
+            "the run's folder would hold \(Quantity.bytes(state)) until the output is written")
         console.report(
             JSONObject([
                 .init("numbers", .integer(plan.numbers)),
                 .init("weights", .integer(plan.weightCount)),
-                .init("bytes", .integer(plan.bytes)), .init("steps", .integer(steps)),
+                .init("bytes", .integer(plan.bytes)), .init("run_bytes", .integer(state)),
+                .init("steps", .integer(steps)),
                 .init("examples", .integer(data.training.count)),
                 .init("validation_examples", .integer(data.validation.count)),
                 .init("text_windows", .integer(data.texts.count)),

@@ -29,6 +29,31 @@ struct TuningView {
         return Progress.line(label: "tuning", parts: parts, width: width)
     }
 
+    /// What the run's folder will hold, and how long.
+    static func tellFolder(_ run: TuningRun, keepsFolder: Bool, on console: Console) {
+        console.note(
+            "\(run.folder): holds the run's state, \(Quantity.bytes(run.stateByteCount)), from which "
+                + "--resume goes on, and its record, a line a step; "
+                + (keepsFolder
+                    ? "it is kept"
+                    : "it is removed when the output is written (\(TuneOptions.keepRun.flagText) keeps it)")
+        )
+    }
+
+    /// What became of the run's folder.
+    func tellEnd(isRemoved: Bool, keepsFolder: Bool, on console: Console) {
+        if isRemoved {
+            console.note("\(folder): removed")
+        } else if keepsFolder {
+            let sizes = RunFolder(path: folder).sizes
+            console.note(
+                "\(folder): kept, a state of \(Quantity.bytes(sizes.state)) and a record of "
+                    + Quantity.bytes(sizes.record))
+        } else {
+            console.note("\(folder): its state and record are removed; what else is in it is kept")
+        }
+    }
+
     /// That the run was interrupted, and how to go on.
     func showInterruption(on console: Console) {
         console.error(
@@ -107,7 +132,7 @@ struct TuningView {
     // MARK: - JSON
 
     /// - Parameter output: what was written; nil where nothing was.
-    func json(output: JSONObject?) -> JSONObject {
+    func json(output: JSONObject?, keepsRun: Bool) -> JSONObject {
         var json = JSONObject([
             .init("outcome", summary.outcome.map { .string($0.name) } ?? .null),
             .init("steps", .integer(summary.step)),
@@ -117,7 +142,7 @@ struct TuningView {
             .init("validated", .bool(summary.firstValidation != nil)),
             .init("start", start.map { .object(self.json($0)) } ?? .null),
             .init("end", end.map { .object(self.json($0)) } ?? .null),
-            .init("run", .string(folder)),
+            .init("run", .string(folder)), .init("run_kept", .bool(keepsRun)),
             .init("kernels", .array(summary.kernels.map { .string($0) })),
             .init("output", output.map { .object($0) } ?? .null),
         ])
