@@ -61,11 +61,15 @@ struct BlockAnalysis {
         guard found.kept > Self.smallestRest else { return .nothingLeft }
         guard found.length > floor else { return onlyRounding(found.length) }
         let agreement = differences.projections(on: found.unit).count { $0 > floor }
+        let heldOut = heldOut(folds: folds)
         let result = Extraction.BlockResult(
             block: block, length: found.length, activationNorm: meanNorm,
             signAgreement: groups.count > 1 ? Double(agreement) / Double(groups.count) : nil,
             lengthLost: options.nuisance.acts(on: block) ? 1 - found.kept : nil,
-            heldOut: heldOut(folds: folds))
+            heldOut: heldOut.map {
+                Separation(
+                    positive: $0.map(\.positive), negative: $0.map(\.negative), floor: floor)
+            }, heldOutPairs: heldOut ?? [])
         let scale = options.normalization == .unit ? 1 : found.length
         return .found(result, direction: found.unit.map { Float(Double($0) * scale) })
     }
@@ -113,21 +117,20 @@ struct BlockAnalysis {
 
     /// Cross-validation: each pair is judged by a direction that was found without its group; nil for a single group, and
     /// where the others' direction is no more than rounding.
-    private func heldOut(folds: Int) -> Separation? {
+    private func heldOut(folds: Int) -> [Extraction.ProjectedPair]? {
         let folds = min(folds, (groups.max() ?? 0) + 1)
         guard folds >= 2, Set(groups).count > 1 else { return nil }
-        var up: [Double] = []
-        var down: [Double] = []
+        var pairs = groups.map { _ in Extraction.ProjectedPair(positive: 0, negative: 0) }
         for fold in 0..<folds {
             guard let found = direction(of: groups.indices.filter { groups[$0] % folds != fold }),
                 found.length > floor
             else { return nil }
             let unit = found.unit
             for pair in groups.indices where groups[pair] % folds == fold {
-                up.append(positive[pair].dot(unit))
-                down.append(negative[pair].dot(unit))
+                pairs[pair] = Extraction.ProjectedPair(
+                    positive: positive[pair].dot(unit), negative: negative[pair].dot(unit))
             }
         }
-        return Separation(positive: up, negative: down, floor: floor)
+        return pairs
     }
 }

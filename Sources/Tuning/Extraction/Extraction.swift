@@ -55,13 +55,24 @@ package struct Extraction: Sendable {
         package let lengthLost: Double?
         /// On pairs held out by cross-validation; nil where there is only one pair.
         package let heldOut: Separation?
+        /// What that was measured from: each pair's sides projected on the direction found without its group, in the
+        /// order of the pairs; empty where `heldOut` is nil.
+        package let heldOutPairs: [ProjectedPair]
+    }
+
+    /// The two sides of a pair along a direction, in the unit of the activations.
+    package struct ProjectedPair: Sendable {
+        package let positive: Double
+        package let negative: Double
     }
 
     package let vector: SteeringVector
     package let blocks: [BlockResult]
     package let tokenCount: Int
     /// How many pairs the directions are of: those whose sides differ up to the tokens compared.
-    package let pairCount: Int
+    package var pairCount: Int { places.count }
+    /// Where each of these pairs was written down.
+    package let places: [String]
     /// How many lines of a file they come from: pairs of one line do not tell twice.
     package let groupCount: Int
 
@@ -92,13 +103,13 @@ package struct Extraction: Sendable {
     }
 
     private init(
-        vector: SteeringVector, blocks: [BlockResult], tokenCount: Int, pairCount: Int,
+        vector: SteeringVector, blocks: [BlockResult], tokenCount: Int, places: [String],
         groupCount: Int
     ) {
         self.vector = vector
         self.blocks = blocks
         self.tokenCount = tokenCount
-        self.pairCount = pairCount
+        self.places = places
         self.groupCount = groupCount
     }
 
@@ -134,7 +145,8 @@ package struct Extraction: Sendable {
                 let chosen = distinct[index]
                 return try Extraction(
                     samples.mapValues { $0.pairs(chosen) },
-                    groups: Self.groups(of: chosen.map { prompts[$0] }), blocks: wanted,
+                    groups: Self.groups(of: chosen.map { prompts[$0] }),
+                    places: chosen.map { prompts[$0].positive.place }, blocks: wanted,
                     tokenCount: tokenCount,
                     options: options, crew: crew, base: base)
             }
@@ -146,9 +158,10 @@ package struct Extraction: Sendable {
     /// - Parameters:
     ///   - samples: by block, the positive sides and then the negative ones.
     ///   - groups: by pair: pairs of one group are held out together.
+    ///   - places: by pair, where it was written down.
     init(
-        _ samples: [Int: SampleMatrix], groups: [Int], blocks wanted: [Int], tokenCount: Int,
-        options: Options, crew: WorkCrew, base: BaseIdentity
+        _ samples: [Int: SampleMatrix], groups: [Int], places: [String], blocks wanted: [Int],
+        tokenCount: Int, options: Options, crew: WorkCrew, base: BaseIdentity
     ) throws {
         let folds = Self.folds
         let found = crew.map(wanted.count) { index in
@@ -192,7 +205,7 @@ package struct Extraction: Sendable {
                     signAgreement: groups.count > 1 ? byBlock { $0.signAgreement ?? 0 } : [:],
                     // Of latent vectors it is the length of what was sought, not of the stream.
                     activationNorm: options.method == .latent ? [:] : byBlock(\.activationNorm))),
-            blocks: results, tokenCount: tokenCount, pairCount: groups.count,
+            blocks: results, tokenCount: tokenCount, places: places,
             groupCount: Set(groups).count)
     }
 }

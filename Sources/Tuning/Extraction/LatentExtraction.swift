@@ -50,8 +50,9 @@ package struct LatentExtraction: Sendable {
             samples[block] = matrix
         }
         extraction = try Extraction(
-            samples, groups: Extraction.groups(of: pairs), blocks: blocks,
-            tokenCount: sides.reduce(0) { $0 + $1.tokens.count }, options: options, crew: crew,
+            samples, groups: Extraction.groups(of: pairs), places: pairs.map(\.positive.place),
+            blocks: blocks, tokenCount: sides.reduce(0) { $0 + $1.tokens.count }, options: options,
+            crew: crew,
             base: base)
         self.reconstructions = reconstructions
         places = sides.map(\.place)

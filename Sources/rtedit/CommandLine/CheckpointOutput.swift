@@ -145,29 +145,48 @@ struct CheckpointOutput {
             .init("copied_tensors", .integer(copied)),
             .init("bytes", .integer(total)), .init("patch", .bool(isPatch)),
             .init("edits", .array(edits.map { .string($0.description) })),
+            .init("bits_per_weight", .number(plan.bitsPerWeight)),
+            .init("new_tensors", .array(plan.tensors.filter { !$0.isCopy }.map(Self.json))),
+            .init("written", .bool(!arguments.has(Self.dryRun))),
         ])
         if arguments.has(Self.dryRun) {
+            report["refusal"] = plan.refusal.map { .string("\($0)") } ?? .null
             show(plan, edits: edits, on: console)
             return Saved(report: report, checkpoint: nil)
         }
-        let (size, rounding, checkpoint) =
+        let (files, size, rounding) =
             try isPatch
             ? writePatch(plan, crew: crew, arguments, console)
             : writeFiles(plan, total: total, crew: crew, arguments, console)
+        report["files"] = .array(files.map { .string($0) })
         let view = RoundingView(rounding, plan: plan)
         view.show(on: console)
         for member in view.members { report[member.key] = member.value }
         console.print(
             "\(path): \(plan.tensors.count) tensors, \(copied) of them copied byte for byte, "
                 + Quantity.bytes(size))
+        let checkpoint = isPatch ? nil : Folder.exists(path) ? path : files.first
         return Saved(report: report, checkpoint: checkpoint)
     }
 
-    /// - Returns: the size of the weight files, what their types lose, and by what they are opened.
+    /// A tensor that is not copied.
+    private static func json(_ tensor: OutputPlan.Tensor) -> JSONValue {
+        let description = tensor.description
+        return .object(
+            JSONObject([
+                .init("name", .string(description.name)),
+                .init("type", .string(description.type.name)),
+                .init("shape", .array(description.shape.map { .integer($0) })),
+                .init("bytes", .integer(description.byteCount ?? 0)),
+                .init("from", .string(tensor.content.summary)),
+            ]))
+    }
+
+    /// - Returns: the weight files, their size, and what their types lose.
     private func writeFiles(
         _ plan: OutputPlan, total: Int, crew: WorkCrew, _ arguments: ParsedArguments,
         _ console: Console
-    ) throws -> (size: Int, rounding: RoundingReport, checkpoint: String?) {
+    ) throws -> (files: [String], size: Int, rounding: RoundingReport) {
         let progress = console.progress("writing", total: total, unit: .bytes)
         let writer = CheckpointWriter(
             crew: crew, allowsInfinities: arguments.replacesOutputs
@@ -177,14 +196,13 @@ struct CheckpointOutput {
             replacing: arguments.replacesOutputs)
         progress.finish()
         for note in summary.notes { console.note(note) }
-        let opened = Folder.exists(path) ? path : summary.files.first
-        return (summary.byteCount, summary.rounding, opened)
+        return (summary.files, summary.byteCount, summary.rounding)
     }
 
-    /// - Returns: the size of the patch, and what the types of what it makes lose.
+    /// - Returns: the patch, its size, and what the types of what it makes lose.
     private func writePatch(
         _ plan: OutputPlan, crew: WorkCrew, _ arguments: ParsedArguments, _ console: Console
-    ) throws -> (size: Int, rounding: RoundingReport, checkpoint: String?) {
+    ) throws -> (files: [String], size: Int, rounding: RoundingReport) {
         if let size = arguments.textIfGiven(Self.shardSize.option) {
             throw arguments.invalid(
                 Self.shardSize.option, size, "for a patch, whose files are the source's")
@@ -196,7 +214,7 @@ struct CheckpointOutput {
         ) { progress.advance(by: $0) }
         let summary = try writer.write(plan, path: path, replacing: arguments.replacesOutputs)
         progress.finish()
-        return (summary.byteCount, summary.rounding, nil)
+        return ([path], summary.byteCount, summary.rounding)
     }
 
     private func show(_ plan: OutputPlan, edits: [CheckpointEdit], on console: Console) {

@@ -82,6 +82,7 @@ struct BenchCommand: Command {
             JSONObject([
                 .init("prefill_tokens_per_second", .number(read)),
                 .init("decode_tokens_per_second", .number(written)),
+                .init("prefill_tokens", .integer(prefill)), .init("decode_tokens", .integer(new)),
                 .init("threads", .integer(session.crew.threads)),
             ]))
         return .done
@@ -100,7 +101,6 @@ struct BenchCommand: Command {
         let times = try benchmark.run()
         let (fastest, median) = (times.min() ?? 0, Quantile.middle(of: times) ?? 0)
         let rate = Double(sequences * length) / median
-        let memory = Double(Processor.peakMemory)
         var table = Table([
             .left("tuned"), .right("threads"), .right("step"), .right("fastest"),
             .right("tokens/s"), .right("peak memory"),
@@ -115,7 +115,7 @@ struct BenchCommand: Command {
                 .init("tuned", .string(mode.rawValue)), .init("step_seconds", .number(median)),
                 .init("fastest_step_seconds", .number(fastest)),
                 .init("tokens_per_second", .number(rate)),
-                .init("peak_memory_bytes", .number(memory)),
+                .init("peak_memory_bytes", .integer(Processor.peakMemory)),
                 .init("threads", .integer(session.crew.threads)),
             ]))
         return .done

@@ -43,20 +43,36 @@ struct ConvertCommand: Command {
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let limit = try arguments.value(Self.maxSize)
         var policy = try TypeOptions.policy(arguments, isChosenLater: limit != nil)
-        if let limit {
-            policy.standard = .mix(
-                try mix(session, policy, limit: limit, output, arguments, console))
+        let choice = try limit.map {
+            try mixes(session, policy, limit: $0, output, arguments, console)
         }
+        if let choice { policy.standard = .mix(choice.best.mix) }
         let edits = policy == .keep ? [] : [CheckpointEdit.types(policy)]
-        try output.write(session.checkpoint, edits: edits, crew: session.crew, arguments, console)
+        var report = try output.save(
+            session.checkpoint, edits: edits, crew: session.crew, arguments, console
+        ).report
+        if let choice {
+            report["mix"] = .string(choice.best.mix.name)
+            report["mixes"] = .array(choice.candidates.map(Self.json))
+        }
+        console.report(report)
         return .done
     }
 
-    /// The best mix of a size.
-    private func mix(
+    private static func json(_ candidate: MixChoice.Candidate) -> JSONValue {
+        .object(
+            JSONObject([
+                .init("mix", .string(candidate.mix.name)),
+                .init("bytes", .integer(candidate.byteCount)),
+                .init("error", candidate.error.map { .number($0) } ?? .null),
+            ]))
+    }
+
+    /// The mixes for a size, of which the best is taken.
+    private func mixes(
         _ session: ModelSession, _ policy: TypePolicy, limit: Int, _ output: CheckpointOutput,
         _ arguments: ParsedArguments, _ console: Console
-    ) throws -> QuantizationMix {
+    ) throws -> MixChoice {
         if arguments.isGiven(TypeOptions.type) {
             throw UsageError.conflict([TypeOptions.type.flagText, Self.maxSize.option.flagText])
         }
@@ -76,6 +92,6 @@ struct ConvertCommand: Command {
         }
         console.print(table)
         console.note("\(choice.best.mix.name) loses least within \(Quantity.bytes(limit))")
-        return choice.best.mix
+        return choice
     }
 }

@@ -83,10 +83,12 @@ struct DiffCommand: Command {
             json["explanation"] = .object(words.json)
             json["quantization"] = try QuantizationCall.compare(
                 first, second, arguments, console)
-            try write(comparison, explanation, arguments, console)
+            let vectors = try write(comparison, explanation, arguments, console)
+            if arguments.isGiven(Self.vector) { json["vectors"] = .array(vectors) }
         }
         if let path = arguments.textIfGiven(Self.adapter) {
-            try extractAdapter(comparison, to: path, rank: rank, first.crew, arguments, console)
+            json["adapter"] = try extractAdapter(
+                comparison, to: path, rank: rank, first.crew, arguments, console)
         }
         console.report(json)
         return comparison.isSame ? .done : .checkFailed
@@ -113,10 +115,13 @@ struct DiffCommand: Command {
     }
 
     /// Writes the vector and the page that were asked for.
+    ///
+    /// - Returns: the vectors, for `--json`.
     private func write(
         _ comparison: CheckpointComparison, _ explanation: Explanation,
         _ arguments: ParsedArguments, _ console: Console
-    ) throws {
+    ) throws -> [JSONValue] {
+        var vectors: [JSONValue] = []
         let outputs = DiffOutputs(
             comparison: comparison, replacing: arguments.replacesOutputs)
         if let path = arguments.textIfGiven(Self.vector) {
@@ -124,6 +129,14 @@ struct DiffCommand: Command {
                 console.print(
                     "\(path): a vector at \(vector.site.rawValue) of blocks "
                         + BlockSet.text(vector.blocks))
+                vectors.append(
+                    .object(
+                        JSONObject([
+                            .init("output", .string(path)),
+                            .init("site", .string(vector.site.rawValue)),
+                            .init("width", .integer(vector.width)),
+                            .init("blocks", .array(vector.blocks.map { .integer($0) })),
+                        ])))
             }
         }
         if let path = arguments.textIfGiven(ReportOption.report) {
@@ -134,12 +147,14 @@ struct DiffCommand: Command {
                 comparison: comparison, explanation: explanation, source: source)
             try ReportOption.write(page.html, to: path, arguments, console)
         }
+        return vectors
     }
 
+    /// - Returns: what was written, for `--json`.
     private func extractAdapter(
         _ comparison: CheckpointComparison, to path: String, rank: Int, _ crew: WorkCrew,
         _ arguments: ParsedArguments, _ console: Console
-    ) throws {
+    ) throws -> JSONValue {
         let progress = console.progress(
             "extracting", total: Explanation.measuredCount(comparison), unit: .things("tensors"))
         let outputs = DiffOutputs(
@@ -159,5 +174,18 @@ struct DiffCommand: Command {
                     + "them: \(extraction.leftOut.prefix(6).joined(separator: ", "))"
                     + (extraction.leftOut.count > 6 ? ", …" : ""))
         }
+        let matrices = extraction.remainders.map { remainder in
+            JSONValue.object(
+                JSONObject([
+                    .init("name", .string(remainder.name)),
+                    .init("error", .number(remainder.error)),
+                ]))
+        }
+        return .object(
+            JSONObject([
+                .init("output", .string(path)), .init("rank", .integer(rank)),
+                .init("matrices", .array(matrices)),
+                .init("left_out", .array(extraction.leftOut.map { .string($0) })),
+            ]))
     }
 }

@@ -73,7 +73,8 @@ struct ExperimentCommand: Command {
         let (text, ordinary) = (try tokens(Self.text), try tokens(Self.ordinary))
         let clock = ContinuousClock.now
         var parts: [ExperimentPage] = []
-        var verdicts: [JSONValue] = []
+        var claims: [JSONValue] = []
+        var conditions: [JSONValue] = []
         for trait in traits {
             let path = "\(folder)/\(trait.name).jsonl"
             let experiment = try Experiment(
@@ -94,14 +95,9 @@ struct ExperimentCommand: Command {
             for drawing in part.drawings {
                 try Self.write(drawing.content.text, to: "\(folder)/\(drawing.name)")
             }
-            verdicts += Claim.all(outcome).map { claim in
-                .object(
-                    JSONObject([
-                        .init("trait", .string(trait.name)), .init("claim", .string(claim.text)),
-                        .init("difference", .number(claim.difference)),
-                        .init("verdict", .string(claim.verdict.rawValue)),
-                    ]))
-            }
+            let figures = ExperimentJSON(outcome: outcome)
+            claims += figures.claims
+            conditions += figures.conditions
         }
         let page =
             "# Experiment on \(session.checkpoint.name)\n\n" + parts.map(\.markdown).joined()
@@ -114,7 +110,10 @@ struct ExperimentCommand: Command {
             to: "\(folder)/report.html")
         console.print(page)
         console.report(
-            JSONObject([.init("output", .string(folder)), .init("claims", .array(verdicts))]))
+            JSONObject([
+                .init("output", .string(folder)), .init("claims", .array(claims)),
+                .init("conditions", .array(conditions)),
+            ]))
         return .done
     }
 

@@ -261,7 +261,10 @@ struct ExtractCall {
         ])
         report["token"] = extraction.vector.provenance.token.map { .string($0) }
         report["tokens"] = .integer(extraction.tokenCount)
+        report["site"] = .string(extraction.vector.site.rawValue)
+        report["method"] = extraction.vector.provenance.method.map { .string($0) }
         report["blocks"] = ExtractionView.json(extraction)
+        report["rows"] = ExtractionView.pairRows(extraction)
         return report
     }
 

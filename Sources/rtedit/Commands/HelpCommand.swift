@@ -31,7 +31,7 @@ struct HelpCommand: Command {
         return .done
     }
 
-    /// Shows the help of a command, or that of the program if there is none.
+    /// Shows the help of a command, or that of the program if there is none; as JSON, also what there is to give.
     static func show(_ command: (any Command)?, of commands: [any Command], on console: Console) {
         let text =
             if let command {
@@ -40,6 +40,11 @@ struct HelpCommand: Command {
                 HelpText.program(commands, width: console.width)
             }
         console.print(text)
-        console.report(JSONObject([.init("help", .string(text))]))
+        let shown = command.map { [$0] } ?? commands
+        console.report(
+            JSONObject([
+                .init("help", .string(text)),
+                .init("commands", .array(shown.map { .object(HelpJSON.object($0)) })),
+            ]))
     }
 }

@@ -131,8 +131,10 @@ struct InspectCommand: Command {
             case .huggingFace(let files): .config(files.config ?? JSONObject())
             }
         let code = try finish(facts.json, checkpoint.tensors, settings, arguments, console)
-        if let contradiction = facts.contradiction { throw contradiction }
-        return code
+        guard let contradiction = facts.contradiction else { return code }
+        // The report has it too, as its problem: not thrown, it stays the only object.
+        console.error(contradiction.description)
+        return ExitCode(contradiction.kind)
     }
 
     /// Shows what the options ask for beside the overview, and reports both.

@@ -112,7 +112,10 @@ struct ScaleCommand: Command {
         try ScalingFile.write(scaling, to: output, replacing: arguments.replacesOutputs)
         view.show(on: console)
         console.print("\(output): alphas of \(scaling.blockCount) blocks")
-        console.report(JSONObject([.init("output", .string(output))] + view.json))
+        console.report(
+            JSONObject(
+                [.init("output", .string(output))] + view.json
+                    + [.init("held_out_probes", .array(split.heldOut.map { .integer($0) }))]))
         return .done
     }
 

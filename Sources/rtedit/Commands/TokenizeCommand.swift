@@ -48,6 +48,7 @@ struct TokenizeCommand: Command {
             JSONObject([
                 .init("tokens", .array(tokens.map { .integer($0) })),
                 .init("pieces", .array(tokens.map { .string(tokenizer.piece(of: $0)) })),
+                .init("text", .string(tokenizer.decode(tokens, skipSpecial: false))),
             ]))
         return .done
     }

@@ -80,7 +80,16 @@ struct EvaluationView {
             .init("predicted", .integer(result.predictedCount)),
             .init("windows", .integer(result.windows.count)),
             .init("window", .integer(windows.length)), .init("stride", .integer(windows.stride)),
+            .init("rows", .array(result.windows.map(Self.json))),
         ]
+    }
+
+    private static func json(_ window: Perplexity.Window) -> JSONValue {
+        .object(
+            JSONObject([
+                .init("predicted", .integer(window.predictedCount)),
+                .init("loss", .number(window.loss / Double(max(window.predictedCount, 1)))),
+            ]))
     }
 
     // MARK: - Two models

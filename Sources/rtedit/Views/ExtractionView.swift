@@ -12,10 +12,9 @@ struct ExtractionView {
     /// A row for each block.
     static func rows(_ extraction: Extraction) -> [[String]] {
         extraction.blocks.map { block in
-            let share = block.length / max(block.activationNorm, .leastNormalMagnitude)
             return [
                 "\(block.block)", Quantity.fixed(block.length, 3),
-                Quantity.fixed(block.activationNorm, 1), Quantity.percent(share),
+                Quantity.fixed(block.activationNorm, 1), Quantity.percent(share(block)),
                 block.signAgreement.map(Quantity.percent) ?? "-",
             ] + cells(block.heldOut)
         }
@@ -86,10 +85,35 @@ struct ExtractionView {
         ]
     }
 
+    /// The direction's length over that of the stream.
+    private static func share(_ block: Extraction.BlockResult) -> Double {
+        block.length / max(block.activationNorm, .leastNormalMagnitude)
+    }
+
     // MARK: - JSON
 
     static func json(_ extraction: Extraction) -> JSONValue {
         .array(extraction.blocks.map { .object(json($0)) })
+    }
+
+    /// The sides of each pair along the held-out directions, a number for each of the blocks.
+    static func pairRows(_ extraction: Extraction) -> JSONValue {
+        .array(
+            extraction.places.enumerated().map { index, place in
+                func side(_ value: (Extraction.ProjectedPair) -> Double) -> JSONValue {
+                    .array(
+                        extraction.blocks.map { block in
+                            .number(
+                                block.heldOutPairs.isEmpty
+                                    ? .nan : value(block.heldOutPairs[index]))
+                        })
+                }
+                return .object(
+                    JSONObject([
+                        .init("place", .string(place)), .init("positive", side(\.positive)),
+                        .init("negative", side(\.negative)),
+                    ]))
+            })
     }
 
     static func json(_ scan: OffsetScan) -> JSONValue {
@@ -108,6 +132,7 @@ struct ExtractionView {
         var object = JSONObject([
             .init("block", .integer(block.block)), .init("length", .number(block.length)),
             .init("activation_norm", .number(block.activationNorm)),
+            .init("relative_length", .number(share(block))),
         ])
         object["sign_agreement"] = block.signAgreement.map { .number($0) } ?? .null
         object["length_lost"] = block.lengthLost.map { .number($0) }

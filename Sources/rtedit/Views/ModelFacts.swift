@@ -44,6 +44,12 @@ struct ModelFacts {
             }
         add("format", format)
         json["format"] = .string(checkpoint.format.rawValue)
+        switch checkpoint.source {
+        case .gguf(let gguf):
+            json["gguf_version"] = .integer(Int(gguf.version))
+            json["files"] = .integer(max(gguf.shards.count, 1))
+        case .huggingFace(let files): json["files"] = .integer(files.shards.count)
+        }
         let name = checkpoint.architectureName
         add(
             "architecture",
@@ -104,6 +110,8 @@ struct ModelFacts {
             let facts = checkpoint.architecture?.facts(of: numbers) ?? []
             for fact in facts where !Self.told.contains(fact.name) { add(fact.name, fact.text) }
             json["numbers"] = .object(JSONObject(facts.map { .init($0.name, .string($0.text)) }))
+            json["values"] = .object(
+                JSONObject(facts.map { .init($0.name, Self.value($0.text)) }))
             let unread = checkpoint.unreadKeys
             if !unread.isEmpty { add("not read", unread.joined(separator: ", ")) }
             json["not_read"] = .array(unread.map { .string($0) })
@@ -116,6 +124,13 @@ struct ModelFacts {
             add("numbers", "unusable: \(error)")
             json["problem"] = .string("\(error)")
         }
+    }
+
+    /// What the text of a number says, as programs compute with it; other text as it is.
+    private static func value(_ text: String) -> JSONValue {
+        if let integer = Int(text) { return .integer(integer) }
+        if let number = Double(text) { return .number(number) }
+        return Bool(text).map { .bool($0) } ?? .string(text)
     }
 
     /// The numbers that have their place in the lines above; all others get a line of their own.

@@ -74,6 +74,7 @@ struct ScalingView {
                     .init("accuracy", .number(row.probes.accuracy)),
                     .init("kl_mean", row.divergence.map { .number($0.mean) } ?? .null),
                     .init("kl_p95", row.divergence.map { .number($0.percentile95) } ?? .null),
+                    .init("margins", .array(row.probes.items.map { .number($0.margin) })),
                 ]))
         }
         func list(_ values: [Float]) -> JSONValue { .array(values.map { .number(Double($0)) }) }

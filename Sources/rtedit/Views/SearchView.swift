@@ -167,7 +167,27 @@ struct SearchView {
             .init("best", outcome.best.map(json) ?? .null),
             .init("bake", bakeJSON), .init("nearest", outcome.nearest.map(json) ?? .null),
             .init("front", .array(outcome.front.map(json))),
+            .init(
+                "rows",
+                .array(probeRows(.choice, split.choice) + probeRows(.heldOut, split.heldOut))),
         ])
+    }
+
+    /// The margin of each probe of a part, plain and with the best trial.
+    private func probeRows(_ part: SearchPart, _ probes: [Int]) -> [JSONValue] {
+        let plain = outcome.plain[part]?.margins ?? []
+        let best =
+            part == .choice
+            ? outcome.best?.trial.figures.margins : outcome.best?.heldOut.figures.margins
+        return zip(probes, plain).enumerated().map { index, row in
+            .object(
+                JSONObject([
+                    .init("probe", .integer(row.0)),
+                    .init("part", .string(part == .choice ? "choice" : "held out")),
+                    .init("plain", .number(row.1)),
+                    .init("best", best.map { .number($0[index]) } ?? .null),
+                ]))
+        }
     }
 
     private func plain(_ part: SearchPart) -> JSONValue {

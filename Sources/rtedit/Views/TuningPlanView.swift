@@ -40,6 +40,19 @@ struct TuningPlanView {
                 .init("examples", .integer(data.training.count)),
                 .init("validation_examples", .integer(data.validation.count)),
                 .init("text_windows", .integer(data.texts.count)),
+                .init("rows", .array(plan.rows.map(json))),
+            ]))
+    }
+
+    private func json(_ row: TuningPlan.Row) -> JSONValue {
+        let rate = row.isRepresentation ? learningRates.representation : learningRates.other
+        return .object(
+            JSONObject([
+                .init("weight", .string(row.weight.rawValue)),
+                .init("blocks", .array(row.blocks.map { .integer($0) })),
+                .init("numbers", .integer(row.numbers)),
+                .init("terms", .array(row.terms.map { .string($0) })),
+                .init("learning_rate", .number(rate)),
             ]))
     }
 }

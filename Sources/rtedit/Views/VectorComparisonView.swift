@@ -129,6 +129,7 @@ struct VectorComparisonView {
                                             }))),
                             ]))
                     })),
+            .init("notes", .array(notes.map { .string($0) })),
         ])
     }
 }

@@ -34,6 +34,7 @@ import Transformer
         }
         return try Extraction(
             samples, groups: (0..<pairs).map { $0 % (groups ?? pairs) },
+            places: (0..<pairs).map { "pairs.jsonl:\($0 + 1)" },
             blocks: distances.keys.sorted(), tokenCount: pairs,
             options: Extraction.Options(method: method, normalization: normalization),
             crew: WorkCrew(threads: 1), base: BaseIdentity(modelHint: "llama"))
