@@ -22,7 +22,8 @@ import Testing
     @Test func namesOfMethodsMayHaveEitherDash() throws {
         for (place, name) in ["task", "task_arithmetic", "task-arithmetic"].enumerated() {
             let run = try blend(
-                a, b, "--base", base, "-o", folder.path("\(place).gguf"), "--method", name)
+                a, b, "--base", base, "-o", folder.path("\(place).gguf"), "--method", name,
+                "--no-note")
             #expect(run.exitCode == 0, "\(run.errors)")
             #expect(run.output.contains("task-arithmetic: 21 weights of 2 models blended"))
             #expect(
