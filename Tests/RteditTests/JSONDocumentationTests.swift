@@ -59,7 +59,9 @@ import Testing
             case "TINY": Samples.tinyModel
             case "PAIRS": Samples.tinyPairs
             case "PROBE": Samples.path("tiny/probe.jsonl")
-            case "adapter": folder.path(word)
+            case "adapter", "second-adapter": folder.path(word)
+            // A key of the file's metadata.
+            case _ where word.hasPrefix("general."): word
             default:
                 word.contains(".") && word.first?.isLetter == true ? folder.path(word) : word
             }
@@ -107,7 +109,7 @@ import Testing
         Call("tune", "tune TINY t.gguf --vector v.gguf@2 --data PROBE --epochs 1"),
         Call(
             "tune---adapter",
-            "tune TINY u --vector v.gguf@2 --data PROBE --epochs 1 --lora 2 --adapter"),
+            "tune TINY second-adapter --vector v.gguf@2 --data PROBE --epochs 1 --lora 2 --adapter"),
         Call("tune---dry-run", "tune TINY d.gguf --vector v.gguf@2 --data PROBE --dry-run"),
         Call("merge", "merge TINY adapter m.gguf"),
         Call("delta-create", "delta create TINY edited.gguf second.rtdelta"),
@@ -130,6 +132,9 @@ import Testing
             "compare-types", "compare-types TINY --text text.txt --types q8_0 --window 64"),
         Call("bench", "bench TINY --prompt-tokens 8 --max-tokens 2 --runs 1"),
         Call("bench---train", "bench TINY --train lora --sequences 1 --sequence-tokens 8 --runs 1"),
+        Call("blend", "blend TINY small.gguf -o blended.gguf --method slerp --t 0.5"),
+        Call("blend", "blend small.gguf small.gguf --base TINY -o ties.gguf --method ties"),
+        Call("pairs-check", "pairs check PAIRS TINY", exits: [0, 1]),
         Call("inspect-of-an-importance-matrix", "inspect imatrix.gguf"),
         Call("inspect-of-a-model", "inspect edited.gguf"),
         Call("metadata", "metadata TINY"),
