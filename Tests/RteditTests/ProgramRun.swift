@@ -12,6 +12,13 @@ struct ProgramRun {
     /// The errors without the line end of their only line.
     var errorLine: String { String(errors.drop { $0.isNewline }.prefix { !$0.isNewline }) }
 
+    /// What it printed with `--json`, each line without what the call was.
+    var results: [Substring] {
+        output.split(separator: "\n").map { line in
+            line.range(of: ",\"call\":{\"schema\"").map { line[..<$0.lowerBound] } ?? line
+        }
+    }
+
     /// The program lies beside the test bundle.
     static var program: URL {
         URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()

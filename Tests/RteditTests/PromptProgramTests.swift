@@ -51,7 +51,7 @@ import Testing
             try lines(piped).map { $0["text"] as? String } == together.map { $0["text"] as? String }
         )
         let file = try folder.write(Array(text.utf8), as: "prompts.jsonl")
-        #expect(try generate("--prompts", file, "--json").output == piped.output)
+        #expect(try generate("--prompts", file, "--json").results == piped.results)
         let shown = try generate("--prompts", file)
         #expect(shown.output.contains("prompt 2 of 3"))
     }
