@@ -92,7 +92,7 @@ import Testing
         refused(2, "'8' is not", try measure(output, "--context", "8"))
         refused(
             2, "context of", try measure(output, "--context", "1000000"))
-        refused(3, "entry", try imatrix("--in", text, "-o", output))
+        refused(3, "it is plain text", try imatrix("--in", text, "-o", output))
         let short = try folder.write(Array("The sun".utf8), as: "short.txt")
         refused(
             3, "do not fill a chunk",

@@ -106,9 +106,9 @@ import Tuning
             ["--threads", "1"], ["--threads", "2"], ["--memory", "1"], ["--memory", "300kB"],
         ].map { try search("--text", story, "--json", $0[0], $0[1]) }
         #expect(runs[0].exitCode == 0)
-        #expect(Set(runs.map(\.output)).count == 1)
+        #expect(Set(runs.map(\.results)).count == 1)
         let other = try search("--text", story, "--json", "--seed", "1")
-        #expect(other.output != runs[0].output)
+        #expect(other.results != runs[0].results)
     }
 
     @Test func anInterruptedSearchContinues() throws {

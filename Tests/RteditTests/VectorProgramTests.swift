@@ -168,7 +168,7 @@ import Tuning
             try VectorFile.write(vector, to: path(name), replacing: false)
             let output = path(name + ".baked.gguf")
             let run = try ProgramRun.rtedit(
-                ["bake", Samples.tinyModel, output, "--vector", path(name) + ":2@1"])
+                ["bake", Samples.tinyModel, output, "--vector", path(name) + ":2@1", "--no-note"])
             #expect(run.exitCode == 0, "\(run.errors)")
             return try bytes(ofFile: output)
         }

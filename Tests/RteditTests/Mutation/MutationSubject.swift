@@ -38,7 +38,9 @@ struct MutationSubject {
         try run(["bake", "llama.gguf", "baked.gguf", "--vector", "v.gguf@1"])
         try run(["delta", "create", "llama.gguf", "baked.gguf", "p.rtdelta"])
         let tune = ["--vector", "v.gguf@1", "--data", "probe.jsonl", "--validation-share", "0"]
-        try run(["tune", "llama.gguf", "tuned.gguf", "--steps", "2", "--batch", "1"] + tune)
+        try run(
+            ["tune", "llama.gguf", "tuned.gguf", "--steps", "2", "--batch", "1", "--keep-run"]
+                + tune)
         for adapter in ["adapter.gguf", "adapter"] {
             try run(
                 [
