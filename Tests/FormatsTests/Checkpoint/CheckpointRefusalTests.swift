@@ -119,6 +119,6 @@ import Testing
         #expect(throws: FileError.self) { try Checkpoint.open(folder.path("nowhere")) }
         #expect(throws: CheckpointError.self) { try Checkpoint.open(folder.path) }
         let empty = try folder.write([], as: "empty.gguf")
-        #expect(throws: GGUFError.self) { try Checkpoint.open(empty) }
+        #expect(throws: CheckpointError.self) { try Checkpoint.open(empty) }
     }
 }

@@ -144,7 +144,8 @@ import Testing
             number(2) + entry("a", values: [1, 2]) + entry("b", values: [3]) + number(1) + number(1)
             + [65]
         let ends = [whole.count, whole.count - 5, whole.count - 9]
-        for count in 0..<whole.count where !ends.contains(count) {
+        // Of an empty file more can be said.
+        for count in 1..<whole.count where !ends.contains(count) {
             let path = try folder.write(Array(whole.prefix(count)), as: "cut.dat")
             let error = try #require(throws: ImportanceError.self, "\(count)") {
                 try ImportanceMatrix(contentsOf: path)
