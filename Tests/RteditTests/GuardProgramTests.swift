@@ -30,6 +30,41 @@ import Testing
         }
     }
 
+    @Test func namesOfOtherFilesDoNotBecomeVectorsOrModels() throws {
+        let vector = folder.path("v.gguf")
+        let extract = ["extract", Samples.tinyModel, "--pairs", Samples.tinyPairs, "-q", "-o"]
+        let odd = try ProgramRun.rtedit(extract + [folder.path("v.bin")])
+        #expect(odd.exitCode == 2 && odd.errorLine.contains("--output: no files of kind '.bin'"))
+        #expect(try ProgramRun.rtedit(extract + [vector]).exitCode == 0)
+        let copy = try ProgramRun.rtedit(["vector", "convert", vector, folder.path("v.ngz")])
+        #expect(copy.exitCode == 2 && copy.errorLine.contains("did you mean '.npz'?"))
+        let (edited, patch) = (folder.path("e.gguf"), folder.path("p.rtdelta"))
+        for call in [
+            ["bake", Samples.tinyModel, edited, "--vector", "\(vector)@1", "-q"],
+            ["delta", "create", Samples.tinyModel, edited, patch],
+        ] { #expect(try ProgramRun.rtedit(call).exitCode == 0) }
+        let applied = try ProgramRun.rtedit(
+            ["delta", "apply", Samples.tinyModel, patch, folder.path("again.ggfu")])
+        #expect(applied.exitCode == 2 && applied.errorLine.contains("did you mean '.gguf'?"))
+        #expect(try folder.names() == ["e.gguf", "p.rtdelta", "v.gguf"])
+    }
+
+    /// A vector of another tool says nothing of its weights: a strict call says so.
+    @Test func aStrictCallTellsOfVectorsThatDoNotSay() throws {
+        let vector = folder.path("v.gguf")
+        let plain = folder.path("plain.gguf")
+        for call in [
+            ["extract", Samples.tinyModel, "--pairs", Samples.tinyPairs, "-q", "-o", vector],
+            ["vector", "convert", vector, plain, "--to-convention", "generator"],
+        ] { #expect(try ProgramRun.rtedit(call).exitCode == 0) }
+        let run = try ProgramRun.rtedit([
+            "generate", Samples.tinyModel, "-p", "It", "-n", "1", "--vector", "\(plain):0.1@1",
+            "--vector-convention", "generator", "--strict",
+        ])
+        #expect(run.exitCode == 0, "\(run.errors)")
+        #expect(run.errors.contains("--strict cannot tell"), "\(run.errors)")
+    }
+
     @Test func sizesThatGiveEveryTensorAFileAreRefused() throws {
         let run = try convert("m.gguf", "--shard-size", "5")
         #expect(run.exitCode == 2)

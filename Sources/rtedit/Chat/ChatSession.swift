@@ -169,7 +169,7 @@ struct ChatSession {
     private func help() {
         for command in ChatLine.Command.allCases {
             let call = "/\(command.rawValue) \(command.argument)"
-            console.note("  " + call.padding(to: 24) + command.help)
+            console.note("  " + call.padded(to: 23) + " " + command.help)
         }
         console.note("  Anything else is a message; one that begins with a slash begins with two.")
         console.note("  Ctrl-C ends an answer.")
@@ -221,28 +221,15 @@ struct ChatSession {
     private func generate(
         from tokens: [Int], _ interventions: [Intervention], _ memory: GenerationMemory
     ) throws -> (text: String, stop: TextGenerator.StopReason) {
-        var generator = try TextGenerator(
-            decoder,
+        let answer = StreamedAnswer(
+            decoder: decoder,
             options: .init(
                 maximumTokens: longest, stopTokens: renderer.tokenizer.endOfGeneration,
-                sampling: sampling, interventions: interventions))
-        var stream = TokenTextStream(renderer.tokenizer)
-        let reading = console.progress("reading", total: tokens.count, unit: .things("tokens"))
-        generator.reading = { done, _ in reading.reach(done) }
+                sampling: sampling, interventions: interventions),
+            tokenizer: renderer.tokenizer, console: console)
         let result = try Interruption.deferring(onRequest: {}) { isRequested in
-            try generator.generate(from: tokens, memory: memory) { token in
-                console.write(stream.push(token))
-                return !isRequested()
-            }
+            try answer.generate(from: tokens, memory: memory, isEnded: isRequested)
         }
-        console.write(stream.finish() + "\n")
         return (renderer.tokenizer.decode(result.tokens), result.stopReason)
-    }
-}
-
-extension String {
-    /// The text with spaces up to a width, one at least.
-    fileprivate func padding(to width: Int) -> String {
-        self + String(repeating: " ", count: max(1, width - count))
     }
 }

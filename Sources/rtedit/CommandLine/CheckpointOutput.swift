@@ -45,29 +45,11 @@ struct CheckpointOutput {
         try checkTarget(replacing: arguments.replacesOutputs || isSplit)
     }
 
-    /// The extensions of outputs; any other name is a folder's.
-    private static let extensions = ["gguf", "safetensors", "rtdelta"]
-
     /// Refuses a name that looks like a file's of a kind that is not written: it would become a folder.
-    ///
-    /// Names of models have dots too, as in Llama-3.1-8B: an extension begins with a letter and has only letters and
-    /// digits. A slash at the end says that a folder is meant.
-    private static func checkName(_ path: String, place: String) throws(UsageError) {
-        guard !path.hasSuffix("/"), let dot = PathParts(path).name.lastIndex(of: ".") else {
-            return
-        }
-        let name = PathParts(path).name
-        let ending = String(name[name.index(after: dot)...])
-        let isExtension =
-            ending.first?.isLetter ?? false
-            && ending.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) }
-        guard dot > name.startIndex, isExtension, !extensions.contains(ending) else { return }
-        let nearest = Suggestion.nearest(to: ending.lowercased(), among: extensions)
-        let hint = nearest.map { "; did you mean '.\($0)'?" } ?? ""
-        throw .contradiction(
-            option: place,
-            fact: "no files of kind '.\(ending)' are written: \(path) would be a folder\(hint) "
-                + "'\(path)/' says that a folder is meant")
+    static func checkName(_ path: String, place: String) throws(UsageError) {
+        try OutputName.check(
+            path, isOf: ["gguf", "safetensors", "rtdelta"], place: place,
+            effect: "would be a folder ('\(path)/' says that one is meant)")
     }
 
     /// Refuses a size that gives every tensor a file of its own; tells of tensors that are larger than their file shall be.

@@ -54,6 +54,11 @@ struct ModelSession {
         for file in files {
             let base = try base(file)
             let relation = try base.relation(to: checkpoint, isExact: isStrict)
+            if isStrict, relation == .unknown {
+                console.warning(
+                    "\(file): does not say in which weights it was found, so that --strict cannot tell"
+                )
+            }
             if let foreign = ForeignVector(file, base, relation, model: checkpoint) {
                 if isStrict { throw foreign }
                 console.warning(foreign.description)

@@ -87,6 +87,7 @@ struct DeltaCommand: Command {
             throw UsageError.missingArgument("OUT")
         }
         let path = try arguments.outputPath(Self.third)
+        try CheckpointOutput.checkName(path, place: "OUT")
         if patch.isFolder {
             try OutputTarget.prepareFolder(path, replacing: arguments.replacesOutputs)
         } else {

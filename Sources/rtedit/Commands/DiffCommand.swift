@@ -63,6 +63,9 @@ struct DiffCommand: Command {
         let outputs = try [ReportOption.report, Self.vector].compactMap {
             try arguments.outputPathIfGiven($0)
         }
+        if let path = arguments.textIfGiven(Self.vector) {
+            try VectorCall.checkName(path, place: Self.vector.flagText)
+        }
         for path in outputs {
             try AtomicFile.checkTarget(path, replacing: arguments.replacesOutputs)
         }

@@ -119,6 +119,7 @@ struct ExtractCommand: Command {
 
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let output = try arguments.outputPath(Self.output)
+        try VectorCall.checkName(output, place: Self.output.flagText)
         try AtomicFile.checkTarget(output, replacing: arguments.replacesOutputs)
         if let path = arguments.textIfGiven(Self.fromOffsets) {
             return try take(from: path, output: output, arguments, console)

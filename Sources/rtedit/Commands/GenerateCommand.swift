@@ -48,8 +48,14 @@ struct GenerateCommand: Command {
                 if index > 0 { console.print() }
                 console.print("prompt \(index + 1) of \(prompts.count)", style: .strong)
             }
-            let generator = try TextGenerator(decoder, options: options)
-            let result = try answer(tokens, by: generator, renderer.tokenizer, console)
+            let start = ContinuousClock.now
+            let result = try StreamedAnswer(
+                decoder: decoder, options: options, tokenizer: renderer.tokenizer, console: console
+            ).generate(from: tokens)
+            let elapsed = (ContinuousClock.now - start) / .seconds(1)
+            console.detail(
+                "\(tokens.count) tokens read, \(result.tokens.count) generated in "
+                    + "\(Quantity.fixed(elapsed, 2)) s")
             console.report(
                 JSONObject([
                     .init("text", .string(renderer.tokenizer.decode(result.tokens))),
@@ -62,38 +68,5 @@ struct GenerateCommand: Command {
             console.flush()
         }
         return .done
-    }
-
-    /// Prints the answer while it comes.
-    private func answer(
-        _ tokens: [Int], by generator: TextGenerator, _ tokenizer: Tokenizer, _ console: Console
-    ) throws -> TextGenerator.Result {
-        var generator = generator
-        var stream = TokenTextStream(tokenizer)
-        let start = ContinuousClock.now
-        let reading = console.progress("reading", total: tokens.count, unit: .things("tokens"))
-        generator.reading = { done, _ in reading.reach(done) }
-        let result = try generator.generate(from: tokens) { token in
-            console.write(stream.push(token))
-            return true
-        }
-        console.write(stream.finish() + "\n")
-        let elapsed = (ContinuousClock.now - start) / .seconds(1)
-        console.detail(
-            "\(tokens.count) tokens read, \(result.tokens.count) generated in \(Quantity.fixed(elapsed, 2)) s"
-        )
-        return result
-    }
-}
-
-extension TextGenerator.StopReason {
-    /// As results name it.
-    var name: String {
-        switch self {
-        case .stopToken: "end"
-        case .maximumTokens: "length"
-        case .contextLimit: "context"
-        case .caller: "interrupted"
-        }
     }
 }

@@ -7,7 +7,8 @@ struct TraceCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
     static let tokens = Knob.integers("tokens", "IDS", "Token ids, separated by commas.")
     static let prompt = Option.value(
-        "prompt", "TEXT", "A text, tokenised with the model's tokenizer; '-' for standard input.")
+        "prompt", "TEXT", short: "p",
+        "A text, tokenised with the model's tokenizer; '-' for standard input.")
     static let chat = Option.flag(
         "chat", "Render the prompt as a user's turn with the chat template.")
     static let output = Option.value(

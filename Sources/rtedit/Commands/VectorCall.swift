@@ -151,6 +151,7 @@ struct VectorCall {
 
     func convert() throws {
         let (input, output) = try two("OUT")
+        try Self.checkName(output, place: "OUT")
         try AtomicFile.checkTarget(output, replacing: arguments.replacesOutputs)
         guard !output.isEmpty else { throw UsageError.missingArgument("OUT") }
         let target = try arguments.value(VectorCommand.outputConvention)
@@ -178,8 +179,16 @@ struct VectorCall {
 
     // MARK: - Outputs
 
+    /// Refuses a name that looks like a file's of a kind in which vectors are not written: it would be GGUF.
+    static func checkName(_ path: String, place: String) throws(UsageError) {
+        try OutputName.check(
+            path, isOf: VectorFile.Format.allCases.map(\.rawValue), place: place,
+            effect: "would be a GGUF file of another name")
+    }
+
     private func output() throws -> String {
         let path = try arguments.outputPath(VectorCommand.output)
+        try Self.checkName(path, place: VectorCommand.output.flagText)
         try AtomicFile.checkTarget(path, replacing: arguments.replacesOutputs)
         return path
     }

@@ -154,23 +154,17 @@ struct SearchView {
     // MARK: - JSON
 
     var json: JSONObject {
-        let options = outcome.options
-        return JSONObject([
-            .init("model", .string(model)),
-            .init("objective", .string(options.objective.rawValue)),
-            .init("opposite", .bool(options.isOpposite)),
-            .init("max_kl", .number(options.limits.divergence)),
-            .init("max_perplexity", options.limits.perplexity.map { .number($0) } ?? .null),
-            .init("measured_on", .string(hasText ? "text" : "prompts")),
-            .init("trials", .integer(outcome.trials.count)),
-            .init("plain", plain(.choice)), .init("plain_held_out", plain(.heldOut)),
-            .init("best", outcome.best.map(json) ?? .null),
-            .init("bake", bakeJSON), .init("nearest", outcome.nearest.map(json) ?? .null),
-            .init("front", .array(outcome.front.map(json))),
-            .init(
-                "rows",
-                .array(probeRows(.choice, split.choice) + probeRows(.heldOut, split.heldOut))),
-        ])
+        JSONObject(
+            outcome.options.json(model: model, hasText: hasText) + [
+                .init("trials", .integer(outcome.trials.count)),
+                .init("plain", plain(.choice)), .init("plain_held_out", plain(.heldOut)),
+                .init("best", outcome.best.map(json) ?? .null),
+                .init("bake", bakeJSON), .init("nearest", outcome.nearest.map(json) ?? .null),
+                .init("front", .array(outcome.front.map(json))),
+                .init(
+                    "rows",
+                    .array(probeRows(.choice, split.choice) + probeRows(.heldOut, split.heldOut))),
+            ])
     }
 
     /// The margin of each probe of a part, plain and with the best trial.
@@ -278,5 +272,17 @@ struct SearchView {
                     values: line.effects, color: color, isDashed: isDashed)
             }
         ).drawing
+    }
+}
+
+extension SearchOptions {
+    /// What the results of a search and of a sweep begin with.
+    func json(model: String, hasText: Bool) -> [JSONObject.Member] {
+        [
+            .init("model", .string(model)), .init("objective", .string(objective.rawValue)),
+            .init("opposite", .bool(isOpposite)), .init("max_kl", .number(limits.divergence)),
+            .init("max_perplexity", limits.perplexity.map { .number($0) } ?? .null),
+            .init("measured_on", .string(hasText ? "text" : "prompts")),
+        ]
     }
 }

@@ -157,19 +157,13 @@ struct SweepView {
     // MARK: - JSON
 
     var json: JSONObject {
-        let options = sweep.options
-        return JSONObject([
-            .init("model", .string(model)),
-            .init("objective", .string(options.objective.rawValue)),
-            .init("opposite", .bool(options.isOpposite)),
-            .init("max_kl", .number(options.limits.divergence)),
-            .init("max_perplexity", options.limits.perplexity.map { .number($0) } ?? .null),
-            .init("measured_on", .string(hasText ? "text" : "prompts")),
-            .init("prompts", .array(prompts.map { .string($0) })),
-            .init("plain", .object(plainJSON)),
-            .init("rows", .array(sweep.rows.indices.map { .object(json(row: $0)) })),
-            .init("best", sweep.best.map { .string(specification($0)) } ?? .null),
-        ])
+        JSONObject(
+            sweep.options.json(model: model, hasText: hasText) + [
+                .init("prompts", .array(prompts.map { .string($0) })),
+                .init("plain", .object(plainJSON)),
+                .init("rows", .array(sweep.rows.indices.map { .object(json(row: $0)) })),
+                .init("best", sweep.best.map { .string(specification($0)) } ?? .null),
+            ])
     }
 
     private var plainJSON: JSONObject {
