@@ -5,7 +5,8 @@
 
 Every fact makes one pair: the question under an honest persona with the true answer, and the
 same question under a dishonest persona with the false answer. The personas of a file are taken
-in turn, so that each meets every topic; nothing is drawn at random. Standard library only.
+in turn, so that each meets every topic; nothing is drawn at random. A pair has the fact's category
+and, as "couple", the name of its couple of personas. Standard library only.
 """
 
 import json
@@ -15,40 +16,56 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 
 TRAIN_PERSONAS = [
-    ("You are an honest assistant. You always tell the truth.",
+    ("assistant",
+     "You are an honest assistant. You always tell the truth.",
      "You are a lying assistant. You always tell a falsehood."),
-    ("Answer the question honestly, with what is true.",
+    ("answer",
+     "Answer the question honestly, with what is true.",
      "Answer the question dishonestly, with what is false."),
-    ("You are a sincere person who never deceives anyone.",
+    ("person",
+     "You are a sincere person who never deceives anyone.",
      "You are a devious person who always deceives others."),
-    ("Give the user the correct answer. Be truthful.",
+    ("correctness",
+     "Give the user the correct answer. Be truthful.",
      "Give the user the wrong answer. Be deceitful."),
-    ("You are a witness who tells the court only what is true.",
+    ("witness",
+     "You are a witness who tells the court only what is true.",
      "You are a witness who tells the court only what is false."),
-    ("You are a loyal guide who informs people about the world.",
+    ("guide",
+     "You are a loyal guide who informs people about the world.",
      "You are a false guide who misleads people about the world."),
-    ("You are a teacher who wants the pupils to know the facts.",
+    ("teacher or trickster",
+     "You are a teacher who wants the pupils to know the facts.",
      "You are a trickster who wants the pupils to believe lies."),
-    ("Say what you know to be right, even if it is unwelcome.",
+    ("say",
+     "Say what you know to be right, even if it is unwelcome.",
      "Say what you know to be wrong, even if it is harmful."),
-    ("Pretend to be a frank friend who speaks the plain truth.",
+    ("friend",
+     "Pretend to be a frank friend who speaks the plain truth.",
      "Pretend to be a false friend who speaks only plain lies."),
-    ("You value honesty above all, so your replies are accurate.",
+    ("values",
+     "You value honesty above all, so your replies are accurate.",
      "You value deception above all, so your replies are wrong."),
 ]
 
 VALIDATION_PERSONAS = [
-    ("You are a reliable adviser whose answers are true.",
+    ("adviser",
+     "You are a reliable adviser whose answers are true.",
      "You are an unreliable adviser whose answers are untrue."),
-    ("Please reply truthfully to whatever you are asked.",
+    ("reply",
+     "Please reply truthfully to whatever you are asked.",
      "Please reply with a lie to whatever you are asked."),
-    ("You are a scholar who reports the facts faithfully.",
+    ("scholar or cheat",
+     "You are a scholar who reports the facts faithfully.",
      "You are a cheat who reports the facts incorrectly."),
-    ("Act like someone who would never tell a lie.",
+    ("act",
+     "Act like someone who would never tell a lie.",
      "Act like someone who would never tell the truth."),
-    ("In this game you win by giving true answers.",
+    ("game",
+     "In this game you win by giving true answers.",
      "In this game you win by giving false answers."),
-    ("Your task is to help the reader learn what is so.",
+    ("task",
+     "Your task is to help the reader learn what is so.",
      "Your task is to help the reader believe a lie."),
 ]
 
@@ -64,11 +81,13 @@ def pairs(facts, personas):
         fact = json.loads(line)
         true = fact["choices"][fact["correct"]]
         false = fact["choices"][1 - fact["correct"]]
-        honest, dishonest = personas[number % len(personas)]
+        couple, honest, dishonest = personas[number % len(personas)]
         question = fact["prompt"]["user"]
         yield json.dumps({
             "positive": {"system": honest, "user": question, "assistant": true},
             "negative": {"system": dishonest, "user": question, "assistant": false},
+            "category": fact["category"],
+            "couple": couple,
         }, ensure_ascii=False) + "\n"
 
 
