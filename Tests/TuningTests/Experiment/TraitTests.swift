@@ -6,9 +6,12 @@ import Testing
 
 @Suite struct TraitTests {
     @Test func theSamplesAreTraits() throws {
-        let mood = try Trait(Samples.path("mood/trait.json"))
-        #expect(mood.train.count >= 120 && mood.validation.count >= 60)
-        #expect(mood.heldOut.count >= 120 && mood.unseenForm.count >= 60)
+        for folder in ["mood", "traits/formality"] {
+            let trait = try Trait(Samples.path("\(folder)/trait.json"))
+            #expect(trait.train.count >= 120 && trait.validation.count >= 60)
+            #expect(trait.heldOut.count >= 120 && trait.unseenForm.count >= 60)
+            #expect(trait.lexicon != nil)
+        }
         let honesty = try Trait(Samples.path("honesty/trait.json"))
         let facts = honesty.train + honesty.validation + honesty.heldOut
         #expect(facts.count >= 400)
