@@ -5,7 +5,7 @@
 
 Every fact makes one pair: the question under an honest persona with the true answer, and the
 same question under a dishonest persona with the false answer. The personas of a file are taken
-in turn, so that each meets every topic; nothing is drawn at random. A pair has the fact's category
+in turn, so that each meets many topics; nothing is drawn at random. A pair has the fact's category
 and, as "couple", the name of its couple of personas. Standard library only.
 """
 
