@@ -58,7 +58,7 @@ struct Program {
         let kind = failure?.kind ?? .input
         let hint = kind == .usage ? " (see '\(topic)')" : ""
         let report = ErrorReport(
-            kind: kind, message: (failure?.description ?? String(describing: error)) + hint,
+            kind: kind, message: (failure?.message ?? String(describing: error)) + hint,
             file: ErrorReport.file(of: error))
         console.error(report.message)
         console.report(report.json, isRecorded: false)

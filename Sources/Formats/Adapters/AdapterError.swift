@@ -27,6 +27,12 @@ package enum AdapterError: Failure, Equatable {
         }
     }
 
+    package var remedy: String? {
+        kind == .unsupported
+            ? "peft applies it (merge_and_unload, then save_pretrained); give the folder that it writes as the model"
+            : nil
+    }
+
     package var description: String {
         switch self {
         case .notAnAdapter(let path, let reason): "\(path): is not a low-rank adapter: \(reason)"

@@ -32,6 +32,18 @@ package enum CheckpointError: Failure, Equatable {
         }
     }
 
+    package var remedy: String? {
+        switch self {
+        case .unsupportedArchitecture, .unsupportedFeature, .unknownTensor:
+            "inspect, hash, metadata and delta work on it all the same"
+        case .quantized(_, _, .unsupported):
+            "for other work give the folder it was quantised from, or what its method's own package writes back "
+                + "(transformers: model.dequantize())"
+        case .cannotEncode(_, _, let problem): problem.remedy
+        default: nil
+        }
+    }
+
     package var description: String {
         switch self {
         case .notAModel(let path, let reason): "\(path): is not a model: \(reason)"

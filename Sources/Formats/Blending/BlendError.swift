@@ -29,6 +29,17 @@ package enum BlendError: Failure, Equatable {
         }
     }
 
+    package var remedy: String? {
+        switch self {
+        case .otherArchitecture, .otherNumbers, .otherShape, .missingTensor, .unknownTensor:
+            "blend takes models tuned from one base; their answers can be compared with 'rtedit diff' or 'eval'"
+        case .otherTokenizer:
+            "give the models one tokenizer first, or blend those that share theirs"
+        case .unreadable(_, _, let problem): problem.remedy
+        default: nil
+        }
+    }
+
     package var description: String {
         switch self {
         case .modelCount(let method, let found):

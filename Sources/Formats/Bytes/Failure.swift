@@ -15,4 +15,14 @@ package enum FailureKind: Sendable {
 /// `description` names the file, the tensor or key, the offset and both numbers where they exist.
 package protocol Failure: Error, CustomStringConvertible {
     var kind: FailureKind { get }
+    /// What its user can do in place of what failed, in words that can follow a semicolon; nil where the description
+    /// says so itself.
+    var remedy: String? { get }
+}
+
+extension Failure {
+    package var remedy: String? { nil }
+
+    /// The fact and what can be done about it.
+    package var message: String { description + (remedy.map { "; \($0)" } ?? "") }
 }

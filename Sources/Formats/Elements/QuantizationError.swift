@@ -26,6 +26,15 @@ package enum QuantizationError: Failure, Hashable {
         }
     }
 
+    package var remedy: String? {
+        switch self {
+        case .unsupported: "store the tensor as bf16, f16 or f32 with the program that made it"
+        case .tooLarge: "--type bf16 or f32 holds them"
+        case .importanceMissing: "'rtedit imatrix' makes one (--imatrix FILE)"
+        default: nil
+        }
+    }
+
     package var description: String {
         switch self {
         case .unsupported(let type):

@@ -37,6 +37,12 @@ package enum TokenizerError: Failure {
         }
     }
 
+    package var remedy: String? {
+        kind == .unsupported
+            ? "what needs no tokenizer goes on working: inspect, hash, metadata, delta and diff without --prompt"
+            : nil
+    }
+
     package var description: String {
         switch self {
         case .missing(let file, let key):

@@ -24,15 +24,22 @@ package enum ChatTemplateError: Failure, Equatable {
         }
     }
 
+    package var remedy: String? {
+        switch self {
+        case .none, .unsupported, .tooLarge:
+            "leave --chat out and write the model's markers into the prompt yourself"
+        case .refused: "change the messages as it says, or leave --chat out"
+        default: nil
+        }
+    }
+
     package var description: String {
-        let remedy = "leave --chat out and write the model's markers into the prompt yourself"
-        return switch self {
-        case .none:
-            "the model has no chat template; \(remedy)"
+        switch self {
+        case .none: "the model has no chat template"
         case .malformed(let line, let reason):
             "the chat template is malformed: line \(line): \(reason)"
         case .unsupported(let line, let what):
-            "the chat template uses \(what) (line \(line)), which rtedit does not have; \(remedy)"
+            "the chat template uses \(what) (line \(line)), which rtedit does not have"
         case .failed(let line, let reason):
             "the chat template fails at this conversation: line \(line): \(reason)"
         case .refused(let message):

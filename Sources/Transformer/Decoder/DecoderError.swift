@@ -20,6 +20,14 @@ package enum DecoderError: Failure, Equatable {
         }
     }
 
+    package var remedy: String? {
+        switch self {
+        case .unsupportedType: "store the tensor as bf16, f16 or f32 with the program that made it"
+        case .unusedTensor: "inspect, hash, metadata and delta work on it all the same"
+        default: nil
+        }
+    }
+
     package var description: String {
         switch self {
         case .badRotary(let file, let fact):

@@ -16,6 +16,10 @@ package enum WeightMatrixError: Failure, Hashable {
         }
     }
 
+    package var remedy: String? {
+        kind == .unsupported ? "'rtedit convert' writes it as a plain type (--type bf16)" : nil
+    }
+
     package var description: String {
         switch self {
         case .unsupportedType(let tensor, let type):

@@ -302,6 +302,18 @@ package enum FittingError: Failure, Hashable {
         }
     }
 
+    package var remedy: String? {
+        switch self {
+        case .noProjection:
+            "a vector at another site can be fitted, and 'rtedit tune' learns it from data"
+        case .singular: "give a longer or more varied text to --calibration"
+        case .notStored: "--type bf16 or f32 holds it"
+        case .tooInexact:
+            "give more text to --calibration, take fewer blocks, or learn it from data ('rtedit tune')"
+        default: nil
+        }
+    }
+
     package var description: String {
         switch self {
         case .nothing: "every vector to be fitted is 0"

@@ -23,6 +23,8 @@ package struct AdapterExtraction: Sendable {
 
         package var kind: FailureKind { .unsupported }
 
+        package var remedy: String? { "'rtedit delta create' holds every difference of the files" }
+
         package var description: String {
             switch self {
             case .nothingToExtract(let a, let b):

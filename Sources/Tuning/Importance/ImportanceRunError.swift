@@ -19,6 +19,13 @@ package enum ImportanceRunError: Failure, Equatable {
         }
     }
 
+    package var remedy: String? {
+        switch self {
+        case .tiedOutput: "leave --process-output out"
+        default: nil
+        }
+    }
+
     package var description: String {
         switch self {
         case .shortText(let tokens, let chunkSize):

@@ -25,6 +25,10 @@ package enum ScalingError: Failure, Equatable {
         }
     }
 
+    package var remedy: String? {
+        if case .tooStrong = self { "take a smaller strength" } else { nil }
+    }
+
     package var description: String {
         switch self {
         case .notAScaling(let file, let reason): "\(file): holds no scaling: \(reason)"

@@ -38,6 +38,18 @@ package enum VectorError: Failure, Equatable {
         }
     }
 
+    package var remedy: String? {
+        switch self {
+        case .tooStrong: "take a smaller strength"
+        case .notInConvention: "write it in llama.cpp's convention, or as safetensors"
+        case .beyondFloat:
+            "divide the vectors' factors by the same number; a SPEC's strength makes up for it"
+        case .nothingLeft: "remove fewer directions, or do without this one"
+        case .noLength: "leave that block out of the SPEC"
+        default: nil
+        }
+    }
+
     package var description: String {
         switch self {
         case .notAVector(let file, let reason): "\(file): is not a steering vector: \(reason)"

@@ -13,6 +13,8 @@ struct DiffOutputs {
 
         var kind: FailureKind { .unsupported }
 
+        var remedy: String? { "'rtedit delta create' holds every difference of the files" }
+
         var description: String {
             switch self {
             case .noVector:

@@ -40,7 +40,8 @@ package struct GGUFError: Failure, Equatable {
         // Data.
         case hole(tensor: String, offset: UInt64, expected: Int)
         case overlap(tensor: String, offset: UInt64, expected: Int)
-        case dataBeyondFile(tensor: String, end: Int, fileSize: Int)
+        /// `whole` is where the data of the last tensor should end.
+        case dataBeyondFile(tensor: String, end: Int, fileSize: Int, whole: Int)
         case fileTooLarge(tensor: String)
         // Split files.
         case laterShard(number: Int, first: String)
@@ -65,6 +66,17 @@ package struct GGUFError: Failure, Equatable {
         switch problem {
         case .bigEndian, .obsoleteVersion, .alignmentTooLarge, .typeWithoutIdentifier: .unsupported
         default: .input
+        }
+    }
+
+    package var remedy: String? {
+        switch problem {
+        case .bigEndian:
+            "gguf-convert-endian of the Python package gguf turns the file itself round, so give it a copy"
+        case .obsoleteVersion, .removedTensorType, .alignmentTooLarge:
+            "convert the model's folder again, or take a newer file of it"
+        case .typeWithoutIdentifier: "a folder as output holds it, or --type bf16"
+        default: nil
         }
     }
 
@@ -135,9 +147,9 @@ extension GGUFError.Problem: CustomStringConvertible {
             "tensor \(tensor.quoted): data is at offset \(offset), leaving a hole after \(expected)"
         case .overlap(let tensor, let offset, let expected):
             "tensor \(tensor.quoted): data is at offset \(offset), overlapping data up to \(expected)"
-        case .dataBeyondFile(let tensor, let end, let fileSize):
-            "tensor \(tensor.quoted): data ends at \(end), but the file holds \(fileSize) bytes: it was cut "
-                + "off, as by a download that did not end; fetch it again"
+        case .dataBeyondFile(let tensor, let end, let fileSize, let whole):
+            "tensor \(tensor.quoted): data ends at \(end), but the file holds \(fileSize) bytes of \(whole): it "
+                + "was cut off, as by a download that did not end; fetch it again"
         case .fileTooLarge(let tensor):
             "tensor \(tensor.quoted): the end of its data overflows 64 bits"
         case .laterShard(let number, let first):

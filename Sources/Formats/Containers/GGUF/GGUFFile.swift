@@ -76,7 +76,11 @@ private struct GGUFDataLayout {
                 throw .fileTooLarge(tensor: name)
             }
             guard let data = bytes.slice(end..<dataEnd) else {
-                throw .dataBeyondFile(tensor: name, end: dataEnd, fileSize: bytes.count)
+                // What wraps around is no end of a file.
+                let ends = entries.map { start &+ Int(clamping: $0.offset) &+ $0.byteCount }
+                throw .dataBeyondFile(
+                    tensor: name, end: dataEnd, fileSize: bytes.count,
+                    whole: max(dataEnd, ends.max() ?? dataEnd))
             }
             tensors.append(StoredTensor(description: entry.description, bytes: data))
             end = next

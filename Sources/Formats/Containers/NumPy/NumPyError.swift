@@ -20,6 +20,10 @@ package struct NumPyError: Failure, Equatable {
         if case .elementType = problem { .unsupported } else { .input }
     }
 
+    package var remedy: String? {
+        kind == .unsupported ? "write the array again with astype(numpy.float32)" : nil
+    }
+
     package var description: String { "\(path): \(problem)" }
 }
 

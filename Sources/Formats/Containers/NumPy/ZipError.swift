@@ -34,6 +34,11 @@ package struct ZipError: Failure, Equatable {
         }
     }
 
+    package var remedy: String? {
+        kind == .unsupported
+            ? "write the arrays again with numpy.savez, or into a safetensors file" : nil
+    }
+
     package var description: String { "\(path): \(problem)" }
 }
 

@@ -27,7 +27,8 @@ package struct SafetensorsError: Failure, Equatable {
         case sizeMismatch(tensor: String, spanned: Int, needed: Int)
         case hole(tensor: String, begin: Int, expected: Int)
         case overlap(tensor: String, begin: Int, expected: Int)
-        case dataBeyondFile(tensor: String, end: Int, available: Int)
+        /// `whole` is where the data of the last tensor should end.
+        case dataBeyondFile(tensor: String, end: Int, available: Int, whole: Int)
         case trailingData(end: Int, available: Int)
         // The index of a sharded checkpoint.
         case malformedIndex(expected: String)
@@ -44,6 +45,10 @@ package struct SafetensorsError: Failure, Equatable {
 
     package var kind: FailureKind {
         if case .typeWithoutName = problem { .unsupported } else { .input }
+    }
+
+    package var remedy: String? {
+        kind == .unsupported ? "a .gguf file as output holds it, or --type bf16" : nil
     }
 
     package var description: String { "\(path): \(problem)" }
@@ -81,9 +86,9 @@ extension SafetensorsError.Problem: CustomStringConvertible {
             "tensor \(tensor.quoted): data begins at \(begin), leaving a hole after \(expected)"
         case .overlap(let tensor, let begin, let expected):
             "tensor \(tensor.quoted): data begins at \(begin), overlapping data that ends at \(expected)"
-        case .dataBeyondFile(let tensor, let end, let available):
-            "tensor \(tensor.quoted): data_offsets end at \(end), but the file holds \(available) bytes of data: "
-                + "it was cut off, as by a download that did not end; fetch it again"
+        case .dataBeyondFile(let tensor, let end, let available, let whole):
+            "tensor \(tensor.quoted): data_offsets end at \(end), but the file holds \(available) bytes of data "
+                + "of \(whole): it was cut off, as by a download that did not end; fetch it again"
         case .trailingData(let end, let available):
             "data_offsets end at \(end), but the file holds \(available) bytes of data: trailing data"
         case .malformedIndex(let expected): "not an index of safetensors shards: \(expected)"

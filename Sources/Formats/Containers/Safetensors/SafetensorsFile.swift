@@ -131,7 +131,9 @@ package struct SafetensorsFile: Sendable {
             if entry.begin > end { throw .hole(tensor: name, begin: entry.begin, expected: end) }
             if entry.begin < end { throw .overlap(tensor: name, begin: entry.begin, expected: end) }
             guard let bytes = data.slice(entry.begin..<entry.end) else {
-                throw .dataBeyondFile(tensor: name, end: entry.end, available: data.count)
+                throw .dataBeyondFile(
+                    tensor: name, end: entry.end, available: data.count,
+                    whole: entries.map(\.end).max() ?? entry.end)
             }
             tensors.append(StoredTensor(description: entry.description, bytes: bytes))
             end = entry.end

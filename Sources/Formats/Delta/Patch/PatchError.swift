@@ -29,6 +29,15 @@ package enum PatchError: Failure, Equatable {
         }
     }
 
+    package var remedy: String? {
+        switch self {
+        case .wrongVersion:
+            "apply it with the version of rtedit that made it, or make it again with this one"
+        case .tooLarge: "publish the file itself"
+        default: nil
+        }
+    }
+
     package var description: String {
         switch self {
         case .notAPatch(let path, let content):

@@ -217,16 +217,17 @@ struct MalformedGGUF: CustomTestStringConvertible, Sendable {
             .overlap(tensor: "b", offset: 4, expected: 32), "'b'", "4", "32"),
         .init(
             "no data", one.tensor("w", ne: [8]).padded(),
-            .dataBeyondFile(tensor: "w", end: 96, fileSize: 64), "'w'", "96", "64"),
+            .dataBeyondFile(tensor: "w", end: 96, fileSize: 64, whole: 96), "'w'", "96", "64"),
         .init(
             "data cut by a byte", one.tensor("w", ne: [8]).data(31),
-            .dataBeyondFile(tensor: "w", end: 96, fileSize: 95), "96", "95"),
+            .dataBeyondFile(tensor: "w", end: 96, fileSize: 95, whole: 96), "96", "95"),
         .init(
             "a file that ends before its data starts", one.tensor("w", ne: [0]),
-            .dataBeyondFile(tensor: "w", end: 64, fileSize: 57), "64", "57"),
+            .dataBeyondFile(tensor: "w", end: 64, fileSize: 57, whole: 64), "64", "57"),
         .init(
             "a tensor of 2^59 bytes", one.tensor("w", ne: [1 << 59], type: 24).data(4),
-            .dataBeyondFile(tensor: "w", end: 64 + 1 << 59, fileSize: 68), "'w'",
+            .dataBeyondFile(tensor: "w", end: 64 + 1 << 59, fileSize: 68, whole: 64 + 1 << 59),
+            "'w'",
             "576460752303423552", "68"),
     ]
 

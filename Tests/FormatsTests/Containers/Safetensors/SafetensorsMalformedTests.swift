@@ -150,7 +150,7 @@ struct MalformedSafetensors: CustomTestStringConvertible, Sendable {
         .init(
             "data beyond the file", tensor: "{\(f32),\"shape\":[2],\"data_offsets\":[0,8]}",
             data: 7,
-            .dataBeyondFile(tensor: "w", end: 8, available: 7), "8", "7 bytes"),
+            .dataBeyondFile(tensor: "w", end: 8, available: 7, whole: 8), "8", "7 bytes"),
         .init(
             "data after the last tensor",
             safetensorsFile("{\"w\":{\(f32),\"shape\":[1],\"data_offsets\":[0,4]}}", data: 5),
