@@ -30,6 +30,8 @@ package struct PairFinding: Sendable, Hashable {
         case word
         /// Requests that several pairs share, so that what is held out is not new.
         case sharedRequests = "shared-requests"
+        /// Pairs without a topic or a couple of personas, where others name theirs.
+        case unlabelled
     }
 
     package let kind: Kind

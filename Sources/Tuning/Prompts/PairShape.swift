@@ -11,8 +11,10 @@ struct PairShape {
     }
 
     var findings: [PairFinding] {
-        [number, identical, otherTurns, otherRequests, lengths, uneven, tooLong, sharedRequests]
-            .compactMap { $0 }
+        [
+            number, identical, otherTurns, otherRequests, lengths, uneven, tooLong, sharedRequests,
+            unlabelled("category", \.category), unlabelled("couple", \.couple),
+        ].compactMap { $0 }
     }
 
     private var number: PairFinding? {
@@ -117,5 +119,17 @@ struct PairShape {
             .sharedRequests, isFault: false, lines: all,
             "requests that other pairs have too: pairs that are held out for the table "
                 + "are less new than they seem")
+    }
+
+    /// What has no label cannot be drawn evenly over the labels.
+    private func unlabelled(
+        _ key: String, _ label: (ContrastPair) -> String?
+    ) -> PairFinding? {
+        let unlabelled = entries.filter { label($0.pair) == nil }
+        guard !unlabelled.isEmpty, unlabelled.count < entries.count else { return nil }
+        return PairFinding(
+            .unlabelled, isFault: false, lines: unlabelled.map(\.line),
+            "no member '\(key)', where \(entries.count - unlabelled.count) other pairs have one: a part "
+                + "of the file cannot be drawn evenly over it")
     }
 }

@@ -6,10 +6,15 @@ package struct Probe: Sendable {
     package let choices: [String]
     /// The index of the choice that counts as correct.
     package let correct: Int
+    /// The topic; nil where the line names none.
     package let category: String?
+    /// What probes share that exchange their answers, so that no word alone marks the correct one; nil where the line
+    /// names none.
+    package let couple: String?
     package let place: String
 
-    /// Reads a `.jsonl` file of `{"prompt": X, "choices": ["A","B"], "correct": 0, "category": "…"}`.
+    /// Reads a `.jsonl` file of
+    /// `{"prompt": X, "choices": ["A","B"], "correct": 0, "category": "…", "couple": "…"}`, the last two where wanted.
     ///
     /// - Throws: file and JSON errors, `PromptError` naming file and line.
     package static func read(_ path: String) throws -> [Probe] {
@@ -31,7 +36,8 @@ package struct Probe: Sendable {
         self.prompt = try Prompt(prompt, place: place)
         self.choices = choices
         self.correct = correct
-        category = object["category"]?.string
+        category = try JSONLines.label("category", of: object, place: place)
+        couple = try JSONLines.label("couple", of: object, place: place)
         self.place = place
     }
 }

@@ -143,6 +143,18 @@ package enum JSONLines {
         return objects
     }
 
+    /// A text that a line may have, as the name of its topic; nil where it has none, or null.
+    ///
+    /// - Throws: `PromptError.badMember` for anything that is not text.
+    static func label(
+        _ key: String, of object: JSONObject, place: String
+    ) throws(PromptError) -> String? {
+        guard let value = object[key] else { return nil }
+        if case .null = value { return nil }
+        guard let text = value.string else { throw .badMember(place: place, key: key) }
+        return text
+    }
+
     /// The most bytes a line may have; parsed, it takes many times as much memory.
     static let lineLimit = 16 << 20
 
