@@ -79,7 +79,7 @@ bench: build ## Measure the speed on the real model.
 pages: build ## Make every page from real runs and check it in headless Chromium.
 	samples/pages.sh
 
-experiment: build ## Compare ways of tuning a trait into the real model; one to two hours.
+experiment: build ## Compare ways of tuning traits into the real model; about half an hour a trait.
 	samples/experiment.sh
 
 lint: ## Check the format of the source.

@@ -77,7 +77,7 @@ experiment_page() {
  "validation": "probe.jsonl", "held_out": "probe.jsonl", "unseen_form": "probe.jsonl", "position": "last"}
 TRAIT
     run experiment samples/tiny/tiny-mood.gguf --trait "$trait/trait.json" --text samples/text/evaluation.txt \
-        --ordinary-text samples/text/ordinary.txt --seeds 1 --text-tokens 600 --limit 8 -o "$work/out/experiment"
+        --seeds 2 --other-seeds 1 --text-tokens 1024 --matching-tokens 512 --limit 8 -o "$work/out/experiment"
     cp "$work/out/experiment/report.html" "$pages/experiment.html"
 }
 

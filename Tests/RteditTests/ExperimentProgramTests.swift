@@ -9,7 +9,8 @@ import Testing
         let text = """
             {"name": "tiny", "positive": "cheerful", "negative": "gloomy",
              "pairs": "pairs.jsonl", "train": "probe.jsonl", "validation": "probe.jsonl",
-             "held_out": "probe.jsonl", "unseen_form": "probe.jsonl", "position": "last"}
+             "held_out": "probe.jsonl", "unseen_form": "probe.jsonl", "position": "last",
+             "free_text": ["How are you?"]}
             """
         _ = try folder.write(bytes(ofFile: probe), as: "probe.jsonl")
         _ = try folder.write(bytes(ofFile: Samples.tinyPairs), as: "pairs.jsonl")
@@ -22,9 +23,9 @@ import Testing
         let text = Samples.path("text/ordinary.txt")
         return try ProgramRun.rtedit(
             [
-                "experiment", Samples.tinyModel, "--trait", trait, "--text", text,
-                "--ordinary-text", text, "-o", output, "--seeds", "1", "--text-tokens", "600",
-                "--limit", "8",
+                "experiment", Samples.tinyModel, "--trait", trait, "--text", text, "-o", output,
+                "--seeds", "2", "--other-seeds", "1", "--text-tokens", "1024",
+                "--matching-tokens", "512", "--limit", "8",
             ] + more)
     }
 
@@ -41,9 +42,9 @@ import Testing
             let names = try FileManager.default.contentsOfDirectory(atPath: output).sorted()
             #expect(
                 names == [
-                    "report.html", "report.md", "tiny-cosines.svg", "tiny-held-out.svg",
-                    "tiny-perplexity.svg",
-                    "tiny-unseen-form.svg", "tiny.jsonl",
+                    "report.html", "report.md", "tiny-claims-shares.svg", "tiny-claims.svg",
+                    "tiny-cosines.svg", "tiny-doses.svg", "tiny-held-out.svg",
+                    "tiny-perplexity.svg", "tiny-unseen-form.svg", "tiny.jsonl",
                 ])
         }
         #expect(reports[0] == reports[1])
@@ -69,7 +70,7 @@ import Testing
         #expect(run.exitCode == 0, "\(run.errors)")
         #expect(try bytes(ofFile: output + "/report.md") == report)
         let other = try experiment(
-            folder, trait: trait, output: output, ["--resume", "--epochs", "2"])
+            folder, trait: trait, output: output, ["--resume", "--recipe", "paper"])
         #expect(other.exitCode == 3)
         #expect(other.errorLine.contains("belongs to a run that differs in options"))
         // The same number of probes, one of them with another wording.
@@ -78,6 +79,45 @@ import Testing
         _ = try folder.write(Array(changed.utf8), as: "probe.jsonl")
         #expect(
             try experiment(folder, trait: trait, output: output, ["--resume"]).exitCode == 3)
+    }
+
+    /// A complete record gives the same page, which trains nothing.
+    @Test func theRecordGivesThePageAgainByteForByte() throws {
+        let folder = try TemporaryFolder()
+        let trait = try trait(in: folder)
+        let output = folder.path("out")
+        #expect(try experiment(folder, trait: trait, output: output).exitCode == 0)
+        let names = try FileManager.default.contentsOfDirectory(atPath: output).sorted()
+        let before = try names.map { try bytes(ofFile: "\(output)/\($0)") }
+        for name in names where name != "tiny.jsonl" {
+            try FileManager.default.removeItem(atPath: "\(output)/\(name)")
+        }
+        let run = try experiment(folder, trait: trait, output: output, ["--resume"])
+        #expect(run.exitCode == 0 && !run.errors.contains("run 1 of"), "\(run.errors)")
+        for (name, bytes) in zip(names, before) where name != "report.html" {
+            #expect(try TestSupport.bytes(ofFile: "\(output)/\(name)") == bytes, "\(name)")
+        }
+    }
+
+    @Test func aBudgetLeavesOutWhatItSays() throws {
+        let folder = try TemporaryFolder()
+        let trait = try trait(in: folder)
+        let output = folder.path("out")
+        let run = try experiment(folder, trait: trait, output: output, ["--budget", "0.001s"])
+        #expect(run.exitCode == 0, "\(run.errors)")
+        #expect(run.errors.contains("left out: all tuning, and with it every claim"))
+        #expect(run.output.contains("Left out for want of time: all tuning"))
+        #expect(!run.output.contains("| token \\+ |"))
+        // What was left out is done when there is time for it.
+        let rest = try experiment(
+            folder, trait: trait, output: output, ["--resume", "--budget", "10h"])
+        #expect(rest.exitCode == 0, "\(rest.errors)")
+        #expect(!rest.output.contains("Left out"))
+        for text in ["2", "h", "-1h", "2d", "nanh"] {
+            let odd = try experiment(
+                folder, trait: trait, output: folder.path("odd"), ["--budget", text])
+            #expect(odd.exitCode == 2 && odd.errorLine.contains("--budget"), "\(odd.errors)")
+        }
     }
 
     @Test(arguments: ["../victim", "a/b", ".hidden", "..", "a\\u001bb", ""])

@@ -14,6 +14,12 @@ package struct Condition: Sendable, Hashable {
         case both
         /// Tuned so that the stream has no part along the vector; token loss as in `both`.
         case away
+
+        /// Whether a claim compares its tuned models.
+        var decides: Bool { self == .both || self == .token }
+
+        /// Whether its strength is matched to a cost: the others have none.
+        package var isMatched: Bool { self != .untuned && self != .away }
     }
 
     package let method: Method
@@ -54,8 +60,10 @@ package struct Condition: Sendable, Hashable {
 package struct Choices: Sendable, Hashable {
     /// The blocks of vector and tuning.
     package var blocks: ClosedRange<Int>
-    /// The online strength for each sign.
+    /// The online strength for each sign, at the wanted perplexity.
     package var strengths: [Bool: Double]
     /// The learning rate for each method that tunes.
     package var learningRates: [Condition.Method: Double]
+    /// The strength at which a method's run of the choice was matched, where others begin to look.
+    package var guesses: [Condition.Method: Double]
 }

@@ -1,41 +1,48 @@
-/// How large an experiment is, and what it chooses from.
+/// How large an experiment is, and what it is judged by. All of it is fixed before anything is measured.
 package struct ExperimentOptions: Sendable, Hashable {
-    /// Runs of every tuned condition, each with its own order of the data.
-    package var seeds = 3
-    package var epochs = 1
-    package var batchSize = 4
-    /// Examples that tuning uses at most.
-    package var exampleLimit = 140
-    /// Contrast pairs that the direction is found from at most, evenly spaced over the file.
-    package var pairLimit = 64
-    /// Probes that later steering is measured on.
-    package var steeredProbes = 16
-    /// Tokens of a window of text.
-    package var windowTokens = 512
-    /// Tokens of text that perplexity is measured on; tuned conditions read an equal part with each seed.
-    package var textTokens = 50_000
-    /// Tokens of other text that bounds what may be chosen.
-    package var validationTextTokens = 1024
+    /// Of every draw of data: which pairs, probes and windows of text are used.
+    package var seed: UInt64 = 0
+    /// Runs of the tuned conditions that decide a claim, each with its own part and order of the training data.
+    package var decidingSeeds = 8
+    /// Runs of the other tuned conditions.
+    package var otherSeeds = 3
+    package var recipe = Recipe.ours
+    /// Training examples of a run at most, drawn for each seed.
+    package var exampleLimit = 96
+    /// Contrast pairs that the direction is found from at most.
+    package var pairLimit = 128
+    /// Probes that later steering and doses are measured on.
+    package var steeredProbes = 64
     /// Validation probes that choices are made on at most.
     package var validationProbes = 60
-    /// A choice may raise the perplexity on that text to at most this many times the untuned model's.
-    package var perplexityLimit = 1.25
-    /// Probes of free text, one where there is no lexicon to judge it by, and tokens written for each.
-    package var freeTexts = 10
-    package var freeTokens = 24
-    /// Online strengths to choose from.
-    package var strengths = [0.3, 0.6, 1, 1.5, 2]
-    /// Learning rates to choose from, for each method.
-    package var learningRates = [1e-4, 3e-4, 9e-4]
-    /// What the token loss is multiplied by beside a representation loss.
-    package var tokenWeight: Float = 0.01
+    /// Tokens of a window of text.
+    package var windowTokens = 512
+    /// Tokens of the windows on which strengths are matched; no other use is made of them.
+    package var matchingTokens = 6144
+    /// Tokens of the windows that perplexity is reported on; tuned conditions read an equal part with each seed.
+    package var textTokens = 24_576
+    /// Every condition is brought to this many times the untuned model's perplexity.
+    package var perplexityRatio = 1.1
+    /// How far the logarithm of the ratio may be off on the matching windows.
+    package var matchingTolerance = 0.004
+    /// How far a tuned model goes along the line from the untuned weights through its own, where 1 is its own.
+    package var greatestTunedStrength = 2.0
+    /// The most times the vector is added online.
+    package var greatestOnlineStrength = 4.0
+    /// The smallest difference of mean log-odds that matters, in nats.
+    package var smallestLogOdds = 0.5
+    /// The smallest difference of shares of probes that matters.
+    package var smallestShare = 0.05
+    /// Parts of the matched strength that doses are measured at, beside the matched one.
+    package var doses = [0.5, 1.5]
+    /// Tokens of an answer to a free prompt.
+    package var freeTokens = 32
 
     package init() {}
 
-    /// Runs of blocks to choose from in a model of so many: a fifth of them, from a third and from the middle on.
-    func blockChoices(of blockCount: Int) -> [ClosedRange<Int>] {
-        let length = max(1, blockCount / 5)
-        let starts = [blockCount / 3, blockCount / 2]
-        return Set(starts).sorted().map { $0...min(blockCount - 1, $0 + length - 1) }
+    /// How many seeds a condition is run with.
+    func seeds(of condition: Condition) -> Int {
+        guard condition.isTuned else { return 1 }
+        return condition.method.decides ? decidingSeeds : min(otherSeeds, decidingSeeds)
     }
 }

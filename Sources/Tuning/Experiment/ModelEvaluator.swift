@@ -69,6 +69,26 @@ final class ModelEvaluator {
         var divergence: Double
     }
 
+    /// Mean −log p of each window's tokens but the first, in nats.
+    func losses(
+        _ windows: [[Int]], of decoder: Decoder, steered interventions: [Intervention] = []
+    ) throws -> [Double] {
+        let pass = try GradientPass(decoder, keptBytes: 0)
+        return try windows.map { window in
+            try run(pass, [window], interventions)
+            return Self.loss(of: window, in: pass)
+        }
+    }
+
+    /// Of a window that was run.
+    private static func loss(of window: [Int], in pass: GradientPass) -> Double {
+        let predictions = (1..<window.count).map { token in
+            LogitTarget(token: window[token], row: token - 1)
+        }
+        let losses = pass.lossesOnLogits(predictions)
+        return losses.reduce(0, +) / Double(losses.count)
+    }
+
     /// Perplexity and divergence on windows of equal length, each on its own.
     func readText(
         _ windows: [[Int]], by decoder: Decoder, steered interventions: [Intervention] = []
@@ -78,11 +98,7 @@ final class ModelEvaluator {
         var compared = 0
         for window in windows {
             try run(pass, [window], interventions)
-            let predictions = (1..<window.count).map { token in
-                LogitTarget(token: window[token], row: token - 1)
-            }
-            let losses = pass.lossesOnLogits(predictions)
-            result.losses.append(losses.reduce(0, +) / Double(losses.count))
+            result.losses.append(Self.loss(of: window, in: pass))
             let stream = try prefixes.finalStream(window)
             let width = stream.count / window.count
             let comparisons = stride(from: 0, to: window.count, by: 8).map { token in

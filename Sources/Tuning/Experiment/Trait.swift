@@ -7,7 +7,7 @@ package import Formats
 ///     {"name": "mood", "positive": "cheerful", "negative": "gloomy", "pairs": "train.jsonl",
 ///      "train": "tuning/train.jsonl", "validation": "tuning/validation.jsonl",
 ///      "held_out": "tuning/held-out.jsonl", "unseen_form": "tuning/unseen-form.jsonl",
-///      "position": "before-completion:1", "lexicon": "lexicon.json"}
+///      "position": "before-completion:1", "lexicon": "lexicon.json", "free_text": ["How are you?"]}
 package struct Trait: Sendable {
     package let name: String
     /// What the two directions are called.
@@ -25,6 +25,8 @@ package struct Trait: Sendable {
     package let position: Position
     /// For scoring free text; nil where it is not scored.
     package let lexicon: Lexicon?
+    /// Prompts whose free answers are shown, chosen beforehand.
+    package let freeText: [String]
     /// SHA-256 of the trait's file and of those it names, in the order of its members.
     package let fileHashes: [String]
 
@@ -80,6 +82,7 @@ package struct Trait: Sendable {
             throw ExperimentError.badTrait(file: path, key: "position")
         }
         self.position = position
+        freeText = try Self.freeText(object, file: path)
         guard let file = object["lexicon"]?.string else {
             lexicon = nil
             return
@@ -92,6 +95,18 @@ package struct Trait: Sendable {
             return Set(list)
         }
         lexicon = Lexicon(positive: try list(positive), negative: try list(negative))
+    }
+
+    /// The prompts of "free_text", a list that may be missing.
+    private static func freeText(
+        _ object: JSONObject, file: String
+    ) throws(ExperimentError) -> [String] {
+        guard let value = object["free_text"] else { return [] }
+        let texts = value.array?.compactMap(\.string).filter { !$0.isEmpty }
+        guard let texts, texts.count == value.array?.count else {
+            throw .badTrait(file: file, key: "free_text")
+        }
+        return texts
     }
 
     /// The most bytes a name may have, so that longer names can be made of it.
@@ -127,7 +142,8 @@ package enum ExperimentError: Failure, Equatable {
         case .sameName(let name):
             "two traits have the name '\(name)', after which their results are called"
         case .shortText(let file, let tokens, let needed):
-            "\(file): has \(tokens) tokens, but the experiment reads \(needed)"
+            "\(file): has windows of \(tokens) tokens, but the experiment reads \(needed); give more text, or a smaller "
+                + "--text-tokens"
         case .diverged(let fact): fact
         }
     }

@@ -51,6 +51,20 @@ struct ResultsFile {
     /// Adds a result and writes the file anew.
     mutating func add(_ key: String, _ value: JSONObject) throws {
         results.append((key, value))
+        try write()
+    }
+
+    /// Puts a result in the place of the one with its key, or adds it.
+    mutating func set(_ key: String, _ value: JSONObject) throws {
+        guard let place = results.firstIndex(where: { $0.key == key }) else {
+            return try add(key, value)
+        }
+        guard results[place].value != value else { return }
+        results[place].value = value
+        try write()
+    }
+
+    private func write() throws {
         guard let path else { return }
         var lines: [UInt8] = []
         for result in results {

@@ -12,17 +12,27 @@ struct IntervalChart {
     let rows: [Row]
     /// A value that is marked over all rows.
     let mark: Double?
+    /// Values between which nothing matters, grey behind all rows.
+    var band: (lower: Double, upper: Double)?
+    /// How wide the names of rows are.
+    var nameWidth = 190.0
 
     var drawing: SVG {
-        let (left, right, rowHeight, top) = (190.0, 20.0, 24.0, 40.0)
+        let (left, right, rowHeight, top) = (nameWidth, 20.0, 24.0, 40.0)
         let width = 720.0
         let bottom = top + Double(rows.count) * rowHeight
         var drawing = SVG(title: title, width: width, height: bottom + 44)
         let values =
             rows.flatMap { [$0.value, $0.interval?.lower, $0.interval?.upper].compactMap { $0 } }
-            + [mark].compactMap { $0 }
+            + [mark, band?.lower, band?.upper].compactMap { $0 }
         let scale = ChartScale(values, from: left, to: width - right)
         drawing.label(title, 12, 22, size: 15)
+        if let band {
+            drawing.line(
+                (scale.place(band.lower) + scale.place(band.upper)) / 2, top,
+                (scale.place(band.lower) + scale.place(band.upper)) / 2, bottom,
+                color: SVG.Ink.line.use, width: scale.place(band.upper) - scale.place(band.lower))
+        }
         for tick in scale.ticks {
             drawing.line(scale.place(tick), top, scale.place(tick), bottom, color: SVG.Ink.line.use)
             drawing.label(
