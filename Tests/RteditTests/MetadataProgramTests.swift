@@ -65,6 +65,7 @@ import Testing
         (["--set", "general.file_type=-1", "--in-place"], "is not a whole number"),
         (["--set-file", "a", "--in-place"], "KEY=FILE"), (["--in-place"], "needs --set"),
         (["--key", "general.nam"], "has no key"), (["--set", "a=b", "-o", "folder"], ".gguf"),
+        (["--set", "k:u33=5", "--in-place"], "'u33' is no type; types are u8, "),
     ])
     func refusalsAreOneLineAndChangeNothing(more: [String], words: String) throws {
         let run = try ProgramRun.rtedit(["metadata", model] + more)
@@ -96,6 +97,14 @@ import Testing
         #expect(
             try rtedit("metadata", own, "--remove", "chat_template", "--in-place").exitCode == 0)
         #expect(try rtedit("metadata", own, "--key", "chat_template").exitCode == 2)
+        // The name is that of cards.
+        #expect(try rtedit("metadata", own, "--set", "name=My Model", "--in-place").exitCode == 0)
+        #expect(try rtedit("metadata", own, "--key", "name").output == "My Model")
+        #expect(try rtedit("card", own).output.contains("\n# My Model\n"))
+        #expect(try rtedit("metadata", own, "--remove", "name", "--in-place").exitCode == 0)
+        #expect(try rtedit("card", own).output.contains("\n# My Model\n") == false)
+        let type = try rtedit("metadata", own, "--set", "x:u8=1", "--in-place")
+        #expect(type.exitCode == 2)
     }
 
     /// A run killed between the two writes leaves the old head beside the file.
@@ -168,5 +177,40 @@ import Testing
         ] { #expect(text.contains(part), "\(part)") }
         let other = try rtedit("card", model, "--verify", proof)
         #expect(other.exitCode == 3 && other.errorLine.contains("certifies another model"))
+        #expect(
+            try rtedit("metadata", baked, "--set", "general.name=Mine", "--in-place").exitCode == 0)
+        let named = try rtedit("card", baked, "--verify", proof)
+        #expect(named.errorLine.contains("make it again with 'verify --certificate'"))
+        let check = try rtedit(
+            "verify", model, baked, "--vector", vector + ":0.5@1", "--check", proof)
+        #expect(
+            check.exitCode == 1 && check.output.contains("'verify --certificate' makes it again"))
+    }
+
+    @Test func aCardHasTheFiguresOfItsOwnModelAlone() throws {
+        let other = folder.path("other.gguf")
+        #expect(try rtedit("convert", model, other, "--type", "q8_0").exitCode == 0)
+        let probe = Samples.path("tiny/probe.jsonl")
+        func results(_ words: String...) throws -> String {
+            let run = try ProgramRun.rtedit(["eval"] + words + ["--probe", probe, "--json"])
+            #expect(run.exitCode == 0, "\(run.errors)")
+            return try folder.write(Array(run.output.utf8), as: "eval.json")
+        }
+        let own = try rtedit("card", model, "--eval", results(model))
+        #expect(own.exitCode == 0 && own.output.contains("| forced choices | 20 |"))
+        // That the model is an input too, as the one compared with, does not make them its figures.
+        for file in [try results(other), try results(other, "--against", model)] {
+            let run = try rtedit("card", model, "--eval", file)
+            #expect(run.exitCode == 3 && run.errorLine.contains("measured another model"))
+        }
+        let bare = try rtedit("card", model, "--eval", results(other, "--no-hashes"))
+        #expect(bare.exitCode == 0 && bare.errors.contains("is not checked"), "\(bare.errors)")
+        let vector = folder.path("v.gguf")
+        #expect(
+            try rtedit(
+                "extract", model, "--pairs", Samples.tinyPairs, "--limit", "8", "-o", vector
+            ).exitCode == 0)
+        let steered = try rtedit("card", model, "--eval", results(model, "--vector", vector))
+        #expect(steered.exitCode == 3 && steered.errorLine.contains("--vector"))
     }
 }

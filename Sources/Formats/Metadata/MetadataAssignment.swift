@@ -7,6 +7,8 @@ package struct MetadataAssignment: Sendable, Hashable {
     package let text: String
     /// What follows the key's colon; for a member of a `config.json` also `json`.
     let typeName: String?
+    /// What follows the key's last colon and is no type; a key that is there may have colons in its name.
+    private let otherName: String?
 
     /// The name with which a member of a `config.json` is given as JSON.
     private static let json = "json"
@@ -15,6 +17,7 @@ package struct MetadataAssignment: Sendable, Hashable {
         self.key = key
         self.text = text
         typeName = nil
+        otherName = nil
     }
 
     /// - Throws: `MetadataError.notAnAssignment`.
@@ -27,8 +30,12 @@ package struct MetadataAssignment: Sendable, Hashable {
             if MetadataType(name) != nil || name == Self.json, colon > parts[0].startIndex {
                 key = String(parts[0][..<colon])
                 typeName = String(name)
+                otherName = nil
                 return
             }
+            otherName = String(name)
+        } else {
+            otherName = nil
         }
         key = String(parts[0])
         typeName = nil
@@ -62,6 +69,9 @@ package struct MetadataAssignment: Sendable, Hashable {
                 key: key, text: Self.json,
                 type: "a type of GGUF: \(MetadataType.names.joined(separator: ", "))")
         }
+        if let name = otherName {
+            throw .noType(name: name, types: MetadataType.names)
+        }
         if let type = asked ?? MetadataKeys.type(of: key) { return type }
         guard !isAmbiguous else {
             let numbers = Bool(text) != nil ? "bool" : Int(text) != nil ? "u32" : "f32"
@@ -86,6 +96,9 @@ package struct MetadataAssignment: Sendable, Hashable {
         if let typeName {
             throw .wrongValue(
                 key: key, text: typeName, type: "a type of config.json: string or \(Self.json)")
+        }
+        if present == nil, let name = otherName {
+            throw .noType(name: name, types: ["string", Self.json])
         }
         switch (present, parsed) {
         case (.string?, _): return .string(text)

@@ -8,6 +8,8 @@ package enum MetadataError: Failure, Equatable {
     case wrongValue(key: String, text: String, type: String)
     /// A key has another type than the one asked for.
     case otherType(key: String, type: String, asked: String)
+    /// What follows the colon of a new key.
+    case noType(name: String, types: [String])
     /// A new key whose type the text leaves open.
     case typeNeeded(key: String, text: String, types: [String])
     /// A key that is not there.
@@ -42,6 +44,8 @@ package enum MetadataError: Failure, Equatable {
             "\(key.quoted): \(text.quoted) is not \(type)"
         case .otherType(let key, let type, let asked):
             "\(key.quoted) is of type \(type), not \(asked); remove it first to give it another"
+        case .noType(let name, let types):
+            "\(name.quoted) is no type; types are \(types.joined(separator: ", ")) (KEY:TYPE=VALUE)"
         case .typeNeeded(let key, let text, let types):
             "\(key.quoted) is new and \(text.quoted) may be of several types: write "
                 + types.map { "\(key):\($0)=\(text)" }.joined(separator: " or ")

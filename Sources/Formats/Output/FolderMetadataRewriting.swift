@@ -1,9 +1,11 @@
 import Foundation
 
-/// A model's folder with another `config.json` or chat template; its weights and other files stay, byte for byte.
+/// A model's folder with another `config.json`, chat template or name; its weights and other files stay, byte for byte.
 package struct FolderMetadataRewriting: Sendable {
     /// By what users name the template; no member of a `config.json` is called so.
     package static let templateKey = "chat_template"
+    /// By what users name what the model is called, the name in its `rtedit.json`.
+    package static let nameKey = "name"
 
     private let folder: String
     private var changed: [(name: String, bytes: [UInt8])] = []
@@ -18,11 +20,13 @@ package struct FolderMetadataRewriting: Sendable {
                 path: PathParts.join(folder, "config.json"),
                 need: "without it there is no metadata that programs read")
         }
-        let own = changes.filter { !$0.keys.contains(Self.templateKey) }
+        let own = changes.filter(Self.isOfConfig)
         if !own.isEmpty {
             try config.apply(own, file: PathParts.join(folder, "config.json"))
             change("config.json", config)
         }
+        let names = changes.filter { $0.keys.contains(Self.nameKey) }
+        if !names.isEmpty { try setName(files, names) }
         for change in changes where change.keys.contains(Self.templateKey) {
             switch change {
             case .set(let assignment): try setTemplate(assignment.text)
@@ -31,6 +35,46 @@ package struct FolderMetadataRewriting: Sendable {
                 throw MetadataError.ofLayout(
                     key: Self.templateKey, reason: "programs look for it by that name")
             }
+        }
+    }
+
+    /// Whether a change is of a member of the `config.json`.
+    package static func isOfConfig(_ change: MetadataChange) -> Bool {
+        !change.keys.contains(templateKey) && !change.keys.contains(nameKey)
+    }
+
+    private mutating func setName(
+        _ files: HuggingFaceFiles, _ changes: [MetadataChange]
+    ) throws {
+        if files.shards.contains(where: { shard in
+            shard.file.metadata.contains { $0.key == EditHistory.weightsKey }
+        }) {
+            throw MetadataError.ofLayout(
+                key: Self.nameKey, reason: "the weights have it in their own metadata")
+        }
+        var history = try files.history() ?? EditHistory()
+        for change in changes {
+            switch change {
+            case .set(let assignment):
+                guard let text = try assignment.member(replacing: .string("")).string else {
+                    throw MetadataError.wrongValue(
+                        key: Self.nameKey, text: assignment.text, type: "a text")
+                }
+                history.name = text
+            case .remove:
+                guard history.name != nil else {
+                    throw MetadataError.missingKey(file: folder, key: Self.nameKey)
+                }
+                history.name = nil
+            case .rename:
+                throw MetadataError.ofLayout(
+                    key: Self.nameKey, reason: "cards and edits look for it by that name")
+            }
+        }
+        if history.isEmpty {
+            removed.append(EditHistory.fileName)
+        } else {
+            changed.append((EditHistory.fileName, history.file))
         }
     }
 

@@ -21,7 +21,8 @@ struct CardCommand: Command {
     let details = """
         Markdown with the front matter that the hub reads. What was done comes from the note that rtedit's edits leave in the \
         model, figures from the files of --verify and --eval, licence, base and languages from the model's metadata \
-        where they are known: nothing is guessed. A certificate of other files than MODEL's is refused.
+        where they are known: nothing is guessed. A certificate or figures of \
+        other files than MODEL's are refused by their hashes.
         """
     let positionals = [Self.model]
     let options = [
@@ -45,7 +46,9 @@ struct CardCommand: Command {
             try CardFigures.certificate($0, of: session.checkpoint)
         }
         let evaluations = try arguments.values(Self.evaluation).map {
-            try CardFigures.evaluation($0)
+            let figures = try CardFigures.evaluation($0)
+            try EvaluatedModel.check($0, is: session.checkpoint, console)
+            return figures
         }
         let card = try ModelCard(
             session.checkpoint, title: arguments.textIfGiven(Self.title),

@@ -28,7 +28,8 @@ struct MetadataCommand: Command {
     let name = "metadata"
     let summary = "Show, set, remove and rename a model's metadata."
     let details = """
-        A GGUF file's keys, or the members of a folder's config.json and, as chat_template, its chat template. Changes are \
+        A GGUF file's keys, or the members of a folder's config.json with its chat template as chat_template and what it is \
+        called, of its rtedit.json, as name. Changes are \
         made in the order of the call, and all of them or none. Values of arrays are JSON: 'general.tags=["a","b"]'. \
         Types are \(MetadataType.names.joined(separator: ", ")); of config.json string and json.
 
@@ -163,6 +164,15 @@ struct MetadataCommand: Command {
                 target.format == .gguf
                     ? "the name of a .gguf file, as a GGUF file's copy needs it"
                     : "the name of a folder, as a folder's copy needs it")
+        }
+        if let output {
+            try arguments.checkIsNoInput(
+                output, named: Self.output.name, place: Self.output.flagText,
+                wayOut: "\(Self.inPlace.flagText) changes it")
+            if !isDry {
+                try CheckpointOutput(path: output).checkTarget(
+                    replacing: arguments.replacesOutputs)
+            }
         }
         let (edited, view) = try target.applying(changes)
         for template in changes.compactMap({ $0.text(of: target.templateKey) }) {

@@ -32,7 +32,9 @@ struct MetadataTarget {
         }
         source = .folder(files, checkpoint.architecture)
         let template = try? checkpoint.tokenizer().chatTemplate
-        list = MetadataList(files.config ?? JSONObject(), template: template ?? nil)
+        list = MetadataList(
+            files.config ?? JSONObject(), name: try checkpoint.history().name,
+            template: template ?? nil)
     }
 
     var format: FileFormat { if case .gguf = source { .gguf } else { .safetensors } }
@@ -72,16 +74,26 @@ struct MetadataTarget {
         case .folder(let files, _):
             let rewriting = try FolderMetadataRewriting(files, changes)
             var config = files.config ?? JSONObject()
-            try config.apply(
-                changes.filter { !$0.keys.contains(templateKey) }, file: path)
-            var template = list[templateKey]?.text
-            for change in changes where change.keys.contains(templateKey) {
-                if case .set(let assignment) = change { template = assignment.text }
-                if case .remove = change { template = nil }
-            }
+            try config.apply(changes.filter(FolderMetadataRewriting.isOfConfig), file: path)
             let view = MetadataChangeView(
-                from: list, to: MetadataList(config, template: template))
+                from: list,
+                to: MetadataList(
+                    config, name: text(of: FolderMetadataRewriting.nameKey, after: changes),
+                    template: text(of: templateKey, after: changes)))
             return (EditedMetadata(path: path, content: .folder(rewriting)), view)
+        }
+    }
+}
+
+extension MetadataTarget {
+    /// A text that is no member of a `config.json`, as changes leave it.
+    private func text(of key: String, after changes: [MetadataChange]) -> String? {
+        changes.filter { $0.keys.contains(key) }.reduce(list[key]?.text) { text, change in
+            switch change {
+            case .set(let assignment): assignment.text
+            case .remove: nil
+            case .rename: text
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ struct CardFigures {
         let proven = Set(files.compactMap { $0.object?["sha256"]?.string })
         for file in try checkpoint.files() where checkpoint.isOfWeights(file.name) {
             guard proven.contains(file.file.sha256()) else {
-                throw CardError.otherModel(certificate: path, file: file.name)
+                throw CardError.certifiesOther(certificate: path, file: file.name)
             }
         }
         let isEqual = figures["equal"]?.bool ?? false
@@ -67,7 +67,8 @@ struct CardFigures {
             heading: "Measured with `rtedit eval`", lines: ["| | |", "|---|---|"] + rows)
     }
 
-    private static func object(_ path: String) throws -> JSONObject {
+    /// The object of a file of results.
+    static func object(_ path: String) throws -> JSONObject {
         guard let object = try JSONReader.parse(MappedFile(path: path).bytes).object else {
             throw CardError.notResults(file: path, of: "'verify --certificate' or 'eval --json'")
         }
@@ -99,15 +100,25 @@ struct CardFigures {
 enum CardError: Failure {
     case notResults(file: String, of: String)
     /// A certificate that says nothing of a file of the model.
-    case otherModel(certificate: String, file: String)
+    case certifiesOther(certificate: String, file: String)
+    /// Figures of other files than the model's.
+    case measuresOther(results: String, model: String, file: String)
+    /// Figures of a model that is steered while it runs.
+    case steered(results: String, option: String)
 
     var kind: FailureKind { .input }
 
     var description: String {
         switch self {
         case .notResults(let file, let command): "\(file): is not what \(command) writes"
-        case .otherModel(let certificate, let file):
-            "\(certificate): certifies another model: \(file) has a SHA-256 that it does not name"
+        case .certifiesOther(let certificate, let file):
+            "\(certificate): certifies another model: \(file) has a SHA-256 that it does not name; after any change of the "
+                + "file, as of its name by 'metadata', make it again with 'verify --certificate'"
+        case .measuresOther(let results, let model, let file):
+            "\(results): measured another model, \(model): \(file) has a SHA-256 that it does not name; after any change of "
+                + "the file, as of its name by 'metadata', measure it again with 'eval --json'"
+        case .steered(let results, let option):
+            "\(results): measured the model with \(option), which is not in its files: measure what is published"
         }
     }
 }

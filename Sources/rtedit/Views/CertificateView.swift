@@ -30,6 +30,9 @@ struct CertificateView {
             console.print(
                 "CERTIFICATE DOES NOT HOLD: \(path): \(inputs.count) of the things it was made of "
                     + "differ; nothing was measured", style: .bad)
+            console.print(
+                "a certificate is of files as they were: after any change, as of a name by 'metadata', "
+                    + "'verify --certificate' makes it again")
             return
         }
         for figure in figures.prefix(Self.namedFigures) {

@@ -25,11 +25,15 @@ struct MetadataList {
         }
     }
 
-    /// The members of a `config.json`, and the chat template.
-    init(_ config: JSONObject, template: String?) {
+    /// The members of a `config.json`, what the model is called, and the chat template.
+    init(_ config: JSONObject, name: String?, template: String?) {
+        let nameKey = FolderMetadataRewriting.nameKey
+        let others = [(nameKey, name), (FolderMetadataRewriting.templateKey, template)]
         entries =
-            config.members.map { Self.entry($0.key, $0.value) }
-            + (template.map { [Self.entry(FolderMetadataRewriting.templateKey, .string($0))] } ?? [])
+            config.members.filter { name == nil || $0.key != nameKey }.map {
+                Self.entry($0.key, $0.value)
+            }
+            + others.compactMap { key, text in text.map { Self.entry(key, .string($0)) } }
     }
 
     private static func entry(_ key: String, _ value: JSONValue) -> Entry {
