@@ -99,11 +99,35 @@ import Testing
             3, "cannot open", try eval("--text", story, "--against", folder.path("nowhere.gguf")))
     }
 
+    @Test func ofATextNoMoreIsReadThanAsked() throws {
+        let story = try text(String(repeating: "The sun was shining. ", count: 30))
+        let report = try object(eval("--text", story, "--text-tokens", "40", "--json"))
+        #expect(report["tokens"] as? Int == 40)
+        refused(2, "--probe, --text-tokens", try eval("--probe", probe, "--text-tokens", "40"))
+    }
+
     @Test func malformedProbesNameTheirLine() throws {
         for (line, words) in [
-            ("{\"prompt\": \"x\", \"choices\": [\"a\"], \"correct\": 0}", ":2"),
-            ("{\"prompt\": \"x\", \"choices\": [\"a\", \"b\"], \"correct\": 2}", "correct"),
-            ("{\"choices\": [\"a\", \"b\"], \"correct\": 0}", "prompt"), ("{", ":2"),
+            (
+                #"{"prompt": "x", "choices": ["a"], "correct": 0}"#,
+                "'choices' has 1 text, at least 2"
+            ),
+            (#"{"prompt": "x", "choices": "a", "correct": 0}"#, "'choices' is not a list of texts"),
+            (#"{"prompt": "x", "choices": ["a", 1], "correct": 0}"#, "'choices[1]' is not a text"),
+            (#"{"prompt": "x", "choices": ["a", ""], "correct": 0}"#, "'choices[1]' is empty"),
+            (#"{"prompt": "x", "choices": ["a", "a"], "correct": 0}"#, "0 and 1 are the same text"),
+            (#"{"prompt": "x", "correct": 0}"#, "member 'choices' is missing"),
+            (#"{"prompt": "x", "choices": ["a", "b"]}"#, "member 'correct' is missing"),
+            (#"{"prompt": "x", "choices": ["a", "b"], "correct": "0"}"#, "not a whole number"),
+            (
+                #"{"prompt": "x", "choices": ["a", "b"], "correct": 2}"#,
+                "'correct' is 2, but there are 2 choices (0 to 1)"
+            ),
+            (#"{"choices": ["a", "b"], "correct": 0}"#, "member 'prompt' is missing"), ("{", ":2"),
+            (
+                #"{"prompt": {"User": "x"}, "choices": ["a", "b"], "correct": 0}"#,
+                "'User' is none of system, user and assistant"
+            ), ("[1]", "the line is not a JSON object"),
         ] {
             let good = "{\"prompt\": \"x\", \"choices\": [\"a\", \"b\"], \"correct\": 0}\n"
             let file = try folder.write(Array((good + line).utf8), as: "probe.jsonl")

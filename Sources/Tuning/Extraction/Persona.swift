@@ -20,9 +20,8 @@ package struct Persona: Sendable, Hashable {
         try JSONLines.read(path).map { place, object in
             func text(_ key: String) throws(PromptError) -> String {
                 guard let value = object[key] else { throw .missingMember(place: place, key: key) }
-                guard let text = value.string, !text.isEmpty else {
-                    throw .badMember(place: place, key: key)
-                }
+                guard let text = value.string else { throw .badMember(place: place, key: key) }
+                guard !text.isEmpty else { throw .emptyMember(place: place, key: key) }
                 return text
             }
             return Persona(

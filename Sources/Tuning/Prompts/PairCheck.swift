@@ -43,11 +43,10 @@ package struct PairCheck: Sendable {
         _ path: String, renderer: PromptRenderer? = nil, asChat: Bool = false, context: Int? = nil
     ) throws {
         var entries: [Entry] = []
-        var unreadable: [(line: Int, problem: PromptError)] = []
-        for (place, object) in try JSONLines.read(path) {
-            let line = place.split(separator: ":").last.flatMap { Int($0) } ?? 0
-            do throws(PromptError) {
-                let pair = try ContrastPair(object, place: place)
+        var unreadable: [(line: Int, problem: any Error)] = []
+        try JSONLines.forEachLine(of: path) { line, place, object in
+            do {
+                let pair = try ContrastPair(object.get(), place: place)
                 entries.append(Entry(pair, line: line))
             } catch {
                 unreadable.append((line, error))
@@ -76,14 +75,19 @@ package struct PairCheck: Sendable {
         }.map(\.element)
     }
 
+    /// How many lines that are no pairs are told each by itself.
+    private static let toldLines = 20
+
     private static func unreadable(
-        _ lines: [(line: Int, problem: PromptError)]
+        _ lines: [(line: Int, problem: any Error)]
     ) -> [PairFinding] {
-        guard let first = lines.first else { return [] }
-        return [
-            PairFinding(
-                .unreadable, isFault: true, lines: lines.map(\.line),
-                "no pairs, the first because \(first.problem)")
+        let rest = lines.dropFirst(toldLines)
+        let told = lines.prefix(toldLines).map { line, problem in
+            PairFinding(.unreadable, isFault: true, lines: [line], "no pair: \(problem)")
+        }
+        guard !rest.isEmpty else { return told }
+        return told + [
+            PairFinding(.unreadable, isFault: true, lines: rest.map(\.line), "no pairs either")
         ]
     }
 }

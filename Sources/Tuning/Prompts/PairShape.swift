@@ -23,7 +23,7 @@ struct PairShape {
         return PairFinding(
             .few, isFault: isFault,
             isFault
-                ? "\(entries.count) pairs, of which a direction is mostly chance: at least "
+                ? "\(entries.count) \(entries.count == 1 ? "pair" : "pairs"), of which a direction is mostly chance: at least "
                     + "\(PairCheck.fewest) are needed, \(PairCheck.enough) are better"
                 : "\(entries.count) pairs; \(PairCheck.enough) make a steadier direction")
     }

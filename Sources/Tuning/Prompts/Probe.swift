@@ -26,12 +26,13 @@ package struct Probe: Sendable {
         guard let prompt = object["prompt"] else {
             throw .missingMember(place: place, key: "prompt")
         }
-        let choices = object["choices"]?.array?.compactMap(\.string) ?? []
-        guard choices.count >= 2, choices.count == object["choices"]?.array?.count,
-            choices.allSatisfy({ !$0.isEmpty })
-        else { throw .badMember(place: place, key: "choices") }
-        guard let correct = object["correct"]?.integer, choices.indices.contains(correct) else {
-            throw .badMember(place: place, key: "correct")
+        let choices = try Self.choices(object["choices"], place: place)
+        guard let index = object["correct"] else {
+            throw .missingMember(place: place, key: "correct")
+        }
+        guard let correct = index.integer else { throw .notAnIndex(place: place, key: "correct") }
+        guard choices.indices.contains(correct) else {
+            throw .noSuchChoice(place: place, correct: correct, count: choices.count)
         }
         self.prompt = try Prompt(prompt, place: place)
         self.choices = choices
@@ -39,5 +40,25 @@ package struct Probe: Sendable {
         category = try JSONLines.label("category", of: object, place: place)
         couple = try JSONLines.label("couple", of: object, place: place)
         self.place = place
+    }
+
+    private static func choices(
+        _ value: JSONValue?, place: String
+    ) throws(PromptError) -> [String] {
+        guard let value else { throw .missingMember(place: place, key: "choices") }
+        guard let list = value.array else { throw .notAList(place: place, key: "choices") }
+        guard list.count >= 2 else { throw .fewChoices(place: place, count: list.count) }
+        var choices: [String] = []
+        for (index, value) in list.enumerated() {
+            let key = "choices[\(index)]"
+            guard let text = value.string else { throw .badMember(place: place, key: key) }
+            guard !text.isEmpty else { throw .emptyMember(place: place, key: key) }
+            // The margin of two that are the same is 0 whatever the model does.
+            if let same = choices.firstIndex(of: text) {
+                throw .sameChoices(place: place, first: same, second: index)
+            }
+            choices.append(text)
+        }
+        return choices
     }
 }

@@ -18,9 +18,12 @@ package enum Prompt: Sendable, Hashable {
         guard let object = value.object else { throw .notAPrompt(place: place) }
         var turns: [String: String] = [:]
         for member in object.members {
-            guard ["system", "user", "assistant"].contains(member.key),
-                let text = member.value.string
-            else { throw .badMember(place: place, key: member.key) }
+            guard ["system", "user", "assistant"].contains(member.key) else {
+                throw .unknownMember(place: place, key: member.key)
+            }
+            guard let text = member.value.string else {
+                throw .badMember(place: place, key: member.key)
+            }
             turns[member.key] = text
         }
         guard !turns.isEmpty else { throw .empty(place: place) }
@@ -74,8 +77,18 @@ extension Prompt {
 /// A prompt that cannot be read or rendered.
 package enum PromptError: Failure, Equatable {
     case notAPrompt(place: String)
+    /// A line of a file that is other JSON.
+    case notAnObject(place: String)
+    /// A member that is no text.
     case badMember(place: String, key: String)
+    case emptyMember(place: String, key: String)
+    case unknownMember(place: String, key: String)
     case missingMember(place: String, key: String)
+    case notAList(place: String, key: String)
+    case notAnIndex(place: String, key: String)
+    case fewChoices(place: String, count: Int)
+    case sameChoices(place: String, first: Int, second: Int)
+    case noSuchChoice(place: String, correct: Int, count: Int)
     case empty(place: String)
     case noLines(file: String)
     case noTokens(place: String)
@@ -96,9 +109,22 @@ package enum PromptError: Failure, Equatable {
         switch self {
         case .notAPrompt(let place):
             "\(place): a prompt is a string or an object with system, user and assistant"
-        case .badMember(let place, let key):
-            "\(place): member '\(key)' is not a known string member"
+        case .notAnObject(let place): "\(place): the line is not a JSON object"
+        case .badMember(let place, let key): "\(place): member '\(key)' is not a text"
+        case .emptyMember(let place, let key): "\(place): member '\(key)' is empty"
+        case .unknownMember(let place, let key):
+            "\(place): member \(key.quoted) is none of system, user and assistant"
         case .missingMember(let place, let key): "\(place): member '\(key)' is missing"
+        case .notAList(let place, let key):
+            "\(place): member '\(key)' is not a list of texts"
+        case .notAnIndex(let place, let key):
+            "\(place): member '\(key)' is not a whole number, the place of a choice from 0 on"
+        case .fewChoices(let place, let count):
+            "\(place): 'choices' has \(count) \(count == 1 ? "text" : "texts"), at least 2 are needed"
+        case .sameChoices(let place, let first, let second):
+            "\(place): choices \(first) and \(second) are the same text"
+        case .noSuchChoice(let place, let correct, let count):
+            "\(place): 'correct' is \(correct), but there are \(count) choices (0 to \(count - 1))"
         case .empty(let place): "\(place): the prompt is empty"
         case .noLines(let file): "\(file): has no lines"
         case .noTokens(let place): "\(place): the prompt gives no tokens"
@@ -123,24 +149,49 @@ package enum JSONLines {
     ///
     /// - Throws: `FileError`, `JSONError` with the line as its source, `PromptError.noLines` for an empty file, `.longLine`.
     package static func read(_ path: String) throws -> [(place: String, object: JSONObject)] {
+        var objects: [(place: String, object: JSONObject)] = []
+        try forEachLine(of: path) { _, place, object in
+            objects.append((place, try object.get()))
+        }
+        return objects
+    }
+
+    /// Goes through the lines of a file that are not empty.
+    ///
+    /// - Parameter body: gets a line's number, its place ("file:line"), and its object or why it is none.
+    /// - Throws: `FileError`, `PromptError.noLines` and `.longLine`; what the body throws.
+    static func forEachLine(
+        of path: String,
+        _ body: (Int, String, Result<JSONObject, any Error>) throws -> Void
+    ) throws {
         let file = try StandardInput.file(orAt: path)
         let text = file.bytes
-        var objects: [(place: String, object: JSONObject)] = []
         var start = 0
         var number = 0
+        var isEmpty = true
         while start < text.count {
             number += 1
             let place = "\(file.path):\(number)"
             let (line, isBlank) = try line(of: text, from: start, place: place)
-            defer { start += line.count + 1 }
+            start += line.count + 1
             guard !isBlank else { continue }
-            guard let object = try JSONReader.parse(line, source: place).object else {
-                throw PromptError.notAPrompt(place: place)
-            }
-            objects.append((place, object))
+            isEmpty = false
+            try body(number, place, object(line, place: place))
         }
-        guard !objects.isEmpty else { throw PromptError.noLines(file: file.path) }
-        return objects
+        if isEmpty { throw PromptError.noLines(file: file.path) }
+    }
+
+    private static func object(
+        _ line: MappedBytes, place: String
+    ) -> Result<JSONObject, any Error> {
+        do throws(JSONError) {
+            guard let object = try JSONReader.parse(line, source: place).object else {
+                return .failure(PromptError.notAnObject(place: place))
+            }
+            return .success(object)
+        } catch {
+            return .failure(error)
+        }
     }
 
     /// A text that a line may have, as the name of its topic; nil where it has none, or null.

@@ -16,6 +16,9 @@ struct EvalCommand: Command {
         "window", "N", "Tokens of a window of text; 1024, or the model's context, if not given.")
     static let stride = Knob<Int?>.integer(
         "stride", "N", "Tokens from window to window; half a window if not given.")
+    static let textTokens = Knob<Int?>.integer(
+        "text-tokens", "N", "Tokens of the text that are read; all if not given.",
+        in: 2...100_000_000)
     static let resamples = Knob.integer(
         "resamples", "N", "Resamples for the intervals.", standard: Bootstrap.standardResamples,
         in: 1...10_000_000)
@@ -40,7 +43,7 @@ struct EvalCommand: Command {
     let options =
         Option.declared([
             Self.probe, Self.text, Self.against, Self.chat, ChatOptions.date, Self.window,
-            Self.stride,
+            Self.stride, Self.textTokens,
         ])
         + SteeringOptions.all
         + Option.declared([Self.resamples, Self.seed, ReportOption.report])
@@ -85,6 +88,11 @@ struct EvalCommand: Command {
     }
 }
 
+extension [Int] {
+    /// The first tokens; all where there is no limit.
+    fileprivate func cut(to limit: Int?) -> [Int] { limit.map { Array(prefix($0)) } ?? self }
+}
+
 /// One call of `eval`, opened.
 private struct EvaluationCall {
     let arguments: ParsedArguments
@@ -123,7 +131,8 @@ private struct EvaluationCall {
     }
 
     mutating func probe(_ path: String) throws -> [JSONObject.Member] {
-        for option in [EvalCommand.window, EvalCommand.stride] where arguments.isGiven(option) {
+        for option in [EvalCommand.window, EvalCommand.stride, EvalCommand.textTokens]
+        where arguments.isGiven(option) {
             throw UsageError.conflict([EvalCommand.probe.flagText, option.option.flagText])
         }
         let probes = try Probe.read(path)
@@ -160,7 +169,8 @@ private struct EvaluationCall {
             length: arguments.value(EvalCommand.window),
             stride: arguments.value(EvalCommand.stride),
             limit: decoder.configuration.positionLimit)
-        let tokens = renderer.tokenizer.encode(try TextFile.read(path))
+        let limit = try arguments.value(EvalCommand.textTokens)
+        let tokens = renderer.tokenizer.encode(try TextFile.read(path)).cut(to: limit)
         let other = try reference()
         let count = windows.windows(over: tokens.count).count
         let progress = console.progress("reading", total: count, unit: .things("windows"))

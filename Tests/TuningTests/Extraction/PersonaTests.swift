@@ -72,7 +72,10 @@ import Transformer
         for (text, error) in [
             ("{\"positive\": \"a\"}", PromptError.missingMember(place: ":1", key: "negative")),
             ("{\"positive\": \"a\", \"negative\": 1}", .badMember(place: ":1", key: "negative")),
-            ("{\"positive\": \"\", \"negative\": \"b\"}", .badMember(place: ":1", key: "positive")),
+            (
+                "{\"positive\": \"\", \"negative\": \"b\"}",
+                .emptyMember(place: ":1", key: "positive")
+            ),
         ] {
             let path = try folder.write(Array(text.utf8), as: "p.jsonl")
             let found = #expect(throws: PromptError.self) { try Persona.read(path) }

@@ -59,13 +59,27 @@ import Transformer
     @Test func linesThatAreNoPairsAreAllNamed() throws {
         let bad = [
             #"{"positive": "a"}"#, #"{"positive": 3, "negative": "b"}"#,
-            #"{"positive": "", "negative": "b"}"#,
+            #"{"positive": "", "negative": "b"}"#, #"{"positive": "a" "negative": "b"}"#, "[1]",
         ]
         let found = try check(Self.good + bad)
-        #expect(found.faults.map(\.kind) == [.unreadable])
-        #expect(found.faults.first?.lines == [21, 22, 23])
-        #expect(found.faults.first?.text.contains("member 'negative' is missing") == true)
+        #expect(found.faults.map(\.kind) == bad.map { _ in .unreadable })
+        #expect(found.faults.map(\.lines) == [[21], [22], [23], [24], [25]])
+        let texts = found.faults.map(\.text)
+        for (text, part) in zip(
+            texts,
+            [
+                "member 'negative' is missing", "a prompt is a string or", "the prompt is empty",
+                "expected ',' or '}'", "is not a JSON object",
+            ])
+        { #expect(text.contains(part), "\(text)") }
         #expect(found.pairCount == 20)
+    }
+
+    @Test func manyLinesThatAreNoPairsAreCounted() throws {
+        let found = try check(Array(repeating: "{", count: 23))
+        let unreadable = found.faults.filter { $0.kind == .unreadable }
+        #expect(found.pairCount == 0 && unreadable.count == 21)
+        #expect(unreadable.last?.lines == [21, 22, 23])
     }
 
     @Test func equalRepeatedAndReversedPairsAreFound() throws {
