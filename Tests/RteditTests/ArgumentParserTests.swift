@@ -60,7 +60,9 @@ struct ArgumentParserTests {
         (["-prompt", "x"], .unknownOption("-prompt", suggestion: "--prompt")),
         (["-z"], .unknownOption("-z", suggestion: nil)),
         (["-qv"], .unknownOption("-qv", suggestion: nil)),
-        (["a", "here", "c"], .extraArgument("c")),
+        (["a", "here", "c"], .extraArgument("c", suggestion: "--output c")),
+        (["a", "here", "c", "-o", "x"], .extraArgument("c", suggestion: "--prompt c")),
+        (["a", "here", "c"] + SampleCommand.required.dropFirst(), .extraArgument("c")),
         (
             ["a", "where"],
             .invalidValue(place: "PLACE", value: "where", expected: "one of here, there")

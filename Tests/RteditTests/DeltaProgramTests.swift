@@ -76,6 +76,13 @@ import Testing
         #expect(noPatch.exitCode == 3 && noPatch.errorLine.contains("does not begin with"))
         let exists = try delta("apply", Samples.tinyModel, patch, target)
         #expect(exists.exitCode == 5 && exists.errorLine.contains("--force"))
+        let order = try delta("apply", patch, Samples.tinyModel, output)
+        #expect(order.exitCode == 2 && order.errorLine.contains("delta apply BASE PATCH OUT"))
+        let option = try delta("apply", Samples.tinyModel, patch, "-o", output)
+        #expect(
+            option.exitCode == 2 && option.errorLine.contains("last word: rtedit delta apply BASE"))
+        let own = try delta("apply", target, patch, target, "--force")
+        #expect(own.exitCode == 2 && own.errorLine.contains("is the input itself"))
         #expect(try delta("create", Samples.tinyModel, target, patch).exitCode == 5)
         #expect(try delta("create", Samples.tinyModel, target).exitCode == 2)
         #expect(try delta("apply", Samples.tinyModel, patch).exitCode == 2)

@@ -14,6 +14,72 @@ import Testing
         try ProgramRun.rtedit(["convert", Samples.tinyModel, folder.path(output)] + more)
     }
 
+    /// Whatever path leads to it, and with leave to replace it.
+    @Test func anInputIsNoOutput() throws {
+        let model = folder.path("m.gguf")
+        #expect(try convert("m.gguf").exitCode == 0)
+        #expect(try convert("m2.gguf").exitCode == 0)
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.path("link.gguf"), withDestinationPath: model)
+        let before = try bytes(ofFile: model)
+        for (words, text) in [
+            (["convert", model, folder.path("link.gguf"), "--force"], "name another output"),
+            (["convert", model, folder.path("./m.gguf")], "OUT: "),
+            (
+                ["metadata", model, "--set", "general.name=x", "-o", model, "--force"],
+                "--in-place changes it"
+            ),
+            (
+                ["blend", model, folder.path("m2.gguf"), "--method", "linear", "-o", model],
+                "is the input itself"
+            ),
+        ] {
+            let run = try ProgramRun.rtedit(words)
+            #expect(run.exitCode == 2 && run.output.isEmpty, "\(run.output)")
+            #expect(run.errorLine.contains(text), "\(run.errors)")
+        }
+        #expect(try bytes(ofFile: model) == before)
+        let kept = try ProgramRun.rtedit([
+            "metadata", model, "--set", "general.name=x", "-o", folder.path("m2.gguf"),
+        ])
+        #expect(kept.exitCode == 5 && kept.output.isEmpty, "\(kept.output)")
+    }
+
+    @Test func anOutputThatHasAPlaceIsToldIt() throws {
+        let run = try ProgramRun.rtedit(["convert", Samples.tinyModel, "-o", "out.gguf"])
+        #expect(run.exitCode == 2)
+        #expect(
+            run.errorLine.contains("'-o': the output is the last word: rtedit convert MODEL OUT"))
+    }
+
+    @Test func aVectorIsNoModel() throws {
+        let vector = folder.path("v.gguf")
+        let extract = ["extract", Samples.tinyModel, "--pairs", Samples.tinyPairs, "-q", "-o"]
+        let found = try ProgramRun.rtedit(extract + [vector, "--limit", "1"])
+        #expect(found.exitCode == 0 && found.output.contains("directions from 1 pair, "))
+        #expect(found.output.contains("at least 16 tell"), "\(found.output)")
+        let card = try ProgramRun.rtedit(["card", vector])
+        #expect(card.exitCode == 3 && !card.errorLine.contains("--vector"))
+        #expect(card.errorLine.contains("is a steering vector"))
+    }
+
+    @Test func aConversionIsVerifiedAsACopy() throws {
+        let own = folder.path("hf")
+        #expect(try ProgramRun.rtedit(["convert", Samples.tinyModel, own]).exitCode == 0)
+        let same = try ProgramRun.rtedit(["verify", Samples.tinyModel, own, "-n", "1"])
+        #expect(same.exitCode == 0 && same.output.contains("EQUAL: the copy is the base"))
+        #expect(!same.output.contains("edited"), "\(same.output)")
+        let other = folder.path("other.gguf")
+        let change = try ProgramRun.rtedit([
+            "metadata", Samples.tinyModel, "--set", "tokenizer.ggml.add_eos_token:bool=true",
+            "--force", "-o", other,
+        ])
+        #expect(change.exitCode == 0, "\(change.errors)")
+        let run = try ProgramRun.rtedit(["verify", Samples.tinyModel, other, "-n", "1"])
+        #expect(run.exitCode == 1)
+        #expect(run.output.contains("NOT EQUAL: the tokenizers differ: "), "\(run.output)")
+    }
+
     @Test func namesOfOtherFilesDoNotBecomeFolders() throws {
         for name in ["out.ggfu", "out.bin", "out.GGUF", "model.v2.pth", "x.json"] {
             let run = try convert(name)

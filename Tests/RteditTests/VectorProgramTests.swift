@@ -182,12 +182,17 @@ import Tuning
             (["show"], 2, "FILE is missing"), (["shout", a], 2, "ACTION"),
             (["add", a, b], 2, "--output"),
             (["add", a, path("mid.safetensors"), "-o", out], 2, "acts at"),
-            (["add", a + ":0x", "-o", out], 2, "finite scale"),
+            (["add", a + ":0x", "-o", out], 2, "finite scale; the form is FILE[:SCALE][@BLOCKS]"),
             (["add", a + "@7", "-o", out], 2, "block 7"),
             (["scale", a, "-o", out], 2, "--by, --length"),
             (["scale", a, "--by", "0", "-o", out], 2, "--by"),
             (["scale", a, "--by", "2", "--length", "1", "-o", out], 2, "only one of"),
             (["scale", a, b, "--by", "2", "-o", out], 2, "one argument too many"),
+            (["scale", a, "2", "-o", out], 2, "'2'; did you mean '--by 2'?"),
+            (
+                ["convert", a, "-o", out], 2,
+                "the output is the last word: rtedit vector convert FILE OUT"
+            ),
             (["negate", a, "--by", "2", "-o", out], 2, "needs 'vector scale'"),
             (["orthogonalise", a, "-o", out], 2, "--against"),
             (["orthogonalise", a, "--against", a + ":-2", "-o", out], 4, "nothing is left"),

@@ -6,15 +6,20 @@ struct ArgumentParser {
     func parse(_ words: [String]) throws(UsageError) -> ParsedArguments {
         var arguments = ParsedArguments(declared: Set(command.allOptions.map(\.name)))
         var rest = words[...]
+        var extra: String?
         var optionsAreOver = false
         while let word = rest.popFirst() {
             if optionsAreOver || !Self.isWrittenAsOption(word) {
-                try take(positional: word, into: &arguments)
+                if try !take(positional: word, into: &arguments), extra == nil { extra = word }
             } else if word == "--" {
                 optionsAreOver = true
             } else {
                 try take(option: word, followedBy: &rest, into: &arguments)
             }
+        }
+        if let extra {
+            let option = neededOptions(in: arguments).first.map { "\($0.flagText) \(extra)" }
+            throw .extraArgument(extra, suggestion: option)
         }
         if !arguments.has(.help), !arguments.has(.version) {
             try checkNothingIsMissing(in: arguments)
@@ -29,26 +34,26 @@ struct ArgumentParser {
 
     // MARK: - One word
 
+    /// - Returns: whether the command has a place for the word.
     private func take(
         positional word: String, into arguments: inout ParsedArguments
-    ) throws(UsageError) {
+    ) throws(UsageError) -> Bool {
         guard arguments.positionals.count < command.positionals.count else {
-            guard let last = command.positionals.last, last.isRepeatable else {
-                throw .extraArgument(word)
-            }
+            guard let last = command.positionals.last, last.isRepeatable else { return false }
             arguments.rest.append(word)
-            return
+            return true
         }
         let positional = command.positionals[arguments.positionals.count]
         try check(word, isIn: positional.allowed, place: positional.name)
         arguments.positionals[positional.name] = word
+        return true
     }
 
     private func take(
         option word: String, followedBy rest: inout ArraySlice<String>,
         into arguments: inout ParsedArguments
     ) throws(UsageError) {
-        let (option, attached) = try find(word)
+        let (option, attached) = try find(word, in: arguments)
         guard let value = option.value else {
             if let attached { throw .unexpectedValue(option: option.flagText, value: attached) }
             arguments.flags.insert(option.name)
@@ -69,7 +74,9 @@ struct ArgumentParser {
     }
 
     /// The option a word names, and the value written in the same word: `--seed=7`, `-oout.gguf`.
-    private func find(_ word: String) throws(UsageError) -> (option: Option, attached: String?) {
+    private func find(
+        _ word: String, in arguments: ParsedArguments
+    ) throws(UsageError) -> (option: Option, attached: String?) {
         if word.hasPrefix("--") {
             let parts = word.dropFirst(2).split(
                 separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -87,9 +94,15 @@ struct ArgumentParser {
         }
         let name = String(word.prefix { $0 != "=" })
         let bare = String(name.drop { $0 == "-" })
+        if Self.outputOptions.contains(name), let call = command.callWithOutput(arguments) {
+            throw .outputHasAPlace(option: name, call: call)
+        }
         let suggestion = Suggestion.nearest(to: bare, among: command.allOptions.map(\.name))
         throw .unknownOption(name, suggestion: suggestion.map { "--\($0)" })
     }
+
+    /// What names the output in commands that have an option for it.
+    private static let outputOptions = ["-o", "--output", "--out"]
 
     /// Whether a word after an option that needs a value is the next option. Any other word is the value,
     /// so that texts may start with a dash.
@@ -109,13 +122,24 @@ struct ArgumentParser {
 
     // MARK: - The whole call
 
+    private var requiredOptions: [Option] {
+        command.options.filter { $0.value?.isRequired ?? false }
+    }
+
+    /// The options with which a call would be whole.
+    private func neededOptions(in arguments: ParsedArguments) -> [Option] {
+        let missing = command.groups.filter { !$0.options.contains(where: arguments.isGiven) }
+        return requiredOptions.filter { !arguments.isGiven($0) }
+            + missing.compactMap { group in group.options.first { $0.value != nil } }
+    }
+
     private func checkNothingIsMissing(in arguments: ParsedArguments) throws(UsageError) {
         for positional in command.positionals.dropFirst(arguments.positionals.count)
         where !positional.isOptional {
             throw .missingArgument(positional.name)
         }
-        for option in command.options where option.value?.isRequired == true {
-            guard arguments.isGiven(option) else { throw .missingOption(option.flagText) }
+        for option in requiredOptions where !arguments.isGiven(option) {
+            throw .missingOption(option.flagText)
         }
         for group in command.groups {
             let given = group.options.filter(arguments.isGiven)

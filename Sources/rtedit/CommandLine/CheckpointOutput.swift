@@ -20,20 +20,29 @@ struct CheckpointOutput {
 
     /// The output that a call names, checked before any work is done for it.
     ///
-    /// - Throws: `UsageError` where it is empty; as `checkTarget`, unless nothing is to be written.
+    /// - Throws: `UsageError` where it is empty, or one of the call's inputs; as `checkTarget`, unless nothing is to be written.
     init(_ arguments: ParsedArguments, _ positional: Positional) throws {
         try self.init(
-            arguments, path: arguments.outputPath(positional), place: positional.name)
+            arguments, path: arguments.outputPath(positional), name: positional.name,
+            place: positional.name)
     }
 
     /// The same of an output that an option names.
-    init(_ arguments: ParsedArguments, _ option: Option) throws {
-        try self.init(arguments, path: arguments.outputPath(option), place: option.flagText)
+    ///
+    /// - Parameter inputs: the models that options name.
+    init(_ arguments: ParsedArguments, _ option: Option, inputs: [String]) throws {
+        try self.init(
+            arguments, path: arguments.outputPath(option), name: option.name,
+            place: option.flagText, inputs: inputs)
     }
 
-    private init(_ arguments: ParsedArguments, path: String, place: String) throws {
+    private init(
+        _ arguments: ParsedArguments, path: String, name: String, place: String,
+        inputs: [String] = []
+    ) throws {
         self.path = path
         try Self.checkName(path, place: place)
+        try arguments.checkIsNoInput(path, named: name, place: place, inputs: inputs)
         if arguments.isGiven(Self.shardSize), path.hasSuffix(".safetensors") {
             throw UsageError.contradiction(
                 option: Self.shardSize.option.flagText,
@@ -145,7 +154,8 @@ struct CheckpointOutput {
         view.show(on: console)
         for member in view.members { report[member.key] = member.value }
         console.print(
-            "\(path): \(plan.tensors.count) tensors, \(copied) of them copied byte for byte, "
+            (!isPatch && Folder.exists(path) ? "wrote folder \(path): " : "\(path): ")
+                + "\(plan.tensors.count) tensors, \(copied) of them copied byte for byte, "
                 + Quantity.bytes(size))
         let checkpoint = isPatch ? nil : Folder.exists(path) ? path : files.first
         return Saved(report: report, checkpoint: checkpoint)

@@ -23,6 +23,9 @@ protocol Command: Sendable {
     /// Whether this call reads all weights of its models, so that hashing them too takes no other time.
     func readsWeights(_ arguments: ParsedArguments) -> Bool
 
+    /// The call that has the output where its place tells it; nil where none has. `arguments` are those read so far.
+    func callWithOutput(_ arguments: ParsedArguments) -> String?
+
     /// Does the work. Results go to `console.print` and `console.report`.
     ///
     /// Throws a `Failure` for whatever ends in an exit code from 2 to 5.
@@ -39,12 +42,20 @@ extension Command {
     func multiplies(_ arguments: ParsedArguments) -> Bool { false }
     func readsWeights(_ arguments: ParsedArguments) -> Bool { multiplies(arguments) }
 
+    func callWithOutput(_ arguments: ParsedArguments) -> String? {
+        guard positionals.last?.name == Positional.output else { return nil }
+        return "rtedit \(name) \(positionals.map(\.callText).joined(separator: " "))"
+    }
+
     /// The command's own options, then those of every command.
     var allOptions: [Option] { options + Option.common }
 }
 
 /// An argument that is told by its place.
 struct Positional: Sendable {
+    /// The name of what a command writes, where that is told by its place.
+    static let output = "OUT"
+
     /// The name in upper case, as help shows it.
     let name: String
     let help: String

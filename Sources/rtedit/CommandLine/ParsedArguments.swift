@@ -1,3 +1,5 @@
+import Formats
+
 /// What a call gave to a command. The getters throw a `UsageError` that names the option and its value.
 ///
 /// Options and positionals are asked for by the declarations themselves: `try arguments.value(Self.maxTokens)`.
@@ -68,6 +70,26 @@ struct ParsedArguments: Sendable {
 // MARK: - Outputs
 
 extension ParsedArguments {
+    /// Refuses an output that is one of the files or folders which the call names by their places, whatever the path to
+    /// it and with leave to replace it too: a failure would leave neither, and what was read could not be read again.
+    ///
+    /// - Parameters:
+    ///   - name: the output's own positional argument or option.
+    ///   - place: what the user calls it, where that is another name.
+    ///   - inputs: other inputs, of options.
+    ///   - wayOut: what does it all the same.
+    /// - Throws: `UsageError.contradiction`.
+    func checkIsNoInput(
+        _ path: String, named name: String, place: String? = nil, inputs: [String] = [],
+        wayOut: String = "name another output"
+    ) throws(UsageError) {
+        let others = positionals.filter { $0.key != name }.map(\.value) + rest + inputs
+        if others.contains(where: { FileIdentity.isSame(path, $0) }) {
+            throw .contradiction(
+                option: place ?? name, fact: "\(path) is the input itself: \(wayOut)")
+        }
+    }
+
     /// The path of an output. Throws `.missingArgument`, or `.invalidValue` where it is empty.
     func outputPath(_ positional: Positional) throws(UsageError) -> String {
         let path = try text(positional)

@@ -10,7 +10,10 @@ enum UsageError: Failure, Equatable {
     /// `place` is the option or positional argument; `expected` completes "is not …".
     case invalidValue(place: String, value: String, expected: String)
     case missingArgument(String)
-    case extraArgument(String)
+    /// `suggestion` is an option that the word may be meant for, with it.
+    case extraArgument(String, suggestion: String? = nil)
+    /// An option for what is told by its place; `call` has it there.
+    case outputHasAPlace(option: String, call: String)
     case missingOption(String)
     case missingOneOf([String])
     case conflict([String])
@@ -34,7 +37,10 @@ enum UsageError: Failure, Equatable {
         case .invalidValue(let place, let value, let expected):
             "\(place): '\(value)' is not \(expected)"
         case .missingArgument(let name): "argument \(name) is missing"
-        case .extraArgument(let value): "one argument too many: '\(value)'"
+        case .extraArgument(let value, let suggestion):
+            "one argument too many: '\(value)'" + Self.hint(suggestion)
+        case .outputHasAPlace(let option, let call):
+            "unknown option '\(option)': the output is the last word: \(call)"
         case .missingOption(let option): "\(option) is missing"
         case .missingOneOf(let options):
             options.count == 1

@@ -20,7 +20,7 @@ struct BlendCommand: Command {
         Nothing is held but the rows that are being blended.
 
         Models of other architectures, of other sizes or numbers that change what is computed, and tensors that only one \
-        has are refused by name; so are other tokenizers, unless --first-tokenizer.
+        has are refused by name; so are tokenizers with other tokens, merges or scores, unless --first-tokenizer.
         """
     let positionals = [Self.models]
     let sections = [
@@ -49,7 +49,8 @@ struct BlendCommand: Command {
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let recipe = try BlendOptions.recipe(arguments)
         let policy = try TypeOptions.policy(arguments)
-        let output = try CheckpointOutput(arguments, Self.output)
+        let output = try CheckpointOutput(
+            arguments, Self.output, inputs: arguments.values(BlendOptions.base))
         let crew = try WorkCrew(threads: arguments.threads)
         func open(_ path: String) throws -> Checkpoint {
             try ModelSession(path, arguments, console, crew: crew).checkpoint

@@ -4,7 +4,7 @@ import Formats
 struct ConvertCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
     static let output = Positional(
-        "OUT", "A .gguf file, a .safetensors file, a folder, or a patch (.rtdelta).")
+        Positional.output, "A .gguf file, a .safetensors file, a folder, or a patch (.rtdelta).")
     private static let maxSize = Knob<Int?>.byteCount(
         "max-size", "SIZE",
         "Choose the mix of types that loses least among those of files up to this size, such as 4.5GB."

@@ -37,6 +37,16 @@ struct DeltaCommand: Command {
 
     func readsWeights(_ arguments: ParsedArguments) -> Bool { true }
 
+    func callWithOutput(_ arguments: ParsedArguments) -> String? {
+        switch arguments.textIfGiven(Self.action).flatMap(Action.init) {
+        case .create?: "rtedit delta create BASE TARGET PATCH"
+        case .apply?: Self.applyCall
+        case .inspect?, nil: nil
+        }
+    }
+
+    private static let applyCall = "rtedit delta apply BASE PATCH \(Positional.output)"
+
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         switch Action(rawValue: try arguments.text(Self.action)) {
         case .create?: try create(arguments, console)
@@ -51,6 +61,7 @@ struct DeltaCommand: Command {
             try arguments.text(Self.first), try arguments.text(Self.second)
         )
         let path = try arguments.outputPath(Self.third)
+        try arguments.checkIsNoInput(path, named: Self.third.name)
         try AtomicFile.checkTarget(path, replacing: arguments.replacesOutputs)
         let target = try FileSet(path: targetPath)
         if !target.leftOut.isEmpty {
@@ -82,18 +93,27 @@ struct DeltaCommand: Command {
         guard let patchPath = arguments.textIfGiven(Self.second) else {
             throw UsageError.missingArgument("PATCH")
         }
+        let basePath = try arguments.text(Self.first)
+        if FileContent.of(basePath) == .patch, FileContent.of(patchPath) != .patch {
+            throw UsageError.contradiction(
+                option: Self.first.name,
+                fact:
+                    "\(basePath) is a patch, and \(patchPath) is none; the order is \(Self.applyCall)"
+            )
+        }
         let patch = try PatchFile(path: patchPath)
         guard arguments.textIfGiven(Self.third) != nil else {
-            throw UsageError.missingArgument("OUT")
+            throw UsageError.missingArgument(Positional.output)
         }
         let path = try arguments.outputPath(Self.third)
-        try CheckpointOutput.checkName(path, place: "OUT")
+        try CheckpointOutput.checkName(path, place: Positional.output)
+        try arguments.checkIsNoInput(path, named: Self.third.name, place: Positional.output)
         if patch.isFolder {
             try OutputTarget.prepareFolder(path, replacing: arguments.replacesOutputs)
         } else {
             try OutputTarget.prepareFile(path, replacing: arguments.replacesOutputs)
         }
-        let base = try FileSet(path: arguments.text(Self.first))
+        let base = try FileSet(path: basePath)
         let progress = console.progress("applying", total: patch.targetByteCount, unit: .bytes)
         let applier = PatchApplier(crew: try WorkCrew(threads: arguments.threads)) {
             progress.advance(by: $0)

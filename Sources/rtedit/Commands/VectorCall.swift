@@ -16,9 +16,14 @@ struct VectorCall {
     }
 
     /// The only word of a call that takes no more.
-    private func only() throws -> String {
+    ///
+    /// - Parameter missing: an option that such a call needs and this one does not have.
+    private func only(missing: Option? = nil) throws -> String {
         let texts = try arguments.texts(VectorCommand.files)
-        if texts.count > 1 { throw UsageError.extraArgument(texts[1]) }
+        if texts.count > 1 {
+            throw UsageError.extraArgument(
+                texts[1], suggestion: missing.map { "\($0.flagText) \(texts[1])" })
+        }
         return texts[0]
     }
 
@@ -98,10 +103,12 @@ struct VectorCall {
     }
 
     func scale() throws {
-        let output = try output()
-        let term = try term(only())
         let factor = try arguments.value(VectorCommand.by)
         let length = try arguments.value(VectorCommand.length)
+        let isWhole = factor != nil || length != nil
+        let word = try only(missing: isWhole ? nil : VectorCommand.by.option)
+        let output = try output()
+        let term = try term(word)
         let scaled = try term.scaled()
         switch (factor, length) {
         case (let factor?, nil):
@@ -150,10 +157,10 @@ struct VectorCall {
     }
 
     func convert() throws {
-        let (input, output) = try two("OUT")
-        try Self.checkName(output, place: "OUT")
+        let (input, output) = try two(Positional.output)
+        try Self.checkName(output, place: Positional.output)
         try AtomicFile.checkTarget(output, replacing: arguments.replacesOutputs)
-        guard !output.isEmpty else { throw UsageError.missingArgument("OUT") }
+        guard !output.isEmpty else { throw UsageError.missingArgument(Positional.output) }
         let target = try arguments.value(VectorCommand.outputConvention)
         let first = try arguments.value(VectorCommand.firstBlock)
         let site = try arguments.value(VectorCommand.site)

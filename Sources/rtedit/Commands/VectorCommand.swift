@@ -82,6 +82,11 @@ struct VectorCommand: Command {
         }
     }
 
+    func callWithOutput(_ arguments: ParsedArguments) -> String? {
+        arguments.textIfGiven(Self.action) == Action.convert.rawValue
+            ? "rtedit vector convert FILE \(Positional.output)" : nil
+    }
+
     func run(_ arguments: ParsedArguments, _ console: Console) throws -> ExitCode {
         let text = try arguments.text(Self.action)
         guard let action = Action(rawValue: text) else {
@@ -90,6 +95,9 @@ struct VectorCommand: Command {
         }
         let names = options(of: action).map(\.option.name)
         if let other = options.first(where: { !names.contains($0.name) && arguments.isGiven($0) }) {
+            if other.name == Self.output.name, let call = callWithOutput(arguments) {
+                throw UsageError.outputHasAPlace(option: other.flagText, call: call)
+            }
             throw UsageError.needs(option: other.flagText, other: needed(by: other))
         }
         let call = VectorCall(arguments: arguments, console: console)
