@@ -45,6 +45,20 @@ import Testing
         }
     }
 
+    @Test func aBakedModelAndItsBaseAreShownAWayOut() throws {
+        let (vector, baked) = (folder.path("v.gguf"), folder.path("baked.gguf"))
+        for call in [
+            ["extract", Samples.tinyModel, "--pairs", Samples.tinyPairs, "-q", "-o", vector],
+            ["bake", Samples.tinyModel, baked, "--vector", vector + ":0.5@1"],
+        ] {
+            let run = try ProgramRun.rtedit(call)
+            #expect(run.exitCode == 0, "\(run.errors)")
+        }
+        let run = try blend(
+            Samples.tinyModel, baked, "-o", folder.path("out.gguf"), "--method", "slerp")
+        #expect(run.exitCode == 4 && run.errorLine.contains("'rtedit diff --recover-vector'"))
+    }
+
     @Test func quantisedModelsStayQuantised() throws {
         let (quantised, other) = (folder.path("quantised.gguf"), folder.path("other.gguf"))
         let convert = try ProgramRun.rtedit([

@@ -10,6 +10,8 @@ struct QuantityTests {
         #expect(Quantity.percent(0.4217) == "42.2 %")
         #expect(Quantity.fixed(.greatestFiniteMagnitude, 2).count == 312)
         #expect(Quantity.fixed(.nan, 2) == "nan")
+        #expect(Quantity.percent(-0.0001) == "0.0 %" && Quantity.percent(-0.001) == "-0.1 %")
+        #expect(Quantity.count(1, "pair") == "1 pair" && Quantity.count(0, "pair") == "0 pairs")
     }
 
     @Test(arguments: [

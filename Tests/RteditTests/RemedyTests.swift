@@ -52,6 +52,13 @@ import Testing
         #expect(!failure.message.contains("\n"))
     }
 
+    @Test func anUnknownArchitectureIsToldTheKnownOnesOnce() {
+        let names = Architecture.allNames
+        #expect(names.contains("llama") && names.count == Set(names).count)
+        let error = CheckpointError.unsupportedArchitecture(file: "m", name: "x")
+        #expect(error.description.components(separatedBy: " mistral,").count == 2)
+    }
+
     /// What the words about an unknown architecture promise, done to a file of one.
     @Test func filesOfUnknownArchitecturesAreWorkedOnAllTheSame() throws {
         let folder = try TemporaryFolder()

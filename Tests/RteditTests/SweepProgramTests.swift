@@ -180,7 +180,7 @@ import Tuning
         ])
         let found = try #require(try object(few.output)["recommendation"] as? [String: Any])
         #expect(found["spec"] is NSNull)
-        #expect((found["reason"] as? String)?.contains("at least 10 tell") == true)
+        #expect((found["reason"] as? String)?.contains("at least 16 tell") == true)
     }
 
     // MARK: - What a SPEC means

@@ -273,3 +273,13 @@ extension Architecture: CustomStringConvertible {
             ? name : "\(huggingFaceModelType) (in GGUF files: \(name))"
     }
 }
+
+extension Architecture {
+    /// The names of all families, those of folders and those of GGUF files, each once.
+    package static var allNames: [String] {
+        var seen: Set<String> = []
+        return all.flatMap { [$0.huggingFaceModelType, $0.name] }.filter {
+            seen.insert($0).inserted
+        }
+    }
+}

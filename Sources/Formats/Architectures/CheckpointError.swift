@@ -56,7 +56,7 @@ package enum CheckpointError: Failure, Equatable {
         case .contradiction(let file, let fact): "\(file): \(fact)"
         case .unsupportedArchitecture(let file, let name):
             "\(file): architecture '\(name)' is not supported; supported: "
-                + Architecture.all.map(\.description).joined(separator: ", ")
+                + Architecture.allNames.joined(separator: ", ")
         case .unsupportedFeature(let file, let fact): "\(file): \(fact)"
         case .missingTensor(let file, let name): "\(file): tensor '\(name)' is missing"
         case .wrongShape(let file, let tensor, let found, let expected):

@@ -31,6 +31,9 @@ package enum BlendError: Failure, Equatable {
 
     package var remedy: String? {
         switch self {
+        case .missingTensor(_, let tensor, _) where tensor.hasSuffix(".bias"):
+            "a bias that 'bake' added is the steering itself: 'rtedit diff --recover-vector' gives the vector back, and bake "
+                + "with a smaller scale of it is what a blend would be"
         case .otherArchitecture, .otherNumbers, .otherShape, .missingTensor, .unknownTensor:
             "blend takes models tuned from one base; their answers can be compared with 'rtedit diff' or 'eval'"
         case .otherTokenizer:

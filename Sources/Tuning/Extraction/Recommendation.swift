@@ -43,8 +43,8 @@ extension Extraction {
     ) -> Result<Recommendation, Recommendation.Refusal> {
         let judged = blocks.filter { $0.heldOut != nil }
         let needed = Self.rightNeeded(of: groupCount, blocks: max(judged.count, 1))
-        guard needed <= groupCount, !judged.isEmpty else {
-            let fewest = (1...).first {
+        guard groupCount >= PairCheck.fewest, needed <= groupCount, !judged.isEmpty else {
+            let fewest = (PairCheck.fewest...).first {
                 Self.rightNeeded(of: $0, blocks: max(judged.count, 1)) <= $0
             }
             return .failure(.fewPairs(count: groupCount, needed: fewest ?? groupCount + 1))

@@ -19,7 +19,7 @@ package enum SearchError: Failure, Equatable {
     package var description: String {
         switch self {
         case .scaled(let text, let scale):
-            "'\(text)': has the scale \(scale), which is what search looks for: give FILE or FILE@BLOCKS"
+            "'\(text)': has the scale \(scale), but scales are what is tried here: give FILE or FILE@BLOCKS"
         case .noBlocks(let file): "\(file): has no vector for any block"
         case .fewProbes(let file, let count, let needed):
             "\(file): has \(count) probes, but search takes \(needed): it chooses on one half of them and "

@@ -86,7 +86,8 @@ package enum VectorError: Failure, Equatable {
             "nothing is left of the direction of block \(block): \(share) of its length"
         case .noLength(let file, let block):
             "\(file): the direction of block \(block) has no length"
-        case .badSpecification(let text, let reason): "'\(text)': \(reason)"
+        case .badSpecification(let text, let reason):
+            "'\(text)': \(reason); the form is FILE[:SCALE][@BLOCKS], such as mood.gguf:-0.9@10-15"
         case .wrongWidth(let file, let width, let model):
             "\(file): its directions are \(width) wide, but the model's stream is \(model) wide"
         case .noSuchOffset(let file, let offset, let available):

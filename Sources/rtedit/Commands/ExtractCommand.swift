@@ -216,7 +216,8 @@ struct ExtractCall {
         view.show(extraction, recommended: recommendation.blocks)
         tellKept(kept, of: found)
         console.print(
-            "\(output): \(extraction.blocks.count) directions from \(extraction.pairCount) pairs, "
+            "\(output): \(extraction.blocks.count) directions from "
+                + "\(Quantity.count(extraction.pairCount, "pair")), "
                 + "\(extraction.tokenCount) tokens" + (scan == nil ? "" : ", at token \(token)"))
         recommendation.show(on: console)
         try writePage(extraction, recommendation, scan)

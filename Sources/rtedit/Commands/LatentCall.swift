@@ -97,8 +97,8 @@ extension ExtractCall {
             extraction, recommended: recommendation.blocks)
         tellKept(kept, of: found)
         console.print(
-            "\(output): \(extraction.blocks.count) directions from \(extraction.pairCount) pairs of "
-                + "sentences")
+            "\(output): \(extraction.blocks.count) directions from "
+                + "\(Quantity.count(extraction.pairCount, "pair")) of sentences")
         recommendation.show(on: console)
         try writePage(extraction, recommendation, nil)
         var report = report(extraction, read: found.count, identical: identical, output: output)

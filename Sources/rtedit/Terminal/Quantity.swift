@@ -4,7 +4,10 @@ import Glibc
 enum Quantity {
     /// A number with so many digits after the point: `fixed(0.12345, 3)` is "0.123".
     static func fixed(_ value: Double, _ digits: Int) -> String {
-        formatted("%.*f", Int32(clamping: digits), value)
+        let text = formatted("%.*f", Int32(clamping: digits), value)
+        // What rounds to nothing has no sign.
+        let isNothing = text.hasPrefix("-") && text.allSatisfy { "-0.".contains($0) }
+        return isNothing ? String(text.dropFirst()) : text
     }
 
     /// A number with an exponent: `scientific(0.00012, 1)` is "1.2e-04".
@@ -34,6 +37,11 @@ enum Quantity {
         }
         let digits = step == 0 && value == value.rounded() ? 0 : 1
         return "\(fixed(value, digits)) \(prefixes[step])"
+    }
+
+    /// Things and how many of them: "1 pair", "64 pairs".
+    static func count(_ count: Int, _ thing: String) -> String {
+        "\(count) \(thing)\(count == 1 ? "" : "s")"
     }
 
     /// A duration: "0.42 s", "12.3 s", "2:05 min", "1:02:05 h".

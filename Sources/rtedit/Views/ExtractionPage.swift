@@ -24,7 +24,7 @@ struct ExtractionPage {
                     + "other. Agree: pairs whose difference points along the direction. Held out: pairs ordered rightly, "
                     + "area under the ROC curve, Cohen's d.")
                 + HTMLPage.table(
-                    "\(extraction.pairCount) pairs, \(extraction.tokenCount) tokens",
+                    "\(Quantity.count(extraction.pairCount, "pair")), \(extraction.tokenCount) tokens",
                     ExtractionView.titles, ExtractionView.rows(extraction)))
         if let scan {
             body += HTMLPage.section(

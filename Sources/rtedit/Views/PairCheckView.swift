@@ -17,7 +17,7 @@ struct PairCheckView {
 
     func show(on console: Console) {
         console.print(
-            "\(file): \(check.pairCount) pairs; \(unit) of the positive side \(text(check.positive)), of "
+            "\(file): \(Quantity.count(check.pairCount, "pair")); \(unit) of the positive side \(text(check.positive)), of "
                 + "the negative \(text(check.negative))")
         if !check.findings.isEmpty {
             var table = Table([.left("finding"), .left("lines"), .left("what")])

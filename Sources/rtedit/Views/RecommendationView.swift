@@ -42,7 +42,7 @@ struct RecommendationView {
         case .failure(.fewPairs(let count, let needed)):
             [
                 "no recommendation: \(count) \(count == 1 ? "pair" : "pairs") may be ordered rightly by chance; "
-                    + "at least \(needed) tell, some 32 or more are usual"
+                    + "at least \(needed) tell, \(PairCheck.enough) are usual"
             ]
         case .failure(.nothingSeparates(let best, let right, let pairs, let needed)):
             [

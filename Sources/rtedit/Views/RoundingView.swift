@@ -65,6 +65,10 @@ struct RoundingView {
             + "to the rounding of \(Self.names(report.losing))"
         if let remedy {
             text += "; --type \(remedy.type.name) keeps \(Quantity.percent(remedy.share))"
+            // To the digits that are shown.
+            if remedy.share >= 1.0005 {
+                text += ", more than all, since rounding goes the update's way there"
+            }
         }
         console.warning(text)
     }

@@ -43,11 +43,16 @@ struct VerificationView {
 
     var verdict: String {
         let base = result.isSteered ? "the base steered online" : "the base"
+        let subject = result.isSteered ? "the edited checkpoint" : "the copy"
         if passes {
             let types = result.weights.roundings.map(\.type.name).joined(separator: ", ")
             return result.cost == nil || types.isEmpty
-                ? "EQUAL: the edited checkpoint is \(base)"
-                : "EQUAL up to rounding: the edited checkpoint is \(base), its weights rounded to \(types)"
+                ? "EQUAL: \(subject) is \(base)"
+                : "EQUAL up to rounding: \(subject) is \(base), its weights rounded to \(types)"
+        }
+        // All else is as it must be.
+        if result.passes, let first = Self.differences(tokenizers).first {
+            return "NOT EQUAL: the tokenizers differ: \(first)"
         }
         if result.verdict == .undecidable, tokenizers.isSame != false {
             return
@@ -62,7 +67,7 @@ struct VerificationView {
                 ": the strength is \(Self.strength(row.measurement)) of that asked for at "
                     + (row.block.map { "block \($0)" } ?? "the embedding")
             }
-            return "NOT EQUAL: the edited checkpoint differs from \(base)" + (detail ?? "")
+            return "NOT EQUAL: \(subject) differs from \(base)" + (detail ?? "")
         }
         let others = names.count > 1 ? " and \(names.count - 1) other tensors" : ""
         return "NOT EQUAL: \(first)\(others): not the base's, nor its rounding"
@@ -185,7 +190,7 @@ struct VerificationView {
                 + (result.isSteered
                     ? "; steering moves them by up to \(Quantity.fixed(result.logitEffect, 2))"
                     : ""),
-            "KL(\(result.isSteered ? "steered" : "base") || edited), nats: mean \(Quantity.scientific(logits.meanDivergence, 1)), "
+            "KL(\(result.isSteered ? "steered || edited" : "base || copy")), nats: mean \(Quantity.scientific(logits.meanDivergence, 1)), "
                 + "p95 \(Quantity.scientific(logits.percentile95, 1)), "
                 + "max \(Quantity.scientific(logits.largestDivergence, 1)); top-1 agreement "
                 + "\(Quantity.percent(logits.topAgreement)) of \(logits.positions) positions",
@@ -202,7 +207,8 @@ struct VerificationView {
             console.print("  base:    \(Self.oneLine(text.unsteered))")
             if result.isSteered { console.print("  steered: \(Self.oneLine(text.steered))") }
             console.print(
-                "  edited:  \(Self.oneLine(text.edited))\(text.isEqual ? "" : "   <- differs")")
+                "  \(result.isSteered ? "edited" : "copy  "):  \(Self.oneLine(text.edited))\(text.isEqual ? "" : "   <- differs")"
+            )
         }
     }
 

@@ -104,11 +104,11 @@ import Transformer
         for (pairs, groups) in [(4, 4), (40, 4)] {
             let result = try extraction(known, pairs: pairs, groups: groups)
                 .recommendation(blockCount: blockCount)
-            // 24 · 2⁻¹² ≤ 0.01 < 24 · 2⁻¹¹
-            #expect(result == .failure(.fewPairs(count: 4, needed: 12)))
+            #expect(result == .failure(.fewPairs(count: 4, needed: PairCheck.fewest)))
         }
         #expect(
-            try extraction(known, pairs: 12).recommendation(blockCount: blockCount).get().blocks
+            try extraction(known, pairs: PairCheck.fewest).recommendation(blockCount: blockCount)
+                .get().blocks
                 == [8])
     }
 

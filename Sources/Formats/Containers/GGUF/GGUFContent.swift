@@ -25,7 +25,7 @@ package enum GGUFContent: Sendable, Equatable {
         switch self {
         case .model: nil
         case .steeringVector:
-            "it is a steering vector ('general.architecture' is 'controlvector'): name it with --vector"
+            "it is a steering vector ('general.architecture' is 'controlvector'): name the model that it steers"
         case .adapter:
             "it is a low-rank adapter ('general.type' is 'adapter'): merge it into its base"
         case .importanceMatrix: "it is an importance matrix ('general.type' is 'imatrix')"
