@@ -50,8 +50,8 @@ struct VerificationView {
                 ? "EQUAL: \(subject) is \(base)"
                 : "EQUAL up to rounding: \(subject) is \(base), its weights rounded to \(types)"
         }
-        // All else is as it must be.
-        if result.passes, let first = Self.differences(tokenizers).first {
+        // All else is as it must be, or cannot be told.
+        if result.verdict != .notEqual, let first = Self.differences(tokenizers).first {
             return "NOT EQUAL: the tokenizers differ: \(first)"
         }
         if result.verdict == .undecidable, tokenizers.isSame != false {
@@ -207,7 +207,7 @@ struct VerificationView {
             console.print("  base:    \(Self.oneLine(text.unsteered))")
             if result.isSteered { console.print("  steered: \(Self.oneLine(text.steered))") }
             console.print(
-                "  \(result.isSteered ? "edited" : "copy  "):  \(Self.oneLine(text.edited))\(text.isEqual ? "" : "   <- differs")"
+                "  \(result.isSteered ? "edited:  " : "copy:    ")\(Self.oneLine(text.edited))\(text.isEqual ? "" : "   <- differs")"
             )
         }
     }
