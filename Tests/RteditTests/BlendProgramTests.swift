@@ -59,6 +59,28 @@ import Testing
         #expect(run.exitCode == 4 && run.errorLine.contains("'rtedit diff --recover-vector'"))
     }
 
+    /// A value that is no number would be in every blend of its weight.
+    @Test(arguments: [Float.nan, .infinity])
+    func whatIsNotFiniteIsRefusedByNameAndPlace(value: Float) throws {
+        let bad = folder.path("bad")
+        try FileManager.default.copyItem(atPath: a, toPath: bad)
+        let file = URL(fileURLWithPath: bad + "/model.safetensors")
+        var data = try Data(contentsOf: file)
+        withUnsafeBytes(of: value) { data.replaceSubrange(data.count - 4..<data.count, with: $0) }
+        try data.write(to: file)
+        for method in ["linear", "slerp", "task", "ties", "dare-linear"] {
+            let needsBase = method != "linear" && method != "slerp"
+            let run = try ProgramRun.rtedit(
+                ["blend", bad, b, "-o", folder.path("out"), "--method", method]
+                    + (needsBase ? ["--base", base] : []))
+            #expect(run.exitCode == 3, "\(method): \(run.errors)")
+            #expect(
+                run.errorLine.contains("bad/model.safetensors") || run.errorLine.contains("bad"))
+            #expect(run.errorLine.contains("is not finite"), "\(method): \(run.errors)")
+            #expect(!FileManager.default.fileExists(atPath: folder.path("out")))
+        }
+    }
+
     @Test func quantisedModelsStayQuantised() throws {
         let (quantised, other) = (folder.path("quantised.gguf"), folder.path("other.gguf"))
         let convert = try ProgramRun.rtedit([

@@ -95,6 +95,10 @@ def main():
         gap = "(other masks)"
         if not name.endswith("0.5"):
             gap = f"{max((a[key] - b[key]).abs().max().item() for key in a):.1e}"
+            # Equal magnitudes at the edge of what TIES keeps: which of them stay is nobody's rule.
+            other = sum(((a[key] - b[key]).abs() > 1e-5).sum().item() for key in a)
+            if other:
+                gap += f" ({other} of {sum(value.numel() for value in a.values())} beyond 1e-5)"
         most = max(value.abs().max().item() for value in a.values())
         print(f"| {name} | {gap} | {most:.1f} | {ours[0]:.1f} s, {ours[1]:.0f} MB | {theirs[0]:.1f} s, {theirs[1]:.0f} MB |",
               flush=True)

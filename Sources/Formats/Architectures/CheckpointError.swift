@@ -67,6 +67,8 @@ package enum CheckpointError: Failure, Equatable {
         case .quantized(let file, let method, _):
             "\(file): the weights are quantised with \(method); such a folder can be copied and "
                 + "patched as it is"
+        case .cannotEncode(_, _, .sourceNotFinite(let file, let tensor, let index)):
+            "\(QuantizationError.sourceNotFinite(file: file, tensor: tensor, index: index))"
         case .cannotEncode(let tensor, let row, let problem):
             "tensor '\(tensor)', row \(row): \(problem)"
         case .becomesInfinite(let tensor, let type, let count, let all, let largest):

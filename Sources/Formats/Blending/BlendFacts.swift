@@ -111,17 +111,13 @@ extension BlendWeight {
 
     fileprivate func checked(_ rows: Range<Int>, model: Int) throws(BlendError) -> [Float] {
         let source = models[model]
-        let values = try read(rows, of: source)
-        guard let index = values.firstIndex(where: { !$0.isFinite }) else { return values }
-        throw .notFinite(
-            file: source.file, tensor: source.name, index: rows.lowerBound * columns + index)
-    }
-
-    private func read(_ rows: Range<Int>, of source: Source) throws(BlendError) -> [Float] {
         do throws(QuantizationError) {
             return try differences(rows, of: source)
         } catch {
-            throw .unreadable(file: source.file, tensor: source.name, problem: error)
+            guard case .sourceNotFinite(let file, let tensor, let index) = error else {
+                throw .unreadable(file: source.file, tensor: source.name, problem: error)
+            }
+            throw .notFinite(file: file, tensor: tensor, index: index)
         }
     }
 }

@@ -62,9 +62,15 @@ struct BlendWeight: Sendable {
     }
 
     /// Rows of one model.
+    ///
+    /// - Throws: `QuantizationError` where the type cannot be widened, or a value is not finite.
     func values(of source: Source, _ rows: Range<Int>) throws(QuantizationError) -> [Float] {
-        try [Float](filling: rows.count * columns) { target throws(QuantizationError) in
+        let values = try [Float](filling: rows.count * columns) {
+            target throws(QuantizationError) in
             try source.read(rows, columns: columns, into: target)
         }
+        guard let index = values.firstIndex(where: { !$0.isFinite }) else { return values }
+        throw .sourceNotFinite(
+            file: source.file, tensor: source.name, index: rows.lowerBound * columns + index)
     }
 }

@@ -6,6 +6,8 @@ package enum QuantizationError: Failure, Hashable {
     case unsupported(type: ElementType)
     /// The bytes are not those of the elements asked for.
     case sizeMismatch(type: ElementType, elements: Int, bytes: Int)
+    /// A value that is to be computed with is no number; `index` counts in the tensor.
+    case sourceNotFinite(file: String, tensor: String, index: Int)
     /// A value that no block can hold; `index` counts from the start of the row.
     case notFinite(type: ElementType, index: Int)
     /// The values of a block need a scale beyond the range of half precision; `index` is the block's first element.
@@ -21,7 +23,8 @@ package enum QuantizationError: Failure, Hashable {
     package var kind: FailureKind {
         switch self {
         case .unsupported, .tooLarge: .unsupported
-        case .sizeMismatch, .notFinite, .importanceCount, .invalidImportance, .importanceMissing:
+        case .sizeMismatch, .notFinite, .sourceNotFinite, .importanceCount, .invalidImportance,
+            .importanceMissing:
             .input
         }
     }
@@ -45,6 +48,8 @@ package enum QuantizationError: Failure, Hashable {
             } else {
                 "\(elements) elements are no whole number of \(type.name) blocks of \(type.elementsPerBlock)"
             }
+        case .sourceNotFinite(let file, let tensor, let index):
+            "\(file): tensor '\(tensor)': value \(index) is not finite"
         case .notFinite(let type, let index):
             "element \(index) is not finite, which \(type.name) cannot hold"
         case .tooLarge(let type, let index):

@@ -224,7 +224,9 @@ package final class Experiment {
             let done = plan.runs.filter {
                 results[ExperimentRecord.key($0.condition, seed: $0.seed)] != nil
             }
-            return Double(cost.tokens(of: plan, without: Set(done))) / rate
+            // Runs are only made after the choices.
+            let tokens = cost.tokens(of: plan, without: Set(done), hasChoices: !done.isEmpty)
+            return Double(tokens) / rate
         }
         var chosen = plan(known ?? .all)
         if let seconds {

@@ -78,12 +78,17 @@ struct ExperimentCost: Sendable, Hashable {
     private static let passesOfStep = 3
     private static let passesOfMatch = 3
 
-    func tokens(of plan: ExperimentPlan, without done: Set<ExperimentPlan.Run>) -> Int {
+    /// - Parameters:
+    ///   - done: runs that take no time any more.
+    ///   - hasChoices: whether the choices were made.
+    func tokens(
+        of plan: ExperimentPlan, without done: Set<ExperimentPlan.Run>, hasChoices: Bool = false
+    ) -> Int {
         let methods = Set(plan.runs.map(\.condition).filter(\.isTuned).map(\.method))
         let match = Self.passesOfMatch * matching
         let tuning = Self.passesOfStep * training
-        var sum = blockChoices * 2 * (match + validation)
-        if rates > 1 {
+        var sum = hasChoices ? 0 : blockChoices * 2 * (match + validation)
+        if rates > 1, !hasChoices {
             sum += methods.filter(\.isMatched).count * rates * (tuning + match + validation)
         }
         let seeds = Dictionary(grouping: plan.runs, by: \.condition).mapValues(\.count)
