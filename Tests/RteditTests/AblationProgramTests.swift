@@ -44,15 +44,17 @@ import Testing
         #expect(wrong.exitCode == 1, "\(wrong.output)")
     }
 
-    /// A split output, one file, and a folder: what is left is read from the files that were written.
+    /// A split output, one over its own source, and a folder: what is left is read from the files that were written.
     @Test func whatIsLeftIsReadFromEveryOutput() throws {
+        let model = folder.path("model.gguf")
         let steering = ["--ablate", try vector() + "@2", "--everywhere"]
         for (output, more) in [
-            ("split.gguf", ["--shard-size", "1MB"]), ("model.gguf", []), ("folder", []),
-            ("patch.rtdelta", []),
+            ("split.gguf", ["--shard-size", "1MB"]), ("model.gguf", []),
+            ("model.gguf", ["--force"]), ("folder", []), ("patch.rtdelta", []),
         ] {
+            let isOwn = more == ["--force"]
             let run = try ProgramRun.rtedit(
-                ["bake", Samples.tinyModel, folder.path(output)] + steering + more)
+                ["bake", isOwn ? model : Samples.tinyModel, folder.path(output)] + steering + more)
             #expect(run.exitCode == 0, "\(output): \(run.errors)")
             #expect(run.output.contains("wrote folder ") == (output == "folder"))
             #expect(run.output.contains("as stored") == (output != "patch.rtdelta"))

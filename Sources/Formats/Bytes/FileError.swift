@@ -7,6 +7,8 @@ package enum FileError: Failure {
     case notAFile(path: String)
     case tooLong(path: String, limit: Int)
     case exists(path: String)
+    /// What is there is read by the same call.
+    case isInput(path: String)
     case cannotCreate(path: String, reason: SystemReason)
     case cannotReserve(path: String, bytes: Int, reason: SystemReason)
     case cannotWrite(path: String, reason: SystemReason)
@@ -35,7 +37,8 @@ package enum FileError: Failure {
         case .cannotOpen, .cannotRead, .notAFile, .tooLong, .changed, .overtaken, .headPending,
             .otherHead:
             .input
-        case .exists, .cannotCreate, .cannotReserve, .cannotWrite, .cannotReplace, .notReplaceable,
+        case .exists, .isInput, .cannotCreate, .cannotReserve, .cannotWrite, .cannotReplace,
+            .notReplaceable,
             .incomplete, .busy, .cannotPutBack, .badJournal:
             .output
         }
@@ -59,6 +62,8 @@ package enum FileError: Failure {
         case .notAFile(let path): "\(path): is not a regular file"
         case .tooLong(let path, let limit):
             "\(path): has more than the \(limit) bytes that are read"
+        case .isInput(let path):
+            "\(path): is an input of this call; name another output (--force replaces it)"
         case .exists(let path): "\(path): exists already (--force replaces it)"
         case .cannotCreate(let path, let reason): "\(path): cannot create: \(reason)"
         case .cannotReserve(let path, let bytes, let reason):

@@ -20,7 +20,7 @@ struct CheckpointOutput {
 
     /// The output that a call names, checked before any work is done for it.
     ///
-    /// - Throws: `UsageError` where it is empty, or one of the call's inputs; as `checkTarget`, unless nothing is to be written.
+    /// - Throws: `UsageError` where it is empty; `FileError.isInput`, and as `checkTarget`, unless nothing is to be written.
     init(_ arguments: ParsedArguments, _ positional: Positional) throws {
         try self.init(
             arguments, path: arguments.outputPath(positional), name: positional.name,
@@ -42,13 +42,15 @@ struct CheckpointOutput {
     ) throws {
         self.path = path
         try Self.checkName(path, place: place)
-        try arguments.checkIsNoInput(path, named: name, place: place, inputs: inputs)
         if arguments.isGiven(Self.shardSize), path.hasSuffix(".safetensors") {
             throw UsageError.contradiction(
                 option: Self.shardSize.option.flagText,
                 fact: "\(path) is one file; name a folder for files of a size")
         }
         guard !arguments.has(Self.dryRun) else { return }
+        if !arguments.replacesOutputs, arguments.isInput(path, named: name, inputs: inputs) {
+            throw FileError.isInput(path: path)
+        }
         // The files of a split model have names of their own, which the writer checks.
         let isSplit = path.hasSuffix(".gguf") && arguments.isGiven(Self.shardSize)
         try checkTarget(replacing: arguments.replacesOutputs || isSplit)

@@ -70,24 +70,14 @@ struct ParsedArguments: Sendable {
 // MARK: - Outputs
 
 extension ParsedArguments {
-    /// Refuses an output that is one of the files or folders which the call names by their places, whatever the path to
-    /// it and with leave to replace it too: a failure would leave neither, and what was read could not be read again.
+    /// Whether an output is one of the files or folders which the call names by their places, whatever the path to it.
     ///
     /// - Parameters:
     ///   - name: the output's own positional argument or option.
-    ///   - place: what the user calls it, where that is another name.
     ///   - inputs: other inputs, of options.
-    ///   - wayOut: what does it all the same.
-    /// - Throws: `UsageError.contradiction`.
-    func checkIsNoInput(
-        _ path: String, named name: String, place: String? = nil, inputs: [String] = [],
-        wayOut: String = "name another output"
-    ) throws(UsageError) {
+    func isInput(_ path: String, named name: String, inputs: [String] = []) -> Bool {
         let others = positionals.filter { $0.key != name }.map(\.value) + rest + inputs
-        if others.contains(where: { FileIdentity.isSame(path, $0) }) {
-            throw .contradiction(
-                option: place ?? name, fact: "\(path) is the input itself: \(wayOut)")
-        }
+        return others.contains { FileIdentity.isSame(path, $0) }
     }
 
     /// The path of an output. Throws `.missingArgument`, or `.invalidValue` where it is empty.

@@ -6,7 +6,8 @@ import Tuning
 struct BakeCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
     static let output = Positional(
-        Positional.output, "A .gguf file, a folder, or a patch (.rtdelta).")
+        Positional.output,
+        "A .gguf file, a folder, or a patch (.rtdelta); may be MODEL itself with --force.")
     static let method = Option.value(
         "method", "NAME", "The route; auto takes the first that does not refuse.",
         standard: automatic, allowed: [automatic] + BakeRoutes.all.map(\.name))

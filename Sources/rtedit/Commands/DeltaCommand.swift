@@ -61,7 +61,11 @@ struct DeltaCommand: Command {
             try arguments.text(Self.first), try arguments.text(Self.second)
         )
         let path = try arguments.outputPath(Self.third)
-        try arguments.checkIsNoInput(path, named: Self.third.name)
+        // A patch of a file is useless without it.
+        if arguments.isInput(path, named: Self.third.name) {
+            throw UsageError.contradiction(
+                option: "PATCH", fact: "\(path) is an input of this call; name another output")
+        }
         try AtomicFile.checkTarget(path, replacing: arguments.replacesOutputs)
         let target = try FileSet(path: targetPath)
         if !target.leftOut.isEmpty {
@@ -107,7 +111,9 @@ struct DeltaCommand: Command {
         }
         let path = try arguments.outputPath(Self.third)
         try CheckpointOutput.checkName(path, place: Positional.output)
-        try arguments.checkIsNoInput(path, named: Self.third.name, place: Positional.output)
+        if !arguments.replacesOutputs, arguments.isInput(path, named: Self.third.name) {
+            throw FileError.isInput(path: path)
+        }
         if patch.isFolder {
             try OutputTarget.prepareFolder(path, replacing: arguments.replacesOutputs)
         } else {

@@ -5,7 +5,8 @@ struct MergeCommand: Command {
     static let model = Positional("MODEL", "The base: a GGUF file or a Hugging Face folder.")
     static let adapter = Positional("ADAPTER", "A PEFT folder or a llama.cpp LoRA file (.gguf).")
     static let output = Positional(
-        Positional.output, "A .gguf file, a folder, or a patch (.rtdelta).")
+        Positional.output,
+        "A .gguf file, a folder, or a patch (.rtdelta); may be MODEL itself with --force.")
     static let scale = Knob.number(
         "scale", "X", "How far to go from the base to the adapted model.", standard: 1,
         in: -1e6...1e6)

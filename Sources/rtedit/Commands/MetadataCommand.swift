@@ -166,9 +166,11 @@ struct MetadataCommand: Command {
                     : "the name of a folder, as a folder's copy needs it")
         }
         if let output {
-            try arguments.checkIsNoInput(
-                output, named: Self.output.name, place: Self.output.flagText,
-                wayOut: "\(Self.inPlace.flagText) changes it")
+            if arguments.isInput(output, named: Self.output.name) {
+                throw UsageError.contradiction(
+                    option: Self.output.flagText,
+                    fact: "\(output) is the input itself: \(Self.inPlace.flagText) changes it")
+            }
             if !isDry {
                 try CheckpointOutput(path: output).checkTarget(
                     replacing: arguments.replacesOutputs)

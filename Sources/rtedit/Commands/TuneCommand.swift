@@ -6,7 +6,8 @@ import Tuning
 struct TuneCommand: Command {
     static let model = Positional("MODEL", "A GGUF file or a Hugging Face folder.")
     static let output = Positional(
-        Positional.output, "A .gguf file, a folder, or a patch (.rtdelta).")
+        Positional.output,
+        "A .gguf file, a folder, or a patch (.rtdelta); may be MODEL itself with --force.")
 
     let name = "tune"
     let summary = "Tune the weights toward a vector, or away from it."
@@ -91,6 +92,7 @@ struct TuneCommand: Command {
             return .checkFailed
         }
         view.showTable(on: console)
+        // OUT may be MODEL itself.
         let source = try report.map { _ in
             try PageSource(
                 arguments, models: [("model", base)],
