@@ -14,17 +14,20 @@ extension Checkpoint {
     ///
     /// It is computed once.
     ///
+    /// - Parameter advance: told of the bytes of the weight files as they are read; of none where the hash is known.
     /// - Throws: `FileError` where a file cannot be read any more.
-    package func weightsHash() throws(FileError) -> String {
+    package func weightsHash(advance: (Int) -> Void = { _ in }) throws(FileError) -> String {
         if let known = knownHash.withLock({ $0 }) { return known }
-        let hash = try computedHash()
+        let hash = try computedHash(advance)
         knownHash.withLock { $0 = hash }
         return hash
     }
 
-    private func computedHash() throws(FileError) -> String {
+    private func computedHash(_ advance: (Int) -> Void) throws(FileError) -> String {
         var digests: [String] = []
-        for path in weightFiles { digests.append(try MappedFile(path: path).sha256()) }
+        for path in weightFiles {
+            digests.append(try MappedFile(path: path).sha256(advance: advance))
+        }
         guard digests.count > 1 else { return digests.first ?? "" }
         var hash = SHA256()
         for digest in digests { Array(digest.utf8).withUnsafeBytes { hash.update($0) } }

@@ -25,7 +25,7 @@ enum NoteOptions {
     /// - Throws: `UsageError` and `MetadataError` for an option that cannot be, `FileError` where an input cannot be read.
     static func edits(
         _ arguments: ParsedArguments, _ command: some Command, base: Checkpoint, format: FileFormat,
-        method: String? = nil, inputs: [(path: String, sha256: String)] = []
+        method: String? = nil, inputs: [(path: String, sha256: String)] = [], _ console: Console
     ) throws -> [CheckpointEdit] {
         let assignments = try assignments(arguments, base, format)
         let name = arguments.textIfGiven(name)
@@ -36,7 +36,8 @@ enum NoteOptions {
             edit = EditHistory.Edit(
                 command: command.name, options: options(of: command, in: arguments),
                 method: method,
-                base: EditHistory.Source(name: base.name, sha256: try base.weightsHash()),
+                base: EditHistory.Source(
+                    name: base.name, sha256: try base.weightsHash(on: console)),
                 inputs: (inputs + files).map {
                     EditHistory.Source(
                         name: PathParts.name(ofFolder: $0.path) ?? $0.path, sha256: $0.sha256)

@@ -102,7 +102,7 @@ struct BakeCommand: Command {
         var edits = try edits(of: plan, into: source, format: format, arguments)
         edits += try NoteOptions.edits(
             arguments, self, base: source, format: format,
-            method: plan.steps.map(\.route.name).joined(separator: ","))
+            method: plan.steps.map(\.route.name).joined(separator: ","), console)
         for step in plan.steps {
             for remark in try step.route.remarks(on: step.interventions, in: source) {
                 console.note(remark)

@@ -63,7 +63,7 @@ struct BlendCommand: Command {
         for note in blend.notes { console.note(note) }
         let format = output.format(from: blend.source)
         let types = policy == .keep ? [] : [CheckpointEdit.types(policy)]
-        let others = try types + notes(blend, models, format, arguments)
+        let others = try types + notes(blend, models, format, arguments, console)
         let plan = try OutputPlan(
             source: blend.source, edits: blend.plannedEdits + others, format: format)
         if let refusal = plan.refusal { throw refusal }
@@ -81,14 +81,15 @@ struct BlendCommand: Command {
 
     /// What the output is to say of itself: the call, and every model by its hash.
     private func notes(
-        _ blend: Blend, _ models: [Checkpoint], _ format: FileFormat, _ arguments: ParsedArguments
+        _ blend: Blend, _ models: [Checkpoint], _ format: FileFormat, _ arguments: ParsedArguments,
+        _ console: Console
     ) throws -> [CheckpointEdit] {
         try NoteOptions.edits(
             arguments, self, base: blend.source, format: format,
             method: blend.recipe.method.rawValue,
             inputs: models.filter { $0.path != blend.source.path }.map {
-                (path: $0.path, sha256: try $0.weightsHash())
-            })
+                (path: $0.path, sha256: try $0.weightsHash(on: console))
+            }, console)
     }
 
     private func edits(

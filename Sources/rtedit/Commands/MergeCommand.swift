@@ -50,7 +50,8 @@ struct MergeCommand: Command {
             + NoteOptions.edits(
                 arguments, self, base: session.checkpoint,
                 format: output.format(from: session.checkpoint),
-                inputs: [(arguments.text(Self.adapter), MappedFile(path: file).sha256())])
+                inputs: [(arguments.text(Self.adapter), MappedFile(path: file).sha256())],
+                console)
         try output.write(
             session.checkpoint, edits: edits,
             crew: session.crew, arguments, console)

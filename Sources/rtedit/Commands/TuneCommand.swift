@@ -69,7 +69,7 @@ struct TuneCommand: Command {
             ).show(on: console)
             return .done
         }
-        let notes = try notes(request, terms.names, arguments, base, output)
+        let notes = try notes(request, terms.names, arguments, base, output, console)
         let model = try TuningModel(
             base: base, selection: selection, form: request.form, seed: request.options.seed,
             crew: session.crew)
@@ -248,12 +248,12 @@ struct TuneCommand: Command {
     /// What the output is to say of itself; nothing for an adapter.
     private func notes(
         _ request: TuneRequest, _ objectives: [String], _ arguments: ParsedArguments,
-        _ base: Checkpoint, _ output: CheckpointOutput
+        _ base: Checkpoint, _ output: CheckpointOutput, _ console: Console
     ) throws -> [CheckpointEdit] {
         guard request.outputType != nil else { return [] }
         return try NoteOptions.edits(
             arguments, self, base: base, format: output.format(from: base),
-            method: objectives.joined(separator: ","))
+            method: objectives.joined(separator: ","), console)
     }
 
     // MARK: - During
