@@ -148,6 +148,15 @@ import Testing
         #expect(try bytes(ofFile: file) == [7])
     }
 
+    @Test func nothingIsLeftOfAnExperimentThatCannotBegin() throws {
+        let folder = try TemporaryFolder()
+        let run = try experiment(
+            folder, trait: trait(in: folder), output: folder.path("out"),
+            ["--text-tokens", "90000000"])
+        #expect(run.exitCode == 3 && run.errorLine.contains("--text-tokens"), "\(run.errors)")
+        #expect(try !folder.names().contains("out"))
+    }
+
     @Test func aFolderThatCannotBeMadeIsOneLine() throws {
         let folder = try TemporaryFolder()
         let blocker = try folder.write([1], as: "file")

@@ -28,7 +28,7 @@ import Testing
             PatchError.wrongVersion(path: "p", found: 9, supported: 1),
             BlendError.otherArchitecture(file: "m", found: "a", first: "n", expected: "b"),
             ChatTemplateError.none, ChatTemplateError.unsupported(line: 1, what: "w"),
-            ChatTemplateError.refused(message: "m"), ImportanceRunError.tiedOutput(model: "m"),
+            ImportanceRunError.tiedOutput(model: "m"),
             VectorError.nothingLeft(block: 1, share: 0),
             FittingError.singular(place: .init(site: .residMid, block: 1)),
             ScalingError.tooStrong(

@@ -28,7 +28,6 @@ package enum ChatTemplateError: Failure, Equatable {
         switch self {
         case .none, .unsupported, .tooLarge:
             "leave --chat out and write the model's markers into the prompt yourself"
-        case .refused: "change the messages as it says, or leave --chat out"
         default: nil
         }
     }

@@ -81,7 +81,23 @@ struct ExperimentCommand: Command {
         let options = try Self.options(arguments)
         let seconds = try Self.seconds(arguments)
         let traits = try arguments.values(Self.trait).map { try Trait($0) }
+        let isNew = !Folder.exists(folder)
         let continued = try Self.prepare(folder, for: traits, arguments)
+        do {
+            try run(traits, continued, to: folder, options, within: seconds, arguments, console)
+        } catch {
+            // A folder of nothing is no output.
+            if isNew { rmdir(folder) }
+            throw error
+        }
+        return .done
+    }
+
+    private func run(
+        _ traits: [Trait], _ continued: Set<String>, to folder: String,
+        _ options: ExperimentOptions, within seconds: Double?, _ arguments: ParsedArguments,
+        _ console: Console
+    ) throws {
         let session = try ModelSession(arguments.text(Self.model), arguments, console)
         let renderer = try session.renderer()
         let texts = try arguments.values(Self.text).map { file in
@@ -129,7 +145,6 @@ struct ExperimentCommand: Command {
                 .init("claims", .array(figures.flatMap(\.claims))),
                 .init("conditions", .array(figures.flatMap(\.conditions))),
             ]))
-        return .done
     }
 
     private static func options(_ arguments: ParsedArguments) throws -> ExperimentOptions {

@@ -114,7 +114,7 @@ import Testing
     @Test func missingTemplateIsAnErrorWithARemedy() throws {
         let definition = try TokenizerFixtures.definition("gpt2")
         #expect(throws: ChatTemplateError.none) { try ChatTemplate(definition) }
-        #expect("\(ChatTemplateError.none)".contains("--chat"))
+        #expect(ChatTemplateError.none.message.contains("--chat"))
     }
 
     @Test(arguments: [
