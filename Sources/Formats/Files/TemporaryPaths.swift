@@ -52,16 +52,20 @@ package enum TemporaryPaths {
     ) throws(FileError) -> (path: String, descriptor: Int32) {
         while true {
             let path = PathParts.join(folder, self.name(for: name))
-            let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-            if descriptor >= 0 {
+            let (descriptor, code) = make(path) { () -> Int32? in
+                let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+                guard descriptor >= 0 else { return nil }
                 if FileLock.attempt(descriptor) != .taken, FileLock.isAt(path, descriptor) {
-                    add(path)
-                    return (path, descriptor)
+                    return descriptor
                 }
                 // Another run took it for one that was left behind.
                 close(descriptor)
-            } else if errno != EEXIST && errno != EINTR {
-                throw .cannotCreate(path: output, reason: SystemReason.current)
+                errno = EEXIST
+                return nil
+            }
+            if let descriptor { return (path, descriptor) }
+            guard code == EEXIST || code == EINTR else {
+                throw .cannotCreate(path: output, reason: SystemReason(code: code))
             }
         }
     }
@@ -74,18 +78,33 @@ package enum TemporaryPaths {
     ) throws(FileError) -> (path: String, lock: FileLock) {
         while true {
             let path = PathParts.join(folder, self.name(for: name))
-            if mkdir(path, 0o777) == 0 {
-                if let lock = FileLock.own(path) {
-                    add(path)
-                    return (path, lock)
-                }
-            } else if errno != EEXIST {
-                throw .cannotCreate(path: output, reason: SystemReason.current)
+            let (lock, code) = make(path) { () -> FileLock? in
+                guard mkdir(path, 0o777) == 0 else { return nil }
+                let lock = FileLock.own(path)
+                if lock == nil { errno = EEXIST }
+                return lock
+            }
+            if let lock { return (path, lock) }
+            guard code == EEXIST else {
+                throw .cannotCreate(path: output, reason: SystemReason(code: code))
             }
         }
     }
 
     // MARK: - Pending
+
+    /// Makes a temporary that is pending from its first moment on: who ends the program waits for that.
+    ///
+    /// - Parameter attempt: nil where it fails, with the reason in `errno`.
+    private static func make<Made: Sendable>(
+        _ path: String, _ attempt: () -> Made?
+    ) -> (made: Made?, code: Int32) {
+        pending.withLock { pending in
+            guard let made = attempt() else { return (nil, errno) }
+            pending.insert(ExactString(path))
+            return (made, 0)
+        }
+    }
 
     static func add(_ path: String) {
         pending.withLock { _ = $0.insert(ExactString(path)) }

@@ -232,8 +232,6 @@ package final class Experiment {
         if let seconds {
             let all = ExperimentPlan.Extent.allCases.map(plan)
             chosen = all.first { time($0) <= seconds } ?? all[all.count - 1]
-            // What was done already is not taken back.
-            if let known, known.rawValue < chosen.extent.rawValue { chosen = plan(known) }
         }
         let minutes = Int((time(chosen) / 60).rounded(.up))
         report(
