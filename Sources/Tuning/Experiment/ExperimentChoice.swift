@@ -83,21 +83,27 @@ struct ExperimentChoice {
                 known.move(to: strength)
                 return known.model.decoder
             }
+            let found: StrengthMatch.Result
             do {
-                let found = try matched(
+                found = try matched(
                     key, guess: 1, greatest: experiment.options.greatestTunedStrength
                 ) { (try tuned($0), []) }
-                let margin =
-                    try experiment.measured("validation \(key)") {
-                        let margins = try experiment.evaluator.margins(
-                            validation, of: tuned(found.strength))
-                        return JSONObject([.init("margin", .number(Statistics.mean(margins)))])
-                    }["margin"]?.number ?? -.infinity
-                let score = condition.isPositive ? margin : -margin
-                if score > best.score { best = (rate, found.strength, score) }
-            } catch ExperimentError.diverged {
+            } catch ExperimentError.diverged(let fact) {
+                experiment.report("\(key) is left out: \(fact)")
                 continue
             }
+            let margin =
+                try experiment.measured("validation \(key)") {
+                    let margins = try experiment.evaluator.margins(
+                        validation, of: tuned(found.strength))
+                    return JSONObject([.init("margin", .number(Statistics.mean(margins)))])
+                }["margin"]?.number ?? -.infinity
+            let score = condition.isPositive ? margin : -margin
+            if score > best.score { best = (rate, found.strength, score) }
+        }
+        guard best.score > -.infinity else {
+            throw ExperimentError.diverged(
+                fact: "\(condition.name): no learning rate can be chosen; every run diverged")
         }
         return (best.rate, best.strength)
     }
@@ -108,12 +114,19 @@ struct ExperimentChoice {
         _ model: (Double) throws -> (Decoder, [Intervention])
     ) throws -> StrengthMatch.Result {
         let found = try experiment.measured("matching \(key)") {
-            let result = try experiment.match(greatest: greatest, from: guess, model)
+            let result: StrengthMatch.Result
+            do {
+                result = try experiment.match(greatest: greatest, from: guess, model)
+            } catch ExperimentError.diverged(let fact) {
+                // Kept, so that the record alone says so.
+                return JSONObject([.init("diverged", .string(fact))])
+            }
             return JSONObject([
                 .init("strength", .number(result.strength)), .init("cost", .number(result.cost)),
                 .init("is_matched", .bool(result.isReached)),
             ])
         }
+        if let fact = found["diverged"]?.string { throw ExperimentError.diverged(fact: fact) }
         guard let strength = found["strength"]?.number, let cost = found["cost"]?.number,
             let isReached = found["is_matched"]?.bool
         else { throw ExperimentError.notFinite }

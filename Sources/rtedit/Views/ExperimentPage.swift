@@ -134,7 +134,8 @@ struct ExperimentPage {
             + "\(outcome.sample.steered.count) of \(trait.heldOut.count) held-out probes for later steering. Chosen on "
             + "validation probes: blocks \(choices.blocks.lowerBound)–\(choices.blocks.upperBound); online strengths "
             + "\(strengths.joined(separator: ", ")); learning rates \(rates.joined(separator: ", ")). Every condition "
-            + "is brought to \(Quantity.fixed(options.perplexityRatio, 2)) times the untuned model's perplexity."
+            + "is brought to \(Quantity.fixed(options.perplexityRatio, 2)) times the untuned model's perplexity, "
+            + "but for tuning away, which is left as it is."
             + " Recipe: \(options.recipe.name.rawValue)."
             + (outcome.plan.omission.map { " Left out for want of time: \($0)." } ?? "")
     }
